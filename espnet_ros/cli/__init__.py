@@ -1,0 +1,1 @@
+"""Command line verbs, one module each: `espnet_ros VERB` or `python -m espnet_ros VERB`."""

@@ -1,0 +1,1 @@
+"""Everything that needs only NumPy and OpenCV: no ROS, no inference library."""

@@ -1,0 +1,44 @@
+"""The errors this package raises: each message says what was expected, what came, what to do."""
+
+
+class EspnetRosError(Exception):
+    """Base of all errors that are the caller's to mend, printed without a traceback."""
+
+
+class ImageError(EspnetRosError):
+    """An image (message or array) that can't be used.
+
+    :param reason: short key under which diagnostics count the rejection, e.g. ``encoding``.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class CameraInfoError(EspnetRosError):
+    """A camera calibration that can't be used for the image it came with."""
+
+
+class ParameterError(EspnetRosError):
+    """A parameter or argument with an unknown name, a wrong type or a value out of bounds."""
+
+
+class BundleError(EspnetRosError):
+    """A model folder that is missing, incomplete, changed or of another make than asked for."""
+
+
+class CheckpointError(EspnetRosError):
+    """A checkpoint whose tensors are not those of the architecture."""
+
+
+class DatasetError(EspnetRosError):
+    """A dataset or image source that is empty, incomplete or inconsistent."""
+
+
+class BackendError(EspnetRosError):
+    """Inference that can't start or failed."""
+
+
+class BackendUnavailableError(BackendError):
+    """A backend whose library, device or precision this machine does not have."""

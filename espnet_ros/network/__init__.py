@@ -1,0 +1,1 @@
+"""The ESPNet family in PyTorch: modules, official checkpoints, deployment graph, training."""

@@ -1,0 +1,164 @@
+"""The ESPNet family (Mehta et al., ECCV 2018, section 3.3 and figure 4).
+
+Encoders look at the image at 1/2, 1/4 and 1/8 of its size (levels 1 to 3):
+
+- ESPNet-A: ESP modules and strided ESP modules, one after the other;
+- ESPNet-B: A, with the output of each strided module concatenated to that of the last module of
+  its level;
+- ESPNet-C: B, with the average-pooled image concatenated at levels 1 and 2;
+- ESPNet: C, with a light decoder that brings the scores of levels 3, 2 and 1 together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from espnet_ros.network.esp import BN_EPS, ESP, NormAct, conv
+
+IMAGE_CHANNELS = 3
+LEVEL_CHANNELS = (16, 64, 128)
+STRIDE = 8
+
+
+def conv_norm_act(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
+    """Return a 3 x 3 convolution with batch normalisation and PReLU."""
+    return nn.Sequential(conv(in_channels, out_channels, 3, stride), NormAct(out_channels))
+
+
+def upsample(channels: int) -> nn.ConvTranspose2d:
+    """Return the learned 2 x 2 up-sampling that doubles height and width."""
+    return nn.ConvTranspose2d(channels, channels, 2, stride=2, bias=False)
+
+
+class Level(nn.Module):
+    """A strided ESP module and `depth` residual ones behind it.
+
+    :param share: concatenate the strided module's output to the last one's, as in ESPNet-B.
+    """
+
+    def __init__(self, in_channels: int, channels: int, depth: int, share: bool) -> None:
+        super().__init__()
+        self.down = ESP(in_channels, channels, stride=2)
+        self.blocks = nn.Sequential(*(ESP(channels, channels, residual=True) for _ in range(depth)))
+        self.share = share
+        self.out_channels = 2 * channels if share else channels
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the strided module's output and the last one's, both (B, C, H / 2, W / 2)."""
+        down = self.down(x)
+        return down, self.blocks(down)
+
+
+class Encoder(nn.Module):
+    """ESPNet-A, -B or -C: class scores at 1/8 of the image size.
+
+    :param classes: channels of the output.
+    :param alpha2: residual ESP modules at level 2 (the paper's; official code: p).
+    :param alpha3: residual ESP modules at level 3 (official code: q).
+    :param share: long-range connection across each level (B and C).
+    :param reinforce: feed the down-sampled image in again at levels 1 and 2 (C).
+    """
+
+    def __init__(
+        self, classes: int, alpha2: int = 2, alpha3: int = 8, share: bool = True,
+        reinforce: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        image = IMAGE_CHANNELS if reinforce else 0
+        level1, level2, level3 = LEVEL_CHANNELS
+        self.share, self.reinforce = share, reinforce
+        self.level1 = conv_norm_act(IMAGE_CHANNELS, level1, stride=2)
+        self.norm1 = NormAct(level1 + image) if reinforce else nn.Identity()
+        self.level2 = Level(level1 + image, level2, alpha2, share)
+        joined2 = self.level2.out_channels + image
+        self.norm2 = NormAct(joined2) if share else nn.Identity()
+        self.level3 = Level(joined2, level3, alpha3, share)
+        self.norm3 = NormAct(self.level3.out_channels) if share else nn.Identity()
+        self.classifier = conv(self.level3.out_channels, classes, 1)
+        self.shrink = nn.AvgPool2d(3, stride=2, padding=1)
+
+    def features(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the level 1 output (16 channels) and what leaves levels 1, 2 and 3."""
+        raw1 = self.level1(image)
+        half = self.shrink(image)
+        out1 = self.norm1(torch.cat([raw1, half], 1) if self.reinforce else raw1)
+        down2, last2 = self.level2(out1)
+        parts2 = [last2, down2] if self.share else [last2]
+        if self.reinforce:
+            parts2.append(self.shrink(half))
+        out2 = self.norm2(torch.cat(parts2, 1))
+        down3, last3 = self.level3(out2)
+        out3 = self.norm3(torch.cat([down3, last3], 1) if self.share else last3)
+        return raw1, out1, out2, out3
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Turn a normalised image (B, 3, H, W) into logits (B, classes, H / 8, W / 8)."""
+        return self.classifier(self.features(image)[-1])  # type: ignore[no-any-return]
+
+
+class ESPNet(nn.Module):
+    """ESPNet-C with the light decoder: logits at image size.
+
+    :param classes: channels of the output.
+    :param alpha2: residual ESP modules at level 2.
+    :param alpha3: residual ESP modules at level 3.
+    :param skip: what level 1 feeds into the last convolution: ``'joined'`` is its 19 channels
+        with the image (the published CamVid weights), ``'raw'`` the 16 before that (the
+        published Cityscapes weights).
+    """
+
+    def __init__(
+        self, classes: int, alpha2: int = 2, alpha3: int = 8, skip: str = 'joined'
+    ) -> None:
+        super().__init__()
+        if skip not in ('joined', 'raw'):
+            raise ValueError(f"skip must be 'joined' or 'raw', got {skip!r}")
+        self.skip = skip
+        self.encoder = Encoder(classes, alpha2, alpha3)
+        skip_channels = LEVEL_CHANNELS[0] + (IMAGE_CHANNELS if skip == 'joined' else 0)
+        self.norm3 = nn.BatchNorm2d(classes, eps=BN_EPS)
+        self.up3 = upsample(classes)
+        self.project2 = conv(self.encoder.level3.down.reduce.in_channels, classes, 1)
+        self.merge2 = nn.Sequential(NormAct(2 * classes), ESP(2 * classes, classes))
+        self.up2 = nn.Sequential(upsample(classes), NormAct(classes))
+        self.merge1 = conv_norm_act(classes + skip_channels, classes)
+        self.up1 = upsample(classes)
+
+    def decode1(self, image: Tensor) -> Tensor:
+        """Turn a normalised image (B, 3, H, W) into features (B, classes, H / 2, W / 2).
+
+        The last up-sampling is left to the caller: it is linear and touches each 2 x 2 block
+        alone, which the deployment graph makes use of.
+        """
+        raw1, out1, out2, out3 = self.encoder.features(image)
+        scores3 = self.up3(self.norm3(self.encoder.classifier(out3)))
+        scores2 = self.up2(self.merge2(torch.cat([self.project2(out2), scores3], 1)))
+        skip = out1 if self.skip == 'joined' else raw1
+        return self.merge1(torch.cat([scores2, skip], 1))  # type: ignore[no-any-return]
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Turn a normalised image (B, 3, H, W) into logits (B, classes, H, W)."""
+        return self.up1(self.decode1(image))  # type: ignore[no-any-return]
+
+
+ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
+    'espnet_a': lambda **depths: Encoder(**depths, share=False, reinforce=False),
+    'espnet_b': lambda **depths: Encoder(**depths, reinforce=False),
+    'espnet_c': Encoder,
+    'espnet': ESPNet,
+}
+
+
+def create_network(name: str, **options: int | str) -> nn.Module:
+    """Build a network of the family.
+
+    :param name: ``espnet_a``, ``espnet_b``, ``espnet_c`` or ``espnet``.
+    :param options: classes, alpha2, alpha3; skip for ``espnet``.
+    :raises ValueError: for another name.
+    """
+    if name not in ARCHITECTURES:
+        raise ValueError(f'architecture must be one of {", ".join(ARCHITECTURES)}, got {name!r}')
+    return ARCHITECTURES[name](**options)

@@ -1,0 +1,1 @@
+"""The virtual street: camera images with ground truth, drawn with NumPy alone."""

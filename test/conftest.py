@@ -1,0 +1,44 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Fields of the wrong type are otherwise accepted in silence and published as garbage.
+os.environ['ROS_PYTHON_CHECK_FIELDS'] = '1'
+os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+
+_domains = itertools.cycle(range(1, 100))
+
+
+@pytest.fixture(scope='session')
+def shared() -> Path:
+    """Return the folder of CamVid and the authors' weights, which is not part of the project."""
+    default = Path(__file__).resolve().parents[2] / 'shared'
+    folder = Path(os.environ.get('ESPNET_ROS_SHARED', default))
+    if not (folder / 'camvid').is_dir():
+        pytest.skip(f'no shared material at {folder} (set ESPNET_ROS_SHARED)')
+    return folder
+
+
+@pytest.fixture
+def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Reserve a ROS_DOMAIN_ID that no other test run on this machine uses, and set it."""
+    offset = os.getpid() % 100
+    for step in _domains:
+        domain = 1 + (offset + step) % 100
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
+            try:
+                # An abstract socket vanishes with its process: no stale lock files.
+                lock.bind(f'\0espnet_ros_domain_{domain}')
+            except OSError:
+                continue
+            monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
+            yield domain
+            return
