@@ -42,7 +42,8 @@ class Level(nn.Module):
     def __init__(self, in_channels: int, channels: int, depth: int, share: bool) -> None:
         super().__init__()
         self.down = ESP(in_channels, channels, stride=2)
-        self.blocks = nn.Sequential(*(ESP(channels, channels, residual=True) for _ in range(depth)))
+        blocks = (ESP(channels, channels, residual=True) for _ in range(depth))
+        self.blocks = nn.Sequential(*blocks)
         self.share = share
         self.out_channels = 2 * channels if share else channels
 

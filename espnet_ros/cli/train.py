@@ -1,0 +1,72 @@
+"""Train a model from scratch and write it as a bundle; a broken-off run goes on."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+SUMMARY = 'train ESPNet from scratch on CamVid-like folders and the virtual street'
+
+
+def size_wh(text: str) -> tuple[int, int]:
+    """Parse ``WxH``."""
+    width, _, height = text.partition('x')
+    if not (width.isdigit() and height.isdigit()):
+        raise argparse.ArgumentTypeError(f'expected WIDTHxHEIGHT, got {text!r}')
+    return int(width), int(height)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `espnet_ros train`."""
+    parser.add_argument(
+        '--data', action='append', required=True, metavar='SPEC',
+        help='camvid:DIR or street:COUNT; may be given several times',
+    )  # fmt: skip
+    parser.add_argument('--val', required=True, metavar='SPEC', help='for choosing the best epoch')
+    parser.add_argument('--work', type=Path, required=True, help='folder of checkpoints and log')
+    parser.add_argument('--output', type=Path, required=True, help='model folder to write')
+    parser.add_argument('--name', help="the model's name (default: the output folder's)")
+    parser.add_argument('--epochs', type=int, default=60)
+    parser.add_argument('--validate-every', type=int, default=5, metavar='EPOCHS')
+    parser.add_argument('--alpha2', type=int, default=2, help='ESP modules at level 2')
+    parser.add_argument('--alpha3', type=int, default=8, help='ESP modules at level 3')
+    parser.add_argument('--crop', type=size_wh, default=(352, 288), metavar='WxH')
+    parser.add_argument('--batch', type=int, default=8)
+    parser.add_argument('--learning-rate', type=float, default=3e-3)
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--json', type=Path, help='write the figures here')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, choose the best epoch on val, write the bundle."""
+    from espnet_ros.core.labels import CAMVID
+    from espnet_ros.network.export import write_bundle_from_network
+    from espnet_ros.network.training.datasets import load_dataset
+    from espnet_ros.network.training.trainer import Recipe, Trainer
+
+    labels = CAMVID
+    train = [sample for spec in args.data for sample in load_dataset(spec, 'train', labels)]
+    val = load_dataset(args.val, 'val', labels)
+    recipe = Recipe(
+        args.alpha2, args.alpha3, args.crop, args.batch, args.learning_rate, seed=args.seed
+    )
+    trainer = Trainer(train, val, len(labels), recipe, args.work)
+    print(f'{len(train)} training and {len(val)} validation samples, from epoch {trainer.epoch}')
+    trainer.run(args.epochs, args.validate_every)
+    metrics = {'val_miou_void_ignored': round(trainer.best, 4)}
+    height, width = val[0].truth.shape
+    write_bundle_from_network(
+        trainer.best_network(),
+        architecture={
+            'name': 'espnet', 'classes': len(labels), 'alpha2': recipe.alpha2,
+            'alpha3': recipe.alpha3, 'skip': 'joined',
+        },
+        labels=labels, size_wh=(width, height), mean=trainer.mean, std=trainer.std,
+        input_scale=1.0, metrics=metrics, licence='Apache-2.0',
+        name=args.name or args.output.name, output=args.output,
+    )  # fmt: skip
+    print(f'{args.output}: class mIoU {trainer.best:.4f} on {args.val} (void ignored)')
+    if args.json:
+        args.json.write_text(json.dumps(metrics) + '\n')
+    return 0

@@ -1,0 +1,65 @@
+"""Segmentation metrics from a confusion matrix of pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from espnet_ros.core.labels import UNLABELED
+
+
+class ConfusionMatrix:
+    """Counts of (truth, prediction) pairs over any number of images.
+
+    Void truth (UNLABELED) is kept in a row of its own, so that both conventions can be read off:
+    ignored, or counted as false positives of the predicted class (the ESPNet paper's).
+
+    :param classes: number of classes C.
+    """
+
+    def __init__(self, classes: int) -> None:
+        self.classes = classes
+        self.counts: npt.NDArray[np.int64] = np.zeros((classes + 1, classes + 1), np.int64)
+
+    def update(self, mask: npt.NDArray[np.uint8], truth: npt.NDArray[np.uint8]) -> None:
+        """Count one image or a batch.
+
+        :param mask: predicted class_id, uint8, any shape; ids without a class count as void.
+        :param truth: class_id or UNLABELED, uint8, same shape.
+        :raises ValueError: if the shapes differ.
+        """
+        if mask.shape != truth.shape:
+            raise ValueError(f'mask {mask.shape} and truth {truth.shape} must have one shape')
+        side = self.classes + 1
+        rows = np.minimum(truth, self.classes).ravel().astype(np.int64)
+        columns = np.minimum(mask, self.classes).ravel()
+        self.counts += np.bincount(rows * side + columns, minlength=side * side).reshape(side, -1)
+
+    def iou(self, void_as_error: bool = False) -> npt.NDArray[np.float64]:
+        """Return the intersection over union of each class, (C,), NaN for one never seen.
+
+        :param void_as_error: count predictions on void truth as false positives.
+        """
+        counts = self.counts[: self.classes]
+        hits = np.diag(counts[:, : self.classes]).astype(np.float64)
+        predicted = (self.counts if void_as_error else counts).sum(0)[: self.classes]
+        union = counts.sum(1) + predicted - hits
+        seen = counts.sum(1) > 0
+        out: npt.NDArray[np.float64] = np.where(seen, hits / np.maximum(union, 1), np.nan)
+        return out
+
+    def miou(self, void_as_error: bool = False) -> float:
+        """Return the mean of `iou` over the classes that occur in the truth, NaN if none does."""
+        iou = self.iou(void_as_error)
+        return float(np.nanmean(iou)) if np.isfinite(iou).any() else float('nan')
+
+    def pixel_accuracy(self) -> float:
+        """Return the share of non-void pixels with the right class, NaN if there are none."""
+        counts = self.counts[: self.classes]
+        total = counts.sum()
+        return float(np.diag(counts).sum() / total) if total else float('nan')
+
+
+def void_to_unlabeled(truth: npt.NDArray[np.uint8], classes: int) -> npt.NDArray[np.uint8]:
+    """Return the truth with the dataset's void id (== `classes`) replaced by UNLABELED."""
+    return np.where(truth == classes, np.uint8(UNLABELED), truth)

@@ -1,0 +1,77 @@
+"""Random views of a sample: one affine warp for the geometry, then the camera's colours."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from espnet_ros.core.labels import UNLABELED
+from espnet_ros.network.training.datasets import Array, Sample
+
+SCALE = (0.7, 1.7)
+ASPECT = 0.1
+ROTATION_DEG = 4.0
+# Half of the views are centred on a class drawn evenly, so poles and signs are seen as often
+# as roads.
+CLASS_CENTRED = 0.5
+
+
+def random_view(
+    sample: Sample, size_wh: tuple[int, int], rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Return image uint8 (H, W, 3) and truth uint8 (H, W) of a random crop of `size_wh`."""
+    warp = _random_warp(sample.truth, size_wh, rng)
+    image = cv2.warpAffine(
+        sample.image, warp, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+    )
+    truth = cv2.warpAffine(
+        sample.truth, warp, size_wh, flags=cv2.INTER_NEAREST,
+        borderMode=cv2.BORDER_CONSTANT, borderValue=UNLABELED,
+    )  # fmt: skip
+    return random_colors(image.astype(np.float32), rng), truth
+
+
+def _random_warp(
+    truth: Array, size_wh: tuple[int, int], rng: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Return the 2 x 3 affine map of sample pixels to view pixels."""
+    scale = np.exp(rng.uniform(*np.log(SCALE)))
+    stretch = np.exp(rng.uniform(-ASPECT, ASPECT))
+    flip = rng.choice([-1.0, 1.0])
+    angle = np.deg2rad(rng.uniform(-ROTATION_DEG, ROTATION_DEG))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = turn @ np.diag([flip * scale * stretch, scale / stretch])
+    centre = _random_centre(truth, np.abs(np.array(size_wh) / np.diag(linear)), rng)
+    return np.hstack([linear, (np.array(size_wh) / 2 - linear @ centre)[:, None]])
+
+
+def _random_centre(
+    truth: Array, view_wh: npt.NDArray[np.float64], rng: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Choose the sample pixel (x, y) in the middle of a view that covers `view_wh` pixels."""
+    height, width = truth.shape
+    centre = rng.uniform([0, 0], [width, height])
+    if rng.random() < CLASS_CENTRED:
+        present = np.flatnonzero(np.bincount(truth.ravel(), minlength=256)[:UNLABELED])
+        if len(present):
+            places = np.flatnonzero(truth.ravel() == rng.choice(present))
+            y, x = divmod(int(rng.choice(places)), width)
+            centre = np.array([x, y]) + rng.uniform(-0.25, 0.25, 2) * view_wh
+    # Views that hang over the border would waste their pixels.
+    low = np.minimum(view_wh / 2, np.array([width, height]) / 2)
+    return np.clip(centre, low, np.array([width, height]) - low)
+
+
+def random_colors(image: npt.NDArray[np.float32], rng: np.random.Generator) -> Array:
+    """Return uint8 (H, W, 3) with random saturation, contrast, brightness, tint, blur, noise."""
+    gray = image @ np.float32([0.114, 0.587, 0.299])
+    image = gray[..., None] + (image - gray[..., None]) * np.float32(rng.uniform(0.5, 1.5))
+    mean = np.float32(gray.mean())
+    image = mean + (image - mean) * np.float32(rng.uniform(0.6, 1.4))
+    image = image * rng.uniform(0.9, 1.1, 3).astype(np.float32) + np.float32(rng.uniform(-35, 35))
+    if rng.random() < 0.2:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.2))
+    if rng.random() < 0.2:
+        image += rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(2, 8))
+    return np.clip(image, 0, 255).astype(np.uint8)

@@ -1,0 +1,224 @@
+"""The training loop: one epoch at a time, resumable after any kill with nothing else lost."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from espnet_ros.core.errors import CheckpointError, DatasetError
+from espnet_ros.core.metrics import ConfusionMatrix
+from espnet_ros.network.espnet import ESPNet
+from espnet_ros.network.training.augment import random_view
+from espnet_ros.network.training.datasets import Sample, channel_statistics, class_frequencies
+from espnet_ros.network.training.loss import SegmentationLoss
+
+WARM_UP = 0.1
+EMA_DECAY = 0.995
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a run depends on beside the data.
+
+    :param alpha2: residual modules at level 2.
+    :param alpha3: residual modules at level 3.
+    :param crop_wh: size of the training views, multiples of 8.
+    :param batch: views a step.
+    :param learning_rate: peak of the schedule.
+    :param weight_decay: of AdamW.
+    :param seed: of initialisation and every random choice.
+    """
+
+    alpha2: int = 2
+    alpha3: int = 8
+    crop_wh: tuple[int, int] = (352, 288)
+    batch: int = 8
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-3
+    seed: int = 0
+
+
+def learning_rate_at(progress: float, peak: float) -> float:
+    """Return the rate at `progress` 0..1 of the run: linear warm-up, then half a cosine.
+
+    It depends on nothing but the progress, so a run may be resumed with more or fewer epochs.
+    """
+    if progress < WARM_UP:
+        return peak * max(progress / WARM_UP, 0.01)
+    return peak * 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
+
+
+class Trainer:
+    """Train ESPNet from random initialisation, keeping an exponential average of its weights.
+
+    :param train: samples to learn from; one epoch sees each once, in random order and view.
+    :param val: samples for choosing the best epoch.
+    :param classes: number of classes.
+    :param work: folder of ``last.pt``, ``best.pt`` and ``log.jsonl``; a run found there goes on.
+    :raises CheckpointError: if the run found there is of another recipe or can't be read.
+    """
+
+    def __init__(
+        self, train: Sequence[Sample], val: Sequence[Sample], classes: int, recipe: Recipe,
+        work: Path,
+    ) -> None:  # fmt: skip
+        if len(train) < recipe.batch or not val:
+            raise DatasetError(
+                f'training needs at least {recipe.batch} training samples (one batch) and one for '
+                f'validation, got {len(train)} and {len(val)}'
+            )
+        self.train_samples, self.val_samples = train, val
+        self.classes, self.recipe, self.work = classes, recipe, work
+        self.device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+        torch.manual_seed(recipe.seed)
+        self.mean, self.std = channel_statistics(train)
+        self.network = self._on_device(ESPNet(classes, recipe.alpha2, recipe.alpha3))
+        self.average = copy.deepcopy(self.network).requires_grad_(False)
+        self.loss = SegmentationLoss(class_frequencies(train, classes)).to(self.device)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
+        self.epoch = 0
+        self.best = 0.0
+        self._encoder_logits: Tensor | None = None
+        self.network.encoder.classifier.register_forward_hook(self._keep_encoder_logits)
+        work.mkdir(parents=True, exist_ok=True)
+        if (work / 'last.pt').exists():
+            self._resume(work / 'last.pt')
+
+    def run(self, epochs: int, validate_every: int) -> None:
+        """Train until `epochs` are done, saving after each one."""
+        while self.epoch < epochs:
+            loss = self._train_epoch(epochs)
+            self.epoch += 1
+            row: dict[str, Any] = {'epoch': self.epoch, 'loss': round(loss, 4)}
+            if self.epoch % validate_every == 0 or self.epoch == epochs:
+                matrix = self.evaluate(self.val_samples)
+                row['val_miou'] = round(matrix.miou(), 4)
+                row['val_iou'] = [round(float(v), 3) for v in matrix.iou()]
+                if matrix.miou() > self.best:
+                    self.best = matrix.miou()
+                    self._save('best.pt')
+            self._save('last.pt')
+            with (self.work / 'log.jsonl').open('a') as log:
+                log.write(json.dumps(row) + '\n')
+            tqdm.write(json.dumps(row))
+
+    def evaluate(self, samples: Sequence[Sample]) -> ConfusionMatrix:
+        """Return the confusion matrix of the averaged weights on whole images."""
+        matrix = ConfusionMatrix(self.classes)
+        self.average.eval()
+        with torch.inference_mode():
+            for sample in tqdm(samples, desc='validate', leave=False):
+                logits = self.average(self._normalise(sample.image[None]))
+                matrix.update(logits.argmax(1).to(torch.uint8).cpu().numpy()[0], sample.truth)
+        return matrix
+
+    def best_network(self) -> ESPNet:
+        """Return the averaged network of the best epoch, on the CPU.
+
+        :raises CheckpointError: if no epoch has been validated yet.
+        """
+        path = self.work / 'best.pt'
+        if not path.exists():
+            raise CheckpointError(f'{path} is missing: no epoch has been validated yet, train on')
+        network = ESPNet(self.classes, self.recipe.alpha2, self.recipe.alpha3)
+        network.load_state_dict(torch.load(path, weights_only=True, map_location='cpu')['average'])
+        return network.eval()
+
+    def _train_epoch(self, epochs: int) -> float:
+        # Seeded by the epoch, so a resumed run sees what an unbroken one would have seen.
+        rng = np.random.default_rng((self.recipe.seed, self.epoch))
+        order = rng.permutation(len(self.train_samples))
+        batch = self.recipe.batch
+        steps = len(order) // batch
+        total = 0.0
+        self.network.train()
+        with tqdm(range(steps), desc=f'epoch {self.epoch + 1}/{epochs}', leave=False) as bar:
+            for step in bar:
+                rate = learning_rate_at(
+                    (self.epoch + step / steps) / epochs, self.recipe.learning_rate
+                )
+                for group in self.optimizer.param_groups:
+                    group['lr'] = rate
+                total += self._step(order[step * batch : (step + 1) * batch], rng)
+                bar.set_postfix(loss=f'{total / (step + 1):.3f}', lr=f'{rate:.1e}')
+        return total / steps
+
+    def _step(self, indices: Any, rng: np.random.Generator) -> float:
+        views = [random_view(self.train_samples[i], self.recipe.crop_wh, rng) for i in indices]
+        images = self._normalise(np.stack([image for image, _ in views]))
+        truth = torch.from_numpy(np.stack([truth for _, truth in views])).to(self.device).long()
+        logits = self.network(images)
+        assert self._encoder_logits is not None
+        loss = self.loss(logits, self._encoder_logits, truth)
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimizer.step()
+        self._update_average()
+        return float(loss)
+
+    def _update_average(self) -> None:
+        with torch.no_grad():
+            for mine, theirs in zip(
+                self.average.state_dict().values(), self.network.state_dict().values(), strict=True
+            ):
+                if mine.is_floating_point():
+                    mine.lerp_(theirs, 1 - EMA_DECAY)
+                else:
+                    mine.copy_(theirs)
+
+    def _normalise(self, images: Any) -> Tensor:
+        pixels = torch.from_numpy(np.ascontiguousarray(images)).to(self.device).permute(0, 3, 1, 2)
+        mean = torch.tensor(self.mean, device=self.device).view(1, 3, 1, 1)
+        std = torch.tensor(self.std, device=self.device).view(1, 3, 1, 1)
+        return ((pixels.float() - mean) / std).contiguous(memory_format=torch.channels_last)
+
+    def _on_device(self, network: ESPNet) -> ESPNet:
+        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+    def _keep_encoder_logits(self, _module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        self._encoder_logits = output
+
+    def _save(self, name: str) -> None:
+        state = {
+            'epoch': self.epoch, 'best': self.best, 'recipe': json.dumps(asdict(self.recipe)),
+            'network': self.network.state_dict(), 'average': self.average.state_dict(),
+            'optimizer': self.optimizer.state_dict(),
+        }  # fmt: skip
+        # A kill or a full disk while writing leaves the last good file as it was.
+        partial = self.work / f'{name}.partial'
+        with partial.open('wb') as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(self.work / name)
+
+    def _resume(self, path: Path) -> None:
+        try:
+            state = torch.load(path, weights_only=True, map_location=self.device)
+        except Exception as error:
+            raise CheckpointError(
+                f'{path} can not be read ({error}): move it away to start anew'
+            ) from error
+        if state['recipe'] != json.dumps(asdict(self.recipe)):
+            raise CheckpointError(
+                f'{path} is of another recipe: expected {json.dumps(asdict(self.recipe))}, '
+                f'got {state["recipe"]}; use its options or another work folder'
+            )
+        self.network.load_state_dict(state['network'])
+        self.average.load_state_dict(state['average'])
+        self.optimizer.load_state_dict(state['optimizer'])
+        self.epoch, self.best = state['epoch'], state['best']
