@@ -1,0 +1,221 @@
+"""A model folder (bundle): ``model.yaml``, ``weights.safetensors`` and ``model.onnx``.
+
+``model.yaml`` says everything a reader needs to run the model and carries the sha256 of the
+other files, so a truncated download or a mixed-up folder is refused before it drives a robot.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from espnet_ros.bundle_checks import (
+    DESCRIPTION,
+    FILES,
+    FORMAT,
+    KEYS,
+    description_problems,
+    file_problems,
+)
+from espnet_ros.core.errors import BundleError
+from espnet_ros.core.labels import Labels
+from espnet_ros.resources import share_directory
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded and verified model folder.
+
+    :param path: the folder.
+    :param name: the model's name.
+    :param architecture: ``{name, classes, alpha2, alpha3}``, for ``espnet`` also ``skip``.
+    :param size_wh: width and height of the image the model was trained for, multiples of 8.
+    :param channel_order: of the image, always ``BGR``.
+    :param mean: per channel, 0..255; the network sees ``(image - mean) / std * input_scale``.
+    :param std: per channel, 0..255.
+    :param input_scale: 1.0, or 1/255 for the published checkpoints.
+    :param labels: the classes, void included where the model has it.
+    :param metrics: what the model reached, as its makers wrote it down.
+    :param licence: of the weights.
+    :param files: role (``weights``, ``onnx``) -> path.
+    :param sha256: role -> hexadecimal digest, as verified.
+    """
+
+    path: Path
+    name: str
+    architecture: Mapping[str, Any]
+    size_wh: tuple[int, int]
+    channel_order: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    input_scale: float
+    labels: Labels
+    metrics: Mapping[str, Any]
+    licence: str
+    files: Mapping[str, Path]
+    sha256: Mapping[str, str]
+
+    @classmethod
+    def load(cls, path_or_name: str | os.PathLike[str]) -> Bundle:
+        """Read and verify a model folder.
+
+        :param path_or_name: a folder, or the name of a shipped model.
+        :raises BundleError: if anything is missing, changed or does not fit together; all
+            offenders are listed.
+        """
+        folder = find_bundle(path_or_name)
+        data = _read_description(folder)
+        problems = list(description_problems(data))
+        if not problems:
+            problems += file_problems(folder, data)
+        if problems:
+            raise BundleError(
+                f'model folder {folder} refused: {"; ".join(problems)}. Restore the folder from '
+                'where it came, or write it again with `espnet_ros import_checkpoint`, '
+                '`espnet_ros export` or `espnet_ros train`'
+            )
+        width, height = data['size_wh']
+        return cls(
+            path=folder,
+            name=data['name'],
+            architecture=dict(data['architecture']),
+            size_wh=(width, height),
+            channel_order=data['channel_order'],
+            mean=tuple(map(float, data['mean'])),
+            std=tuple(map(float, data['std'])),
+            input_scale=float(data['input_scale']),
+            labels=Labels.from_list(data['classes']),
+            metrics=dict(data['metrics']),
+            licence=data['licence'],
+            files={role: folder / name for role, name in FILES.items()},
+            sha256={role: data['files'][role]['sha256'] for role in FILES},
+        )
+
+
+def shipped_models() -> list[str]:
+    """Return the names of the models that came with the package, sorted."""
+    return sorted(p.parent.name for p in _models_folder().glob(f'*/{DESCRIPTION}'))
+
+
+def find_bundle(name_or_path: str | os.PathLike[str]) -> Path:
+    """Return the folder of a model.
+
+    :param name_or_path: a folder, or the name of a shipped model.
+    :raises BundleError: if it is neither; the shipped names and the nearest one are named.
+    """
+    text = os.fspath(name_or_path)
+    folder = Path(text).expanduser()
+    # A folder that happens to be called like a shipped model must not hide it.
+    if folder.is_dir() and (os.sep in text or (folder / DESCRIPTION).is_file()):
+        return folder
+    names = shipped_models()
+    if text in names:
+        return _models_folder() / text
+    if folder.is_dir():
+        return folder
+    nearest = difflib.get_close_matches(text, names, n=1, cutoff=0.5)
+    raise BundleError(
+        f'no model {text!r}: it is neither a folder nor one of the shipped models '
+        f'({", ".join(names) or "none"})' + (f'; did you mean {nearest[0]!r}?' if nearest else '')
+    )
+
+
+def save_bundle(
+    path: str | os.PathLike[str],
+    *,
+    architecture: Mapping[str, Any],
+    size_wh: tuple[int, int],
+    mean: Sequence[float],
+    std: Sequence[float],
+    input_scale: float,
+    labels: Labels,
+    metrics: Mapping[str, Any],
+    licence: str,
+    contents: Mapping[str, bytes],
+    name: str | None = None,
+) -> Bundle:
+    """Write a model folder in one step: it is complete and verified, or not there.
+
+    :param path: the folder; an existing one is replaced if it is a model folder or empty.
+    :param contents: role (``weights``, ``onnx``) -> what goes into the file.
+    :param name: of the model; by default the folder's.
+    :raises BundleError: if `path` is something else or the parts do not fit together.
+    """
+    target = Path(path).expanduser().absolute()
+    check_replaceable(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    description = {
+        'format': FORMAT,
+        'name': name or target.name,
+        'architecture': dict(architecture),
+        'size_wh': [int(v) for v in size_wh],
+        'channel_order': 'BGR',
+        'mean': [float(v) for v in mean],
+        'std': [float(v) for v in std],
+        'input_scale': float(input_scale),
+        'classes': labels.to_list(),
+        # NumPy's scalars are no YAML; a training must not fail on its last step over that.
+        'metrics': json.loads(json.dumps(dict(metrics), default=float)),
+        'licence': licence,
+        'files': {r: {'sha256': hashlib.sha256(contents[r]).hexdigest()} for r in FILES},
+    }
+    work = Path(tempfile.mkdtemp(prefix=f'.{target.name}-', dir=target.parent))
+    try:
+        fresh = work / 'new'
+        fresh.mkdir()
+        for role, file_name in FILES.items():
+            (fresh / file_name).write_bytes(contents[role])
+        text = yaml.safe_dump(description, sort_keys=False, default_flow_style=None, width=99)
+        (fresh / DESCRIPTION).write_text(text, encoding='utf-8')
+        Bundle.load(fresh)
+        if target.exists():
+            target.rename(work / 'old')
+        fresh.rename(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return Bundle.load(target)
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse to write a model folder over anything but another one.
+
+    :raises BundleError: if `path` is a file, or a folder with other things in it.
+    """
+    if not path.exists() or (path / DESCRIPTION).is_file():
+        return
+    if not path.is_dir() or any(path.iterdir()):
+        raise BundleError(
+            f'{path} exists and is no model folder (no {DESCRIPTION} in it): it is left as it '
+            'is; name another output folder'
+        )
+
+
+def _models_folder() -> Path:
+    folder: Path = share_directory() / 'models'
+    return folder
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    file = folder / DESCRIPTION
+    try:
+        data = yaml.load(file.read_bytes(), getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
+    except OSError as error:
+        raise BundleError(
+            f'{folder} is no model folder: {DESCRIPTION} can not be read ({error.strerror}); '
+            f'expected {DESCRIPTION}, {", ".join(FILES.values())}'
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BundleError(f'{file} is not YAML: {" ".join(str(error).split())}') from error
+    if not isinstance(data, dict):
+        raise BundleError(f'{file} is empty or no mapping: expected the keys {", ".join(KEYS)}')
+    return data

@@ -1,0 +1,166 @@
+"""What makes a model folder valid: its description, its files and how they fit together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+DESCRIPTION = 'model.yaml'
+FILES = {'weights': 'weights.safetensors', 'onnx': 'model.onnx'}
+FORMAT = 1
+# Height and width of what the networks see must be multiples of it.
+STRIDE = 8
+KEYS = (
+    'format', 'name', 'architecture', 'size_wh', 'channel_order', 'mean', 'std', 'input_scale',
+    'classes', 'metrics', 'licence', 'files',
+)  # fmt: skip
+# Where the class count stands in the metadata of the ONNX files that this package exports.
+CLASSES_KEY = 'espnet_ros.classes'
+
+_ARCHITECTURES = ('espnet_a', 'espnet_b', 'espnet_c', 'espnet')
+_METADATA_FIELD = 14  # ModelProto.metadata_props
+_CLASSIFIERS = ('encoder.classifier.weight', 'classifier.weight')
+
+
+def description_problems(data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the content of a ``model.yaml``, one sentence each."""
+    missing = [key for key in KEYS if key not in data]
+    if missing:
+        yield f'{DESCRIPTION} lacks {", ".join(missing)}'
+        return
+    if data['format'] != FORMAT:
+        yield f'format must be {FORMAT}, got {data["format"]!r}: another version wrote it'
+    size = data['size_wh']
+    if not _numbers(size, 2, int) or any(v < STRIDE or v % STRIDE for v in size):
+        yield f'size_wh must be two multiples of {STRIDE}, got {size!r}'
+    if data['channel_order'] != 'BGR':
+        yield f"channel_order must be 'BGR', got {data['channel_order']!r}"
+    if not _numbers(data['mean'], 3):
+        yield f'mean must be three numbers, got {data["mean"]!r}'
+    if not _numbers(data['std'], 3) or min(data['std']) <= 0:
+        yield f'std must be three numbers above 0, got {data["std"]!r}'
+    if not _numbers([data['input_scale']], 1) or data['input_scale'] <= 0:
+        yield f'input_scale must be a number above 0, got {data["input_scale"]!r}'
+    for key, kind in (('name', str), ('licence', str), ('metrics', dict)):
+        if not isinstance(data[key], kind):
+            yield f'{key} must be a {kind.__name__}, got {data[key]!r}'
+    yield from _architecture_problems(data['architecture'], data['classes'])
+    files = data['files']
+    for role in FILES:
+        if not isinstance(files, dict) or not isinstance(files.get(role), dict):
+            yield f'files lacks {role}'
+        elif not isinstance(files[role].get('sha256'), str):
+            yield f'files.{role} lacks sha256'
+
+
+def file_problems(folder: Path, data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which files of a folder are missing, changed or of another class count.
+
+    :param data: the content of its ``model.yaml``, without problems of its own.
+    """
+    count = len(data['classes'])
+    for role, name in FILES.items():
+        try:
+            content = (folder / name).read_bytes()
+        except OSError as error:
+            yield f'{name} can not be read ({error.strerror})'
+            continue
+        digest, expected = hashlib.sha256(content).hexdigest(), data['files'][role]['sha256']
+        if digest != expected:
+            yield (
+                f'{name} is not the file {DESCRIPTION} was written for: {len(content)} bytes '
+                f'with sha256 {digest[:12]}..., expected {expected[:12]}...'
+            )
+            continue
+        found = classes_in(role, content)
+        if found != count:
+            yield f'{name} holds a model of {found or "unknown"} classes, {count} are named'
+
+
+def classes_in(role: str, content: bytes) -> int | None:
+    """Return the class count of a model file, or None if it can not be told.
+
+    :param role: ``weights`` (safetensors) or ``onnx``.
+    :param content: the whole file.
+    """
+    try:
+        return _in_safetensors(content) if role == 'weights' else _in_onnx(content)
+    except (ValueError, IndexError, KeyError, TypeError):
+        return None
+
+
+def _numbers(value: Any, count: int, kind: Any = (int, float)) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == count
+        and all(isinstance(v, kind) and math.isfinite(v) for v in value)
+    )
+
+
+def _architecture_problems(architecture: Any, classes: Any) -> Iterator[str]:
+    if not isinstance(architecture, dict):
+        yield f'architecture must be a mapping, got {architecture!r}'
+        return
+    name = architecture.get('name')
+    if name not in _ARCHITECTURES:
+        yield f'architecture.name must be one of {", ".join(_ARCHITECTURES)}, got {name!r}'
+    for key in ('classes', 'alpha2', 'alpha3'):
+        if not isinstance(architecture.get(key), int) or architecture[key] < 0:
+            yield f'architecture.{key} must be a whole number, got {architecture.get(key)!r}'
+    if name == 'espnet' and architecture.get('skip') not in ('raw', 'joined'):
+        yield f'architecture.skip must be raw or joined, got {architecture.get("skip")!r}'
+    if not isinstance(classes, list):
+        yield f'classes must be a list, got {classes!r}'
+    elif architecture.get('classes') != len(classes):
+        yield (
+            f'architecture.classes is {architecture.get("classes")!r}, but {len(classes)} '
+            'classes are named'
+        )
+
+
+def _in_safetensors(content: bytes) -> int | None:
+    length = int.from_bytes(content[:8], 'little')
+    header = json.loads(content[8 : 8 + length])
+    shapes = [header[key]['shape'] for key in _CLASSIFIERS if key in header]
+    return int(shapes[0][0]) if shapes else None
+
+
+def _in_onnx(content: bytes) -> int | None:
+    for number, value in _fields(content):
+        if number == _METADATA_FIELD:
+            entry = dict(_fields(value))
+            if entry.get(1) == CLASSES_KEY.encode():
+                return int(entry[2])
+    return None
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (field number, content) of a protobuf message's length-delimited fields."""
+    at = 0
+    while at < len(message):
+        key, at = _varint(message, at)
+        wire_type = key & 7
+        if wire_type == 0:
+            _, at = _varint(message, at)
+        elif wire_type == 2:
+            size, at = _varint(message, at)
+            yield key >> 3, message[at : at + size]
+            at += size
+        elif wire_type in (1, 5):
+            at += 8 if wire_type == 1 else 4
+        else:
+            raise ValueError(f'wire type {wire_type}')
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = message[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at

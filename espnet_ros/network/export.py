@@ -1,0 +1,138 @@
+"""From a network to a model folder: safetensors weights and the ONNX deployment graph."""
+
+from __future__ import annotations
+
+import copy
+import os
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from espnet_ros.bundle import Bundle, check_replaceable, save_bundle
+from espnet_ros.bundle_checks import CLASSES_KEY
+from espnet_ros.core.errors import BackendUnavailableError, BundleError
+from espnet_ros.core.labels import Labels
+from espnet_ros.network.deploy import DeploymentGraph
+
+OPSET = 17
+# Beside ties, two runtimes may only differ where two classes are equally likely.
+MIN_AGREEMENT = 0.999
+
+
+def export_onnx(graph: DeploymentGraph, classes: int) -> bytes:
+    """Export a deployment graph to ONNX with dynamic N, H and W, and verify the result.
+
+    :param graph: on the CPU, in float32.
+    :param classes: written into the file's metadata, for the check at load.
+    :raises BackendUnavailableError: if onnx or onnxruntime is not installed.
+    :raises BundleError: if ONNX Runtime's masks are not those of PyTorch.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise BackendUnavailableError(
+            'exporting needs the package onnx: `pip install onnx onnxruntime`'
+        ) from error
+    image = torch.from_numpy(
+        np.random.default_rng(0).integers(0, 256, (2, 48, 64, 3), dtype=np.uint8)
+    )
+    names = ('image', 'mask', 'confidence')
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        # The TorchScript exporter gives the same graph as its successor in a thirtieth of the
+        # time, needs no further package and leaves the axes free.
+        warnings.filterwarnings('ignore', category=DeprecationWarning)
+        file = os.path.join(folder, 'model.onnx')
+        torch.onnx.export(
+            graph,
+            (image,),
+            file,
+            input_names=['image'],
+            output_names=['mask', 'confidence'],
+            dynamic_axes={name: {0: 'batch', 1: 'height', 2: 'width'} for name in names},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+        model = onnx.load(file)
+    onnx.helper.set_model_props(model, {CLASSES_KEY: str(classes)})
+    onnx.checker.check_model(model, full_check=True)
+    content: bytes = model.SerializeToString()
+    _verify(content, graph)
+    return content
+
+
+def write_bundle_from_network(
+    network: nn.Module,
+    architecture: Mapping[str, Any],
+    labels: Labels,
+    size_wh: tuple[int, int],
+    mean: Sequence[float],
+    std: Sequence[float],
+    input_scale: float,
+    metrics: Mapping[str, Any],
+    licence: str,
+    name: str | None,
+    output: str | os.PathLike[str],
+) -> Bundle:
+    """Write a whole model folder: weights, ONNX graph and description.
+
+    :param network: of `espnet_ros.network.espnet`, on any device; left as it is.
+    :param architecture: ``{name, classes, alpha2, alpha3}``, for ``espnet`` also ``skip``.
+    :param name: of the model; None takes the folder's.
+    :param output: the folder; see `espnet_ros.bundle.save_bundle`.
+    :raises BundleError: if `output` is something else than a model folder.
+    """
+    from safetensors.torch import save
+
+    check_replaceable(Path(output).expanduser())
+    network = copy.deepcopy(network).cpu().float().eval()
+    graph = DeploymentGraph(network, mean, std, input_scale)
+    tensors = {
+        key: tensor.detach().contiguous()
+        for key, tensor in network.state_dict().items()
+        if not key.endswith('num_batches_tracked')
+    }
+    contents = {'weights': save(tensors), 'onnx': export_onnx(graph, len(labels))}
+    return save_bundle(
+        output,
+        name=name,
+        architecture=architecture,
+        size_wh=size_wh,
+        mean=mean,
+        std=std,
+        input_scale=input_scale,
+        labels=labels,
+        metrics=metrics,
+        licence=licence,
+        contents=contents,
+    )
+
+
+def _verify(content: bytes, graph: DeploymentGraph) -> None:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise BackendUnavailableError(
+            'the exported ONNX is checked with ONNX Runtime, which is not installed: '
+            '`pip install onnxruntime`'
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(content, options, providers=['CPUExecutionProvider'])
+    # Another batch and size than the export was traced with, or a baked-in axis passes.
+    image = np.random.default_rng(1).integers(0, 256, (1, 72, 40, 3), dtype=np.uint8)
+    mask, _ = session.run(None, {'image': image})
+    with torch.inference_mode():
+        reference, _ = graph(torch.from_numpy(image))
+    agreement = float((mask == reference.numpy()).mean()) if mask.shape == (1, 72, 40) else 0.0
+    if agreement < MIN_AGREEMENT:
+        raise BundleError(
+            f'the exported ONNX is wrong: at least {MIN_AGREEMENT:.1%} of the pixels must agree '
+            f'with PyTorch, {agreement:.1%} do; nothing was written. Please report the versions '
+            f'of torch ({torch.__version__}) and onnxruntime ({onnxruntime.__version__})'
+        )
