@@ -1,0 +1,58 @@
+# Two commands on a fresh machine, `make demo` and `make test`; each sets itself up in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+# A sourced ROS installation would mix its libraries with the ones in .venv.
+unexport PYTHONPATH PYTHONHOME AMENT_PREFIX_PATH LD_LIBRARY_PATH RMW_IMPLEMENTATION
+unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test lint clean
+
+help:
+	@echo 'make demo   drive a virtual street: the real ROS 2 node, its masks and its figures'
+	@echo "            (flags go in ARGS: make demo ARGS='--frames 30')"
+	@echo 'make test   lint, type-check and test everything'
+	@echo 'make lint   only lint and type-check'
+	@echo 'make clean  remove .venv and every build output'
+
+demo: $(VENV)/.demo-stamp
+	@$(RUN) -m espnet_ros demo $(ARGS)
+
+test: lint
+	@$(RUN) -m pytest $(ARGS)
+
+lint: $(VENV)/.test-stamp
+	@$(RUN) -m ruff check .
+	@$(RUN) -m mypy
+
+clean:
+	rm -rf $(VENV) build install log output *.egg-info
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A run that was cut short leaves .unfinished behind; the next one starts .venv afresh.
+$(VENV)/.%-stamp: setup.py setup.cfg pyproject.toml
+	@$(CHECK)
+	@if [ -e $(VENV)/.unfinished ] || ! $(RUN) -m pip --version >/dev/null 2>&1; then \
+	  echo 'Creating $(VENV)'; $(PYTHON) -m venv --clear $(VENV); fi
+	@touch $(VENV)/.unfinished
+	@echo 'Installing what `make $*` needs into $(VENV) (once, some minutes)'
+	@$(RUN) -m pip install --quiet --editable '.[$*]'
+	@rm $(VENV)/.unfinished
+	@touch $@
+
+define CHECK
+machine="$$(uname -s) $$(uname -m)"; \
+if [ "$$machine" != 'Linux x86_64' ]; then \
+  echo "ROS 2 comes as wheels for Linux x86_64 only, this is $$machine: install ROS 2 and use colcon build"; \
+  exit 1; fi; \
+if ! $(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))'; then \
+  echo "espnet_ros needs Python 3.10 to 3.14, $(PYTHON) is $$($(PYTHON) --version 2>&1): name another with make PYTHON=..."; \
+  exit 1; fi; \
+if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+  echo "$(PYTHON) has no venv: install it (Debian and Ubuntu: apt install python3-venv)"; \
+  exit 1; fi
+endef

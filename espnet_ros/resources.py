@@ -1,0 +1,61 @@
+"""Where the package finds its models, launch files and configuration, and keeps its cache."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from espnet_ros.core.errors import EspnetRosError
+
+PACKAGE = 'espnet_ros'
+FOLDERS = ('config', 'launch', 'models', 'rviz')
+
+
+def share_directory() -> Path:
+    """Return the folder that holds config/, launch/, models/ and rviz/.
+
+    An overlay of the ament index comes first, as for every ROS package, then what pip installed,
+    then the source checkout.
+
+    :raises EspnetRosError: if none of these places has all four folders.
+    """
+    places = list(dict.fromkeys(_places()))
+    for place in places:
+        if all((place / folder).is_dir() for folder in FOLDERS):
+            return place
+    raise EspnetRosError(
+        f'expected a folder with {", ".join(FOLDERS)} at one of '
+        f'{", ".join(map(str, places))}, found none; install the package with colcon or pip, '
+        'or run it from a source checkout'
+    )
+
+
+def cache_directory() -> Path:
+    """Return the folder for what can be computed again, created for this user alone.
+
+    :raises EspnetRosError: if the folder can't be created.
+    """
+    # The XDG specification has relative paths ignored.
+    configured = Path(os.environ.get('XDG_CACHE_HOME', ''))
+    base = configured if configured.is_absolute() else Path.home() / '.cache'
+    folder = base / PACKAGE
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # What is loaded from here is trusted, so nobody else may write into it.
+        folder.chmod(0o700)
+    except OSError as error:
+        raise EspnetRosError(
+            f'expected to keep a cache in {folder}, but {error.strerror}; set XDG_CACHE_HOME to '
+            'a folder you can write to'
+        ) from error
+    return folder
+
+
+def _places() -> Iterator[Path]:
+    for prefix in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep):
+        if prefix:
+            yield Path(prefix) / 'share' / PACKAGE
+    yield Path(sys.prefix) / 'share' / PACKAGE
+    yield Path(__file__).resolve().parents[1]

@@ -1,0 +1,96 @@
+"""Installation, with colcon on a robot and with pip anywhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = 'espnet_ros'
+
+
+def share(folder: str) -> list[tuple[str, list[str]]]:
+    """Return the files of a folder and its subfolders as ``data_files`` under share/."""
+    folders = [Path(folder), *(p for p in sorted(Path(folder).rglob('*')) if p.is_dir())]
+    return [
+        (f'share/{NAME}/{f.as_posix()}', [p.as_posix() for p in sorted(f.iterdir()) if p.is_file()])
+        for f in folders
+        if f.name != '__pycache__'
+    ]
+
+
+# One ROS 2 release throughout (Kilted): the type support and the type hashes of another do not
+# fit, so a newer message wheel beside an older rclpy fails to load or is not heard.
+ROS = [
+    'ros-rclpy[fastrtps]~=9.1.2',
+    'ros-diagnostic-msgs~=5.5.1',
+    'ros-geometry-msgs~=5.5.1',
+    'ros-lifecycle-msgs~=2.3.0',
+    'ros-nav-msgs~=5.5.1',
+    'ros-sensor-msgs~=5.5.1',
+    'ros-std-msgs~=5.5.1',
+    'ros-std-srvs~=5.5.1',
+]
+
+DEMO = [
+    *ROS,
+    'av',
+    'opencv-python-headless>=4.5.4',
+    'openvino>=2025.0',
+    'tqdm',
+]
+
+TORCH = [
+    # Held because 2.13 is where the training figures were made and the faults of its CPU bf16
+    # kernels are known; each release changes which of them are right.
+    'torch==2.13.0',
+    'onnx>=1.16',
+    'safetensors>=0.4',
+]
+
+TRAIN = [*TORCH, 'opencv-python-headless>=4.5.4', 'tqdm']
+
+TEST = [
+    *DEMO,
+    *TORCH,
+    'colcon-core',
+    'colcon-ros',
+    'hypothesis',
+    # Held because each release brings rules that unchanged code fails.
+    'mypy==2.4.1',
+    'onnxruntime>=1.17',
+    'pytest>=8',
+    'ruff==0.17.6',
+    'types-PyYAML',
+]
+
+setup(
+    name=NAME,
+    packages=find_packages(include=[NAME, f'{NAME}.*']),
+    package_data={NAME: ['py.typed']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
+        (f'share/{NAME}', ['package.xml']),
+        *share('config'),
+        *share('launch'),
+        *share('models'),
+        *share('rviz'),
+    ],
+    # OpenCV is needed too, but not named: the cv2 of a Linux distribution carries no metadata
+    # under any of its pip names, so naming one would fail or fetch a second copy over it.
+    install_requires=['numpy>=1.21', 'PyYAML'],
+    extras_require={'ros': ROS, 'demo': DEMO, 'train': TRAIN, 'test': TEST},
+    python_requires='>=3.10',
+    zip_safe=True,
+    author='The espnet_ros maintainers',
+    maintainer='The espnet_ros maintainers',
+    maintainer_email='maintainers@espnet-ros.invalid',
+    description='Semantic masks and Nav2-ready cost maps from an ordinary camera, with ESPNet.',
+    license='Apache-2.0',
+    entry_points={
+        'console_scripts': [
+            'espnet_ros = espnet_ros.cli.main:main',
+            'segmentation = espnet_ros.ros.segmentation_node:main',
+        ],
+    },
+)
