@@ -66,10 +66,13 @@ class Bundle:
     sha256: Mapping[str, str]
 
     @classmethod
-    def load(cls, path_or_name: str | os.PathLike[str]) -> Bundle:
+    def load(
+        cls, path_or_name: str | os.PathLike[str], roles: Sequence[str] = tuple(FILES)
+    ) -> Bundle:
         """Read and verify a model folder.
 
         :param path_or_name: a folder, or the name of a shipped model.
+        :param roles: the files to verify and offer; the others may be missing.
         :raises BundleError: if anything is missing, changed or does not fit together; all
             offenders are listed.
         """
@@ -77,7 +80,7 @@ class Bundle:
         data = _read_description(folder)
         problems = list(description_problems(data))
         if not problems:
-            problems += file_problems(folder, data)
+            problems += file_problems(folder, data, roles)
         if problems:
             raise BundleError(
                 f'model folder {folder} refused: {"; ".join(problems)}. Restore the folder from '
@@ -97,8 +100,8 @@ class Bundle:
             labels=Labels.from_list(data['classes']),
             metrics=dict(data['metrics']),
             licence=data['licence'],
-            files={role: folder / name for role, name in FILES.items()},
-            sha256={role: data['files'][role]['sha256'] for role in FILES},
+            files={role: folder / FILES[role] for role in roles},
+            sha256={role: data['files'][role]['sha256'] for role in roles},
         )
 
 

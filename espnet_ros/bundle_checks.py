@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +57,15 @@ def description_problems(data: Mapping[str, Any]) -> Iterator[str]:
             yield f'files.{role} lacks sha256'
 
 
-def file_problems(folder: Path, data: Mapping[str, Any]) -> Iterator[str]:
+def file_problems(folder: Path, data: Mapping[str, Any], roles: Iterable[str]) -> Iterator[str]:
     """Yield which files of a folder are missing, changed or of another class count.
 
     :param data: the content of its ``model.yaml``, without problems of its own.
+    :param roles: the files to look at.
     """
     count = len(data['classes'])
-    for role, name in FILES.items():
+    for role in roles:
+        name = FILES[role]
         try:
             content = (folder / name).read_bytes()
         except OSError as error:
