@@ -248,7 +248,7 @@ def unknown_name(name: str) -> str:
 def _is_a(type_name: str, value: Any) -> bool:
     if isinstance(value, bool):
         return type_name == 'bool'
-    kinds = {'string': str, 'integer': int, 'double': (int, float), 'bool': bool}
+    kinds: dict[str, Any] = {'string': str, 'integer': int, 'double': (int, float), 'bool': bool}
     return isinstance(value, kinds[type_name])
 
 

@@ -1,0 +1,105 @@
+"""From a colour image to a mask: the one verb of the project."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from espnet_ros.core.errors import ImageError
+from espnet_ros.core.labels import Labels
+
+UInt8Array = npt.NDArray[np.uint8]
+
+
+class Inferrer(Protocol):
+    """What the pipeline asks of a backend."""
+
+    def infer(self, images: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
+        """Return masks and confidences, uint8 (N, H, W), of images, uint8 (N, H, W, 3) BGR."""
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """What is known about each pixel.
+
+    :param mask: class_id, uint8 (H, W); UNLABELED where the model says void.
+    :param confidence: round(255 * probability of the class), uint8 (H, W).
+    :param stage_ms: milliseconds spent in ``resize``, ``infer`` and ``post``.
+    """
+
+    mask: UInt8Array
+    confidence: UInt8Array
+    stage_ms: dict[str, float]
+
+
+class Segmenter:
+    """Segments images of any size.
+
+    :param backend: a loaded backend.
+    :param labels: the classes of its model.
+    :param size_wh: size of the network input in pixels.
+    :param mask_size: ``image`` for masks of the image's size, ``network`` for ``size_wh``.
+    """
+
+    def __init__(
+        self,
+        backend: Inferrer,
+        labels: Labels,
+        size_wh: tuple[int, int],
+        mask_size: str = 'image',
+    ) -> None:
+        self._backend = backend
+        self._lut = labels.mask_lut
+        self._size_wh = size_wh
+        self._resize_back = mask_size == 'image'
+
+    def segment(self, image_bgr: UInt8Array) -> Segmentation:
+        """Return the mask of an image.
+
+        :param image_bgr: uint8 (H, W, 3).
+        :raises ImageError: if the array is not such an image.
+        """
+        _check(image_bgr)
+        image_wh = (image_bgr.shape[1], image_bgr.shape[0])
+        start = time.perf_counter()
+        network_image = _resize(image_bgr, self._size_wh, cv2.INTER_LINEAR)
+        resized = time.perf_counter()
+        masks, confidences = self._backend.infer(np.ascontiguousarray(network_image)[None])
+        inferred = time.perf_counter()
+        mask: UInt8Array = cv2.LUT(masks[0], self._lut)  # type: ignore[assignment]
+        confidence = confidences[0]
+        if self._resize_back:
+            # The exact kind keeps pixel centres where INTER_LINEAR and camera_info have them;
+            # plain INTER_NEAREST shifts the mask by up to half a network pixel.
+            mask = _resize(mask, image_wh, cv2.INTER_NEAREST_EXACT)
+            confidence = _resize(confidence, image_wh, cv2.INTER_NEAREST_EXACT)
+        done = time.perf_counter()
+        stage_ms = {
+            'resize': (resized - start) * 1e3,
+            'infer': (inferred - resized) * 1e3,
+            'post': (done - inferred) * 1e3,
+        }
+        return Segmentation(mask, confidence, stage_ms)
+
+
+def _resize(image: UInt8Array, size_wh: tuple[int, int], interpolation: int) -> UInt8Array:
+    if (image.shape[1], image.shape[0]) == size_wh:
+        return image
+    resized: UInt8Array = cv2.resize(  # type: ignore[assignment]
+        image, size_wh, interpolation=interpolation
+    )
+    return resized
+
+
+def _check(image_bgr: Any) -> None:
+    shape = getattr(image_bgr, 'shape', None)
+    dtype = getattr(image_bgr, 'dtype', type(image_bgr).__name__)
+    if shape is None or len(shape) != 3 or shape[2] != 3 or 0 in shape or dtype != np.uint8:
+        raise ImageError(
+            'array', f'expected an image uint8 (H, W, 3) BGR, got {dtype} of shape {shape}'
+        )

@@ -1,0 +1,84 @@
+"""Rolling percentiles and rates of a running pipeline, safe to use from two threads."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Mapping
+
+import numpy as np
+
+
+class RollingPercentiles:
+    """Percentiles over the latest values.
+
+    :param capacity: how many values are remembered.
+    """
+
+    def __init__(self, capacity: int = 256) -> None:
+        self._values: deque[float] = deque(maxlen=capacity)
+        self._lock = threading.Lock()
+
+    def add(self, value: float) -> None:
+        """Remember a value, forgetting the oldest one when full."""
+        with self._lock:
+            self._values.append(value)
+
+    def percentile(self, percent: float) -> float | None:
+        """Return the percentile, linear between values, or None before the first value.
+
+        :param percent: 0..100; 50 is the median.
+        """
+        with self._lock:
+            values = list(self._values)
+        return float(np.percentile(values, percent)) if values else None
+
+
+class RollingRate:
+    """Events a second over the latest seconds.
+
+    :param horizon_s: seconds after which an event is forgotten, so that the rate of a stream
+        that stopped falls to zero.
+    """
+
+    def __init__(self, horizon_s: float = 5.0) -> None:
+        self._horizon_s = horizon_s
+        self._times_s: deque[float] = deque(maxlen=1024)
+        self._lock = threading.Lock()
+
+    def add(self, now_s: float) -> None:
+        """Count one event at a time of a monotonic clock in seconds."""
+        with self._lock:
+            self._times_s.append(now_s)
+
+    def rate_hz(self, now_s: float) -> float:
+        """Return the mean rate between the first and last event within the horizon."""
+        with self._lock:
+            while self._times_s and now_s - self._times_s[0] > self._horizon_s:
+                self._times_s.popleft()
+            if len(self._times_s) < 2:
+                return 0.0
+            span_s = self._times_s[-1] - self._times_s[0]
+            return (len(self._times_s) - 1) / span_s if span_s > 0 else 0.0
+
+
+class StageTimes:
+    """Rolling percentiles by stage.
+
+    :param stages: the names, in the order they are reported.
+    """
+
+    def __init__(self, stages: tuple[str, ...]) -> None:
+        self._stages = {stage: RollingPercentiles() for stage in stages}
+
+    def add(self, stage_ms: Mapping[str, float]) -> None:
+        """Add one image's times in milliseconds.
+
+        :raises KeyError: if a stage has not been named at construction.
+        """
+        for stage, value in stage_ms.items():
+            self._stages[stage].add(value)
+
+    def percentiles_ms(self, percent: float) -> dict[str, float | None]:
+        """Return the percentile of each stage in milliseconds, None where nothing came yet."""
+        return {stage: values.percentile(percent) for stage, values in self._stages.items()}

@@ -1,0 +1,135 @@
+"""One camera of the node: its subscriptions, its outputs and its counters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from espnet_ros.core.config import NodeConfig
+from espnet_ros.core.errors import CameraInfoError
+from espnet_ros.core.labels import Labels
+from espnet_ros.core.pipeline import Segmenter, UInt8Array
+from espnet_ros.ros.conversions import compressed_to_bgr, image_to_bgr
+from espnet_ros.ros.diagnostics import CameraMonitor, why_silent
+from espnet_ros.ros.outputs import CameraOutputs
+from espnet_ros.ros.qos import input_profile
+
+# transport -> (message type, suffix of the topic, decoder)
+_TRANSPORTS: dict[str, tuple[Any, str, Callable[[Any], UInt8Array]]] = {
+    'raw': (Image, '', image_to_bgr),
+    'compressed': (CompressedImage, '/compressed', compressed_to_bgr),
+}
+
+
+class Camera:
+    """One camera.
+
+    :param node: the node that owns the topics.
+    :param name: prefix of its topics, empty for none.
+    :param labels: classes of the masks.
+    :param config: called for the current config of the node.
+    """
+
+    def __init__(
+        self, node: Node, name: str, labels: Labels, config: Callable[[], NodeConfig]
+    ) -> None:
+        self.name = name
+        self.monitor = CameraMonitor()
+        self._node = node
+        self._config = config
+        self._input = config().input
+        self._type, suffix, self._decode = _TRANSPORTS[self._input.transport]
+        prefix = f'{name}/' if name else ''
+        self._image_topic = f'{prefix}image{suffix}'
+        self._camera_info_topic = f'{prefix}camera_info'
+        self._outputs = CameraOutputs(node, name, labels, lambda: config().overlay)
+        self._subscriptions: list[Any] = []
+        self._camera_info: CameraInfo | None = None
+
+    def subscribe(self, deliver: Callable[[Camera, Any], bool]) -> None:
+        """Start to listen.
+
+        :param deliver: takes the camera and an image; returns whether that pushed out another.
+        """
+        self.monitor = CameraMonitor()
+
+        def on_image(message: Any) -> None:
+            self.monitor.receive()
+            if not self._config().enabled:
+                self.monitor.paused += 1
+            elif deliver(self, message):
+                self.monitor.dropped += 1
+
+        def on_camera_info(message: CameraInfo) -> None:
+            self._camera_info = message
+
+        create = self._node.create_subscription
+        images = input_profile(self._input.reliability)
+        infos = input_profile('best_effort')
+        self._subscriptions = [
+            create(self._type, self._image_topic, on_image, images),
+            create(CameraInfo, self._camera_info_topic, on_camera_info, infos),
+        ]
+
+    def unsubscribe(self) -> None:
+        """Stop to listen."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions = []
+        self._camera_info = None
+
+    def process(self, message: Any, segmenter: Segmenter) -> None:
+        """Decode, segment and publish one image.
+
+        :raises ImageError: if the image can't be used.
+        """
+        start = time.perf_counter()
+        image = self._decode(message)
+        decoded = time.perf_counter()
+        segmentation = segmenter.segment(image)
+        segmented = time.perf_counter()
+        self._outputs.publish(message.header, segmentation)
+        stage_ms = {
+            'decode': (decoded - start) * 1e3,
+            **segmentation.stage_ms,
+            'publish': (time.perf_counter() - segmented) * 1e3,
+            **self._latency_ms(message),
+        }
+        self._publish_camera_info(message, image, segmentation.mask)
+        self._outputs.publish_colors(message.header, image, segmentation.mask)
+        self.monitor.process(stage_ms)
+
+    def why_silent(self) -> str:
+        """Return the likeliest reason why no image arrives."""
+        if not self._subscriptions:
+            return 'not subscribed'
+        type_name = f'sensor_msgs/msg/{self._type.__name__}'
+        topic = self._subscriptions[0].topic_name
+        return why_silent(self._node, topic, type_name, self._input.reliability == 'reliable')
+
+    def destroy(self) -> None:
+        """Destroy what the constructor made."""
+        self._outputs.destroy()
+
+    def _latency_ms(self, message: Any) -> dict[str, float]:
+        stamp = message.header.stamp
+        stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
+        now_ns = self._node.get_clock().now().nanoseconds
+        # Zero is "not set" for a stamp and "no /clock yet" for simulated time.
+        return {'latency': (now_ns - stamp_ns) / 1e6} if stamp_ns and now_ns else {}
+
+    def _publish_camera_info(self, message: Any, image: UInt8Array, mask: UInt8Array) -> None:
+        problem = ''
+        if self._camera_info is None:
+            topic = self._subscriptions[1].topic_name if self._subscriptions else ''
+            problem = f'no camera_info on {topic}: masks go out without one'
+        else:
+            try:
+                self._outputs.publish_camera_info(message.header, image, mask, self._camera_info)
+            except CameraInfoError as error:
+                problem = str(error)
+        self.monitor.camera_info_problem = problem

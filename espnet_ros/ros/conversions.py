@@ -1,0 +1,181 @@
+"""ROS image messages to arrays and back, with NumPy and OpenCV alone.
+
+cv_bridge breaks with NumPy 2 and OpenCV 5 on some distributions, so it isn't used.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
+
+from espnet_ros.core.errors import ImageError
+
+UInt8Array = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class _Encoding:
+    """How a pixel lies in memory and which OpenCV conversion makes it BGR."""
+
+    channels: int
+    to_bgr: int | None
+    depth_bytes: int = 1
+
+
+# ROS names a Bayer pattern by its first two pixels, OpenCV by the second pixels of rows 2 and 1.
+_COLOR = {
+    'bgr8': _Encoding(3, None),
+    '8UC3': _Encoding(3, None),
+    'rgb8': _Encoding(3, cv2.COLOR_RGB2BGR),
+    'bgra8': _Encoding(4, cv2.COLOR_BGRA2BGR),
+    '8UC4': _Encoding(4, cv2.COLOR_BGRA2BGR),
+    'rgba8': _Encoding(4, cv2.COLOR_RGBA2BGR),
+    'mono8': _Encoding(1, cv2.COLOR_GRAY2BGR),
+    '8UC1': _Encoding(1, cv2.COLOR_GRAY2BGR),
+    'bayer_rggb8': _Encoding(1, cv2.COLOR_BayerBG2BGR),
+    'bayer_bggr8': _Encoding(1, cv2.COLOR_BayerRG2BGR),
+    'bayer_gbrg8': _Encoding(1, cv2.COLOR_BayerGR2BGR),
+    'bayer_grbg8': _Encoding(1, cv2.COLOR_BayerGB2BGR),
+    'yuv422': _Encoding(2, cv2.COLOR_YUV2BGR_UYVY),
+    'uyvy': _Encoding(2, cv2.COLOR_YUV2BGR_UYVY),
+    'yuv422_yuy2': _Encoding(2, cv2.COLOR_YUV2BGR_YUYV),
+    'yuyv': _Encoding(2, cv2.COLOR_YUV2BGR_YUYV),
+}
+_WIDE = {
+    wide: _Encoding(_COLOR[narrow].channels, _COLOR[narrow].to_bgr, 2)
+    for wide, narrow in {
+        name.removesuffix('8') + '16': name for name in _COLOR if name.endswith('8')
+    }.items()
+}
+ENCODINGS = {**_COLOR, **_WIDE}
+_DEPTH = ('16UC1', '32FC1', '64FC1')
+
+
+def image_to_bgr(message: Image) -> UInt8Array:
+    """Return the pixels of an image as uint8 (H, W, 3) BGR.
+
+    bgr8 is a view of the message, padded rows and all; everything else is converted. Of
+    16-bit channels the high byte is kept.
+
+    :raises ImageError: if the encoding is not a colour one, or ``width``, ``height``, ``step``
+        and the length of ``data`` contradict each other.
+    """
+    encoding = _encoding(message)
+    _check_layout(message, encoding)
+    pixel_bytes = encoding.channels * encoding.depth_bytes
+    # The high byte of a 16-bit channel comes first in big-endian images only.
+    high_byte = 1 if encoding.depth_bytes == 2 and not message.is_bigendian else 0
+    pixels: UInt8Array = np.ndarray(
+        (message.height, message.width, encoding.channels),
+        np.uint8,
+        buffer=message.data,
+        offset=high_byte,
+        strides=(message.step, pixel_bytes, encoding.depth_bytes),
+    )
+    if encoding.to_bgr is None:
+        return pixels if encoding.depth_bytes == 1 else np.ascontiguousarray(pixels)
+    try:
+        return cv2.cvtColor(np.ascontiguousarray(pixels), encoding.to_bgr)  # type: ignore[return-value]
+    except cv2.error as error:
+        raise ImageError(
+            'decode',
+            f'OpenCV could not convert the {message.width}x{message.height} image from '
+            f'{message.encoding}: {error.err}',
+        ) from error
+
+
+def _encoding(message: Image) -> _Encoding:
+    encoding = ENCODINGS.get(message.encoding)
+    if encoding:
+        return encoding
+    if message.encoding in _DEPTH:
+        raise ImageError(
+            'encoding',
+            f'{message.encoding} is a depth encoding: give a colour image to "image" '
+            '(a 16-bit grey camera should publish mono16)',
+        )
+    raise ImageError(
+        'encoding',
+        f'encoding {message.encoding!r} is not supported: expected one of '
+        f'{", ".join(sorted(ENCODINGS))}',
+    )
+
+
+def _check_layout(message: Image, encoding: _Encoding) -> None:
+    if message.width == 0 or message.height == 0:
+        raise ImageError('size', f'the image is empty: {message.width}x{message.height} pixels')
+    row_bytes = message.width * encoding.channels * encoding.depth_bytes
+    if message.step < row_bytes:
+        raise ImageError(
+            'step',
+            f'step is {message.step}, but a row of {message.width} {message.encoding} pixels '
+            f'has {row_bytes} bytes',
+        )
+    if len(message.data) < message.height * message.step:
+        raise ImageError(
+            'data',
+            f'data has {len(message.data)} bytes, but {message.height} rows of step '
+            f'{message.step} have {message.height * message.step}',
+        )
+
+
+def compressed_to_bgr(message: CompressedImage) -> UInt8Array:
+    """Return the pixels of a JPEG or PNG image as uint8 (H, W, 3) BGR.
+
+    :raises ImageError: if it can't be decoded or was cut off.
+    """
+    if 'compressedDepth' in message.format:
+        raise ImageError('encoding', f'{message.format!r} is a depth format: give a colour image')
+    data = np.frombuffer(message.data, np.uint8)
+    cut_off = data[:2].tobytes() == b'\xff\xd8' and b'\xff\xd9' not in data.tobytes()
+    # The camera matrix belongs to the pixels as stored: no rotation by the EXIF tag.
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        image = None if cut_off or not data.size else cv2.imdecode(data, flags)
+    except cv2.error:
+        image = None
+    if image is None:
+        reason = 'its end is missing' if cut_off else 'it is not a JPEG or PNG that OpenCV reads'
+        raise ImageError(
+            'decode',
+            f'the compressed image of {data.size} bytes, format {message.format!r}, could not '
+            f'be decoded: {reason}',
+        )
+    return image  # type: ignore[return-value]
+
+
+def array_to_image(pixels: UInt8Array, header: Header, encoding: str) -> Image:
+    """Return an image message that shares the header and has no row padding.
+
+    :param pixels: uint8 (H, W) or (H, W, C), C-contiguous.
+    :param encoding: ``mono8`` or ``bgr8``.
+    """
+    message = Image(header=header, encoding=encoding)
+    message.height, message.width = pixels.shape[:2]
+    message.step = pixels.nbytes // pixels.shape[0]
+    message.data = _bytes(pixels)
+    return message
+
+
+def array_to_jpeg(pixels_bgr: UInt8Array, header: Header, quality: int) -> CompressedImage:
+    """Return a JPEG message of an image.
+
+    :param pixels_bgr: uint8 (H, W, 3).
+    :param quality: 1..100.
+    """
+    _, data = cv2.imencode('.jpg', pixels_bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return CompressedImage(header=header, format='bgr8; jpeg compressed bgr8', data=_bytes(data))
+
+
+def _bytes(pixels: Any) -> array[int]:
+    # Any other type is copied element by element: 100 ms and more for a large image.
+    data = array('B')
+    data.frombytes(memoryview(pixels).cast('B'))
+    return data

@@ -1,0 +1,214 @@
+"""The lifecycle node: images in, masks out."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from std_msgs.msg import Header
+from std_srvs.srv import SetBool
+
+from espnet_ros.core.config import parameter_specs
+from espnet_ros.core.errors import EspnetRosError, ImageError
+from espnet_ros.core.labels import Labels
+from espnet_ros.ros.camera import Camera
+from espnet_ros.ros.diagnostics import CameraMonitor, judge, make_status
+from espnet_ros.ros.label_info import label_info_module, make_label_info
+from espnet_ros.ros.model import LoadedModel, load_model
+from espnet_ros.ros.parameters import (
+    as_declared,
+    declare_parameters,
+    read_config,
+    unknown_parameters,
+)
+from espnet_ros.ros.qos import latched_profile
+from espnet_ros.ros.worker import Worker
+
+_NO_MODEL = dict.fromkeys(('backend', 'device', 'precision', 'model', 'size_wh'), '')
+# Seconds between repetitions of one complaint in the log.
+_QUIET_S = 5.0
+
+
+class SegmentationNode(LifecycleNode):
+    """Node ``segmentation``; its parameters are those of `espnet_ros.core.config`.
+
+    :raises ParameterError: if a parameter was given that does not exist or fit.
+    """
+
+    def __init__(self) -> None:
+        super().__init__('segmentation')
+        self._model: LoadedModel | None = None
+        self._cameras: list[Camera] = []
+        self._worker: Worker | None = None
+        self._label_info: Any = None
+        self._configure_error = ''
+        try:
+            self._config = declare_parameters(self)
+        except EspnetRosError:
+            self.destroy_node()
+            raise
+        self._enable = self.create_service(SetBool, '~/enable', self._on_enable)
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._timer = self.create_timer(self._config.diagnostics.period, self._report)
+
+    def autostart(self) -> None:
+        """Configure and activate, if the parameter says so."""
+        if not self._config.autostart:
+            return
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def close(self) -> None:
+        """Stop all work and free the model, in whatever state the node is."""
+        self._stop()
+        self._release()
+
+    def on_configure(self, state: Any) -> TransitionCallbackReturn:
+        """Load the model and make the publishers."""
+        self._configure_error = ''
+        try:
+            self._model = load_model(self._config)
+            labels = self._model.labels
+            names = self._config.cameras or ('',)
+            self._cameras = [Camera(self, name, labels, lambda: self._config) for name in names]
+            self._publish_label_info(labels)
+        except Exception as error:
+            # rclpy would swallow it and say nothing at all.
+            self._configure_error = str(error) or type(error).__name__
+            expected = isinstance(error, EspnetRosError)
+            details = '' if expected else f'\n{traceback.format_exc()}'
+            self.get_logger().error(f'not configured: {self._configure_error}{details}')
+            self._release()
+            return TransitionCallbackReturn.FAILURE
+        self.destroy_timer(self._timer)
+        self._timer = self.create_timer(self._config.diagnostics.period, self._report)
+        facts = ', '.join(f'{key} {value}' for key, value in self._model.facts.items())
+        self.get_logger().info(f'configured: {facts}')
+        return super().on_configure(state)
+
+    def on_activate(self, state: Any) -> TransitionCallbackReturn:
+        """Start the worker and subscribe."""
+        self._worker = Worker(tuple(self._cameras), self._process)
+        for camera in self._cameras:
+            camera.subscribe(self._worker.put)
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: Any) -> TransitionCallbackReturn:
+        """Unsubscribe and stop the worker."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: Any) -> TransitionCallbackReturn:
+        """Free the model and destroy the publishers."""
+        self._release()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: Any) -> TransitionCallbackReturn:
+        """Stop and free everything."""
+        self.close()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: Any) -> TransitionCallbackReturn:
+        """Stop and free everything, to be configured anew."""
+        self.close()
+        return super().on_error(state)
+
+    def set_parameters_atomically(
+        self, parameter_list: list[Parameter[Any]]
+    ) -> SetParametersResult:
+        """Set parameters; an unknown name is refused with the nearest real one."""
+        unknown = unknown_parameters(self, parameter_list)
+        if unknown:
+            return SetParametersResult(successful=False, reason='; '.join(unknown))
+        result = super().set_parameters_atomically([as_declared(p) for p in parameter_list])
+        if result.successful:
+            self._config = read_config(self)
+            self._tell_what_waits({p.name for p in parameter_list})
+        return result
+
+    def _tell_what_waits(self, names: set[str]) -> None:
+        waiting = [s.name for s in parameter_specs() if s.name in names and s.applies != 'live']
+        if waiting and self._model is not None:
+            self.get_logger().info(
+                f'{", ".join(waiting)} will take effect after deactivate, cleanup and configure'
+            )
+
+    def _process(self, camera: Camera, message: Any) -> None:
+        model = self._model
+        if model is None:
+            return
+        logger = self.get_logger()
+        try:
+            camera.process(message, model.segmenter)
+        except ImageError as error:
+            camera.monitor.reject(error)
+            logger.warning(f'image rejected: {error}', throttle_duration_sec=_QUIET_S)
+        except Exception as error:
+            # Whatever a backend throws at one image, the next image gets its chance.
+            camera.monitor.fail(error)
+            logger.error(f'image lost: {error!r}', throttle_duration_sec=_QUIET_S)
+
+    def _publish_label_info(self, labels: Labels) -> None:
+        messages = label_info_module()
+        if messages is None:
+            self.get_logger().info(
+                'vision_msgs with LabelInfo is not installed, so ~/label_info is not published'
+            )
+            return
+        self._label_info = self.create_publisher(
+            messages.LabelInfo, '~/label_info', latched_profile()
+        )
+        header = Header(stamp=self.get_clock().now().to_msg())
+        self._label_info.publish(make_label_info(labels, header, messages))
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> Any:
+        result = self.set_parameters_atomically([Parameter('enabled', value=request.data)])
+        response.success = result.successful
+        response.message = result.reason or ('enabled' if request.data else 'disabled')
+        return response
+
+    def _report(self) -> None:
+        state = self._state_machine.current_state[1]
+        facts = {'state': state, **(self._model.facts if self._model else _NO_MODEL)}
+        statuses = []
+        for camera in self._cameras:
+            monitor = camera.monitor
+            level, message = judge(state, self._config, monitor, camera.why_silent)
+            name = f'{self.get_fully_qualified_name()}: {camera.name or "image"}'
+            statuses.append(make_status(name, level, message, {**facts, **monitor.values()}))
+        if not self._cameras:
+            statuses = self._unconfigured_statuses(facts)
+        array = DiagnosticArray(status=statuses)
+        array.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(array)
+
+    def _unconfigured_statuses(self, facts: dict[str, Any]) -> list[DiagnosticStatus]:
+        error = self._configure_error
+        level = DiagnosticStatus.ERROR if error else DiagnosticStatus.OK
+        message = f'not configured: {error}' if error else str(facts['state'])
+        values = {**facts, **CameraMonitor().values(), 'last_error': error}
+        node = self.get_fully_qualified_name()
+        names = self._config.cameras or ('image',)
+        return [make_status(f'{node}: {name}', level, message, values) for name in names]
+
+    def _stop(self) -> None:
+        for camera in self._cameras:
+            camera.unsubscribe()
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+
+    def _release(self) -> None:
+        for camera in self._cameras:
+            camera.destroy()
+        self._cameras = []
+        if self._label_info is not None:
+            self.destroy_publisher(self._label_info)
+            self._label_info = None
+        if self._model is not None:
+            self._model.close()
+            self._model = None

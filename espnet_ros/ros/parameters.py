@@ -1,0 +1,143 @@
+"""Declare the fields of the config as ROS parameters and read them back."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from espnet_ros.core.config import NodeConfig, ParameterSpec, parameter_specs, unknown_name
+from espnet_ros.core.errors import ParameterError
+
+_APPLIES = {
+    'start': 'Read at start.',
+    'configure': 'A change takes effect at the next configure transition.',
+    'live': 'A change takes effect at once.',
+}
+
+
+def declare_parameters(node: Node) -> NodeConfig:
+    """Declare all parameters of the node and return the config they make.
+
+    :raises ParameterError: if the command line or a parameter file holds an unknown name or a
+        refused value; all are listed.
+    """
+    _check_overrides(node)
+    node.add_on_set_parameters_callback(_validate)
+    for spec in parameter_specs():
+        # rclpy takes an empty list for a byte array, so that one is declared by type.
+        default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
+        value = Parameter.Type.STRING_ARRAY if default == [] else default
+        node.declare_parameter(spec.name, value, _descriptor(spec))
+    return read_config(node)
+
+
+def read_config(node: Node) -> NodeConfig:
+    """Return the config that the node's parameters make now."""
+    values = {}
+    for spec in parameter_specs():
+        # On no release does get_parameter() return a string array that is not set.
+        parameter = node.get_parameter_or(spec.name)
+        if parameter.value is not None:
+            values[spec.name] = parameter.value
+    return NodeConfig.from_parameters(values)
+
+
+def unknown_parameters(node: Node, parameters: Iterable[Parameter[Any]]) -> list[str]:
+    """Return a sentence for each parameter that the node does not have."""
+    return [unknown_name(p.name) for p in parameters if not node.has_parameter(p.name)]
+
+
+def as_declared(parameter: Parameter[Any]) -> Parameter[Any]:
+    """Return the parameter with an integer turned into the float that its spec asks for."""
+    spec = next((s for s in parameter_specs() if s.name == parameter.name), None)
+    if spec and spec.type == 'double' and parameter.type_ == Parameter.Type.INTEGER:
+        return Parameter(parameter.name, Parameter.Type.DOUBLE, float(parameter.value))
+    return parameter
+
+
+def _check_overrides(node: Node) -> None:
+    specs = {spec.name: spec for spec in parameter_specs()}
+    # rclpy keeps overrides nobody declared to itself, which is how typos go unnoticed.
+    overrides: dict[str, Parameter[Any]] = node._parameter_overrides
+    foreign = [
+        name
+        for name in overrides
+        if name not in specs
+        and not node.has_parameter(name)
+        and not name.startswith('qos_overrides.')
+    ]
+    shared = _wildcard_names(sys.argv) if foreign else set()
+    problems = [unknown_name(name) for name in foreign if name not in shared]
+    for name in sorted(shared.intersection(foreign)):
+        node.get_logger().warning(f'{unknown_name(name)} It is in a section for many nodes')
+    for name, spec in specs.items():
+        if name in overrides and overrides[name].type_ != Parameter.Type.NOT_SET:
+            overrides[name] = as_declared(overrides[name])
+            problem = spec.problem(overrides[name].value)
+            problems += [problem] if problem else []
+    if problems:
+        raise ParameterError('; '.join(problems))
+
+
+def _wildcard_names(argv: list[str]) -> set[str]:
+    """Return the names that the parameter files give to every node that matches a pattern."""
+    import yaml
+
+    names: set[str] = set()
+    for flag, path in itertools.pairwise(argv):
+        if flag != '--params-file':
+            continue
+        with open(path, encoding='utf-8') as file:
+            sections = yaml.safe_load(file) or {}
+        for pattern, section in sections.items():
+            if '*' in pattern:
+                names.update(_flat('', section.get('ros__parameters', {})))
+    return names
+
+
+def _flat(prefix: str, values: dict[str, Any]) -> Iterable[str]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(f'{prefix}{name}.', value)
+        else:
+            yield f'{prefix}{name}'
+
+
+def _validate(parameters: list[Parameter[Any]]) -> SetParametersResult:
+    specs = {spec.name: spec for spec in parameter_specs()}
+    problems = [
+        problem
+        for p in parameters
+        if p.name in specs and p.type_ != Parameter.Type.NOT_SET
+        if (problem := specs[p.name].problem(p.value))
+    ]
+    return SetParametersResult(successful=not problems, reason='; '.join(problems))
+
+
+def _descriptor(spec: ParameterSpec) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(
+        description=f'{spec.description} {_APPLIES[spec.applies]}', read_only=spec.read_only
+    )
+    if spec.choices:
+        descriptor.additional_constraints = f'One of {", ".join(spec.choices)}'
+    if spec.minimum is not None and spec.maximum is not None:
+        if spec.type == 'integer':
+            descriptor.integer_range = [
+                IntegerRange(from_value=int(spec.minimum), to_value=int(spec.maximum), step=1)
+            ]
+        else:
+            descriptor.floating_point_range = [
+                FloatingPointRange(from_value=spec.minimum, to_value=spec.maximum)
+            ]
+    return descriptor

@@ -1,0 +1,52 @@
+"""Entry point of the node ``segmentation``.
+
+It imports ROS only inside `main`, so that a Ctrl-C during those imports ends the process cleanly.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from espnet_ros.ros.process import Stop, run_until_signal, tune_malloc
+
+
+def main() -> int:
+    """Run the node until SIGINT or SIGTERM; return the exit code."""
+    tune_malloc()
+    return run_until_signal(_spin)
+
+
+def _spin(stop: Stop) -> int:
+    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
+    from rclpy.signals import SignalHandlerOptions
+
+    from espnet_ros.core.errors import ParameterError
+    from espnet_ros.ros.node import SegmentationNode
+
+    try:
+        rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
+    except Exception as error:
+        raise ParameterError(f'ROS arguments refused: {error}') from error
+    try:
+        node = SegmentationNode()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        stop.set_wake(executor.wake)
+        try:
+            if not stop.requested:
+                node.autostart()
+            while not stop.requested and rclpy.ok():
+                executor.spin_once()
+        finally:
+            stop.set_wake(None)
+            node.close()
+            executor.shutdown()
+            node.destroy_node()
+    finally:
+        rclpy.shutdown()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
