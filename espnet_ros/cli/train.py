@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--alpha2', type=int, default=2, help='ESP modules at level 2')
     parser.add_argument('--alpha3', type=int, default=8, help='ESP modules at level 3')
     parser.add_argument('--crop', type=size_wh, default=(352, 288), metavar='WxH')
-    parser.add_argument('--batch', type=int, default=8)
+    parser.add_argument('--batch', type=int, default=4)
     parser.add_argument('--learning-rate', type=float, default=3e-3)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--json', type=Path, help='write the figures here')

@@ -123,7 +123,9 @@ class ESPNet(nn.Module):
         self.norm3 = nn.BatchNorm2d(classes, eps=BN_EPS)
         self.up3 = upsample(classes)
         self.project2 = conv(self.encoder.level3.down.reduce.in_channels, classes, 1)
-        self.merge2 = nn.Sequential(NormAct(2 * classes), ESP(2 * classes, classes))
+        # A branch needs a channel, so tables of under five classes get as many branches.
+        merge = ESP(2 * classes, classes, branches=min(5, classes))
+        self.merge2 = nn.Sequential(NormAct(2 * classes), merge)
         self.up2 = nn.Sequential(upsample(classes), NormAct(classes))
         self.merge1 = conv_norm_act(classes + skip_channels, classes)
         self.up1 = upsample(classes)

@@ -57,7 +57,7 @@ def load_camvid(folder: Path, split: str, labels: Labels) -> list[Sample]:
             f'no *.png in {folder / split}: expected CamVid as {split}/, {split}annot/'
         )
     samples, problems = [], []
-    for path in tqdm(images, desc=f'{folder.name} {split}', leave=False):
+    for path in tqdm(images, desc=f'{folder.name} {split}', leave=False, disable=None):
         try:
             samples.append(_read(path, folder / f'{split}annot' / path.name, len(labels)))
         except DatasetError as error:
@@ -97,7 +97,7 @@ def render_street(count: int, split: str) -> list[Sample]:
     per_street = 8
     first_seed = {'train': 1_000, 'val': 2_000}[split]
     samples: list[Sample] = []
-    with tqdm(total=count, desc=f'street {split}', leave=False) as bar:
+    with tqdm(total=count, desc=f'street {split}', leave=False, disable=None) as bar:
         for seed in range(first_seed, first_seed + -(-count // per_street)):
             street = Street(seed=seed)
             places = np.random.default_rng(seed).uniform(0, street.length_m, per_street)

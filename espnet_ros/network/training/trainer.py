@@ -43,7 +43,7 @@ class Recipe:
     alpha2: int = 2
     alpha3: int = 8
     crop_wh: tuple[int, int] = (352, 288)
-    batch: int = 8
+    batch: int = 4
     learning_rate: float = 3e-3
     weight_decay: float = 1e-3
     seed: int = 0
@@ -90,6 +90,7 @@ class Trainer:
             self.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
         )
         self.epoch = 0
+        self.steps = 0
         self.best = 0.0
         self._encoder_logits: Tensor | None = None
         self.network.encoder.classifier.register_forward_hook(self._keep_encoder_logits)
@@ -120,7 +121,7 @@ class Trainer:
         matrix = ConfusionMatrix(self.classes)
         self.average.eval()
         with torch.inference_mode():
-            for sample in tqdm(samples, desc='validate', leave=False):
+            for sample in tqdm(samples, desc='validate', leave=False, disable=None):
                 logits = self.average(self._normalise(sample.image[None]))
                 matrix.update(logits.argmax(1).to(torch.uint8).cpu().numpy()[0], sample.truth)
         return matrix
@@ -145,7 +146,9 @@ class Trainer:
         steps = len(order) // batch
         total = 0.0
         self.network.train()
-        with tqdm(range(steps), desc=f'epoch {self.epoch + 1}/{epochs}', leave=False) as bar:
+        with tqdm(
+            range(steps), desc=f'epoch {self.epoch + 1}/{epochs}', leave=False, disable=None
+        ) as bar:
             for step in bar:
                 rate = learning_rate_at(
                     (self.epoch + step / steps) / epochs, self.recipe.learning_rate
@@ -168,15 +171,18 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
         self._update_average()
-        return float(loss)
+        return loss.item()
 
     def _update_average(self) -> None:
+        self.steps += 1
+        # The first steps count little: their weights are still near the random start.
+        decay = min(EMA_DECAY, self.steps / (self.steps + 10))
         with torch.no_grad():
             for mine, theirs in zip(
                 self.average.state_dict().values(), self.network.state_dict().values(), strict=True
             ):
                 if mine.is_floating_point():
-                    mine.lerp_(theirs, 1 - EMA_DECAY)
+                    mine.lerp_(theirs, 1 - decay)
                 else:
                     mine.copy_(theirs)
 
@@ -194,7 +200,8 @@ class Trainer:
 
     def _save(self, name: str) -> None:
         state = {
-            'epoch': self.epoch, 'best': self.best, 'recipe': json.dumps(asdict(self.recipe)),
+            'epoch': self.epoch, 'steps': self.steps, 'best': self.best,
+            'recipe': json.dumps(asdict(self.recipe)), 'mean': self.mean, 'std': self.std,
             'network': self.network.state_dict(), 'average': self.average.state_dict(),
             'optimizer': self.optimizer.state_dict(),
         }  # fmt: skip
@@ -221,4 +228,6 @@ class Trainer:
         self.network.load_state_dict(state['network'])
         self.average.load_state_dict(state['average'])
         self.optimizer.load_state_dict(state['optimizer'])
-        self.epoch, self.best = state['epoch'], state['best']
+        # The normalisation stays even if the run goes on with more data.
+        self.mean, self.std = state['mean'], state['std']
+        self.epoch, self.steps, self.best = state['epoch'], state['steps'], state['best']

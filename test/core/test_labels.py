@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from espnet_ros.core.errors import BundleError
+from espnet_ros.core.labels import CAMVID, CITYSCAPES, UNLABELED, LabelClass, Labels, with_void
+
+
+def test_camvid_and_cityscapes_ids_are_the_datasets() -> None:
+    assert [CAMVID.names[i] for i in (0, 3, 4, 10)] == ['Sky', 'Road', 'Pavement', 'Bicyclist']
+    assert [CITYSCAPES.names[i] for i in (0, 1, 13, 18)] == ['road', 'sidewalk', 'car', 'bicycle']
+    assert (len(CAMVID), len(CITYSCAPES)) == (11, 19)
+
+
+def test_palette_is_bgr_and_black_beyond_the_classes() -> None:
+    assert CITYSCAPES.palette_bgr[1].tolist() == [232, 35, 244]
+    assert CITYSCAPES.palette_bgr[19:].max() == 0
+
+
+def test_void_and_ids_without_a_class_become_unlabeled() -> None:
+    lut = with_void(CAMVID).mask_lut
+    assert lut[:11].tolist() == list(range(11))
+    assert set(lut[11:].tolist()) == {UNLABELED}
+
+
+def test_list_round_trip() -> None:
+    assert Labels.from_list(CAMVID.to_list()) == CAMVID
+
+
+def test_every_offender_is_named() -> None:
+    with pytest.raises(BundleError) as error:
+        Labels([LabelClass('a', (0, 0, 256), 'ground'), LabelClass('a', (0, 0, 0), 'floor')])
+    for part in ("'a' is used 2 times", 'got [0, 0, 256]', "got 'floor'"):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize('items', [[{'name': 'a'}], ['a'], [{'name': 'a', 'color_rgb': 1}]])
+def test_malformed_lists_are_refused_with_the_expected_form(items: list) -> None:
+    with pytest.raises(BundleError, match='color_rgb'):
+        Labels.from_list(items)
+
+
+def test_no_class_and_256_classes_are_refused() -> None:
+    for count in (0, 256):
+        with pytest.raises(BundleError, match=f'got {count}'):
+            Labels([LabelClass(str(i), (0, 0, 0), 'void') for i in range(count)])

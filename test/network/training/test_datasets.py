@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from espnet_ros.core.errors import DatasetError
+from espnet_ros.core.labels import CAMVID
+from espnet_ros.network.training.datasets import (
+    Sample,
+    channel_statistics,
+    class_frequencies,
+    load_camvid,
+    load_dataset,
+)
+
+
+def write(folder: Path, name: str, truth: np.ndarray | None, shape: tuple = (4, 6)) -> None:
+    for part in ('train', 'trainannot'):
+        (folder / part).mkdir(exist_ok=True)
+    cv2.imwrite(str(folder / 'train' / name), np.full((*shape, 3), 7, np.uint8))
+    if truth is not None:
+        cv2.imwrite(str(folder / 'trainannot' / name), truth)
+
+
+def test_camvid_void_becomes_unlabeled(tmp_path: Path) -> None:
+    truth = np.zeros((4, 6), np.uint8)
+    truth[1, 2], truth[3, 5] = 11, 10
+    write(tmp_path, 'a.png', truth)
+    (sample,) = load_camvid(tmp_path, 'train', CAMVID)
+    assert sample.image.shape == (4, 6, 3)
+    assert (sample.truth[1, 2], sample.truth[3, 5], sample.truth[0, 0]) == (255, 10, 0)
+
+
+def test_every_bad_file_is_named(tmp_path: Path) -> None:
+    write(tmp_path, 'good.png', np.zeros((4, 6), np.uint8))
+    write(tmp_path, 'missing.png', None)
+    write(tmp_path, 'range.png', np.full((4, 6), 12, np.uint8))
+    write(tmp_path, 'size.png', np.zeros((6, 4), np.uint8))
+    write(tmp_path, 'rgb.png', np.zeros((4, 6, 3), np.uint8))
+    (tmp_path / 'train' / 'broken.png').write_bytes(b'no picture')
+    with pytest.raises(DatasetError) as error:
+        load_camvid(tmp_path, 'train', CAMVID)
+    message = str(error.value)
+    for part in ('missing.png', 'range.png', '[12]', 'size.png', 'rgb.png', 'broken.png'):
+        assert part in message
+    assert 'good.png' not in message
+
+
+def test_empty_split_and_unknown_specs_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r'no \*\.png'):
+        load_dataset(f'camvid:{tmp_path}', 'train', CAMVID)
+    for spec in ('street:0', 'street:x', 'cityscapes:/x', 'camvid:'):
+        with pytest.raises(DatasetError, match=r'camvid:DIR or street:COUNT'):
+            load_dataset(spec, 'train', CAMVID)
+
+
+def test_statistics_and_frequencies_by_hand() -> None:
+    image = np.zeros((2, 2, 3), np.uint8)
+    image[0, 0] = [4, 8, 200]
+    samples = [
+        Sample('a', image, np.array([[0, 0], [1, 255]], np.uint8)),
+        Sample('b', np.zeros((1, 4, 3), np.uint8), np.array([[2, 2, 2, 255]], np.uint8)),
+    ]
+    mean, std = channel_statistics(samples)
+    assert mean == [0.5, 1.0, 25.0]
+    assert std == pytest.approx([1.3229, 2.6458, 66.1438], abs=1e-4)
+    np.testing.assert_allclose(class_frequencies(samples, 4), [2 / 6, 1 / 6, 3 / 6, 0])

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch')
+
+from espnet_ros.core.errors import CheckpointError, DatasetError
+from espnet_ros.network.training.datasets import Sample
+from espnet_ros.network.training.loss import SegmentationLoss, dice_loss
+from espnet_ros.network.training.trainer import Recipe, Trainer, learning_rate_at
+
+RECIPE = Recipe(alpha2=1, alpha3=1, crop_wh=(48, 32), batch=2)
+
+
+def samples(count: int) -> list[Sample]:
+    """Dark left halves of class 0 and bright right halves of class 1."""
+    rng = np.random.default_rng(0)
+    truth = np.repeat(np.arange(2, dtype=np.uint8), 32)[None].repeat(48, 0)
+    pictures = [
+        (truth * 180 + rng.integers(0, 60, truth.shape)).astype(np.uint8) for _ in range(count)
+    ]
+    return [Sample(str(i), np.dstack([p] * 3), truth) for i, p in enumerate(pictures)]
+
+
+def trainer(work: Path, recipe: Recipe = RECIPE) -> Trainer:
+    return Trainer(samples(4), samples(2), 2, recipe, work)
+
+
+def weights(run: Trainer) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in run.network.parameters()])
+
+
+def test_learning_rate_rises_then_falls() -> None:
+    assert learning_rate_at(0.05, 2.0) == pytest.approx(1.0)
+    assert learning_rate_at(0.1, 2.0) == pytest.approx(2.0)
+    assert learning_rate_at(0.55, 2.0) == pytest.approx(1.0)
+    assert learning_rate_at(1.0, 2.0) == pytest.approx(0.0)
+
+
+def test_dice_by_hand_ignores_void() -> None:
+    # Two known pixels of class 0, one void; probabilities of class 0: 1, 1/2.
+    logits = torch.tensor([[[[50.0, 0.0, 0.0]], [[0.0, 0.0, 50.0]]]])
+    truth = torch.tensor([[[0, 0, 255]]])
+    assert float(dice_loss(logits, truth)) == pytest.approx(1 - 2 * 1.5 / (1.5 + 2), abs=1e-5)
+
+
+def test_rare_classes_weigh_more() -> None:
+    weights = SegmentationLoss(np.array([0.9, 0.1])).weights
+    expected = np.log(1.95) / np.log(1.15)
+    assert float(weights[1] / weights[0]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_resumed_run_equals_an_unbroken_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unbroken = trainer(tmp_path / 'a')
+    unbroken.run(4, validate_every=2)
+    train_epoch = Trainer._train_epoch
+
+    def broken_off(self: Trainer, epochs: int) -> float:
+        if self.epoch == 2:
+            raise KeyboardInterrupt
+        return train_epoch(self, epochs)
+
+    monkeypatch.setattr(Trainer, '_train_epoch', broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        trainer(tmp_path / 'b').run(4, validate_every=2)
+    monkeypatch.undo()
+    resumed = trainer(tmp_path / 'b')
+    assert resumed.epoch == 2
+    resumed.run(4, validate_every=2)
+    torch.testing.assert_close(weights(resumed), weights(unbroken))
+    assert resumed.best == pytest.approx(unbroken.best)
+
+
+def test_it_learns_and_keeps_the_best(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    run.run(30, validate_every=10)
+    assert run.best > 0.9
+    rows = [json.loads(line) for line in (tmp_path / 'log.jsonl').read_text().splitlines()]
+    assert [r['epoch'] for r in rows] == list(range(1, 31))
+    assert rows[-1]['loss'] < rows[0]['loss']
+    assert max(r.get('val_miou', 0) for r in rows) == pytest.approx(run.best, abs=1e-4)
+    logits = run.best_network()(run._normalise(samples(1)[0].image[None]))
+    assert (logits.argmax(1)[0].numpy() == samples(1)[0].truth).mean() > 0.9
+
+
+def test_another_recipe_and_a_corrupt_checkpoint_are_refused(tmp_path: Path) -> None:
+    trainer(tmp_path).run(1, validate_every=1)
+    with pytest.raises(CheckpointError, match='another recipe'):
+        trainer(tmp_path, Recipe(alpha2=1, alpha3=2, crop_wh=(48, 32), batch=2))
+    (tmp_path / 'last.pt').write_bytes(b'PK torn')
+    with pytest.raises(CheckpointError, match='can not be read'):
+        trainer(tmp_path)
+
+
+def test_fewer_samples_than_a_batch_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match='at least 2'):
+        Trainer(samples(1), samples(1), 2, RECIPE, tmp_path)
+
+
+KILLED = """
+import sys
+sys.path[:0] = [{tests!r}, {root!r}]
+from pathlib import Path
+import test_trainer
+test_trainer.trainer(Path({work!r})).run(1000, validate_every=1000)
+"""
+
+
+def test_kill_at_any_moment_loses_at_most_one_epoch(tmp_path: Path) -> None:
+    script = KILLED.format(
+        tests=str(Path(__file__).parent), root=str(Path(__file__).parents[3]), work=str(tmp_path)
+    )
+    process = subprocess.Popen(
+        [sys.executable, '-c', script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
+    lines = (line for line in process.stdout if '"epoch": 3' in line)
+    assert next(lines, None), 'the run ended before its third epoch'
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(30)
+    process.stdout.close()
+    done = (tmp_path / 'log.jsonl').read_text().count('\n')
+    resumed = trainer(tmp_path)
+    assert done <= resumed.epoch <= done + 1
+    assert resumed.epoch >= 3
