@@ -1,0 +1,19 @@
+"""Run `python -m espnet_ros`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def _main() -> int:
+    try:
+        from espnet_ros.cli.main import main
+
+        return main()
+    except KeyboardInterrupt:
+        # Reached by a Ctrl-C during the import.
+        return 130
+
+
+if __name__ == '__main__':
+    sys.exit(_main())

@@ -1,0 +1,85 @@
+"""Drive a camera past the real ROS 2 node and report what comes back.
+
+Three processes over Fast DDS: a camera, the segmentation node and a consumer that subscribes as
+a navigation stack would.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+from pathlib import Path
+
+SUMMARY = 'drive a camera past the real ROS 2 node and report what comes back'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `espnet_ros demo`."""
+    parser.add_argument(
+        '--source', default='street', metavar='street|DIRECTORY|VIDEO|/dev/videoN',
+        help='images to publish: a virtual street, pictures, a video, a live camera (street)',
+    )  # fmt: skip
+    parser.add_argument('--frames', type=frames, help='at most this many images (100)')
+    parser.add_argument('--rate', type=rate, default=10.0, help='images a second (10)')
+    parser.add_argument(
+        '--size', type=size, metavar='WxH',
+        help="size of the images (480x360 for the street, else the source's own)",
+    )  # fmt: skip
+    parser.add_argument('--seed', type=int, default=0, help='which street is built (0)')
+    parser.add_argument('--model', default='espnet_camvid', help='shipped name or model folder')
+    parser.add_argument('--backend', default='auto', help='auto, openvino, onnx or torch (auto)')
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N (auto)')
+    parser.add_argument('--precision', default='auto', help='auto, f32, bf16 or f16 (auto)')
+    parser.add_argument(
+        '--output', type=Path, default=Path('output/demo'), help='folder (output/demo)'
+    )
+    parser.add_argument('--json', type=Path, help='write a copy of report.json here')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo, print the table, and return 0 if masks came and all were as promised."""
+    from espnet_ros.demo.report import table
+    from espnet_ros.demo.run import Options, run_demo
+    from espnet_ros.demo.sources import Request
+
+    options = Options(
+        source=args.source,
+        request=Request(args.frames, args.rate, args.size, args.seed),
+        model=args.model,
+        node={'backend': args.backend, 'device': args.device, 'precision': args.precision},
+        output=args.output,
+    )
+    report = run_demo(options)
+    print(table(report))
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=2) + '\n')
+    for name in ('overlay.mp4', 'contact_sheet.png', 'report.json'):
+        print(f'  {args.output / name}')
+    return 0 if report['received'] and not report['faults'] else 1
+
+
+def frames(text: str) -> int:
+    """Parse a number of images."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'expected a whole number of at least 1, got {text!r}')
+    return int(text)
+
+
+def rate(text: str) -> float:
+    """Parse images a second."""
+    with contextlib.suppress(ValueError):
+        if 0.1 <= float(text) <= 1000.0:
+            return float(text)
+    raise argparse.ArgumentTypeError(f'expected 0.1 to 1000 images a second, got {text!r}')
+
+
+def size(text: str) -> tuple[int, int]:
+    """Parse WxH."""
+    parts = text.lower().split('x')
+    if len(parts) != 2 or not all(p.isdigit() and 16 <= int(p) <= 8192 for p in parts):
+        raise argparse.ArgumentTypeError(
+            f'expected WIDTHxHEIGHT such as 640x480, each 16 to 8192, got {text!r}'
+        )
+    return int(parts[0]), int(parts[1])
+

@@ -1,0 +1,77 @@
+"""Segment single pictures, without ROS.
+
+For each picture: NAME_mask.png (grey, the value is the class_id, 255 where there is none) and
+NAME_overlay.png (the class colours over the picture).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+SUMMARY = 'segment single pictures, without ROS'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `espnet_ros segment`."""
+    parser.add_argument('images', nargs='+', type=Path, metavar='IMAGE')
+    parser.add_argument('--model', default='espnet_camvid', help='shipped name or model folder')
+    parser.add_argument('--backend', default='auto', help='auto, openvino, onnx or torch (auto)')
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N (auto)')
+    parser.add_argument('--precision', default='auto', help='auto, f32, bf16 or f16 (auto)')
+    parser.add_argument(
+        '--output', type=Path, default=Path('output/segment'), help='folder (output/segment)'
+    )
+    parser.add_argument('--json', type=Path, help='write class shares and times here')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Segment the pictures and print where the results are."""
+    import cv2
+
+    from espnet_ros.backends import create_backend
+    from espnet_ros.bundle import Bundle
+    from espnet_ros.core.errors import ParameterError
+    from espnet_ros.core.pipeline import Segmenter
+    from espnet_ros.core.visualize import overlay
+    from espnet_ros.demo.sources import read_picture
+
+    stems = [path.stem for path in args.images]
+    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+    if twice:
+        raise ParameterError(
+            f'pictures of the same name would overwrite each other: {", ".join(twice)}; segment '
+            'them into different --output folders'
+        )
+    bundle = Bundle.load(args.model)
+    pictures = {path: read_picture(path) for path in args.images}
+    args.output.mkdir(parents=True, exist_ok=True)
+    figures = []
+    with create_backend(args.backend, bundle, args.device, args.precision) as backend:
+        segmenter = Segmenter(backend, bundle.labels, bundle.size_wh)
+        for path, image in pictures.items():
+            result = segmenter.segment(image)
+            files = {
+                args.output / f'{path.stem}_mask.png': result.mask,
+                args.output / f'{path.stem}_overlay.png': overlay(
+                    image, result.mask, bundle.labels
+                ),
+            }
+            for file, pixels in files.items():
+                file.write_bytes(cv2.imencode('.png', pixels)[1].tobytes())
+                print(file)
+            figures.append(_figures(path, result, bundle.labels))
+    if args.json:
+        report = {'model': bundle.name, 'images': figures}
+        args.json.write_text(json.dumps(report, indent=2) + '\n')
+    return 0
+
+
+def _figures(path: Path, result: Any, labels: Any) -> dict[str, Any]:
+    shares = {
+        name: round(float((result.mask == class_id).mean()), 4)
+        for class_id, name in enumerate(labels.names)
+    }
+    return {'image': str(path), 'class_share': shares, 'stage_ms': result.stage_ms}

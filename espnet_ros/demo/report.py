@@ -1,0 +1,153 @@
+"""What a demo run came to: the figures from stamps and times, and their table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+_TOPICS = ('confidence', 'camera_info')
+
+
+@dataclass
+class Record:
+    """What the two processes said during a run; stamps and times in nanoseconds.
+
+    :param warm_up: stamps of images before the clock started, which don't count.
+    :param published: stamps of the counted images, in order.
+    :param masks: stamp -> (time received, slot in the file of masks).
+    :param others: topic -> stamps received.
+    :param faults: what was not as promised.
+    :param diagnostics: the node's latest values.
+    """
+
+    warm_up: set[int] = field(default_factory=set)
+    published: list[int] = field(default_factory=list)
+    masks: dict[int, tuple[int, int]] = field(default_factory=dict)
+    others: dict[str, set[int]] = field(default_factory=lambda: {t: set() for t in _TOPICS})
+    faults: list[str] = field(default_factory=list)
+    diagnostics: dict[str, str] = field(default_factory=dict)
+    rss_mb: float = 0.0
+    start_to_first_mask_s: float = 0.0
+
+    def add(self, event: Mapping[str, Any]) -> None:
+        """Take in one event of the camera or the consumer process."""
+        kind = event['event']
+        if kind == 'warm_up':
+            self.warm_up.add(event['stamp'])
+        elif kind == 'published':
+            self.published.append(event['stamp'])
+        elif kind == 'mask':
+            if event['stamp'] in self.masks:
+                self.faults.append(f'the mask stamped {event["stamp"]} came twice')
+            self.masks[event['stamp']] = (event['received'], event['slot'])
+        elif kind in self.others:
+            self.others[kind].add(event['stamp'])
+        elif kind == 'fault':
+            self.faults.append(event['text'])
+        elif kind == 'diagnostics':
+            self.diagnostics = event['values']
+
+    @property
+    def received(self) -> list[int]:
+        """Return the stamps of counted images whose mask came, in order of publishing."""
+        return [s for s in self.published if s in self.masks]
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether each published image has been answered on every topic."""
+        published = set(self.published)
+        return published <= set(self.masks) and all(published <= s for s in self.others.values())
+
+
+def build_report(record: Record, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures as plain data.
+
+    :param about: what else to put in: source, model and the like.
+    """
+    published, received = record.published, record.received
+    latency_ms = [(record.masks[s][0] - s) / 1e6 for s in received]
+    times_s = [record.masks[s][0] / 1e9 for s in received]
+    span_s = times_s[-1] - times_s[0] if len(times_s) > 1 else 0.0
+    strangers = set(record.masks) - set(published) - record.warm_up
+    faults = record.faults + [f'a mask is stamped {s}, as no image was' for s in sorted(strangers)]
+    values = record.diagnostics
+    inference_ms = {p: _number(values.get(f'infer_{p}_ms')) for p in ('p50', 'p95')}
+    latency = percentiles(latency_ms)
+    known = latency['p50'] is not None and inference_ms['p50'] is not None
+    answered = {t: len(set(published) & s) for t, s in record.others.items()}
+    return {
+        'published': len(published),
+        'received': len(received),
+        'lost': len(published) - len(received),
+        'confidence_received': answered['confidence'],
+        'camera_info_received': answered['camera_info'],
+        'rate_hz': _rounded((len(times_s) - 1) / span_s if span_s > 0 else None),
+        'duration_s': _rounded(times_s[-1] - published[0] / 1e9 if times_s else None),
+        'latency_ms': latency,
+        'inference_ms': inference_ms,
+        'overhead_ms': _rounded(latency['p50'] - inference_ms['p50'] if known else None),
+        'node_rss_mb': _rounded(record.rss_mb),
+        'start_to_first_mask_s': _rounded(record.start_to_first_mask_s),
+        'backend': values.get('backend'),
+        'device': values.get('device'),
+        'precision': values.get('precision'),
+        'faults': faults,
+        **about,
+    }
+
+
+def percentiles(values: Sequence[float]) -> dict[str, Any]:
+    """Return p50, p95 and p99, linear between values, None where there are none."""
+    return {
+        f'p{p}': _rounded(float(np.percentile(values, p)) if len(values) else None)
+        for p in (50, 95, 99)
+    }
+
+
+def table(report: Mapping[str, Any]) -> str:
+    """Return the figures as aligned lines for a terminal."""
+    latency, inference = report['latency_ms'], report['inference_ms']
+    width, height = report['size_wh']
+    rows = [
+        ('source', f'{report["source"]}, {width}x{height}'),
+        ('model', report['model']),
+        ('backend', f'{report["backend"]} {report["precision"]}'),
+        ('device', report['device']),
+        ('images published', report['published']),
+        ('masks received', report['received']),
+        ('lost', report['lost']),
+        ('rate', f'{_text(report["rate_hz"], "Hz")} (asked {report["asked_rate_hz"]:g} Hz)'),
+        ('image to mask p50', _text(latency['p50'], 'ms')),
+        ('image to mask p95', _text(latency['p95'], 'ms')),
+        ('image to mask p99', _text(latency['p99'], 'ms')),
+        ('inference p50', _text(inference['p50'], 'ms')),
+        ('inference p95', _text(inference['p95'], 'ms')),
+        ('all but inference', _text(report['overhead_ms'], 'ms')),
+        ('node start to mask', _text(report['start_to_first_mask_s'], 's')),
+        ('node memory', _text(report['node_rss_mb'], 'MB')),
+        ('duration', _text(report['duration_s'], 's')),
+    ]
+    rows += [('FAULT', fault) for fault in report['faults']]
+    period_ms = 1000 / report['asked_rate_hz']
+    if report['lost'] and (inference['p50'] or 0.0) > period_ms:
+        reason = f'inference takes longer than the {period_ms:.0f} ms between images'
+        rows.append(('why lost', f'{reason}: lower --rate'))
+    return '\n'.join(f'  {name:<20}{value}' for name, value in rows)
+
+
+def _text(value: float | None, unit: str) -> str:
+    return 'unknown' if value is None else f'{value:.1f} {unit}'
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text is not None else None
+    except ValueError:
+        return None

@@ -1,0 +1,198 @@
+"""Where the demo's images come from: the virtual street, pictures, a video, a live camera."""
+
+from __future__ import annotations
+
+import math
+import re
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from espnet_ros.core.errors import DatasetError
+
+STREET_SIZE_WH = (480, 360)
+DEFAULT_FRAMES = 100
+_PICTURES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff', '.ppm')
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One image of a drive.
+
+    :param image: uint8 (H, W, 3) BGR.
+    :param T_odom_base: float64 (4, 4), None where the source knows no motion.
+    """
+
+    image: npt.NDArray[np.uint8]
+    T_odom_base: npt.NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """An opened source.
+
+    :param size_wh: of every image it yields.
+    :param count: the most images it yields; a video may end earlier.
+    :param K: float64 (3, 3) camera matrix.
+    :param shots: yields the images; empty for a live camera.
+    :param device: path of a live camera, which the camera process reads itself.
+    """
+
+    name: str
+    size_wh: tuple[int, int]
+    count: int
+    K: npt.NDArray[np.float64]
+    shots: Callable[[], Iterator[Shot]] = field(repr=False)
+    device: str | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked of a source; None stands for the source's own choice."""
+
+    frames: int | None = None
+    rate_hz: float = 10.0
+    size_wh: tuple[int, int] | None = None
+    seed: int = 0
+
+
+def open_source(text: str, request: Request) -> Source:
+    """Open what `--source` names.
+
+    :param text: ``street``, a folder of pictures, a video file or ``/dev/videoN``.
+    :raises DatasetError: if there is no such source or it has no images.
+    """
+    if text == 'street':
+        return _street(request)
+    path = Path(text).expanduser()
+    if path.is_dir():
+        return _pictures(path, request)
+    if path.exists() and stat.S_ISCHR(path.stat().st_mode):
+        return _live(path, request)
+    if path.is_file():
+        return _video(path, request)
+    raise DatasetError(
+        f"no source {text!r}: expected 'street', a folder of pictures, a video file or a camera "
+        'such as /dev/video0'
+    )
+
+
+def pinhole(size_wh: tuple[int, int], hfov_deg: float = 60.0) -> npt.NDArray[np.float64]:
+    """Return the K of a camera without distortion whose axis meets the image centre."""
+    width, height = size_wh
+    focal = width / 2 / math.tan(math.radians(hfov_deg) / 2)
+    center = ((width - 1) / 2, (height - 1) / 2)
+    return np.array([[focal, 0.0, center[0]], [0.0, focal, center[1]], [0.0, 0.0, 1.0]])
+
+
+def _street(request: Request) -> Source:
+    from espnet_ros.sim import Street
+
+    size_wh = request.size_wh or STREET_SIZE_WH
+    count = request.frames or DEFAULT_FRAMES
+    street = Street(seed=request.seed)
+
+    def shots() -> Iterator[Shot]:
+        for frame in street.drive(count, request.rate_hz, size_wh):
+            yield Shot(frame.image_bgr, frame.T_odom_base)
+
+    K = street.render(0.0, size_wh).K
+    return Source('street', size_wh, count, K, shots)
+
+
+def _pictures(folder: Path, request: Request) -> Source:
+    paths = sorted((p for p in folder.iterdir() if p.suffix.lower() in _PICTURES), key=_natural)
+    if not paths:
+        raise DatasetError(
+            f'no pictures in {folder}: expected files ending in {", ".join(_PICTURES)}'
+        )
+    paths = paths[: request.frames or DEFAULT_FRAMES]
+    size_wh = request.size_wh or _size_wh(read_picture(paths[0]))
+
+    def shots() -> Iterator[Shot]:
+        for path in paths:
+            yield Shot(fit(read_picture(path), size_wh))
+
+    return Source(str(folder), size_wh, len(paths), pinhole(size_wh), shots)
+
+
+def _video(path: Path, request: Request) -> Source:
+    capture = _capture(str(path), f'{path} is not a video that OpenCV reads')
+    ok, first = capture.read()
+    if not ok:
+        raise DatasetError(f'{path} holds no images that OpenCV decodes')
+    # Skip images so that the drive passes at its own speed, whatever the demo's rate.
+    stride = max(1, round((capture.get(cv2.CAP_PROP_FPS) or request.rate_hz) / request.rate_hz))
+    capture.release()
+    size_wh = request.size_wh or _size_wh(first)
+    count = request.frames or DEFAULT_FRAMES
+
+    def shots() -> Iterator[Shot]:
+        reader = _capture(str(path), f'{path} can no longer be read')
+        for index in range(count * stride):
+            ok, image = reader.read()
+            if not ok:
+                return
+            if index % stride == 0:
+                yield Shot(fit(image, size_wh))
+
+    return Source(str(path), size_wh, count, pinhole(size_wh), shots)
+
+
+def _live(path: Path, request: Request) -> Source:
+    cure = 'is it used by another program, and are you in the group video?'
+    capture = _capture(str(path), f'camera {path} does not open: {cure}')
+    ok, image = capture.read()
+    capture.release()
+    if not ok:
+        raise DatasetError(f'camera {path} gives no image: {cure}')
+    size_wh = request.size_wh or _size_wh(image)
+    count = request.frames or DEFAULT_FRAMES
+    return Source(str(path), size_wh, count, pinhole(size_wh), lambda: iter(()), str(path))
+
+
+def fit(image: npt.NDArray[np.uint8], size_wh: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Resize an image unless it has the size already.
+
+    :param image: uint8 (H, W, 3) BGR.
+    """
+    if _size_wh(image) == size_wh:
+        return image
+    shrinking = image.shape[1] > size_wh[0]
+    how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size_wh, interpolation=how), np.uint8)
+
+
+def _capture(name: str, complaint: str) -> Any:
+    capture = cv2.VideoCapture(name)
+    if not capture.isOpened():
+        raise DatasetError(complaint)
+    return capture
+
+
+def read_picture(path: Path) -> npt.NDArray[np.uint8]:
+    """Read a picture as uint8 (H, W, 3) BGR.
+
+    :raises DatasetError: if there is none or OpenCV does not read it.
+    """
+    if not path.is_file():
+        raise DatasetError(f'no picture {path}: expected a file')
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise DatasetError(f'{path} is not a picture that OpenCV reads: remove or convert it')
+    return np.asarray(image, np.uint8)
+
+
+def _size_wh(image: npt.NDArray[np.uint8]) -> tuple[int, int]:
+    return image.shape[1], image.shape[0]
+
+
+def _natural(path: Path) -> list[Any]:
+    """Sort 2.png before 10.png."""
+    return [int(t) if t.isdigit() else t for t in re.split(r'(\d+)', path.name)]

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from espnet_ros.core.errors import DatasetError
+from espnet_ros.demo import drive as drive_module
+from espnet_ros.demo.drive import prepare
+from espnet_ros.demo.sources import Request, open_source, pinhole
+
+
+def write_picture(path: Path, value: int, width: int = 48, height: int = 32) -> None:
+    cv2.imwrite(str(path), np.full((height, width, 3), value, np.uint8))
+
+
+def write_video(path: Path, count: int, fps: float) -> None:
+    """Write images of 48x32 whose grey value is ten times their number."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), fps, (48, 32))
+    for index in range(count):
+        writer.write(np.full((32, 48, 3), 10 * index, np.uint8))
+    writer.release()
+
+
+def values(source) -> list[int]:
+    return [int(shot.image[3, 5, 0]) for shot in source.shots()]
+
+
+def test_pictures_come_in_human_order_and_others_are_left_out(tmp_path):
+    for name, value in (('10.png', 30), ('2.png', 20), ('1.PNG', 10)):
+        write_picture(tmp_path / name, value)
+    (tmp_path / 'notes.txt').write_text('no picture')
+    source = open_source(str(tmp_path), Request())
+    assert (source.count, source.size_wh) == (3, (48, 32))
+    assert values(source) == [10, 20, 30]
+
+
+def test_at_most_as_many_pictures_as_asked_for(tmp_path):
+    for index in range(3):
+        write_picture(tmp_path / f'{index}.png', index)
+    source = open_source(str(tmp_path), Request(frames=2))
+    assert source.count == 2 and values(source) == [0, 1]
+
+
+def test_pictures_of_several_sizes_get_the_first_ones(tmp_path):
+    write_picture(tmp_path / 'a.png', 7)
+    write_picture(tmp_path / 'b.png', 9, width=20, height=60)
+    shapes = {shot.image.shape for shot in open_source(str(tmp_path), Request()).shots()}
+    assert shapes == {(32, 48, 3)}
+
+
+def test_a_size_asked_for_is_the_size_of_image_and_calibration(tmp_path):
+    write_picture(tmp_path / 'a.png', 7)
+    source = open_source(str(tmp_path), Request(size_wh=(64, 40)))
+    assert next(source.shots()).image.shape == (40, 64, 3)
+    assert source.K[0, 2] == 31.5 and source.K[1, 2] == 19.5
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path):
+    (tmp_path / 'notes.txt').write_text('no picture')
+    with pytest.raises(DatasetError, match='no pictures in .*png'):
+        open_source(str(tmp_path), Request())
+
+
+def test_a_damaged_picture_is_named(tmp_path):
+    write_picture(tmp_path / 'a.png', 7)
+    (tmp_path / 'b.png').write_bytes(b'not a png')
+    with pytest.raises(DatasetError, match=r'b\.png is not a picture'):
+        list(open_source(str(tmp_path), Request()).shots())
+
+
+def test_an_unknown_source_is_refused_with_all_that_exist():
+    with pytest.raises(DatasetError, match=r"no source 'strasse'.*street.*folder.*video.*camera"):
+        open_source('strasse', Request())
+
+
+def test_a_file_that_is_no_video_is_refused(tmp_path, capfd):
+    path = tmp_path / 'clip.mp4'
+    path.write_bytes(b'not a video')
+    with pytest.raises(DatasetError, match=r'clip\.mp4'):
+        open_source(str(path), Request())
+
+
+def test_a_device_that_is_no_camera_is_refused(capfd):
+    with pytest.raises(DatasetError, match='camera /dev/null does not open'):
+        open_source('/dev/null', Request())
+
+
+def test_a_video_passes_at_its_own_speed_and_ends(tmp_path):
+    write_video(tmp_path / 'clip.avi', count=12, fps=30.0)
+    source = open_source(str(tmp_path / 'clip.avi'), Request(frames=50, rate_hz=10.0))
+    # 30 images a second shown at 10: each third one, 0, 3, 6 and 9.
+    assert values(source) == pytest.approx([0, 30, 60, 90], abs=3)
+    assert source.count == 50, 'an upper bound: containers often lie about their length'
+
+
+def test_pinhole_looks_60_degrees_wide():
+    K = pinhole((200, 100))
+    # tan(30 deg) = 0.57735: half of 200 pixels over that.
+    assert K[0, 0] == pytest.approx(173.2051, abs=1e-3) and K[1, 1] == K[0, 0]
+    assert K[0, 2] == 99.5 and K[1, 2] == 49.5
+
+
+def test_a_prepared_drive_holds_the_images_and_how_many_there_really_were(tmp_path):
+    write_video(tmp_path / 'clip.avi', count=4, fps=10.0)
+    source = open_source(str(tmp_path / 'clip.avi'), Request(frames=9))
+    plan = prepare(source, 10.0, tmp_path, lambda shots, total: shots)
+    assert plan.count == 4 and plan.poses == [] and plan.size_wh == (48, 32)
+    images = plan.image_array(4)
+    assert images.shape == (4, 32, 48, 3)
+    assert images[:, 3, 5, 0].tolist() == pytest.approx([0, 10, 20, 30], abs=3)
+
+
+def test_too_small_a_disk_is_noticed_before_anything_is_written(tmp_path, monkeypatch):
+    write_picture(tmp_path / 'a.png', 7)
+    source = open_source(str(tmp_path), Request())
+    usage = type('Usage', (), {'free': 1000})
+    monkeypatch.setattr(drive_module.shutil, 'disk_usage', lambda folder: usage)
+    folder = tmp_path / 'work'
+    folder.mkdir()
+    with pytest.raises(DatasetError, match='not enough disk: 67 MB needed .*TMPDIR'):
+        prepare(source, 10.0, folder, lambda shots, total: shots)
+    assert not list(folder.iterdir())
+
+
+def test_a_disk_that_fills_up_on_the_way_is_one_sentence(tmp_path, monkeypatch):
+    write_picture(tmp_path / 'a.png', 7)
+    source = open_source(str(tmp_path), Request())
+    # Linux's own full disk.
+    monkeypatch.setattr(Path, 'open', lambda self, mode: open('/dev/full', mode, buffering=0))
+    with pytest.raises(DatasetError, match='not enough disk'):
+        prepare(source, 10.0, tmp_path, lambda shots, total: shots)
