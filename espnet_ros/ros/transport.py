@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from espnet_ros.resources import share_directory
+
+_FASTDDS_2 = ('humble', 'iron', 'jazzy')
 
 
 def large_image_environment() -> dict[str, str]:
@@ -14,5 +18,8 @@ def large_image_environment() -> dict[str, str]:
     :raises EspnetRosError: if the profile is not installed.
     """
     profile = str(share_directory() / 'config' / 'fastdds_large_images.xml')
-    # The second name is the one up to Humble's Fast DDS 2.
-    return {'FASTDDS_DEFAULT_PROFILES_FILE': profile, 'FASTRTPS_DEFAULT_PROFILES_FILE': profile}
+    names = ['FASTDDS_DEFAULT_PROFILES_FILE']
+    if os.environ.get('ROS_DISTRO') in _FASTDDS_2:
+        # Fast DDS 3 would warn about this one.
+        names.append('FASTRTPS_DEFAULT_PROFILES_FILE')
+    return dict.fromkeys(names, profile)

@@ -1,0 +1,62 @@
+"""Rolling figures, by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from espnet_ros.core.statistics import RollingPercentiles, RollingRate, StageTimes
+
+
+def test_percentiles_are_linear_between_values():
+    window = RollingPercentiles()
+    for value in (40.0, 10.0, 30.0, 20.0):
+        window.add(value)
+    assert window.percentile(50) == 25.0
+    assert window.percentile(0) == 10.0
+    assert window.percentile(100) == 40.0
+
+
+def test_the_oldest_value_is_forgotten():
+    window = RollingPercentiles(capacity=3)
+    for value in (1000.0, 1.0, 2.0, 3.0):
+        window.add(value)
+    assert window.percentile(100) == 3.0
+
+
+def test_nothing_yet_is_none_and_no_rate():
+    assert RollingPercentiles().percentile(50) is None
+    rate = RollingRate()
+    assert rate.rate_hz(1.0) == 0.0
+    rate.add(1.0)
+    assert rate.rate_hz(1.0) == 0.0
+
+
+def test_the_rate_is_intervals_over_time():
+    rate = RollingRate(horizon_s=5.0)
+    for time_s in (10.0, 10.1, 10.2, 10.4):
+        rate.add(time_s)
+    assert rate.rate_hz(10.4) == pytest.approx(3 / 0.4)
+
+
+def test_the_rate_of_a_stream_that_stopped_falls_to_zero():
+    rate = RollingRate(horizon_s=5.0)
+    rate.add(10.0)
+    rate.add(10.5)
+    assert rate.rate_hz(14.9) == pytest.approx(2.0)
+    assert rate.rate_hz(15.6) == 0.0
+
+
+def test_events_at_one_instant_have_no_rate():
+    rate = RollingRate()
+    rate.add(2.0)
+    rate.add(2.0)
+    assert rate.rate_hz(2.0) == 0.0
+
+
+def test_stages_are_kept_apart():
+    times = StageTimes(('infer', 'post'))
+    times.add({'infer': 10.0})
+    times.add({'infer': 20.0})
+    assert times.percentiles_ms(50) == {'infer': 15.0, 'post': None}
+    with pytest.raises(KeyError):
+        times.add({'typo': 1.0})

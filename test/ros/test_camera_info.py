@@ -1,0 +1,84 @@
+"""Calibrations scaled by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from sensor_msgs.msg import CameraInfo, RegionOfInterest
+from std_msgs.msg import Header
+
+from espnet_ros.core.errors import CameraInfoError
+from espnet_ros.ros.camera_info import scale_camera_info
+
+HEADER = Header(frame_id='optical')
+
+
+def camera_info(**changes):
+    values = {
+        'width': 640,
+        'height': 480,
+        'distortion_model': 'plumb_bob',
+        'd': [0.1, -0.2, 0.0, 0.0, 0.0],
+        'k': [500.0, 0.0, 319.5, 0.0, 510.0, 239.5, 0.0, 0.0, 1.0],
+        'p': [400.0, 0.0, 309.5, -40.0, 0.0, 410.0, 229.5, 0.0, 0.0, 0.0, 1.0, 0.0],
+        **changes,
+    }
+    return CameraInfo(**values)
+
+
+def test_the_same_size_passes_through_with_the_header_of_the_image():
+    info = camera_info(binning_x=2, binning_y=2)
+    result = scale_camera_info(info, HEADER, (320, 240), (320, 240))
+    assert result.header == HEADER
+    assert list(result.k) == list(info.k)
+    assert (result.width, result.binning_x) == (640, 2)
+    assert info.header.frame_id == ''
+
+
+def test_k_and_p_shrink_about_pixel_centres():
+    # Half the width, a third of the height; the image centre 319.5 goes to the mask's, 159.5.
+    result = scale_camera_info(camera_info(), HEADER, (640, 480), (320, 160))
+    assert (result.width, result.height) == (320, 160)
+    k = [250.0, 0.0, 159.5, 0.0, 170.0, 79.5, 0.0, 0.0, 1.0]
+    assert list(result.k) == pytest.approx(k)
+    # 309.5 -> 310 / 2 - 0.5; 229.5 -> 230 / 3 - 0.5; Tx = -fx' * baseline shrinks like fx'.
+    p = [200.0, 0.0, 154.5, -20.0, 0.0, 410 / 3, 230 / 3 - 0.5, 0.0, 0.0, 0.0, 1.0, 0.0]
+    assert list(result.p) == pytest.approx(p)
+    assert list(result.d) == [0.1, -0.2, 0.0, 0.0, 0.0]
+    assert result.distortion_model == 'plumb_bob'
+
+
+def test_region_and_binning_are_resolved():
+    roi = RegionOfInterest(x_offset=100, y_offset=60, width=400, height=240, do_rectify=True)
+    info = camera_info(roi=roi, binning_x=2, binning_y=4)
+    result = scale_camera_info(info, HEADER, (200, 60), (100, 60))
+    # cx: (319.5 - 100) / 2 = 109.75, then (109.75 + 0.5) / 2 - 0.5; cy: (239.5 - 60) / 4.
+    k = [125.0, 0.0, 54.625, 0.0, 127.5, 44.875, 0.0, 0.0, 1.0]
+    assert list(result.k) == pytest.approx(k)
+    assert (result.binning_x, result.roi.width, result.roi.x_offset) == (0, 0, 0)
+    assert result.roi.do_rectify
+
+
+def test_a_zero_projection_stays_zero():
+    result = scale_camera_info(camera_info(p=[0.0] * 12), HEADER, (640, 480), (320, 240))
+    assert list(result.p) == [0.0] * 12
+
+
+@pytest.mark.parametrize(
+    'k',
+    [
+        [0.0] * 9,
+        [math.nan, 0.0, 319.5, 0.0, 510.0, 239.5, 0.0, 0.0, 1.0],
+        [500.0, 0.0, math.inf, 0.0, 510.0, 239.5, 0.0, 0.0, 1.0],
+        [500.0, 0.0, 319.5, 0.0, -510.0, 239.5, 0.0, 0.0, 1.0],
+    ],
+)
+def test_what_is_no_camera_matrix_is_refused(k):
+    with pytest.raises(CameraInfoError, match='calibrate the camera'):
+        scale_camera_info(camera_info(k=k), HEADER, (640, 480), (640, 480))
+
+
+def test_a_calibration_of_another_size_is_refused_with_both_sizes():
+    with pytest.raises(CameraInfoError, match=r'640x480 .* 480x640'):
+        scale_camera_info(camera_info(), HEADER, (480, 640), (480, 640))

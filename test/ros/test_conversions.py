@@ -1,0 +1,226 @@
+"""Message <-> array, against pixels laid out byte by byte."""
+
+from __future__ import annotations
+
+import io
+from array import array
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
+
+from espnet_ros.core.errors import ImageError
+from espnet_ros.ros.conversions import (
+    ENCODINGS,
+    array_to_image,
+    array_to_jpeg,
+    compressed_to_bgr,
+    image_to_bgr,
+)
+
+# Which of (blue, green, red, alpha) is stored where.
+ORDER = {'bgr': (0, 1, 2), 'rgb': (2, 1, 0), 'bgra': (0, 1, 2, 3), 'rgba': (2, 1, 0, 3)}
+LAYOUTS = {
+    **{f'{name}8': (order, 1) for name, order in ORDER.items()},
+    **{f'{name}16': (order, 2) for name, order in ORDER.items()},
+    '8UC3': (ORDER['bgr'], 1),
+    '8UC4': (ORDER['bgra'], 1),
+    'mono8': ((0,), 1),
+    '8UC1': ((0,), 1),
+    'mono16': ((0,), 2),
+}
+
+
+def make(encoding, width, height, data, step=None, big=0):
+    message = Image(encoding=encoding, width=width, height=height, is_bigendian=big)
+    message.step = step if step is not None else len(data) // max(1, height)
+    message.data = array('B', data)
+    return message
+
+
+@st.composite
+def messages(draw):
+    """Draw an image message and the pixels (blue, green, red) it was laid out from."""
+    encoding = draw(st.sampled_from(sorted(LAYOUTS)))
+    order, size = LAYOUTS[encoding]
+    width, height = draw(st.integers(1, 9)), draw(st.integers(1, 7))
+    padding, tail = draw(st.integers(0, 5)), draw(st.integers(0, 3))
+    big = draw(st.integers(0, 1))
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    pixels = random.integers(0, 256, (height, width, 4), dtype=np.uint8)
+    data = bytearray()
+    for row in pixels.tolist():
+        for pixel in row:
+            for channel in order:
+                low = [17] * (size - 1)
+                data += bytes([pixel[channel], *low] if big else [*low, pixel[channel]])
+        data += b'\xee' * padding
+    step = width * len(order) * size + padding
+    message = make(encoding, width, height, data + b'\xdd' * tail, step, big)
+    channels = (0, 0, 0) if len(order) == 1 else (0, 1, 2)
+    return message, pixels[:, :, channels]
+
+
+@settings(max_examples=300, deadline=None)
+@given(messages())
+def test_every_layout_gives_its_pixels(drawn):
+    message, pixels = drawn
+    image = image_to_bgr(message)
+    assert image.dtype == np.uint8
+    np.testing.assert_array_equal(image, pixels)
+
+
+def test_bgr8_is_not_copied():
+    message = make('bgr8', 7, 5, bytes(5 * 24), step=24)
+    image = image_to_bgr(message)
+    message.data[24 + 3] = 99
+    assert image[1, 1].tolist() == [99, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ('encoding', 'red_at'),
+    [
+        ('bayer_rggb8', (0, 0)),
+        ('bayer_grbg8', (0, 1)),
+        ('bayer_gbrg8', (1, 0)),
+        ('bayer_bggr8', (1, 1)),
+    ],
+)
+def test_a_red_scene_through_each_bayer_pattern_is_red(encoding, red_at):
+    mosaic = np.zeros((6, 10), np.uint8)
+    mosaic[red_at[0] :: 2, red_at[1] :: 2] = 200
+    image = image_to_bgr(make(encoding, 10, 6, mosaic.tobytes()))
+    np.testing.assert_array_equal(image[2:4, 2:8], np.broadcast_to((0, 0, 200), (2, 6, 3)))
+    wide = np.zeros((6, 10, 2), np.uint8)
+    wide[..., 1] = mosaic
+    wide[..., 0] = 77
+    image = image_to_bgr(make(encoding.replace('8', '16'), 10, 6, wide.tobytes()))
+    np.testing.assert_array_equal(image[2:4, 2:8], np.broadcast_to((0, 0, 200), (2, 6, 3)))
+
+
+@pytest.mark.parametrize(
+    ('encoding', 'pair'),
+    [
+        ('yuv422', (128, 16, 128, 235)),
+        ('uyvy', (128, 16, 128, 235)),
+        ('yuv422_yuy2', (16, 128, 235, 128)),
+        ('yuyv', (16, 128, 235, 128)),
+    ],
+)
+def test_yuv_black_and_white(encoding, pair):
+    # Video range: luma 16 is black, 235 is white, chroma 128 is grey.
+    image = image_to_bgr(make(encoding, 6, 2, bytes(pair) * 6))
+    assert image[:, 0::2].max() == 0
+    assert image[:, 1::2].min() == 255
+
+
+@pytest.mark.parametrize(
+    ('message', 'reason', 'words'),
+    [
+        (make('bgr8', 0, 0, b''), 'size', '0x0'),
+        (make('bgr8', 7, 0, b''), 'size', '7x0'),
+        (make('bgr9', 7, 5, bytes(105)), 'encoding', "'bgr9' is not supported: expected one of"),
+        (make('', 7, 5, bytes(105)), 'encoding', 'rgb8'),
+        (make('16UC1', 7, 5, bytes(70)), 'encoding', 'depth'),
+        (make('32FC1', 7, 5, bytes(140)), 'encoding', 'depth'),
+        (make('32FC3', 7, 5, bytes(420)), 'encoding', 'not supported'),
+        (make('bgr8', 7, 5, bytes(105), step=20), 'step', 'step is 20'),
+        (make('rgb16', 7, 5, bytes(205), step=41), 'step', 'has 42 bytes'),
+        (make('bgr8', 7, 5, bytes(104), step=21), 'data', 'data has 104 bytes'),
+        (make('bgr8', 7, 5, b'', step=21), 'data', 'have 105'),
+        (make('bgr8', 2**31, 2**31, b'', step=2**32 - 1), 'step', 'step is'),
+        (make('yuv422', 7, 5, bytes(70)), 'decode', '7x5'),
+    ],
+)
+def test_a_bad_image_is_refused_with_its_reason(message, reason, words):
+    with pytest.raises(ImageError) as caught:
+        image_to_bgr(message)
+    assert caught.value.reason == reason
+    assert words in str(caught.value)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(['', 'what', *sorted(ENCODINGS)]),
+    st.integers(0, 12),
+    st.integers(0, 12),
+    st.integers(0, 200),
+    st.binary(max_size=400),
+    st.integers(0, 1),
+)
+def test_any_message_gives_an_image_or_an_image_error(encoding, width, height, step, data, big):
+    try:
+        image = image_to_bgr(make(encoding, width, height, data, step, big))
+    except ImageError:
+        return
+    assert image.shape == (height, width, 3)
+    int(image.sum())  # touches every byte
+
+
+def jpeg(width=56, height=40):
+    image = np.zeros((height, width, 3), np.uint8)
+    image[:, : width // 2] = (200, 0, 0)
+    return image, cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+
+
+def test_jpeg_and_png_are_decoded_as_bgr():
+    image, data = jpeg()
+    decoded = compressed_to_bgr(CompressedImage(format='jpeg', data=array('B', data)))
+    assert decoded.shape == image.shape
+    assert np.abs(decoded[:, :20].astype(int) - image[:, :20]).max() < 6
+    png = cv2.imencode('.png', image)[1].tobytes()
+    decoded = compressed_to_bgr(CompressedImage(format='png', data=array('B', png)))
+    np.testing.assert_array_equal(decoded, image)
+
+
+@pytest.mark.parametrize(
+    ('data', 'words'),
+    [
+        (b'', '0 bytes'),
+        (b'\xff\xd8not a jpeg\xff\xd9', 'not a JPEG or PNG'),
+        (bytes(1000), 'not a JPEG or PNG'),
+        (jpeg()[1][:300], 'its end is missing'),
+    ],
+)
+def test_a_corrupt_jpeg_is_refused(data, words):
+    with pytest.raises(ImageError, match=words) as caught:
+        compressed_to_bgr(CompressedImage(format='jpeg', data=array('B', data)))
+    assert caught.value.reason == 'decode'
+
+
+def test_compressed_depth_is_refused():
+    message = CompressedImage(format='16UC1; compressedDepth png', data=array('B', b'123'))
+    with pytest.raises(ImageError, match='depth') as caught:
+        compressed_to_bgr(message)
+    assert caught.value.reason == 'encoding'
+
+
+def test_a_mask_has_no_padding_and_shares_the_header():
+    header = Header(frame_id='camera_optical')
+    header.stamp.sec = 12
+    mask = np.arange(35, dtype=np.uint8).reshape(5, 7)
+    message = array_to_image(mask, header, 'mono8')
+    assert (message.width, message.height, message.step) == (7, 5, 7)
+    assert message.encoding == 'mono8'
+    assert message.header == header
+    assert bytes(message.data) == bytes(range(35))
+
+
+def test_a_color_image_round_trips():
+    pixels = np.random.default_rng(3).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    message = array_to_image(pixels, Header(), 'bgr8')
+    assert message.step == 21
+    np.testing.assert_array_equal(image_to_bgr(message), pixels)
+
+
+def test_jpeg_quality_counts():
+    noise = np.random.default_rng(4).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    small, large = (len(array_to_jpeg(noise, Header(), q).data) for q in (10, 95))
+    assert small < large / 2
+    message = array_to_jpeg(noise, Header(frame_id='c'), 80)
+    assert message.header.frame_id == 'c'
+    assert io.BytesIO(bytes(message.data)).read(2) == b'\xff\xd8'

@@ -1,0 +1,71 @@
+"""The latest item only, each camera in turn, and an end that wakes the taker."""
+
+from __future__ import annotations
+
+import threading
+
+from espnet_ros.ros.mailbox import Mailbox
+from espnet_ros.ros.worker import Worker
+
+DEADLINE_S = 10.0
+
+
+def test_a_newer_item_replaces_an_older_one_and_says_so():
+    mailbox = Mailbox(('front',))
+    assert not mailbox.put('front', 1)
+    assert mailbox.put('front', 2)
+    assert mailbox.take() == ('front', 2)
+    assert not mailbox.put('front', 3)
+
+
+def test_a_fast_camera_does_not_starve_a_slow_one():
+    mailbox = Mailbox(('fast', 'slow'))
+    served = []
+    for n in range(4):
+        mailbox.put('fast', n)
+        if n == 1:
+            mailbox.put('slow', 'here')
+            mailbox.put('fast', 'again')
+        served.append(mailbox.take())
+    mailbox.put('fast', 'last')
+    assert served == [('fast', 0), ('slow', 'here'), ('fast', 2), ('fast', 3)]
+
+
+def test_close_forgets_and_ends():
+    mailbox = Mailbox(('',))
+    mailbox.put('', 1)
+    mailbox.close()
+    assert mailbox.take() is None
+
+
+def test_close_wakes_a_taker_that_waits():
+    mailbox = Mailbox(('',))
+    taken = []
+    thread = threading.Thread(target=lambda: taken.append(mailbox.take()))
+    thread.start()
+    mailbox.close()
+    thread.join(DEADLINE_S)
+    assert taken == [None]
+
+
+def test_the_worker_handles_the_latest_while_it_was_busy_and_stops_after_the_one_in_hand():
+    started, release = threading.Event(), threading.Event()
+    handled = []
+
+    def handle(key, item):
+        started.set()
+        assert release.wait(DEADLINE_S)
+        handled.append((key, item))
+
+    worker = Worker(('a', 'b'), handle)
+    worker.put('a', 1)
+    assert started.wait(DEADLINE_S)
+    replaced = [worker.put('a', 2), worker.put('a', 3)]
+    stopper = threading.Thread(target=worker.stop)
+    stopper.start()
+    release.set()
+    stopper.join(DEADLINE_S)
+    assert not stopper.is_alive()
+    assert replaced == [False, True]
+    assert handled[0] == ('a', 1)
+    assert ('a', 2) not in handled

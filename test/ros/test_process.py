@@ -1,0 +1,93 @@
+"""A process that ends at any signal at any moment, in silence."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+DEADLINE_S = 30
+
+
+def start(body, grace_s=20.0):
+    """Start a process whose body says ``ready`` and return it once it has."""
+    code = (
+        'import sys, threading\n'
+        'from espnet_ros.core.errors import ParameterError\n'
+        'from espnet_ros.ros.process import run_until_signal\n'
+        'def body(stop):\n'
+        '    woken = threading.Event()\n'
+        '    stop.set_wake(woken.set)\n'
+        '    print("ready", flush=True)\n'
+        f'{textwrap.indent(textwrap.dedent(body), "    ")}\n'
+        f'sys.exit(run_until_signal(body, {grace_s}))\n'
+    )
+    pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True}
+    process = subprocess.Popen([sys.executable, '-c', code], env=dict(os.environ), **pipes)
+    assert process.stdout.readline() == 'ready\n'
+    return process
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_wakes_the_body_and_the_exit_is_clean(number):
+    process = start('assert woken.wait(20) and stop.requested\nreturn 0')
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, errors) == (0, '')
+
+
+def test_a_body_that_is_stuck_ends_at_the_second_signal():
+    process = start('print("stuck", flush=True)\nwoken.wait(20)\nwoken.clear()\n'
+                    'print("again", flush=True)\nwoken.wait(60)')  # fmt: skip
+    assert process.stdout.readline() == 'stuck\n'
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == 'again\n'
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=15)
+    assert (process.returncode, errors) == (0, '')
+
+
+def test_a_body_that_is_stuck_ends_after_the_grace_time():
+    process = start('threading.Event().wait(60)', grace_s=0.2)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=15)
+    assert (process.returncode, errors) == (0, '')
+
+
+def test_what_breaks_during_the_stop_is_no_news():
+    process = start('woken.wait(20)\nraise RuntimeError("context is gone")')
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, errors) == (0, '')
+
+
+def test_an_error_of_the_user_is_one_sentence_and_code_2():
+    process = start('raise ParameterError("no such parameter")')
+    _, errors = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, errors) == (2, 'no such parameter\n')
+
+
+def test_a_fault_has_its_traceback_and_code_1():
+    process = start('raise RuntimeError("fault")')
+    _, errors = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 1
+    assert errors.startswith('Traceback') and 'RuntimeError: fault' in errors
+
+
+def test_the_code_of_the_body_is_the_code_of_the_process():
+    process = start('return 7')
+    process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 7
+
+
+def test_malloc_is_tuned_on_glibc():
+    code = (
+        'from espnet_ros.ros.process import tune_malloc\n'
+        'import platform, sys\n'
+        'sys.exit(0 if tune_malloc() == (platform.libc_ver()[0] == "glibc") else 1)\n'
+    )
+    assert subprocess.run([sys.executable, '-c', code], timeout=DEADLINE_S).returncode == 0
