@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 NAME = 'espnet_ros'
+# Read, not imported: the packages it needs may not be there yet.
+VERSION = re.findall(r"__version__ = '(.+)'", Path(NAME, '__init__.py').read_text('utf-8'))[0]
 
 
 def share(folder: str) -> list[tuple[str, list[str]]]:
@@ -66,6 +69,7 @@ TEST = [
 
 setup(
     name=NAME,
+    version=VERSION,
     packages=find_packages(include=[NAME, f'{NAME}.*']),
     package_data={NAME: ['py.typed']},
     data_files=[

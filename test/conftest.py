@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,3 +44,17 @@ def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
             monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
             yield domain
             return
+
+
+@pytest.fixture(scope='session')
+def colcon_install(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build this checkout with colcon and return the install folder."""
+    pytest.importorskip('colcon_ros', reason='no colcon; pip install "espnet_ros[test]"')
+    base = tmp_path_factory.mktemp('colcon')
+    root = Path(__file__).resolve().parents[1]
+    command = [sys.executable, '-m', 'colcon', '--log-base', str(base / 'log'), 'build']
+    command += ['--base-paths', str(root), '--packages-select', 'espnet_ros', '--merge-install']
+    command += ['--build-base', str(base / 'build'), '--install-base', str(base / 'install')]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=base, timeout=300)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return base / 'install'

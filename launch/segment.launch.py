@@ -1,0 +1,151 @@
+"""Start the segmentation node and, if asked, RViz.
+
+Written for the launch of Humble, so that one file serves every release since.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from espnet_ros.core.config import parameter_specs
+from espnet_ros.resources import share_directory
+from espnet_ros.ros.transport import large_image_environment
+
+PARAMETERS = ('model', 'backend', 'device', 'autostart')
+# Spelled both ways, because ROS users write either.
+TRUE = ('true', 'True')
+BOOLEANS = (*TRUE, 'false', 'False')
+
+
+def generate_launch_description() -> LaunchDescription:
+    share = share_directory()
+    specs = {spec.name: spec for spec in parameter_specs()}
+
+    def argument(
+        name: str, default: str, description: str, choices: tuple[str, ...] = ()
+    ) -> DeclareLaunchArgument:
+        return DeclareLaunchArgument(
+            name, default_value=default, description=description, choices=list(choices) or None
+        )
+
+    def parameter(name: str) -> DeclareLaunchArgument:
+        spec = specs[name]
+        choices = BOOLEANS if spec.type == 'bool' else spec.choices
+        description = f'{spec.description} Empty keeps the value of params_file.'
+        return argument(name, '', description, ('', *choices) if choices else ())
+
+    return LaunchDescription([
+        argument('namespace', '', 'Namespace of the node; empty for none.'),
+        argument(
+            'params_file',
+            str(share / 'config' / 'segmentation.yaml'),
+            'YAML file with the parameters of the node.',
+        ),
+        argument(
+            'image_topic',
+            'image',
+            'Topic of the images; compressed ones are taken from <image_topic>/compressed. With '
+            'the parameter cameras, remap <camera>/image instead.',
+        ),
+        argument(
+            'camera_info_topic',
+            '',
+            'Topic of the camera calibration; empty takes camera_info beside image_topic.',
+        ),
+        *(parameter(name) for name in PARAMETERS),
+        argument(
+            'use_sim_time',
+            '',
+            'Take the time from /clock. Empty keeps the value of params_file.',
+            ('', *BOOLEANS),
+        ),
+        argument('rviz', 'false', 'Start RViz with a view of the node.', BOOLEANS),
+        argument(
+            'log_level',
+            'info',
+            'Least severity that the node logs.',
+            ('debug', 'info', 'warn', 'error', 'fatal'),
+        ),
+        argument(
+            'large_images',
+            'true',
+            'Have Fast DDS pass large images through shared memory; the camera driver needs the '
+            'same profile (see config/fastdds_large_images.xml). Ignored where the environment '
+            'names a profile already.',
+            BOOLEANS,
+        ),
+        OpaqueFunction(function=start),
+    ])
+
+
+def start(context: LaunchContext) -> list[Node]:
+    names = ('namespace', 'params_file', 'image_topic', 'camera_info_topic', 'use_sim_time')
+    names += (*PARAMETERS, 'rviz', 'log_level', 'large_images')
+    values = {name: LaunchConfiguration(name).perform(context) for name in names}
+    nodes = [segmentation(values, context.environment)]
+    return [*nodes, rviz(values)] if values['rviz'] in TRUE else nodes
+
+
+def segmentation(values: dict[str, str], environment: dict[str, str]) -> Node:
+    params_file = Path(values['params_file'])
+    if not params_file.is_file():
+        # launch only warns, and the node would start with its defaults.
+        raise RuntimeError(f'expected a parameter file, there is none at params_file:={params_file}')
+    image = values['image_topic'].rstrip('/')
+    beside = image.rpartition('/')
+    camera_info = values['camera_info_topic'] or f'{beside[0]}{beside[1]}camera_info'
+    named = {'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'} & set(environment)
+    use_profile = values['large_images'] in TRUE and not named
+    return Node(
+        package='espnet_ros',
+        executable='segmentation',
+        name='segmentation',
+        namespace=values['namespace'],
+        parameters=[str(params_file), *overrides(values)],
+        remappings=[
+            ('image', image),
+            ('image/compressed', f'{image}/compressed'),
+            ('camera_info', camera_info),
+        ],
+        ros_arguments=['--log-level', values['log_level']],
+        additional_env=large_image_environment() if use_profile else {},
+        output='screen',
+    )
+
+
+def overrides(values: dict[str, str]) -> list[dict[str, object]]:
+    """Return the parameters given as arguments; the others keep the values of the file."""
+    booleans = [s.name for s in parameter_specs() if s.type == 'bool'] + ['use_sim_time']
+    given = {
+        # A model named 123 is still a string.
+        name: values[name] in TRUE if name in booleans else ParameterValue(values[name], value_type=str)
+        for name in (*PARAMETERS, 'use_sim_time')
+        if values[name]
+    }
+    return [given] if given else []
+
+
+def rviz(values: dict[str, str]) -> Node:
+    try:
+        get_package_prefix('rviz2')
+    except PackageNotFoundError as error:
+        raise RuntimeError(
+            'rviz:=true needs the package rviz2, which is not installed: install it or launch '
+            'with rviz:=false'
+        ) from error
+    return Node(
+        package='rviz2',
+        executable='rviz2',
+        # The topics in the view are relative.
+        namespace=values['namespace'],
+        arguments=['-d', str(share_directory() / 'rviz' / 'segmentation.rviz')],
+        parameters=[{'use_sim_time': values['use_sim_time'] in TRUE}],
+        output='screen',
+    )

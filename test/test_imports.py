@@ -1,0 +1,129 @@
+"""The arrows between the parts of the package, read from the source."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / 'espnet_ros'
+INFERENCE = {'onnxruntime', 'openvino', 'tensorrt', 'torch'}
+ROS = {'action_msgs', 'builtin_interfaces', 'rcl_interfaces', 'rclpy', 'tf2_ros'}
+HEAVY = {*INFERENCE, 'av', 'cv2', 'numpy', 'onnx', 'rclpy', 'yaml'}
+
+# What each part may import of the others; what stands at the top level is named by module.
+ARROWS = {
+    '__init__': set(),
+    '__main__': {'cli'},
+    'bundle': {'bundle_checks', 'core', 'resources'},
+    'bundle_checks': {'core'},
+    'resources': {'core'},
+    'core': {'core'},
+    'network': {'bundle', 'bundle_checks', 'core', 'network', 'resources'},
+    'backends': {'backends', 'bundle', 'bundle_checks', 'core'},
+    'ros': {'backends', 'bundle', 'core', 'resources', 'ros'},
+    'sim': {'core', 'sim'},
+}
+# Lent to one file each: the backend that runs the network itself, and drawn training images.
+EXTRA_ARROWS = {
+    'backends/torch_backend.py': {'network'},
+    'network/training/datasets.py': {'sim'},
+}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob('*.py'))
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix('.py')
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the full dotted names a module imports, at its top and inside its functions."""
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f'{path}: relative import'
+            assert node.module
+            yield from (f'{node.module}.{alias.name}' for alias in node.names)
+        elif isinstance(node, ast.Call) and 'import_module' in ast.unparse(node.func):
+            yield from (a.value for a in node.args if isinstance(a, ast.Constant))
+
+
+def own_parts(path: Path) -> set[str]:
+    names = [name.split('.') for name in imported(path)]
+    return {n[1] for n in names if n[0] == 'espnet_ros' and n[1:] and n[1] != '__version__'}
+
+
+def libraries(path: Path) -> set[str]:
+    tops = {name.partition('.')[0] for name in imported(path)}
+    return tops - {'espnet_ros'} - set(sys.stdlib_module_names)
+
+
+def test_the_package_was_found():
+    assert {'core', 'network', 'backends', 'ros', 'cli', 'sim'} <= {part_of(p) for p in modules()}
+
+
+@pytest.mark.parametrize('path', modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_arrows(path: Path):
+    part = part_of(path)
+    if part in ('cli', 'demo'):
+        return  # they may use everything
+    name = path.relative_to(PACKAGE).as_posix()
+    allowed = ARROWS[part] | EXTRA_ARROWS.get(name, set())
+    assert own_parts(path) <= allowed, f'{name} may import only {sorted(allowed)}'
+
+
+@pytest.mark.parametrize('part', ['core', 'sim'])
+def test_the_core_needs_only_numpy_opencv_and_yaml(part: str):
+    found = {p.name: libraries(p) - {'numpy', 'cv2', 'yaml'} for p in (PACKAGE / part).rglob('*.py')}
+    assert not {name: extra for name, extra in found.items() if extra}
+
+
+@pytest.mark.parametrize('path', modules(), ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_only_ros_imports_ros(path: Path):
+    found = {n for n in libraries(path) if n in ROS or n.endswith('_msgs') or n.endswith('_srvs')}
+    assert not found or part_of(path) == 'ros'
+
+
+def test_ros_imports_no_inference_library():
+    found = {p.name: libraries(p) & INFERENCE for p in (PACKAGE / 'ros').rglob('*.py')}
+    assert not {name: bad for name, bad in found.items() if bad}
+
+
+def test_torch_stays_in_the_network_its_backend_and_the_command_line():
+    found = {p.relative_to(PACKAGE) for p in modules() if 'torch' in libraries(p)}
+    strangers = [
+        p.as_posix()
+        for p in found
+        if p.parts[0] not in ('network', 'cli') and p.as_posix() != 'backends/torch_backend.py'
+    ]
+    assert not strangers
+
+
+@pytest.mark.parametrize('name', ['espnet_ros', 'espnet_ros.cli.main', 'espnet_ros.backends'])
+def test_importing_it_loads_nothing_heavy(name: str):
+    heavy = sorted(HEAVY - {'numpy', 'yaml'} if name == 'espnet_ros.backends' else HEAVY)
+    code = (
+        f'import sys, {name}\n'
+        f'print(sorted(set({heavy!r}) & set(sys.modules)), {name}.__name__)'
+    )
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    result = subprocess.run(
+        [sys.executable, '-c', code],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=60,
+        check=False,
+    )
+    assert result.stderr == ''
+    assert result.stdout.strip() == f'[] {name}'
