@@ -1,0 +1,186 @@
+"""What every backend promises: the base class checks once, a subclass only runs."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from espnet_ros.bundle import Bundle
+from espnet_ros.bundle_checks import STRIDE
+from espnet_ros.core.errors import BackendError, BackendUnavailableError, EspnetRosError
+
+UInt8Array = npt.NDArray[np.uint8]
+
+
+class Backend(ABC):
+    """Runs the deployment graph of a model in one library, as a context manager.
+
+    One thread uses a backend at a time. What `infer` returns stays valid after the next call.
+
+    :param bundle: the model.
+    :param device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+    :param precision: ``auto``, ``f32``, ``bf16`` or ``f16``.
+    :raises BackendUnavailableError: on entering, if library, device or precision are not here.
+    """
+
+    name: ClassVar[str]
+    # What the library can do at all; whether this machine can is checked on entering.
+    device_kinds: ClassVar[tuple[str, ...]]
+    precisions: ClassVar[tuple[str, ...]]
+
+    def __init__(self, bundle: Bundle, device: str = 'auto', precision: str = 'auto') -> None:
+        self.bundle = bundle
+        # As asked for until entered, then as resolved: 'CPU (AMD EPYC)', 'bf16'.
+        self.device = device
+        self.precision = precision
+        self._asked = (device, precision)
+        self._active = False
+
+    def __enter__(self) -> Backend:
+        device, precision = self._asked
+        if not re.fullmatch(r'auto|cpu|cuda(:\d+)?', device):
+            raise BackendUnavailableError(
+                f'device must be auto, cpu, cuda or cuda:N, got {device!r}'
+            )
+        if device != 'auto' and device.partition(':')[0] not in self.device_kinds:
+            raise BackendUnavailableError(
+                f'backend {self.name} runs on {" or ".join(self.device_kinds)}, not on {device!r}'
+            )
+        if precision not in ('auto', *self.precisions):
+            raise BackendUnavailableError(
+                f'backend {self.name} computes in {" or ".join(self.precisions)}, not in '
+                f'{precision!r}'
+            )
+        try:
+            self.device, self.precision = self._load(device, precision)
+        except EspnetRosError:
+            self._free()
+            raise
+        except Exception as error:
+            self._free()
+            raise BackendError(
+                f'backend {self.name} could not load model {self.bundle.name}: {error}'
+            ) from error
+        self._active = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._active = False
+        self.device, self.precision = self._asked
+        self._free()
+
+    def infer(self, images: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
+        """Segment images.
+
+        :param images: uint8 (N, H, W, 3) BGR, H and W multiples of 8.
+        :return: mask uint8 (N, H, W) of the model's class ids (void included), and confidence
+            uint8 (N, H, W) = round(255 * max softmax).
+        :raises BackendError: if the backend is not entered, `images` is something else, or the
+            library fails.
+        """
+        if not self._active:
+            raise BackendError(
+                f'backend {self.name} is not active: use it in a with statement, '
+                '`with create_backend(...) as backend: backend.infer(images)`'
+            )
+        _check_images(images)
+        try:
+            mask, confidence = self._infer(np.ascontiguousarray(images))
+        except Exception as error:
+            raise BackendError(
+                f'backend {self.name} failed on {images.shape[0]} images of '
+                f'{images.shape[2]}x{images.shape[1]}: {error}'
+            ) from error
+        self._check_output('mask', mask, images)
+        self._check_output('confidence', confidence, images)
+        if int(mask.max()) >= len(self.bundle.labels):
+            raise BackendError(
+                f'backend {self.name} gave class id {int(mask.max())}, but model '
+                f'{self.bundle.name} names {len(self.bundle.labels)} classes: the model folder '
+                'does not fit together, write it again with `espnet_ros export`'
+            )
+        return mask, confidence
+
+    def warm_up(self, size_wh: tuple[int, int], batch: int = 1) -> None:
+        """Run once on black images, so that the first real one is not the slow one.
+
+        :param size_wh: width and height, multiples of 8.
+        :param batch: how many images a call will have.
+        """
+        width, height = size_wh
+        self.infer(np.zeros((batch, height, width, 3), np.uint8))
+
+    @abstractmethod
+    def _load(self, device: str, precision: str) -> tuple[str, str]:
+        """Load library and model; return device and precision as resolved."""
+
+    @abstractmethod
+    def _infer(self, images: UInt8Array) -> tuple[Any, Any]:
+        """Run on contiguous uint8 (N, H, W, 3); return arrays that own their memory."""
+
+    @abstractmethod
+    def _free(self) -> None:
+        """Let go of what `_load` and `_infer` made."""
+
+    def _check_output(self, what: str, array: Any, images: UInt8Array) -> None:
+        expected = images.shape[:3]
+        if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.shape != expected:
+            raise BackendError(
+                f'backend {self.name} must give the {what} as uint8 {expected}, it gave '
+                f'{_describe(array)}: the model was not made by `espnet_ros export`'
+            )
+
+
+def nearest_sizes_wh(size_wh: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return the sizes next to one that a network of stride 8 can take, or just that size.
+
+    :param size_wh: width and height in pixels.
+    """
+    choices = []
+    for value in size_wh:
+        below = value // STRIDE * STRIDE
+        choices.append({max(below, STRIDE), below if value == below else below + STRIDE})
+    heights_first = itertools.product(sorted(choices[1]), sorted(choices[0]))
+    return [(width, height) for height, width in heights_first if height and width]
+
+
+def check_size_wh(size_wh: tuple[int, int]) -> None:
+    """Refuse an image size that the networks can't take.
+
+    :param size_wh: width and height in pixels.
+    :raises BackendError: naming the nearest valid sizes.
+    """
+    sizes = nearest_sizes_wh(size_wh)
+    if tuple(size_wh) not in sizes:
+        names = ', '.join(f'{width}x{height}' for width, height in sizes)
+        raise BackendError(
+            f'width and height must be multiples of {STRIDE}, {size_wh[0]}x{size_wh[1]} is not: '
+            f'nearest {"is" if len(sizes) == 1 else "are"} {names}'
+        )
+
+
+def _check_images(images: Any) -> None:
+    good = isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.ndim == 4
+    if not good or images.shape[3] != 3 or images.shape[0] < 1:
+        raise BackendError(
+            'images must be a uint8 array of shape (N, H, W, 3) in BGR with N >= 1, got '
+            f'{_describe(images)}'
+        )
+    check_size_wh((images.shape[2], images.shape[1]))
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f'{value.dtype} {value.shape}'
+    return f'a {type(value).__name__}'

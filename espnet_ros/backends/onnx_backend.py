@@ -1,0 +1,59 @@
+"""ONNX Runtime on the CPU or a CUDA device: runs wherever there is a wheel of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from espnet_ros.backends.base import Backend, UInt8Array
+from espnet_ros.backends.machine import (
+    cuda_devices,
+    import_library,
+    processor_name,
+    processors,
+)
+from espnet_ros.core.errors import BackendUnavailableError
+
+_CUDA = 'CUDAExecutionProvider'
+
+
+class ONNXBackend(Backend):
+    """Runs the ONNX graph in float32, all shapes in one session."""
+
+    name = 'onnx'
+    device_kinds = ('cpu', 'cuda')
+    precisions = ('f32',)
+
+    def _load(self, device: str, precision: str) -> tuple[str, str]:
+        runtime = import_library('onnxruntime', self.name)
+        kind, _, index = device.partition(':')
+        here = _CUDA in runtime.get_available_providers() and cuda_devices() > int(index or 0)
+        if kind == 'cuda' and not here:
+            raise BackendUnavailableError(
+                f'backend {self.name} has no device {device!r}: it needs an NVIDIA GPU with its '
+                'driver and `pip install onnxruntime-gpu` (in place of onnxruntime); or choose '
+                'device cpu'
+            )
+        providers: list[Any] = ['CPUExecutionProvider']
+        if here and kind != 'cpu':
+            providers.insert(0, (_CUDA, {'device_id': int(index or 0)}))
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = processors()
+        options.log_severity_level = 3
+        self._session = runtime.InferenceSession(
+            str(self.bundle.files['onnx']), options, providers=providers
+        )
+        # A CUDA provider that fails to start is dropped in silence.
+        on_cuda = self._session.get_providers()[0] == _CUDA
+        if kind == 'cuda' and not on_cuda:
+            raise BackendUnavailableError(
+                f'backend {self.name} could not start on {device!r}: the CUDA and cuDNN versions '
+                'that onnxruntime-gpu was built for are not installed; or choose device cpu'
+            )
+        return f'cuda:{index or 0}' if on_cuda else f'CPU ({processor_name()})', 'f32'
+
+    def _infer(self, images: UInt8Array) -> tuple[Any, Any]:
+        mask, confidence = self._session.run(['mask', 'confidence'], {'image': images})
+        return mask, confidence
+
+    def _free(self) -> None:
+        self._session = None

@@ -1,0 +1,69 @@
+"""OpenVINO on the CPU: the fastest way on x86-64 without a GPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from espnet_ros.backends.base import Backend, UInt8Array
+from espnet_ros.backends.machine import import_library
+from espnet_ros.core.errors import BackendUnavailableError
+
+# A graph compiled for one shape is several times as fast as one for all, and takes tens of MB.
+_MAX_SHAPES = 4
+
+
+class OpenVINOBackend(Backend):
+    """Compiles the ONNX graph for each image shape when it first comes.
+
+    There is no model cache: loading a cached graph of this size takes as long as compiling it
+    (a quarter of a second), and a cache can be stale, unwritable or somebody else's.
+    """
+
+    name = 'openvino'
+    device_kinds = ('cpu',)
+    precisions = ('f32', 'bf16')
+
+    def _load(self, device: str, precision: str) -> tuple[str, str]:
+        self._openvino = import_library('openvino', self.name)
+        self._core = self._openvino.Core()
+        self._requests: dict[tuple[int, ...], Any] = {}
+        able = self._core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+        if precision == 'bf16' and 'BF16' not in able:
+            raise BackendUnavailableError(
+                f'backend {self.name} computes in bf16 only on processors with AVX512-BF16 or '
+                'AMX, this one has neither: choose precision auto or f32'
+            )
+        self._options = {'PERFORMANCE_HINT': 'LATENCY'}
+        if precision != 'auto':
+            self._options['INFERENCE_PRECISION_HINT'] = precision
+        width, height = self.bundle.size_wh
+        request = self._request((1, height, width, 3))
+        resolved = request.get_compiled_model().get_property('INFERENCE_PRECISION_HINT')
+        name = self._core.get_property('CPU', 'FULL_DEVICE_NAME').strip()
+        return f'CPU ({name})', resolved.to_string()
+
+    def _infer(self, images: UInt8Array) -> tuple[Any, Any]:
+        request = self._request(images.shape)
+        # Copied, as memory shared with OpenVINO would have to outlive the call and be writable.
+        request.get_input_tensor().data[...] = images
+        request.infer()
+        return (
+            request.get_tensor('mask').data.copy(),
+            request.get_tensor('confidence').data.copy(),
+        )
+
+    def _free(self) -> None:
+        self._requests = {}
+        self._core = None
+
+    def _request(self, shape: tuple[int, ...]) -> Any:
+        request = self._requests.pop(shape, None)
+        if request is None:
+            if len(self._requests) == _MAX_SHAPES:
+                # The longest unused one: dicts keep order, and a used one is put back last.
+                del self._requests[next(iter(self._requests))]
+            model = self._core.read_model(self.bundle.files['onnx'])
+            model.reshape(list(shape))
+            request = self._core.compile_model(model, 'CPU', self._options).create_infer_request()
+        self._requests[shape] = request
+        return request
