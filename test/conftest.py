@@ -29,8 +29,8 @@ def shared() -> Path:
     return folder
 
 
-@pytest.fixture
-def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+@pytest.fixture(scope='module')
+def ros_domain() -> Iterator[int]:
     """Reserve a ROS_DOMAIN_ID that no other test run on this machine uses, and set it."""
     offset = os.getpid() % 100
     for step in _domains:
@@ -41,8 +41,9 @@ def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
                 lock.bind(f'\0espnet_ros_domain_{domain}')
             except OSError:
                 continue
-            monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
-            yield domain
+            with pytest.MonkeyPatch.context() as monkeypatch:
+                monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
+                yield domain
             return
 
 

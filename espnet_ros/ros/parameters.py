@@ -91,7 +91,7 @@ def _check_overrides(node: Node) -> None:
 
 
 def _wildcard_names(argv: list[str]) -> set[str]:
-    """Return the names that the parameter files give to every node that matches a pattern."""
+    """Return the names that the parameter files give to nodes of any name."""
     import yaml
 
     names: set[str] = set()
@@ -101,7 +101,7 @@ def _wildcard_names(argv: list[str]) -> set[str]:
         with open(path, encoding='utf-8') as file:
             sections = yaml.safe_load(file) or {}
         for pattern, section in sections.items():
-            if '*' in pattern:
+            if '*' in pattern.rpartition('/')[2]:
                 names.update(_flat('', section.get('ros__parameters', {})))
     return names
 

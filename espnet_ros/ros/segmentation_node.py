@@ -6,6 +6,8 @@ It imports ROS only inside `main`, so that a Ctrl-C during those imports ends th
 from __future__ import annotations
 
 import sys
+import traceback
+from typing import Any
 
 from espnet_ros.ros.process import Stop, run_until_signal, tune_malloc
 
@@ -37,7 +39,7 @@ def _spin(stop: Stop) -> int:
             if not stop.requested:
                 node.autostart()
             while not stop.requested and rclpy.ok():
-                executor.spin_once()
+                _spin_once(executor, node)
         finally:
             stop.set_wake(None)
             node.close()
@@ -46,6 +48,14 @@ def _spin(stop: Stop) -> int:
     finally:
         rclpy.shutdown()
     return 0
+
+
+def _spin_once(executor: Any, node: Any) -> None:
+    try:
+        executor.spin_once()
+    except Exception:
+        # rclpy raises here what a broken message or request set off; the next one may be good.
+        node.get_logger().error(traceback.format_exc(), throttle_duration_sec=5.0)
 
 
 if __name__ == '__main__':

@@ -1,0 +1,107 @@
+"""How the node starts, refuses to start, and ends in the middle of its start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from array import array
+
+import cv2
+import numpy as np
+import pytest
+from sensor_msgs.msg import CompressedImage, Image
+
+DEADLINE_S = 30
+
+
+def run(*arguments):
+    command = [sys.executable, '-m', 'espnet_ros.ros.segmentation_node', '--ros-args', *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
+
+
+def test_all_unknown_and_refused_parameters_are_named_in_one_sentence(ros_domain, tmp_path):
+    file = tmp_path / 'parameters.yaml'
+    file.write_text(
+        '/**:\n  ros__parameters: {robot_radius: 0.3}\n'
+        '/**/segmentation:\n  ros__parameters: {overlay: {opacty: 0.3}, enabled: true}\n'
+    )
+    done = run('--params-file', str(file), '-p', 'backend:=onxx', '-p', 'use_sim_time:=false')
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert "unknown parameter 'overlay.opacty', did you mean 'overlay.opacity'?" in last
+    assert 'backend: expected one of auto' in last
+    assert 'Traceback' not in done.stderr
+    # A section for all nodes may hold what is meant for others: said, not refused.
+    assert 'robot_radius' not in last
+    assert 'robot_radius' in done.stderr
+
+
+def test_a_broken_command_line_is_refused_without_a_traceback(ros_domain):
+    done = run('-p')
+    assert done.returncode == 2
+    assert 'ROS arguments refused' in done.stderr
+    assert 'Traceback' not in done.stderr
+
+
+def test_two_cameras_compressed_at_network_size(
+    ros_domain, peer, start_node, toy_model, make_quadrants
+):
+    start_node(
+        model=toy_model,
+        backend='onnx',
+        cameras='[front, left]',
+        input__transport='compressed',
+        mask__size='network',
+    )
+    png = cv2.imencode('.png', make_quadrants(64, 48))[1].tobytes()
+    publishers = {}
+    for name in ('front', 'left'):
+        peer.listen(Image, f'/segmentation/{name}/mask')
+        publishers[name] = peer.node.create_publisher(
+            CompressedImage, f'{name}/image/compressed', 1
+        )
+    for name, publisher in publishers.items():
+        message = CompressedImage(format='png', data=array('B', png))
+        message.header.frame_id = f'{name}_optical'
+        heard = peer.heard[f'/segmentation/{name}/mask']
+        for _ in range(60):
+            publisher.publish(message)
+            try:
+                mask = peer.wait(lambda heard=heard: heard and heard[-1], 'a mask', 0.5)
+                break
+            except AssertionError:
+                continue
+        else:
+            pytest.fail(f'no mask from {name}')
+        assert mask.header.frame_id == f'{name}_optical'
+        assert (mask.width, mask.height) == (32, 24)
+        pixels = np.frombuffer(mask.data, np.uint8).reshape(24, 32)
+        assert [int(pixels[y, x]) for y in (5, 20) for x in (5, 25)] == [0, 1, 2, 255]
+
+
+@pytest.mark.parametrize('module', ['rclpy', 'cv2', 'onnxruntime'])
+def test_ctrl_c_during_an_import_is_clean(ros_domain, toy_model, module):
+    command = [
+        sys.executable, '-m', 'espnet_ros.ros.segmentation_node', '--ros-args',
+        '-p', f'model:={toy_model}', '-p', 'backend:=onnx',
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, 'PYTHONPROFILEIMPORTTIME': '1'},
+    )
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        # Python reports each import when it is done: this one is a part of the module's.
+        if f'{module}.' in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=DEADLINE_S)
+    log = ''.join(lines) + rest
+    assert process.returncode == 0, log
+    assert 'Traceback' not in log
+    assert 'configured:' not in log or module == 'onnxruntime'
