@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from espnet_ros.sim.parts import BUILDING, Panel, Part, Thing, rectangle
+from espnet_ros.sim.parts import BUILDING, Array, Panel, Part, Thing, rectangle
 from espnet_ros.sim.textures import Color, Image, Texture, noise, slabs, tiled, tint
 
 _PPM = 26  # texels per metre
@@ -38,16 +38,20 @@ def building(
     down = np.array([0, 0, -height])
     texture, flank = Texture(front), Texture(side)
     parts: list[Part] = [
-        Panel(np.array([-half, 0, height]), np.array([width, 0, 0]), down, texture, BUILDING),
-        Panel(np.array([-half, depth, height]), np.array([0, -depth, 0]), down, flank, BUILDING),
-        Panel(np.array([half, 0, height]), np.array([0, depth, 0]), down, flank, BUILDING),
-        Panel(np.array([half, depth, height]), np.array([-width, 0, 0]), down, flank, BUILDING),
+        _side(np.array([-half, 0, height]), np.array([width, 0, 0]), down, texture),
+        _side(np.array([-half, depth, height]), np.array([0, -depth, 0]), down, flank),
+        _side(np.array([half, 0, height]), np.array([0, depth, 0]), down, flank),
+        _side(np.array([half, depth, height]), np.array([-width, 0, 0]), down, flank),
     ]
     top = height
     if gable:
         top = height + _add_roof(parts, rng, half, depth, height)
     outline = rectangle(-half, half, 0.0, depth)
     return Thing(tuple(parts), outline, BUILDING, top, width + depth + top)
+
+
+def _side(origin: Array, across: Array, down: Array, texture: Texture) -> Panel:
+    return Panel(origin, across, down, texture, BUILDING, one_sided=True)
 
 
 def _add_roof(

@@ -47,7 +47,7 @@ def car(rng: np.random.Generator) -> Thing:
     """Return a car, its middle at the origin, driving along x."""
     shape = _SHAPES[int(rng.choice(len(_SHAPES), p=[0.3, 0.22, 0.2, 0.1, 0.18]))]
     color = _COLORS[int(rng.integers(len(_COLORS)))]
-    texture, rows = _paint(shape, color, rng)
+    texture, rows = _paint(shape, color)
     half_l, half_w = shape.length / 2, shape.width / 2
     parts = (_lower(shape, texture, rows), _cabin(shape, texture, rows))
     footprint = rectangle(-half_l, half_l, -half_w, half_w)
@@ -121,9 +121,7 @@ def _solid(
     )
 
 
-def _paint(
-    shape: _Shape, color: tuple[int, int, int], rng: np.random.Generator
-) -> tuple[Texture, dict[str, int]]:
+def _paint(shape: _Shape, color: tuple[int, int, int]) -> tuple[Texture, dict[str, int]]:
     views = {
         'side': _side(shape, color),
         'front': _end(shape, color, (215, 235, 240), 0.56),
@@ -138,9 +136,7 @@ def _paint(
             view, 0, _GAP, 0, width - view.shape[1], cv2.BORDER_REPLICATE))
         rows[name] = top
         top += strips[-1].shape[0]
-    image = np.concatenate(strips).astype(np.float32)
-    image += rng.normal(0, 2.0, image.shape).astype(np.float32)
-    return Texture(np.clip(image, 0, 255).astype(np.uint8)), rows
+    return Texture(np.concatenate(strips)), rows
 
 
 def _blank(length: float, height: float, color: tuple[int, int, int]) -> Image:

@@ -143,8 +143,8 @@ class Ground:
             else:
                 walk = np.cumsum(rng.normal((3, 0), (2, 4), (40, 2)), axis=0) + at
                 cv2.polylines(spots, [walk.astype(np.int32)], False, 70, 1)
-        factor = spots[road].astype(np.float32)[:, None] * np.float32(1 / 128)
-        self._image[road] = np.clip(self._image[road] * factor, 0, 255).astype(np.uint8)
+        spots[~road] = 128
+        self._image = cv2.multiply(self._image, cv2.merge([spots] * 3), scale=1 / 128)
 
     def _shade(self, placed: list[Placed]) -> None:
         """Darken where things keep the light away: under them, and from the sun."""
@@ -161,7 +161,8 @@ class Ground:
             self._polygon(contact, item.footprint, 120)
         contact = cv2.blur(contact, (17, 17))
         both = cv2.multiply(shadow, contact, scale=1 / 255)
-        self._image = cv2.multiply(self._image, cv2.merge([both] * 3), scale=1 / 255)
+        lit = float(light.on(np.array([0.0, 0.0, 1.0])))
+        self._image = cv2.multiply(self._image, cv2.merge([both] * 3), scale=lit / 255)
 
     def _polygon(self, picture: Image, xy: npt.NDArray[np.float64], value: int) -> None:
         s, u = self._path.to_road(xy[:, 0].copy(), xy[:, 1].copy())

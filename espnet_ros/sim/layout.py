@@ -53,6 +53,7 @@ class Planner:
         self.layout = Layout()
         self._crowns = plants.foliage_textures(rng, 5)
         self._taken: dict[int, list[tuple[float, float]]] = {1: [], -1: []}
+        self._cars = [car(rng) for _ in range(14)]
         self._lamp_color = [(60, 62, 60), (140, 142, 140), (52, 70, 48)][int(rng.integers(3))]
 
     def plan(self) -> Layout:
@@ -227,7 +228,7 @@ class Planner:
         while s < self._path.s_max:
             if rng.random() < 0.55 and not any(a < s < b for a, b in blocked):
                 turn = (0.0 if side.out < 0 else math.pi) + rng.normal(0, 0.02)
-                self._put(car(rng), s, side.u(-1.05 + rng.normal(0, 0.05)), turn)
+                self._put(self._cars[int(rng.integers(14))], s, side.u(-1.05 + rng.normal(0, 0.05)), turn)
             s += rng.uniform(5.9, 7.5)
 
     def _woods(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -28,6 +28,7 @@ class Panel:
     :param class_id: what the mask says.
     :param shade: brightness factor.
     :param translucent: alpha blends, and all of the panel counts as surface.
+    :param one_sided: not seen from behind, as a wall of a closed house.
     """
 
     origin: Array
@@ -37,6 +38,13 @@ class Panel:
     class_id: int
     shade: float = 1.0
     translucent: bool = False
+    one_sided: bool = False
+
+    @cached_property
+    def normal(self) -> Array:
+        """Return the unit vector out of the side that shows the texture upright, (3,)."""
+        normal = np.cross(self.down, self.across)
+        return normal / np.linalg.norm(normal)
 
     @cached_property
     def corners(self) -> Array:
@@ -102,18 +110,54 @@ class Round:
     class_id: int
     cylinder: bool = False
 
+
+@dataclass(frozen=True, eq=False)
+class Rounds:
+    """All the round parts of a thing, to be cast at in one go.
+
+    :param parts: P of them, of one class.
+    """
+
+    parts: tuple[Round, ...]
+
+    @property
+    def class_id(self) -> int:
+        """Return what the mask says."""
+        return self.parts[0].class_id
+
     @cached_property
-    def corners(self) -> Array:
-        """Return the box around it, (8, 3)."""
-        return self.center + _CUBE @ self.axes.T
+    def centers(self) -> Array:
+        """Return (P, 3)."""
+        return np.array([p.center for p in self.parts])
 
     @cached_property
     def to_unit(self) -> Array:
-        """Return the matrix that makes it a unit ball, (3, 3)."""
-        return np.linalg.inv(self.axes)
+        """Return the matrices that make them unit balls, (P, 3, 3)."""
+        return np.linalg.inv(np.array([p.axes for p in self.parts]))
+
+    @cached_property
+    def colors(self) -> npt.NDArray[np.float32]:
+        """Return (P, 3) BGR."""
+        return np.array([p.color for p in self.parts], np.float32)
+
+    @cached_property
+    def flat(self) -> npt.NDArray[np.bool_]:
+        """Return which are cylinders, (P,)."""
+        return np.array([p.cylinder for p in self.parts])
+
+    @cached_property
+    def singles(self) -> list[Rounds]:
+        """Return each on its own."""
+        return [Rounds((p,)) for p in self.parts]
+
+    @cached_property
+    def corners(self) -> Array:
+        """Return the boxes around them, (8 P, 3)."""
+        return np.concatenate([p.center + _CUBE @ p.axes.T for p in self.parts])
 
 
 Part = Panel | Foliage | Solid | Round
+Drawn = Panel | Foliage | Solid | Rounds
 _CUBE = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
 
 
@@ -132,7 +176,26 @@ class Thing:
     class_id: int
     height_m: float
     reach_m: float
-    soft_shadow: bool = field(default=False)
+    soft_shadow: bool = False
+
+    @cached_property
+    def drawn(self) -> tuple[Drawn, ...]:
+        """Return the parts with the round ones gathered."""
+        others = tuple(p for p in self.parts if not isinstance(p, Round))
+        rounds = tuple(p for p in self.parts if isinstance(p, Round))
+        return (*others, Rounds(rounds)) if rounds else others
+
+    @cached_property
+    def veiled(self) -> bool:
+        """Return whether any part is translucent."""
+        return any(isinstance(p, Panel) and p.translucent for p in self.parts)
+
+    @cached_property
+    def corners(self) -> Array:
+        """Return a box around all parts, (8, 3)."""
+        points = np.concatenate([p.corners for p in self.drawn])
+        low, high = points.min(axis=0), points.max(axis=0)
+        return (low + high) / 2 + (high - low) / 2 * _CUBE
 
 
 @dataclass(frozen=True, eq=False)

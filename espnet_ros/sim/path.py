@@ -12,7 +12,7 @@ Array = npt.NDArray[np.floating]
 BEFORE_M = 24.0  # the street goes on behind the start ...
 BEYOND_M = 130.0  # ... and past the end, so that every frame is a full view
 _STEP_M = 0.25
-_GRID_M = 2.0
+_GRID_M = 1.0
 
 
 class Path:
@@ -66,34 +66,47 @@ class Path:
 
     def to_road(self, x: Array, y: Array) -> tuple[Array, Array]:
         """Return s and u of points in odom, arrays of one shape and dtype, metres."""
-        px, py, cos, sin, kappa, s = self._tables[x.dtype]
         gx, gy = self._grid_origin
         rows, cols = self._grid.shape
         col = np.clip((x - gx) * (1 / _GRID_M), 0, cols - 1).astype(np.int32)
         row = np.clip((y - gy) * (1 / _GRID_M), 0, rows - 1).astype(np.int32)
-        index = self._grid[row, col]
-        for last in (False, False, True):
-            dx, dy = x - px[index], y - py[index]
-            c, n, k = cos[index], sin[index], kappa[index]
-            ahead, left = dx * c + dy * n, dy * c - dx * n
-            scale = np.maximum(1 - k * left, 0.1, dtype=x.dtype)
-            along = ahead / scale
-            if not last:
-                move = np.clip(np.rint(along / _STEP_M), -400, 400).astype(np.int32)
-                index = np.clip(index + move, 0, len(s) - 1)
-        return s[index] + along, left - 0.5 * k * along * ahead
+        index = self._nearer(x, y, self._grid[row, col])
+        ahead, left, along = self._local(x, y, index)
+        kappa, s = self._tables[x.dtype][4:]
+        return s[index] + along, left - 0.5 * kappa[index] * along * ahead
+
+    def _local(self, x: Array, y: Array, index: npt.NDArray[np.int32]) -> tuple[Array, ...]:
+        """Return how far points are ahead and left of table entries, and that way as s."""
+        px, py, cos, sin, kappa, _ = self._tables[x.dtype]
+        dx, dy = x - px[index], y - py[index]
+        c, n = cos[index], sin[index]
+        ahead, left = dx * c + dy * n, dy * c - dx * n
+        return ahead, left, ahead / np.maximum(1 - kappa[index] * left, 0.1, dtype=x.dtype)
+
+    def _nearer(
+        self, x: Array, y: Array, index: npt.NDArray[np.int32]
+    ) -> npt.NDArray[np.int32]:
+        move = np.rint(self._local(x, y, index)[2] * (1 / _STEP_M))
+        move = np.clip(move, -len(self._s), len(self._s)).astype(np.int32)
+        return np.clip(index + move, 0, len(self._s) - 1)
 
     def _start_grid(self) -> None:
         margin = 60.0
-        self._grid_origin = self._x.min() - margin, self._y.min() - margin
+        # Plain floats: a NumPy scalar would lift float32 arrays to float64.
+        self._grid_origin = float(self._x.min() - margin), float(self._y.min() - margin)
         gx = np.arange(self._grid_origin[0], self._x.max() + margin, _GRID_M) + _GRID_M / 2
         gy = np.arange(self._grid_origin[1], self._y.max() + margin, _GRID_M) + _GRID_M / 2
-        every = 8
+        step, every = 4, 8
         px, py = self._x[::every].astype(np.float32), self._y[::every].astype(np.float32)
         near = [
-            np.argmin((gx[:, None] - px) ** 2 + (row - py) ** 2, axis=1) for row in gy
+            np.argmin((gx[::step, None] - px) ** 2 + (row - py) ** 2, axis=1) for row in gy[::step]
         ]
-        self._grid = (np.array(near) * every).astype(np.int32)
+        index = np.kron(np.array(near) * every, np.ones((step, step), int))
+        index = index[: len(gy), : len(gx)].astype(np.int32)
+        x, y = (np.ascontiguousarray(a) for a in np.meshgrid(gx, gy))
+        for _ in range(3):
+            index = self._nearer(x, y, index)
+        self._grid = index
 
 
 def _curvature(rng: np.random.Generator, s: npt.NDArray[np.float64]) -> Array:

@@ -38,8 +38,7 @@ def limb(a: Array, b: Array, radius: float, color: Color, class_id: int) -> Roun
     """Return an ellipsoid from a to b, both (3,) metres."""
     axis = (np.asarray(b, float) - a) / 2
     length = float(np.linalg.norm(axis))
-    first = np.cross(axis, (0.0, 1.0, 0.0))
-    first /= np.linalg.norm(first)
+    first = np.array([-axis[2], 0.0, axis[0]]) / math.hypot(axis[0], axis[2])
     second = np.cross(axis / length, first)
     along = axis * (1 + 0.5 * radius / length)
     axes = np.stack([first * radius, second * radius, along], axis=1)

@@ -24,21 +24,24 @@ def _crown(rng: np.random.Generator, color: np.ndarray, size: int = 320) -> Imag
     image = np.zeros((size, size, 4), np.uint8)
     lobes = rng.uniform(-0.5, 0.5, (9, 2)) * (1.0, 0.9)
     radii = rng.uniform(0.28, 0.44, 9) * np.where(np.hypot(*lobes.T) > 0.4, 0.85, 1.1)
-    for layer in range(2600):
-        rise = layer / 2600
-        lobe = int(rng.integers(9))
-        angle, reach = rng.uniform(0, 2 * np.pi), radii[lobe] * np.sqrt(rng.random())
-        off = np.array([np.cos(angle), np.sin(angle)]) * reach
-        x, y = lobes[lobe] + off - (0, 0.12 * rise)
-        if np.hypot(x, y) > 0.93:
-            continue
-        sunny = 0.5 - 0.55 * off[1] / radii[lobe] - 0.25 * y
-        shade = np.clip(0.35 + 0.5 * rise + 0.45 * (sunny - 0.5) + rng.normal(0, 0.1), 0.2, 1.35)
-        bulge = 135 + 110 * np.sqrt(max(1 - x * x - y * y, 0)) * (0.6 + 0.4 * rise)
-        leaf = (*np.clip(color * shade, 0, 255).tolist(), min(float(bulge), 255.0))
-        at = (int((x + 1) * size / 2), int((y + 1) * size / 2))
-        axes = (int(rng.integers(3, 8)), int(rng.integers(2, 6)))
-        cv2.ellipse(image, at, axes, float(rng.uniform(0, 180)), 0, 360, leaf, -1)
+    count = 2600
+    rise = np.linspace(0, 1, count)
+    lobe = rng.integers(9, size=count)
+    angle, reach = rng.uniform(0, 2 * np.pi, count), radii[lobe] * np.sqrt(rng.random(count))
+    off = reach[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
+    x, y = (lobes[lobe] + off).T
+    y = y - 0.12 * rise
+    sunny = 0.5 - 0.55 * off[:, 1] / radii[lobe] - 0.25 * y
+    shade = 0.35 + 0.5 * rise + 0.45 * (sunny - 0.5) + rng.normal(0, 0.1, count)
+    deep = np.sqrt(np.maximum(1 - x * x - y * y, 0)) * (0.6 + 0.4 * rise)
+    leaves = np.column_stack([color * np.clip(shade, 0.2, 1.35)[:, None], 135 + 110 * deep])
+    centers = ((np.stack([x, y], 1) + 1) * size / 2).astype(int).tolist()
+    axes = rng.integers((3, 2), (8, 6), (count, 2)).tolist()
+    turns = rng.uniform(0, 180, count).tolist()
+    inside = np.hypot(x, y) <= 0.93
+    for i, leaf in enumerate(np.clip(leaves, 0, 255).tolist()):
+        if inside[i]:
+            cv2.ellipse(image, centers[i], axes[i], turns[i], 0, 360, leaf, -1)
     return image
 
 

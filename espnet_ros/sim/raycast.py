@@ -13,13 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.sim.camera import rigid_inverse
-from espnet_ros.sim.parts import Foliage, Panel, Part, Placed, Round, Solid
+from espnet_ros.sim.parts import Drawn, Foliage, Panel, Placed, Rounds, Solid
 from espnet_ros.sim.textures import Texture
 
 Array = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 Box = tuple[int, int, int, int]
 _NEAR_M = 0.1
+_BATCH = 40_000  # rays times parts; beyond that each part's own box is worth finding
 
 
 @dataclass(frozen=True)
@@ -74,24 +75,44 @@ class Canvas:
         pose[:3, :3] = self.T_camera_odom[:3, :3] @ rotation
         at = self.T_camera_odom[:3, :3] @ (placed.x, placed.y, 0.0) + self.T_camera_odom[:3, 3]
         pose[:3, 3] = at
-        for part in placed.thing.parts:
-            if (isinstance(part, Panel) and part.translucent) is translucent:
-                self._draw_part(part, pose, rotation)
-
-    def _draw_part(self, part: Part, pose: Array, rotation: Array) -> None:
-        corners = part.corners @ pose[:3, :3].T + pose[:3, 3]
-        box = self.box(corners)
-        if box is None:
+        if self._open_box(placed.thing.corners, pose) is None:
             return
-        nearest = corners[:, 2].min()
-        if nearest > _NEAR_M and self._patch(self.w, box).min() * nearest >= 1.0:
+        eye = rotation.T @ (self.eye - (placed.x, placed.y, 0.0))
+        for part in placed.thing.drawn:
+            if isinstance(part, Panel):
+                hidden = part.one_sided and part.normal @ (eye - part.origin) <= 0
+                if hidden or part.translucent is not translucent:
+                    continue
+            elif translucent:
+                continue
+            self._draw_part(part, pose, rotation)
+
+    def _open_box(self, corners: Array, pose: Array) -> Box | None:
+        """Return the box around points of a thing, None if all there is nearer or outside."""
+        seen = corners @ pose[:3, :3].T + pose[:3, 3]
+        box = self.box(seen)
+        if box is None:
+            return None
+        nearest = float(seen[:, 2].min())
+        if nearest > _NEAR_M and float(self._patch(self.w, box).min()) * nearest >= 1.0:
+            return None
+        return box
+
+    def _draw_part(self, part: Drawn, pose: Array, rotation: Array) -> None:
+        box = self._open_box(part.corners, pose)
+        if box is None:
             return
         if isinstance(part, Panel):
             self._panel(part, box, pose, rotation)
         elif isinstance(part, Solid):
             self._solid(part, box, pose, rotation)
-        elif isinstance(part, Round):
-            self._round(part, box, pose, rotation)
+        elif isinstance(part, Rounds):
+            area = (box[1] - box[0]) * (box[3] - box[2])
+            if len(part.parts) > 1 and area * len(part.parts) > _BATCH:
+                for single in part.singles:
+                    self._draw_part(single, pose, rotation)
+            else:
+                self._rounds(part, box, pose, rotation)
         else:
             self._foliage(part, box, pose)
 
@@ -107,11 +128,11 @@ class Canvas:
             cut = (front + share * (back - front)).reshape(-1, 3)
             corners = np.concatenate([corners[ahead], cut])
             z = corners[:, 2]
-        column = self.k[0, 0] * corners[:, 0] / z + self.k[0, 2]
-        row = self.k[1, 1] * corners[:, 1] / z + self.k[1, 2]
+        column = (self.k[0, 0] * corners[:, 0] / z + self.k[0, 2]).tolist()
+        row = (self.k[1, 1] * corners[:, 1] / z + self.k[1, 2]).tolist()
         width, height = self.size_wh
-        x0, x1 = max(int(column.min()), 0), min(int(column.max()) + 2, width)
-        y0, y1 = max(int(row.min()), 0), min(int(row.max()) + 2, height)
+        x0, x1 = max(int(min(column)), 0), min(int(max(column)) + 2, width)
+        y0, y1 = max(int(min(row)), 0), min(int(max(row)) + 2, height)
         return (x0, x1, y0, y1) if x0 < x1 and y0 < y1 else None
 
     @staticmethod
@@ -151,10 +172,9 @@ class Canvas:
             return
         w, a, d, hit = found
         texels = self._texels(part.texture, w, a, d, hit, float(np.linalg.norm(down)))
-        normal = np.cross(part.across, part.down)
-        normal = rotation @ (normal / np.linalg.norm(normal))
-        if normal @ rotation @ pose[:3, :3].T @ corner > 0:
-            normal = -normal  # the side that is seen
+        normal = rotation @ part.normal
+        if part.normal @ (pose[:3, :3].T @ corner) > 0:
+            normal = -normal  # seen from behind
         shade = part.shade * float(self.light.on(normal))
         color = cv2.convertScaleAbs(texels[:, :, :3], alpha=shade)
         if part.translucent:
@@ -232,33 +252,47 @@ class Canvas:
         np.clip(texel, 0, (image.shape[1] - 1, image.shape[0] - 1), out=texel)
         shade = self.light.on(part.normals @ rotation.T).astype(np.float32)
         color = image[texel[:, 1], texel[:, 0]] * shade[chosen, None]
-        np.copyto(self._patch(self.w, box), w, where=hit)
-        self._patch(self.mask, box)[hit] = part.class_id
-        self._patch(self.image, box)[hit] = np.minimum(color, 255).astype(np.uint8)
+        self._write_at(box, hit, w, np.minimum(color, 255).astype(np.uint8), part.class_id)
 
-    def _round(self, part: Round, box: Box, pose: Array, rotation: Array) -> None:
+    def _rounds(self, part: Rounds, box: Box, pose: Array, rotation: Array) -> None:
         to_unit = part.to_unit @ pose[:3, :3].T
-        start = -to_unit @ (pose[:3, :3] @ part.center + pose[:3, 3])
-        dims = 2 if part.cylinder else 3
-        steps = [self._linear(to_unit[i], box) for i in range(dims)]
-        c = float(start[:dims] @ start[:dims]) - 1.0
-        if c <= 1e-6:
+        start = -np.einsum('pij,pj->pi', to_unit, part.centers @ pose[:3, :3].T + pose[:3, 3])
+        ball = np.where(part.flat[:, None], (1.0, 1.0, 0.0), 1.0)  # a cylinder ignores its axis
+        c = (start * start * ball).sum(axis=1) - 1.0
+        if c.min() <= 1e-6:
             return  # the camera is inside
+        start, to_unit = start.astype(np.float32), to_unit.astype(np.float32)
+        ray_x = self.ray_x[box[0] : box[1]]
+        g = to_unit[..., None, None]
+        steps = g[:, :, 0] * ray_x + (g[:, :, 1] * self.ray_y[box[2] : box[3]] + g[:, :, 2])
         # |start * w + step|^2 = w^2, a quadratic in inverse depth; the nearer root is larger.
-        half_b = sum(np.float32(o) * q for o, q in zip(start, steps))
-        a = sum(q * q for q in steps)
-        root = half_b * half_b - np.float32(c) * a
-        w = (np.sqrt(np.maximum(root, 0)) - half_b) * np.float32(1 / c)
-        hit = (root > 0) & (w > self._patch(self.w, box))
-        z = 1 / np.maximum(w, 1e-6, dtype=np.float32)
-        if part.cylinder:
-            along = np.float32(start[2]) + self._linear(to_unit[2], box) * z
-            hit &= np.abs(along) <= 1
+        weight = ball.astype(np.float32)
+        half_b = np.einsum('pi,pihw->phw', start * weight, steps)
+        a = np.einsum('pi,pihw,pihw->phw', weight, steps, steps)
+        root = half_b * half_b - c.astype(np.float32)[:, None, None] * a
+        w = (np.sqrt(np.maximum(root, 0)) - half_b) / c.astype(np.float32)[:, None, None]
+        w = np.where(root > 0, w, np.float32(1e-6))
+        if part.flat.any():
+            along = start[:, 2, None, None] + steps[:, 2] / np.maximum(w, np.float32(1e-6))
+            w[part.flat[:, None, None] & (np.abs(along) > 1)] = 1e-6
+        which = w.argmax(axis=0)
+        w = np.take_along_axis(w, which[None], axis=0)[0]
+        hit = (w > self._patch(self.w, box)) & (w > 2e-6)
         if not hit.any():
             return
-        toward = part.to_unit @ rotation.T @ self.light.sun
-        toward = toward[:dims] / max(float(np.linalg.norm(toward)), 1e-9)
-        lit = sum(np.float32(t) * (np.float32(o) + q * z) for t, o, q in zip(toward, start, steps))
-        shade = self.light.ambient * 0.95 + self.light.direct * np.maximum(lit, -0.2)
-        color = np.minimum(shade[:, :, None] * np.array(part.color, np.float32), 255)
-        self._write(box, hit, w, color.astype(np.uint8), part.class_id)
+        rows, cols = np.nonzero(hit)
+        chosen = which[hit]
+        unit = (start[chosen] + steps[chosen, :, rows, cols] / w[hit][:, None]) * weight[chosen]
+        toward = (part.to_unit @ (rotation.T @ self.light.sun)).astype(np.float32)
+        toward /= np.linalg.norm(toward, axis=1, keepdims=True)
+        lit = np.maximum((unit * toward[chosen]).sum(axis=1), -0.2)
+        shade = self.light.ambient * 0.95 + self.light.direct * lit
+        color = np.minimum(part.colors[chosen] * shade[:, None], 255).astype(np.uint8)
+        self._write_at(box, hit, w, color, part.class_id)
+
+    def _write_at(
+        self, box: Box, hit: npt.NDArray[np.bool_], w: Floats, color: Array, class_id: int
+    ) -> None:
+        np.copyto(self._patch(self.w, box), w, where=hit)
+        self._patch(self.mask, box)[hit] = class_id
+        self._patch(self.image, box)[hit] = color

@@ -25,10 +25,12 @@ def paint_ground(canvas: Canvas, ground: Ground, path: Path, moving: list[Placed
 
     :param moving: things whose shadow is not part of the ground's picture.
     """
-    to_odom = canvas.T_camera_odom[:3, :3].T
+    # All in float32: a float64 scalar would make the whole picture float64.
+    to_odom = canvas.T_camera_odom[:3, :3].T.astype(np.float32)
+    eye = canvas.eye.astype(np.float32)
     # The camera never rolls, so a row of pixels meets the ground at one depth.
     fall = to_odom[2, 1] * canvas.ray_y[:, 0] + to_odom[2, 2]
-    w_rows = (-fall / canvas.eye[2]).astype(np.float32)
+    w_rows = -fall / eye[2]
     rows = np.flatnonzero(w_rows > 1e-5)
     if not len(rows):
         return
@@ -37,9 +39,11 @@ def paint_ground(canvas: Canvas, ground: Ground, path: Path, moving: list[Placed
     free = canvas.w[top:] < w
     z = 1 / w
     across, along = canvas.ray_x * z, canvas.ray_y[top:] * z
-    x = (to_odom[0, 0] * across + (to_odom[0, 1] * along + to_odom[0, 2] * z + canvas.eye[0]))
-    y = (to_odom[1, 0] * across + (to_odom[1, 1] * along + to_odom[1, 2] * z + canvas.eye[1]))
-    s, u = path.to_road(x.astype(np.float32), y.astype(np.float32))
+    x, y = (
+        to_odom[i, 0] * across + (to_odom[i, 1] * along + to_odom[i, 2] * z + eye[i])
+        for i in range(2)
+    )
+    s, u = path.to_road(x, y)
     np.copyto(canvas.mask[top:], ground.class_at(s, u), where=free)
     color = _ground_color(canvas, ground, s - np.float32(path.s_min), u, z[:, 0])
     cv2.copyTo(color, free.view(np.uint8), canvas.image[top:])
@@ -51,7 +55,7 @@ def paint_ground(canvas: Canvas, ground: Ground, path: Path, moving: list[Placed
 def _ground_color(canvas: Canvas, ground: Ground, s: Floats, u: Floats, z: Floats) -> Image:
     color = np.empty((*s.shape, 3), np.uint8)
     # Between the wide footprint along the view and the narrow one across it.
-    texels = z * np.sqrt(z / canvas.eye[2]) / canvas.k[0, 0] / CELL_M * 0.6
+    texels = z * np.sqrt(z / canvas.eye[2]) * (0.6 / canvas.k[0, 0] / CELL_M)
     level = np.clip(np.log2(np.maximum(texels, 1)) + 0.5, 0, len(ground.levels) - 1).astype(int)
     for index in np.unique(level):
         band = np.flatnonzero(level == index)
@@ -93,7 +97,7 @@ def _shadow(
         return
     spread = 0.5 * (outline.max(axis=0) - outline.min(axis=0)).max()
     c, n = np.cos(placed.yaw), np.sin(placed.yaw)
-    half = 0.5 * np.ptp(placed.thing.footprint, axis=0)
+    half = (0.5 * np.ptp(placed.thing.footprint, axis=0)).astype(np.float32)
     strength = 1 - canvas.light.ambient / (canvas.light.ambient + canvas.light.direct)
     shade = np.ones(ground.shape, np.float32)
     for share, dark, soft in ((0.0, 0.5, 0.35), (0.5, strength, 0.25 + 0.15 * spread)):
@@ -137,7 +141,7 @@ class Finish:
         # A soft shoulder keeps bright walls from burning out.
         tones = np.where(tones > 200, 200 + 55 * np.tanh((tones - 200) / 70), tones)
         self._tones = np.clip(tones, 0, 255).astype(np.uint8)[None]
-        strength = rng.uniform(1.0, 4.0)
+        strength = rng.uniform(1.5, 6.0)
         self._grain = rng.normal(0, strength, _GRAINS + 9973).astype(np.float32)
         self._sharpness = rng.uniform(0.45, 0.75)
 
@@ -146,9 +150,9 @@ class Finish:
         share = 1 - np.exp(np.minimum(depth, 1e4) * np.float32(-1 / self._haze_m))
         share[np.isinf(depth)] = 0
         hazy = image + (self._haze - image) * share[:, :, None]
-        hazy = cv2.GaussianBlur(hazy, (3, 3), self._sharpness)
         # Another cut of the same grain for each stamp: noise that is still the same every run.
         start = int(round(stamp_s * 1000)) * 7919 % 9973
         grain = np.resize(self._grain[start : start + _GRAINS], depth.shape)
         hazy += grain[:, :, None]
-        return cv2.LUT(np.clip(hazy, 0, 255).astype(np.uint8), self._tones)
+        seen = cv2.GaussianBlur(np.clip(hazy, 0, 255).astype(np.uint8), (3, 3), self._sharpness)
+        return cv2.LUT(seen, self._tones)

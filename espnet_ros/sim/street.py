@@ -115,7 +115,8 @@ class Street:
         paint_ground(canvas, self._ground, self._path, [p for p in seen if p in moving])
         paint_sky_over(canvas, self._sky)
         for placed in reversed(seen):
-            canvas.draw(placed, translucent=True)
+            if placed.thing.veiled:
+                canvas.draw(placed, translucent=True)
         with np.errstate(divide='ignore'):
             depth = 1 / canvas.w
         image = self._finish.develop(canvas.image, depth, stamp)

@@ -96,8 +96,8 @@ def make_style(rng: np.random.Generator) -> Style:
         horizon=tuple(rng.uniform(205, 245) * np.array([1.0, 0.985, 0.96])),
         clouds=rng.uniform(0.0, 1.0),
         haze_m=rng.uniform(180, 500) if rng.random() < 0.8 else rng.uniform(80, 160),
-        gains=tuple(rng.uniform(0.78, 1.12) * rng.uniform(0.94, 1.06, 3)),
-        gamma=rng.uniform(0.85, 1.2),
+        gains=tuple(rng.uniform(0.85, 1.15) * rng.uniform(0.95, 1.05, 3)),
+        gamma=rng.uniform(0.75, 1.12),
         tree_share=rng.uniform(0.25, 0.9),
         shop_share=rng.uniform(0.0, 0.6),
         storeys=int(rng.integers(2, 5)),
@@ -112,5 +112,5 @@ def _light(rng: np.random.Generator, sunny: bool) -> Light:
         math.sin(height),
     ])  # fmt: skip
     if sunny:
-        return Light(sun, rng.uniform(0.55, 0.7), rng.uniform(0.45, 0.65))
+        return Light(sun, rng.uniform(0.45, 0.62), rng.uniform(0.5, 0.72))
     return Light(sun, rng.uniform(0.82, 0.95), rng.uniform(0.05, 0.16))

@@ -71,8 +71,8 @@ def asphalt(rng: np.random.Generator, size: int, color: Color) -> Image:
     """Return road surface that tiles: grain, stains and a few bright chips."""
     grain = noise(rng, (size, size), size // 2, size)
     stains = noise(rng, (size, size), 6, 14)
-    image = tint(0.7 * grain + 0.6 * stains, color, 0.085)
-    image[rng.random((size, size)) > 0.996] = np.clip(np.array(color) * 1.5, 0, 255)
+    image = tint(0.6 * grain + 0.6 * stains, color, 0.06)
+    image[rng.random((size, size)) > 0.998] = np.clip(np.array(color) * 1.3, 0, 255)
     return image
 
 

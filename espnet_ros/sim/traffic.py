@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from espnet_ros.sim.parts import Placed, Thing
 from espnet_ros.sim.path import Path
 from espnet_ros.sim.people import GAIT_PHASES, cyclist, pedestrian
 from espnet_ros.sim.style import KERB_M, Style
+
+_T = TypeVar('_T')
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,16 +74,17 @@ def make_traffic(
     """
     span = (path.s_min, path.s_max)
     movers: list[Mover | Crosser] = []
+    cars, walkers = [car(rng) for _ in range(8)], [pedestrian(rng) for _ in range(14)]
 
     def add(phases: list[Thing], pace: float, u: float, s: float, stride: float) -> None:
         movers.append(Mover(tuple(phases), s, pace, u, stride, span))
 
     s = rng.uniform(15, 50)
     while s < path.s_max:
-        add([car(rng)], -8.0, style.lane_m + rng.normal(0, 0.1), s, 1.0)
+        add([_one(rng, cars)], -8.0, style.lane_m + rng.normal(0, 0.1), s, 1.0)
         s += rng.uniform(18, 70)
     if rng.random() < 0.6:
-        add([car(rng)], speed, rng.normal(0, 0.1), rng.uniform(13, 30), 1.0)
+        add([_one(rng, cars)], speed, rng.normal(0, 0.1), rng.uniform(13, 30), 1.0)
     for _ in range(int(rng.integers(3, 7))):
         edge = style.sides[1].u(-style.sides[1].parking_m - 0.45)
         add(cyclist(rng), speed * rng.uniform(0.75, 1.1), max(edge, -1.35),
@@ -96,15 +100,20 @@ def make_traffic(
             pace = float(rng.choice([-1.0, 1.0])) * rng.uniform(0.9, 1.6)
             people = int(rng.choice([1, 1, 2]))
             for i in range(people):
-                add(pedestrian(rng), pace, u - side.out * 0.55 * i * (low + 0.6 < high),
+                add(_one(rng, walkers), pace, u - side.out * 0.55 * i * (low + 0.6 < high),
                     s + 0.9 * i * (low + 0.6 >= high), 1.35)  # fmt: skip
             s += rng.uniform(6, 32)
-    return movers + _crossers(rng, style, crossings, speed)
+    return movers + _crossers(rng, style, crossings, speed, walkers)
+
+
+def _one(rng: np.random.Generator, many: list[_T]) -> _T:
+    return many[int(rng.integers(len(many)))]
 
 
 def _crossers(
-    rng: np.random.Generator, style: Style, crossings: list[float], speed: float
-) -> list[Mover | Crosser]:
+    rng: np.random.Generator, style: Style, crossings: list[float], speed: float,
+    walkers: list[list[Thing]],
+) -> list[Mover | Crosser]:  # fmt: skip
     people: list[Mover | Crosser] = []
     left, right = (side.u(KERB_M + 0.4) for side in style.sides)
     for s in crossings:
@@ -113,6 +122,6 @@ def _crossers(
             over = abs(a - b) / 1.35
             start = s / speed - over - 12.0 / speed - rng.uniform(0, 3)
             people.append(
-                Crosser(tuple(pedestrian(rng)), s + rng.uniform(-1.4, 1.4), a, b, start)
+                Crosser(tuple(_one(rng, walkers)), s + rng.uniform(-1.4, 1.4), a, b, start)
             )
     return people
