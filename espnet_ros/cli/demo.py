@@ -82,4 +82,3 @@ def size(text: str) -> tuple[int, int]:
             f'expected WIDTHxHEIGHT such as 640x480, each 16 to 8192, got {text!r}'
         )
     return int(parts[0]), int(parts[1])
-

@@ -17,9 +17,9 @@ from espnet_ros.core.errors import EspnetRosError
 VERBS = {
     'demo': 'drive a camera past the real ROS 2 node and report what comes back',
     'segment': 'segment single pictures, without ROS',
-    'import_checkpoint': 'turn an official ESPNet checkpoint into a model folder',
+    'import_checkpoint': "turn a checkpoint of the authors' code (.pth) into a model folder",
     'export': "rebuild a model's ONNX file from its weights",
-    'train': 'train a model from scratch',
+    'train': 'train ESPNet from scratch on CamVid-like folders and the virtual street',
     'evaluate': 'class IoU of a model on labelled images, through any backend',
 }
 

@@ -15,7 +15,9 @@ from espnet_ros.core.visualize import (
 )
 
 # RGB red and a blue-green, so that a swap of channels shows.
-LABELS = Labels([LabelClass('Road', (200, 0, 0), 'ground'), LabelClass('Sky', (0, 20, 100), 'sky')])
+LABELS = Labels(
+    [LabelClass('Road', (200, 0, 0), 'ground'), LabelClass('Sky', (0, 20, 100), 'sky')]
+)
 
 
 def image(value: int = 100, height: int = 5, width: int = 7) -> np.ndarray:

@@ -50,7 +50,7 @@ def test_figures_of_a_run_with_one_loss():
     assert report['latency_ms']['p95'] == pytest.approx(38.5)
     assert report['inference_ms'] == {'p50': 14.5, 'p95': 16.0}
     assert report['overhead_ms'] == 10.5
-    # Masks at 1.020, 1.230, 1.320 and 1.440 s: three steps in 0.42 s, 0.44 s since the first image.
+    # Masks at 1.020, 1.230, 1.320 and 1.440 s: three steps in 0.42 s.
     assert report['rate_hz'] == pytest.approx(3 / 0.42, abs=1e-3)
     assert report['duration_s'] == pytest.approx(0.44)
     assert report['backend'] == 'onnx' and report['faults'] == []

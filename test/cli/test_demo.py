@@ -1,0 +1,229 @@
+"""The demo as users run it: real processes over DDS."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from espnet_ros.cli.main import main
+from espnet_ros.demo import run as run_module
+
+pytestmark = pytest.mark.skipif(not importlib.util.find_spec('rclpy'), reason='no rclpy')
+
+DEADLINE_S = 90.0
+ROOT = Path(__file__).resolve().parents[2]
+GREEN_BGR, DARK_BGR = (100, 20, 0), (0, 0, 200)
+
+
+class Running:
+    """A demo in its own process, with what it wrote to stderr so far."""
+
+    def __init__(self, folder: Path, *arguments: object) -> None:
+        # A folder for temporary files of its own, to see what is left there.
+        self.temporary = folder / 'tmp'
+        self.temporary.mkdir()
+        self.output = folder / 'out'
+        self.errors = b''
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                '-m',
+                'espnet_ros',
+                'demo',
+                *map(str, arguments),
+                '--output',
+                str(self.output),
+            ],
+            cwd=folder,
+            env={**os.environ, 'PYTHONPATH': str(ROOT), 'TMPDIR': str(self.temporary)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def wait_for(self, text: str) -> None:
+        deadline = time.monotonic() + DEADLINE_S
+        while text.encode() not in self.errors:
+            left = deadline - time.monotonic()
+            assert left > 0 and select.select([self.process.stderr], [], [], left)[0], self.errors
+            chunk = os.read(self.process.stderr.fileno(), 65536)
+            assert chunk, self.errors.decode()
+            self.errors += chunk
+
+    def children(self) -> list[int]:
+        """Return process file descriptors of all children."""
+        path = Path(f'/proc/{self.process.pid}/task/{self.process.pid}/children')
+        return [os.pidfd_open(int(pid)) for pid in path.read_text().split()]
+
+    def finish(self) -> tuple[int, str, str]:
+        output, errors = self.process.communicate(timeout=DEADLINE_S)
+        return self.process.returncode, output.decode(), (self.errors + errors).decode()
+
+
+@pytest.fixture
+def start(tmp_path: Path, ros_domain: int) -> Iterator[object]:
+    running = []
+
+    def start_demo(*arguments: object) -> Running:
+        running.append(Running(tmp_path, *arguments))
+        return running[-1]
+
+    yield start_demo
+    for demo in running:
+        demo.process.kill()
+        demo.process.wait()
+
+
+def have_ended(pidfds: list[int]) -> bool:
+    """Wait until all processes are gone."""
+    deadline = time.monotonic() + 15.0
+    return all(select.select([fd], [], [], deadline - time.monotonic())[0] for fd in pidfds)
+
+
+def share(panel: np.ndarray, bgr: tuple[int, int, int]) -> float:
+    """Return the share of pixels of a colour in one row of a panel."""
+    return float((panel == np.array(bgr, np.uint8)).all(axis=-1).mean())
+
+
+def test_every_image_comes_back_as_its_mask(start, pictures, green_model, tmp_path):
+    copy = tmp_path / 'copy.json'
+    demo = start(
+        '--source', pictures, '--model', green_model, '--backend', 'openvino', '--rate', 5,
+        '--json', copy,
+    )  # fmt: skip
+    code, output, errors = demo.finish()
+    assert code == 0, output + errors
+    assert 'Traceback' not in errors
+    report = json.loads((demo.output / 'report.json').read_text())
+    assert report == json.loads(copy.read_text())
+    assert (report['published'], report['received'], report['lost']) == (10, 10, 0)
+    assert report['confidence_received'] == report['camera_info_received'] == 10
+    assert report['faults'] == []
+    assert report['size_wh'] == [64, 48] and report['model'] == 'green'
+    assert report['backend'] == 'openvino' and report['device'] and report['precision']
+    assert report['rate_hz'] == pytest.approx(5.0, rel=0.2)
+    latency, inference = report['latency_ms'], report['inference_ms']
+    assert 0 < inference['p50'] <= inference['p95'] and inference['p50'] < latency['p50']
+    assert latency['p50'] <= latency['p95'] <= latency['p99'] < DEADLINE_S * 1000
+    assert report['overhead_ms'] == pytest.approx(latency['p50'] - inference['p50'], abs=0.01)
+    assert 20 < report['node_rss_mb'] < 4000
+    assert 0 < report['start_to_first_mask_s'] < DEADLINE_S
+    # Nine steps of 0.2 s, and the last mask.
+    assert report['duration_s'] == pytest.approx(1.8, abs=1.0)
+    for line in ('masks received      10', 'lost                0', 'openvino'):
+        assert line in output
+    check_sheet(demo.output / 'contact_sheet.png')
+    check_video(demo.output / 'overlay.mp4')
+    assert not list(demo.temporary.iterdir()), 'nothing is left behind'
+
+
+def check_sheet(path: Path) -> None:
+    """Check that the masks of pictures 0, 3, 6 and 9 stand beside the right images."""
+    sheet = cv2.imread(str(path))
+    # Pictures of 64x48 are drawn 480 wide, so 360 high; title and headings come first.
+    tops = [16 + 28 + 28 + row * (360 + 10) for row in range(4)]
+    for top, split in zip(tops, (8, 32, 8, 32), strict=True):
+        row = sheet[top + 180]
+        image, mask = row[16 : 16 + 480], row[16 + 490 : 16 + 970]
+        assert image[5].tolist() == [0, 220, split]
+        # The edge is blurred over the 7.5 pixels that one pixel of the mask has become.
+        assert share(mask, GREEN_BGR) == pytest.approx(split / 64, abs=0.02)
+        assert share(mask, DARK_BGR) == pytest.approx(1 - split / 64, abs=0.02)
+
+
+def check_video(path: Path) -> None:
+    """Check that overlays stand beside the images, in the order of the drive."""
+    import av
+
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert stream.codec_context.name == 'h264'
+        assert stream.codec_context.pix_fmt == 'yuv420p'
+        assert stream.average_rate == 5
+        frames = [f.to_ndarray(format='bgr24') for f in container.decode(stream)]
+    assert len(frames) == 10
+    for index, frame in enumerate(frames):
+        split = 8 * (1 + index % 6)
+        middle = frame.shape[1] // 2
+        left = frame[200, : middle * split // 64 - 12].astype(int)
+        right = frame[200, middle : middle + middle * split // 64 - 12].astype(int)
+        # Half of the green image, half of the class's colour, as after lossy coding.
+        assert np.abs(left.mean(axis=0) - (0, 220, split)).max() < 12
+        assert np.abs(right.mean(axis=0) - (50, 120, split / 2)).max() < 12
+
+
+@pytest.mark.parametrize('moment', ['preparing images', 'running on', 'masks received'])
+def test_ctrl_c_ends_everything_without_a_traceback(moment, start, pictures, green_model):
+    demo = start('--source', pictures, '--model', green_model, '--rate', 1)
+    demo.wait_for(moment)
+    children = demo.children()
+    assert moment == 'preparing images' or len(children) >= 2
+    demo.process.send_signal(signal.SIGINT)
+    code, output, errors = demo.finish()
+    assert code == 130, errors
+    assert 'Traceback' not in errors and output == ''
+    assert have_ended(children)
+    assert not list(demo.temporary.iterdir())
+
+
+def test_no_process_outlives_a_demo_that_was_killed(start, pictures, green_model):
+    demo = start('--source', pictures, '--model', green_model, '--rate', 1)
+    demo.wait_for('masks received')
+    children = demo.children()
+    assert len(children) == 3
+    demo.process.kill()
+    assert have_ended(children)
+
+
+def test_a_node_that_can_not_start_says_why(start, pictures, green_model):
+    demo = start('--source', pictures, '--model', green_model, '--backend', 'onnx',
+                 '--device', 'cuda:7')  # fmt: skip
+    code, output, errors = demo.finish()
+    assert code == 2 and output == ''
+    assert 'the node does not start: ' in errors and 'cuda:7' in errors
+    assert 'Traceback' not in errors
+
+
+def demo_error(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    assert main(['demo', *map(str, arguments)]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count('\n') == 1, captured.err
+    return captured.err
+
+
+def test_a_missing_model_is_one_line(tmp_path, capsys, pictures):
+    text = demo_error(capsys, '--source', pictures, '--model', tmp_path / 'none')
+    assert 'no model' in text
+
+
+def test_an_unknown_backend_is_one_line(green_model, pictures, capsys):
+    arguments = ('--source', pictures, '--model', green_model, '--backend', 'openvin')
+    assert 'openvin' in demo_error(capsys, *arguments)
+
+
+def test_a_source_without_images_is_one_line(green_model, tmp_path, capsys):
+    assert 'no pictures in' in demo_error(capsys, '--source', tmp_path, '--model', green_model)
+
+
+def test_an_output_that_can_not_be_made_is_one_line(green_model, pictures, tmp_path, capsys):
+    (tmp_path / 'file').write_text('')
+    output = tmp_path / 'file' / 'out'
+    text = demo_error(capsys, '--source', pictures, '--model', green_model, '--output', output)
+    assert str(output) in text
+
+
+def test_without_ros_the_cure_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(run_module, '_ROS_PARTS', ('rclpy', 'no_such_msgs'))
+    text = demo_error(capsys)
+    assert 'no no_such_msgs' in text and 'make demo' in text and '/opt/ros' in text

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from espnet_ros.cli.main import main
+
+pytest.importorskip('onnxruntime')
+
+
+def segment(*arguments: object) -> int:
+    return main(['segment', *map(str, arguments), '--backend', 'onnx'])
+
+
+def test_masks_overlays_and_figures(pictures: Path, green_model: Path, tmp_path: Path, capsys):
+    output, figures = tmp_path / 'out', tmp_path / 'figures.json'
+    images = [pictures / '0.png', pictures / '5.png']
+    code = segment(*images, '--model', green_model, '--output', output, '--json', figures)
+    assert code == 0
+    names = [f'{stem}_{kind}.png' for stem in '05' for kind in ('mask', 'overlay')]
+    assert capsys.readouterr().out.split() == [str(output / name) for name in names]
+    # Picture 0 is green left of column 8, picture 5 left of column 48.
+    for stem, split in (('0', 8), ('5', 48)):
+        mask = cv2.imread(str(output / f'{stem}_mask.png'), cv2.IMREAD_UNCHANGED)
+        assert mask.dtype == np.uint8 and mask.shape == (48, 64)
+        assert (mask[:, :split] == 1).all() and (mask[:, split:] == 0).all()
+        overlay = cv2.imread(str(output / f'{stem}_overlay.png'))
+        # Halves of (0, 220, split) and the class's (100, 20, 0), as BGR.
+        assert overlay[20, split - 1].tolist() == [50, 120, split // 2]
+        # Halves of (150, 0, split) and the class's (0, 0, 200).
+        assert overlay[20, split].tolist() == [75, 0, 100 + split // 2]
+    report = json.loads(figures.read_text())
+    assert report['model'] == 'green'
+    assert [i['class_share'] for i in report['images']] == [
+        {'Dark': 0.875, 'Green': 0.125},
+        {'Dark': 0.25, 'Green': 0.75},
+    ]
+    assert set(report['images'][0]['stage_ms']) == {'resize', 'infer', 'post'}
+
+
+def test_a_picture_of_another_size_gets_a_mask_of_its_size(green_model, tmp_path):
+    image = np.zeros((90, 200, 3), np.uint8)
+    image[:, :100, 1] = 220
+    cv2.imwrite(str(tmp_path / 'wide.png'), image)
+    assert segment(tmp_path / 'wide.png', '--model', green_model, '--output', tmp_path) == 0
+    mask = cv2.imread(str(tmp_path / 'wide_mask.png'), cv2.IMREAD_UNCHANGED)
+    assert mask.shape == (90, 200)
+    assert (mask[:, :95] == 1).all() and (mask[:, 105:] == 0).all()
+
+
+def test_pictures_of_one_name_would_overwrite_each_other(pictures, green_model, tmp_path, capsys):
+    other = tmp_path / '5.png'
+    other.write_bytes((pictures / '5.png').read_bytes())
+    assert segment(other, pictures / '5.png', '--model', green_model) == 2
+    assert 'overwrite each other: 5;' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', ['missing.png', 'text.png'])
+def test_a_file_that_is_no_picture_is_one_line(name, green_model, tmp_path, capsys):
+    (tmp_path / 'text.png').write_text('text')
+    output = tmp_path / 'out'
+    assert segment(tmp_path / name, '--model', green_model, '--output', output) == 2
+    error = capsys.readouterr().err
+    assert name in error and error.count('\n') == 1
+    assert not output.exists()
