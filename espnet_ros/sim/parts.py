@@ -41,6 +41,11 @@ class Panel:
     one_sided: bool = False
 
     @cached_property
+    def height(self) -> float:
+        """Return the length of the edge down, metres."""
+        return float(np.linalg.norm(self.down))
+
+    @cached_property
     def normal(self) -> Array:
         """Return the unit vector out of the side that shows the texture upright, (3,)."""
         normal = np.cross(self.down, self.across)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from espnet_ros.sim.ground import CELL_M, EDGE_M, Ground
 from espnet_ros.sim.parts import SKY, Placed
 from espnet_ros.sim.path import Path
-from espnet_ros.sim.raycast import Canvas
+from espnet_ros.sim.canvas import Canvas
 from espnet_ros.sim.sky import look_up
 from espnet_ros.sim.style import Style
 from espnet_ros.sim.textures import Image
@@ -55,7 +55,7 @@ def paint_ground(canvas: Canvas, ground: Ground, path: Path, moving: list[Placed
 def _ground_color(canvas: Canvas, ground: Ground, s: Floats, u: Floats, z: Floats) -> Image:
     color = np.empty((*s.shape, 3), np.uint8)
     # Between the wide footprint along the view and the narrow one across it.
-    texels = z * np.sqrt(z / canvas.eye[2]) * (0.6 / canvas.k[0, 0] / CELL_M)
+    texels = z * np.sqrt(z / canvas.eye[2]) * (0.6 / canvas.focal / CELL_M)
     level = np.clip(np.log2(np.maximum(texels, 1)) + 0.5, 0, len(ground.levels) - 1).astype(int)
     for index in np.unique(level):
         band = np.flatnonzero(level == index)

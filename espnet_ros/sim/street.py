@@ -15,14 +15,15 @@ from espnet_ros.sim.ground import Ground
 from espnet_ros.sim.layout import Planner
 from espnet_ros.sim.parts import Placed
 from espnet_ros.sim.path import Path
-from espnet_ros.sim.raycast import Canvas
+from espnet_ros.sim.canvas import Canvas, View
+from espnet_ros.sim.raycast import draw
 from espnet_ros.sim.scenery import Finish, paint_ground, paint_sky_over
 from espnet_ros.sim.sky import paint_sky
 from espnet_ros.sim.style import make_style
 from espnet_ros.sim.traffic import make_traffic
 
 _FAR_M = 170.0  # haze and houses hide what is beyond
-_SMALL_PX = 0.7
+_SMALL_PX = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,13 +111,13 @@ class Street:
         canvas = Canvas(k, size_wh, rigid_inverse(T_odom_base @ T_base_camera), self._style.light)
         moving = [m.at(self._path, stamp) for m in self._movers]
         seen = self._seen(canvas, moving)
-        for placed in seen:
-            canvas.draw(placed)
-        paint_ground(canvas, self._ground, self._path, [p for p in seen if p in moving])
+        for view in seen:
+            draw(canvas, view)
+        paint_ground(canvas, self._ground, self._path, [v.placed for v in seen if v.placed in moving])
         paint_sky_over(canvas, self._sky)
-        for placed in reversed(seen):
-            if placed.thing.veiled:
-                canvas.draw(placed, translucent=True)
+        for view in reversed(seen):
+            if view.placed.thing.veiled:
+                draw(canvas, view, translucent=True)
         with np.errstate(divide='ignore'):
             depth = 1 / canvas.w
         image = self._finish.develop(canvas.image, depth, stamp)
@@ -158,7 +159,7 @@ class Street:
                 classes[placed.covers(xy)] = placed.thing.class_id
         return classes
 
-    def _seen(self, canvas: Canvas, moving: list[Placed]) -> list[Placed]:
+    def _seen(self, canvas: Canvas, moving: list[Placed]) -> list[View]:
         """Return the things in view, the nearest first."""
         at = np.concatenate(
             [self._still_at, [(p.x, p.y, p.thing.reach_m) for p in moving]], axis=0
@@ -170,7 +171,7 @@ class Street:
         distance = np.linalg.norm(places, axis=1)
         slope = max(abs(float(canvas.ray_x[0])), abs(float(canvas.ray_x[-1])))
         inside = np.abs(places[:, 0]) <= places[:, 2] * slope + reach * math.hypot(1, slope)
-        big = reach * canvas.k[0, 0] > _SMALL_PX * distance
+        big = reach * canvas.focal > _SMALL_PX * distance
         near = (places[:, 2] > -reach) & (distance < _FAR_M + reach)
         order = np.argsort(distance - 0.5 * reach, kind='stable')
-        return [things[i] for i in order if inside[i] and big[i] and near[i]]
+        return canvas.views([things[i] for i in order if inside[i] and big[i] and near[i]])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from espnet_ros.sim.raycast import Light
+from espnet_ros.sim.canvas import Light
 from espnet_ros.sim.textures import Color
 
 KERB_M = 0.16
