@@ -12,13 +12,13 @@ NAME = 'espnet_ros'
 VERSION = re.findall(r"__version__ = '(.+)'", Path(NAME, '__init__.py').read_text('utf-8'))[0]
 
 
-def share(folder: str) -> list[tuple[str, list[str]]]:
+def share(top: str) -> list[tuple[str, list[str]]]:
     """Return the files of a folder and its subfolders as ``data_files`` under share/."""
-    folders = [Path(folder), *(p for p in sorted(Path(folder).rglob('*')) if p.is_dir())]
+    folders = [Path(top), *(path for path in sorted(Path(top).rglob('*')) if path.is_dir())]
     return [
-        (f'share/{NAME}/{f.as_posix()}', [p.as_posix() for p in sorted(f.iterdir()) if p.is_file()])
-        for f in folders
-        if f.name != '__pycache__'
+        (f'share/{NAME}/{folder}', [str(p) for p in sorted(folder.iterdir()) if p.is_file()])
+        for folder in folders
+        if folder.name != '__pycache__'
     ]
 
 

@@ -97,11 +97,11 @@ def segmentation(values: dict[str, str], environment: dict[str, str]) -> Node:
     params_file = Path(values['params_file'])
     if not params_file.is_file():
         # launch only warns, and the node would start with its defaults.
-        raise RuntimeError(f'expected a parameter file, there is none at params_file:={params_file}')
+        raise RuntimeError(f'expected a YAML file, there is none at params_file:={params_file}')
     image = values['image_topic'].rstrip('/')
     beside = image.rpartition('/')
     camera_info = values['camera_info_topic'] or f'{beside[0]}{beside[1]}camera_info'
-    named = {'FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'} & set(environment)
+    named = [name for name in environment if name.endswith('_DEFAULT_PROFILES_FILE')]
     use_profile = values['large_images'] in TRUE and not named
     return Node(
         package='espnet_ros',
@@ -123,12 +123,12 @@ def segmentation(values: dict[str, str], environment: dict[str, str]) -> Node:
 def overrides(values: dict[str, str]) -> list[dict[str, object]]:
     """Return the parameters given as arguments; the others keep the values of the file."""
     booleans = [s.name for s in parameter_specs() if s.type == 'bool'] + ['use_sim_time']
-    given = {
-        # A model named 123 is still a string.
-        name: values[name] in TRUE if name in booleans else ParameterValue(values[name], value_type=str)
-        for name in (*PARAMETERS, 'use_sim_time')
-        if values[name]
-    }
+    given: dict[str, object] = {}
+    for name in (*PARAMETERS, 'use_sim_time'):
+        if values[name]:
+            # The type is given, so that a model named 123 is still a string.
+            text = ParameterValue(values[name], value_type=str)
+            given[name] = values[name] in TRUE if name in booleans else text
     return [given] if given else []
 
 

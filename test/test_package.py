@@ -5,20 +5,23 @@ from __future__ import annotations
 import ast
 import configparser
 import re
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-import espnet_ros
 import pytest
 import yaml
-from espnet_ros.core.config import parameter_specs, parameter_values, NodeConfig
+
+import espnet_ros
+from espnet_ros.core.config import NodeConfig, parameter_specs, parameter_values
 
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ET.parse(ROOT / 'package.xml').getroot()
 # Python modules of ROS packages, and the rosdep keys of the others.
 ROSDEP = {'cv2': 'python3-opencv', 'numpy': 'python3-numpy', 'yaml': 'python3-yaml'}
-# A robot has them from elsewhere, or does without; see the comment in package.xml.
-NOT_DEPENDED_ON = {'av', 'onnx', 'onnxruntime', 'openvino', 'safetensors', 'tensorrt', 'torch', 'tqdm'}
+# A robot has these from elsewhere, or does without; see the comment in package.xml.
+INFERENCE = {'onnx', 'onnxruntime', 'openvino', 'safetensors', 'tensorrt', 'torch'}
+NOT_DEPENDED_ON = {*INFERENCE, 'av', 'tqdm'}
 
 
 def texts(tag: str) -> list[str]:
@@ -27,7 +30,8 @@ def texts(tag: str) -> list[str]:
 
 def setup_keywords() -> dict[str, ast.expr]:
     tree = ast.parse((ROOT / 'setup.py').read_text(encoding='utf-8'))
-    call = next(n for n in ast.walk(tree) if isinstance(n, ast.Call) and ast.unparse(n.func) == 'setup')
+    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
+    call = next(c for c in calls if ast.unparse(c.func) == 'setup')
     return {k.arg: k.value for k in call.keywords if k.arg}
 
 
@@ -70,8 +74,6 @@ def test_every_imported_ros_package_is_a_dependency():
             elif isinstance(node, ast.ImportFrom) and node.module:
                 tops.add(node.module.partition('.')[0])
     keys = {ROSDEP.get(name, name) for name in tops - NOT_DEPENDED_ON}
-    import sys
-
     missing = keys - set(texts('exec_depend')) - set(sys.stdlib_module_names) - {'espnet_ros'}
     assert not missing
 
@@ -92,7 +94,8 @@ def test_the_entry_points_exist():
     for script in scripts:
         module, _, function = script.partition(' = ')[2].partition(':')
         path = ROOT / f'{module.replace(".", "/")}.py'
-        names = [n.name for n in ast.parse(path.read_text()).body if isinstance(n, ast.FunctionDef)]
+        tree = ast.parse(path.read_text(encoding='utf-8'))
+        names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
         assert function in names, script
 
 

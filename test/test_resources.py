@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from espnet_ros import resources
 from espnet_ros.core.errors import EspnetRosError
 
