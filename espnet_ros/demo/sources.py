@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.core.errors import DatasetError
+from espnet_ros.sim import Camera, Street
 
 STREET_SIZE_WH = (480, 360)
 DEFAULT_FRAMES = 100
@@ -85,25 +86,18 @@ def open_source(text: str, request: Request) -> Source:
 
 def pinhole(size_wh: tuple[int, int], hfov_deg: float = 60.0) -> npt.NDArray[np.float64]:
     """Return the K of a camera without distortion whose axis meets the image centre."""
-    width, height = size_wh
-    focal = width / 2 / math.tan(math.radians(hfov_deg) / 2)
-    center = ((width - 1) / 2, (height - 1) / 2)
-    return np.array([[focal, 0.0, center[0]], [0.0, focal, center[1]], [0.0, 0.0, 1.0]])
+    return Camera(hfov_rad=math.radians(hfov_deg)).matrix(size_wh)
 
 
 def _street(request: Request) -> Source:
-    from espnet_ros.sim import Street
-
     size_wh = request.size_wh or STREET_SIZE_WH
     count = request.frames or DEFAULT_FRAMES
-    street = Street(seed=request.seed)
 
     def shots() -> Iterator[Shot]:
-        for frame in street.drive(count, request.rate_hz, size_wh):
+        for frame in Street(seed=request.seed).drive(count, request.rate_hz, size_wh):
             yield Shot(frame.image_bgr, frame.T_odom_base)
 
-    K = street.render(0.0, size_wh).K
-    return Source('street', size_wh, count, K, shots)
+    return Source('street', size_wh, count, Camera().matrix(size_wh), shots)
 
 
 def _pictures(folder: Path, request: Request) -> Source:

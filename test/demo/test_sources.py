@@ -10,6 +10,7 @@ from espnet_ros.core.errors import DatasetError
 from espnet_ros.demo import drive as drive_module
 from espnet_ros.demo.drive import prepare
 from espnet_ros.demo.sources import Request, open_source, pinhole
+from espnet_ros.sim import Street
 
 
 def write_picture(path: Path, value: int, width: int = 48, height: int = 32) -> None:
@@ -132,3 +133,17 @@ def test_a_disk_that_fills_up_on_the_way_is_one_sentence(tmp_path, monkeypatch):
     (tmp_path / 'images.raw').symlink_to('/dev/full')
     with pytest.raises(DatasetError, match='not enough disk'):
         prepare(source, 10.0, tmp_path, lambda shots, total: shots)
+
+
+def test_the_street_drives_on_with_its_own_camera_and_poses():
+    source = open_source('street', Request(frames=2, rate_hz=5.0, size_wh=(64, 40), seed=3))
+    first, second = source.shots()
+    assert (source.size_wh, source.count) == ((64, 40), 2)
+    assert first.image.shape == (40, 64, 3)
+    frame = Street(seed=3).render(0.0, (64, 40))
+    assert (first.image == frame.image_bgr).all()
+    assert np.array_equal(source.K, frame.K)
+    step = np.linalg.norm(second.T_odom_base[:3, 3] - first.T_odom_base[:3, 3])
+    # 5 m/s for a fifth of a second.
+    assert step == pytest.approx(1.0, abs=0.05)
+    assert (first.image != second.image).any()
