@@ -82,6 +82,8 @@ def build_report(record: Record, about: Mapping[str, Any]) -> dict[str, Any]:
         'published': len(published),
         'received': len(received),
         'lost': len(published) - len(received),
+        'dropped_by_node': _count(values.get('dropped')),
+        'missed_by_node': _missed(record),
         'confidence_received': answered['confidence'],
         'camera_info_received': answered['camera_info'],
         'rate_hz': _rounded((len(times_s) - 1) / span_s if span_s > 0 else None),
@@ -131,10 +133,10 @@ def table(report: Mapping[str, Any]) -> str:
         ('duration', _text(report['duration_s'], 's')),
     ]
     rows += [('FAULT', fault) for fault in report['faults']]
-    period_ms = 1000 / report['asked_rate_hz']
-    if report['lost'] and (inference['p50'] or 0.0) > period_ms:
-        reason = f'inference takes longer than the {period_ms:.0f} ms between images'
-        rows.append(('why lost', f'{reason}: lower --rate'))
+    if report['lost']:
+        busy, missed = report['dropped_by_node'], report['missed_by_node']
+        rows.append(('why lost', f'the node was busy {busy} times (lower --rate),'))
+        rows.append(('', f'{missed} images did not reach it'))
     return '\n'.join(f'  {name:<20}{value}' for name, value in rows)
 
 
@@ -144,6 +146,16 @@ def _text(value: float | None, unit: str) -> str:
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
+
+
+def _count(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None
+
+
+def _missed(record: Record) -> int | None:
+    """Return how many images, warm-up included, never reached the node."""
+    arrived = _count(record.diagnostics.get('received'))
+    return None if arrived is None else len(record.warm_up) + len(record.published) - arrived
 
 
 def _number(text: str | None) -> float | None:

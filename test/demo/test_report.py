@@ -35,6 +35,8 @@ def record(latencies_ms: list[int | None]) -> Record:
                 'backend': 'onnx',
                 'device': 'CPU',
                 'precision': 'f32',
+                'received': '5',
+                'dropped': '1',
             },
         }
     )
@@ -44,6 +46,8 @@ def record(latencies_ms: list[int | None]) -> Record:
 def test_figures_of_a_run_with_one_loss():
     report = build_report(record([20, None, 30, 20, 40]), ABOUT)
     assert (report['published'], report['received'], report['lost']) == (5, 4, 1)
+    # One warm-up image and five of the drive were sent, five arrived, one found the node busy.
+    assert (report['missed_by_node'], report['dropped_by_node']) == (1, 1)
     assert report['confidence_received'] == 4 and report['camera_info_received'] == 4
     # 20, 20, 30, 40: the median is 25, the 95th percentile 40 - 0.15 * 10.
     assert report['latency_ms']['p50'] == 25.0
