@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     args.output.mkdir(parents=True, exist_ok=True)
     figures = []
     with create_backend(args.backend, bundle, args.device, args.precision) as backend:
+        backend.warm_up(bundle.size_wh)
         segmenter = Segmenter(backend, bundle.labels, bundle.size_wh)
         for path, image in pictures.items():
             result = segmenter.segment(image)
@@ -70,8 +71,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _figures(path: Path, result: Any, labels: Any) -> dict[str, Any]:
-    shares = {
-        name: round(float((result.mask == class_id).mean()), 4)
-        for class_id, name in enumerate(labels.names)
-    }
+    from espnet_ros.core.labels import UNLABELED
+
+    ids = {c.name: i for i, c in enumerate(labels) if c.kind != 'void'} | {'UNLABELED': UNLABELED}
+    shares = {n: round(float((result.mask == i).mean()), 4) for n, i in ids.items()}
     return {'image': str(path), 'class_share': shares, 'stage_ms': result.stage_ms}

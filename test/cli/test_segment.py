@@ -36,8 +36,8 @@ def test_masks_overlays_and_figures(pictures: Path, green_model: Path, tmp_path:
     report = json.loads(figures.read_text())
     assert report['model'] == 'green'
     assert [i['class_share'] for i in report['images']] == [
-        {'Dark': 0.875, 'Green': 0.125},
-        {'Dark': 0.25, 'Green': 0.75},
+        {'Dark': 0.875, 'Green': 0.125, 'UNLABELED': 0.0},
+        {'Dark': 0.25, 'Green': 0.75, 'UNLABELED': 0.0},
     ]
     assert set(report['images'][0]['stage_ms']) == {'resize', 'infer', 'post'}
 
