@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 
-from espnet_ros.sim.parts import BUILDING, Array, Panel, Part, Thing, rectangle
+from espnet_ros.sim.parts import BUILDING, Array, Panel, Part
 from espnet_ros.sim.textures import Color, Image, Texture, noise, slabs, tiled, tint
+from espnet_ros.sim.things import Thing, rectangle
 
 _PPM = 26  # texels per metre
 _PLASTER = [
@@ -16,6 +19,7 @@ _PLASTER = [
 _BRICK = [(60, 75, 130), (70, 95, 150), (95, 125, 165), (55, 62, 98), (105, 120, 140)]
 _FRAMES = [(235, 235, 235), (60, 55, 50), (50, 70, 90), (120, 125, 120)]
 _ROOFS = [(60, 65, 120), (70, 68, 66), (60, 75, 95), (85, 88, 92)]
+_STONE = (200, 200, 200)
 _DOORS = [(40, 40, 110), (90, 60, 30), (40, 60, 35), (45, 60, 85), (50, 48, 46)]
 
 
@@ -65,7 +69,7 @@ def _add_roof(
     image[::8] = (image[::8] * 0.7).astype(np.uint8)
     tiles = Texture(image)
     slope = rise / (depth / 2)
-    for eave, run in ((-over, depth / 2 + over), (depth + over, -depth / 2 - over)):
+    for run in (depth / 2 + over, -depth / 2 - over):
         parts.append(Panel(
             np.array([-half, depth / 2, height + rise]), np.array([2 * half, 0, 0]),
             np.array([0, -run, -slope * abs(run)]), tiles, BUILDING))  # fmt: skip
@@ -95,8 +99,9 @@ def _wall(rng: np.random.Generator, cols: int, rows: int) -> Image:
         wall = tint(noise(rng, (rows, cols), 4, 9, 120), tuple(jitter), 0.035)
     # Rain and splashes darken the foot and the eaves.
     height = np.linspace(0, 1, rows)[:, None, None]
-    stain = 1 - 0.22 * np.clip((height - 0.9) * 10, 0, 1) - 0.12 * np.clip((0.06 - height) * 16, 0, 1)
-    return np.clip(wall * stain, 0, 255).astype(np.uint8)
+    foot = 0.22 * np.clip((height - 0.9) * 10, 0, 1)
+    eaves = 0.12 * np.clip((0.06 - height) * 16, 0, 1)
+    return np.clip(wall * (1 - foot - eaves), 0, 255).astype(np.uint8)
 
 
 def _front(
@@ -110,9 +115,8 @@ def _front(
     upper = (rows - low * _PPM) / max(storeys - 1, 1)
     sill = rng.random() < 0.6
     for storey in range(1 if shop else 0, storeys):
-        bottom = rows - (low + (storey - 1) * 3.0) * _PPM if storey else rows
-        if storey:
-            bottom = rows - low * _PPM - (storey - 1) * min(upper, 3.05 * _PPM)
+        up = low * _PPM + (storey - 1) * min(upper, 3.05 * _PPM) if storey else 0
+        bottom = rows - up
         base = bottom - 0.85 * _PPM
         for i in range(bays):
             middle = (i + 0.5) * bay
@@ -123,7 +127,8 @@ def _front(
     if shop:
         _shop(wall, rng, low)
     elif rng.random() < 0.4:
-        cv2.rectangle(wall, (0, int(rows - low * _PPM)), (cols, int(rows - low * _PPM) + 4), frame, -1)
+        ledge = int(rows - low * _PPM)
+        cv2.rectangle(wall, (0, ledge), (cols, ledge + 4), frame, -1)
     cv2.rectangle(wall, (0, 0), (cols, 6), tuple(int(0.8 * v) for v in frame), -1)
     return wall
 
@@ -151,9 +156,10 @@ def _window(
 def _door(wall: Image, rng: np.random.Generator, middle: int, rows: int) -> None:
     color = _DOORS[int(rng.integers(len(_DOORS)))]
     half, top = int(0.5 * _PPM), rows - int(2.15 * _PPM)
-    cv2.rectangle(wall, (middle - half - 3, top - 3), (middle + half + 3, rows), (200, 200, 200), -1)
+    cv2.rectangle(wall, (middle - half - 3, top - 3), (middle + half + 3, rows), _STONE, -1)
     cv2.rectangle(wall, (middle - half, top), (middle + half, rows), color, -1)
-    cv2.rectangle(wall, (middle - half + 4, top + 4), (middle + half - 4, top + 16), (90, 80, 70), -1)
+    light = (middle - half + 4, top + 4), (middle + half - 4, top + 16)
+    cv2.rectangle(wall, *light, (90, 80, 70), -1)
 
 
 def _shop(wall: Image, rng: np.random.Generator, low: float) -> None:
@@ -168,7 +174,8 @@ def _shop(wall: Image, rng: np.random.Generator, low: float) -> None:
                 cv2.FONT_HERSHEY_DUPLEX, 0.6, text, 1, cv2.LINE_AA)  # fmt: skip
     panes = max(cols // (2 * _PPM), 2)
     edges = np.linspace(14, cols - 14, panes + 1).astype(int)
-    for i, (x0, x1) in enumerate(zip(edges[:-1], edges[1:])):  # noqa: B905
-        glass = wall[top + int(0.8 * _PPM) : rows - (2 if i == panes // 2 else 10), x0 + 3 : x1 - 3]
+    for i, (x0, x1) in enumerate(itertools.pairwise(edges)):
+        foot = rows - (2 if i == panes // 2 else 10)
+        glass = wall[top + int(0.8 * _PPM) : foot, x0 + 3 : x1 - 3]
         glow = np.linspace(rng.uniform(0.9, 1.4), 0.6, glass.shape[0])[:, None, None]
         glass[:] = np.clip(glow * np.array((92, 88, 84)), 0, 255)

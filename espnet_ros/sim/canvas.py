@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.sim.camera import rigid_inverse
-from espnet_ros.sim.parts import Placed
+from espnet_ros.sim.things import Placed
 
-Array = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
+Array = npt.NDArray[Any]  # float64
+Floats = npt.NDArray[Any]  # float32
 Flags = npt.NDArray[np.bool_]
-Bytes = npt.NDArray[np.uint8]
+Bytes = npt.NDArray[Any]  # uint8, which OpenCV's type stubs can't say
 Box = tuple[int, int, int, int]
 Vector = Sequence[float]
 NEAR_M = 0.1

@@ -7,16 +7,21 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from espnet_ros.sim.parts import CAR, Array, Solid, Thing, rectangle
+from espnet_ros.sim.parts import CAR, Array, Solid
 from espnet_ros.sim.textures import Image, Texture
+from espnet_ros.sim.things import Thing
 
 _PPM = 60.0  # texels per metre
+_FRONT_CUT, _BACK_CUT = 0.24, 0.18  # of the corners seen from above, metres
 _GAP = 6  # rows between the views in the texture
 _GLASS, _RUBBER, _TRIM = (74, 62, 50), (26, 25, 25), (38, 36, 35)
 _COLORS = [
     (200, 200, 200), (225, 225, 222), (60, 58, 56), (35, 33, 32), (128, 126, 122),
     (40, 38, 150), (120, 62, 30), (62, 92, 40), (150, 118, 70), (60, 140, 190), (94, 100, 108),
 ]  # fmt: skip
+
+
+_Plane = tuple[tuple[float, float, float], float, str]  # normal, offset, view
 
 
 @dataclass(frozen=True)
@@ -50,14 +55,19 @@ def car(rng: np.random.Generator) -> Thing:
     texture, rows = _paint(shape, color)
     half_l, half_w = shape.length / 2, shape.width / 2
     parts = (_lower(shape, texture, rows), _cabin(shape, texture, rows))
-    footprint = rectangle(-half_l, half_l, -half_w, half_w)
+    nose, tail = _FRONT_CUT, _BACK_CUT
+    footprint = np.array([
+        [half_l - nose, -half_w], [half_l, nose - half_w], [half_l, half_w - nose],
+        [half_l - nose, half_w], [tail - half_l, half_w], [-half_l, half_w - tail],
+        [-half_l, tail - half_w], [tail - half_l, -half_w],
+    ])  # fmt: skip
     return Thing(parts, footprint, CAR, shape.height, half_l + 1.2)
 
 
 def _lower(shape: _Shape, texture: Texture, rows: dict[str, int]) -> Solid:
     half_l, half_w, belt = shape.length / 2, shape.width / 2, shape.belt
     rise = belt - shape.nose
-    planes = [
+    planes: list[_Plane] = [
         ((1, 0, 0), half_l, 'front'), ((-1, 0, 0), half_l, 'back'),
         ((0, 1, 0), half_w, 'side'), ((0, -1, 0), half_w, 'side'),
         ((0, 0, 1), belt + 0.02, 'top'), ((0, 0, -1), 0.0, 'top'),
@@ -67,8 +77,8 @@ def _lower(shape: _Shape, texture: Texture, rows: dict[str, int]) -> Solid:
     ]  # fmt: skip
     for sign in (1, -1):
         planes.append(((0.0, sign, 0.28), half_w + 0.28 * 0.62, 'side'))
-        planes.append(((1, sign, 0), half_l + half_w - 0.24, 'front'))
-        planes.append(((-1, sign, 0), half_l + half_w - 0.18, 'back'))
+        planes.append(((1, sign, 0), half_l + half_w - _FRONT_CUT, 'front'))
+        planes.append(((-1, sign, 0), half_l + half_w - _BACK_CUT, 'back'))
     return _solid(planes, shape, texture, rows, (0.0, belt + 0.02))
 
 
@@ -76,7 +86,7 @@ def _cabin(shape: _Shape, texture: Texture, rows: dict[str, int]) -> Solid:
     front, back = shape.length / 2 - shape.bonnet, -shape.length / 2 + shape.boot
     high = shape.height - shape.belt
     lean = 0.3 if shape.height < 2 else 0.1
-    planes = [
+    planes: list[_Plane] = [
         ((0, 0, 1), shape.height, 'top'), ((0, 0, -1), -shape.belt + 0.06, 'top'),
         _through((front, shape.belt), (high, shape.windscreen), 'front'),
         _through((back, shape.belt), (-high, shape.rear), 'back'),
@@ -93,13 +103,14 @@ def _cabin(shape: _Shape, texture: Texture, rows: dict[str, int]) -> Solid:
 
 def _through(
     point: tuple[float, float], normal: tuple[float, float], view: str
-) -> tuple[tuple[float, float, float], float, str]:
+) -> _Plane:
     """Return the plane along y through a point (x, z)."""
     return (normal[0], 0.0, normal[1]), normal[0] * point[0] + normal[1] * point[1], view
 
 
 def _solid(
-    planes: list, shape: _Shape, texture: Texture, rows: dict[str, int], z: tuple[float, float]
+    planes: list[_Plane], shape: _Shape, texture: Texture, rows: dict[str, int],
+    z: tuple[float, float],
 ) -> Solid:
     normals = np.array([p[0] for p in planes], float)
     offsets = np.array([p[1] for p in planes], float)
@@ -168,7 +179,8 @@ def _side(shape: _Shape, color: tuple[int, int, int]) -> Image:
     for x in doors:
         top, bottom = _points(shape, [(x, shape.belt), (x, 0.32)], half)
         cv2.line(image, top, bottom, seam, 2, cv2.LINE_AA)
-        handle = _points(shape, [(x - 0.25, shape.belt - 0.13), (x - 0.1, shape.belt - 0.17)], half)
+        z = shape.belt - 0.13
+        handle = _points(shape, [(x - 0.25, z), (x - 0.1, z - 0.04)], half)
         cv2.rectangle(image, handle[0], handle[1], seam, -1)
     image[int((shape.height - 0.3) * _PPM) : int((shape.height - 0.22) * _PPM)] = _TRIM
     image[int((shape.height - 0.22) * _PPM) :] = (16, 16, 16)

@@ -5,19 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from espnet_ros.sim.parts import (
-    FENCE,
-    POLE,
-    SIGN,
-    Panel,
-    Part,
-    Round,
-    Thing,
-    box,
-    disc,
-    rectangle,
-)
+from espnet_ros.sim.parts import FENCE, POLE, SIGN, Panel, Part, Round, box
 from espnet_ros.sim.textures import Color, Image, Texture, noise
+from espnet_ros.sim.things import Thing, disc, rectangle
 
 _RED, _WHITE, _BLUE, _BLACK = (45, 35, 190), (235, 235, 235), (170, 90, 25), (25, 25, 25)
 _STEEL = (140, 142, 140)

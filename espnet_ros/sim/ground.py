@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.sim.layout import EDGE_M, Layout
-from espnet_ros.sim.parts import PAVEMENT, ROAD, TREE, Placed
+from espnet_ros.sim.parts import PAVEMENT, ROAD, TREE
 from espnet_ros.sim.path import Path
 from espnet_ros.sim.style import KERB_M, Side, Style
-from espnet_ros.sim.textures import Image, asphalt, grass, noise, slabs, tiled
+from espnet_ros.sim.textures import Image, asphalt, grass, half, noise, slabs, tiled
+from espnet_ros.sim.things import Placed
 
 CELL_M = 0.05
 _TILE = 512
@@ -34,18 +35,16 @@ class Ground:
         self._cross_section(layout)
         self._paint(rng, layout)
         self._shade(layout.placed)
-        self.levels = [self._image]
+        self.levels: list[Image] = [self._image]
         for _ in range(5):
-            self.levels.append(
-                cv2.resize(self.levels[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-            )
+            self.levels.append(half(self.levels[-1]))
         detail = 1 + 0.09 * noise(rng, (256, 256), 64, 128, 256)
         self.detail = np.pad(np.clip(detail, 0.5, 1.5), (0, 1), mode='wrap').astype(np.float32)
         del self._image
 
     def class_at(
         self, s: npt.NDArray[np.floating], u: npt.NDArray[np.floating]
-    ) -> npt.NDArray[np.uint8]:
+    ) -> Image:
         """Return the class ids of points in road coordinates, arrays of one shape."""
         rows, cols = self.classes.shape
         col = np.clip((s - self._path.s_min) / CELL_M, 0, cols - 1).astype(np.int32)
@@ -86,7 +85,8 @@ class Ground:
         stone[:] = np.clip(stone * 0.5 + 85, 0, 255)
         stone[:, ::20] = (stone[:, ::20] * 0.7).astype(np.uint8)
         gutter = rows[0] - 2 if side.out > 0 else rows[1]
-        self._image[gutter : gutter + 2] = (self._image[gutter : gutter + 2] * 0.72).astype(np.uint8)
+        wet = self._image[gutter : gutter + 2]
+        wet[:] = (wet * 0.72).astype(np.uint8)
         for out, s0, s1 in layout.side_streets:
             if out == side.out:
                 self._fill(s0, s1, side.u(-0.2), side.u(KERB_M + 0.1), 'asphalt')
@@ -131,7 +131,8 @@ class Ground:
         length, right = self._path.s_max - self._path.s_min, self._style.sides[1].kerb_u
         width = self._style.sides[0].kerb_u - right
         for _ in range(int(length / 14)):
-            at = self.texel(self._path.s_min + rng.uniform(0, length), right + rng.uniform(0, width))
+            s = self._path.s_min + rng.uniform(0, length)
+            at = self.texel(s, right + rng.uniform(0, width))
             kind = rng.random()
             if kind < 0.3:
                 cv2.circle(spots, at, 7, 62, -1)
@@ -149,14 +150,14 @@ class Ground:
     def _shade(self, placed: list[Placed]) -> None:
         """Darken where things keep the light away: under them, and from the sun."""
         light = self._style.light
-        shadow = np.full(self.classes.shape, 255, np.uint8)
+        shadow: Image = np.full(self.classes.shape, 255, np.uint8)
         drop = -light.sun[:2] / max(float(light.sun[2]), 0.2)
         dark = int(255 * light.ambient / (light.ambient + light.direct * light.sun[2]))
         for item in placed:
             if self._style.sunny and item.thing.height_m > 0.5:
                 self._polygon(shadow, _cast(item, drop), dark)
         shadow = cv2.GaussianBlur(shadow, (0, 0), 1.2)
-        contact = np.full(self.classes.shape, 255, np.uint8)
+        contact: Image = np.full(self.classes.shape, 255, np.uint8)
         for item in placed:
             self._polygon(contact, item.footprint, 120)
         contact = cv2.blur(contact, (17, 17))

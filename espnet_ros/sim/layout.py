@@ -9,9 +9,10 @@ import numpy as np
 
 from espnet_ros.sim import buildings, furniture, plants
 from espnet_ros.sim.cars import car
-from espnet_ros.sim.parts import Placed, Thing
 from espnet_ros.sim.path import Path
 from espnet_ros.sim.style import KERB_M, Side, Style
+from espnet_ros.sim.textures import Texture
+from espnet_ros.sim.things import Placed, Thing
 
 EDGE_M = 22.0  # the ground is drawn to this far on both sides of the drive
 _FENCES = {
@@ -73,7 +74,7 @@ class Planner:
         x, y, heading = self._path.pose(s, u)
         self.layout.placed.append(Placed(thing, x, y, heading + turn))
 
-    def _crown(self) -> plants.Texture:
+    def _crown(self) -> Texture:
         return self._crowns[int(self._rng.integers(len(self._crowns)))]
 
     def _lots(self, side: Side) -> None:
@@ -82,13 +83,15 @@ class Planner:
         while s < self._path.s_max:
             if left <= 0:
                 built = self._style.built
-                chances = [0.45 * built, 0.55 * built, 0.85 * (1 - built), 0.15 * (1 - built) + 0.07]
+                bare = 1 - built
+                chances = [0.45 * built, 0.55 * built, 0.85 * bare, 0.15 * bare + 0.07]
                 kind = str(rng.choice(
                     ['terrace', 'house', 'park', 'street'], p=np.array(chances) / sum(chances)))
                 left = int(rng.integers(2, 6)) if kind != 'street' else 1
             width = {'terrace': rng.uniform(8, 15), 'house': rng.uniform(11, 19),
                      'park': rng.uniform(10, 18), 'street': rng.uniform(11, 14)}[kind]  # fmt: skip
-            if kind == 'street' and min(abs(s + width / 2 - c) for c in self.layout.crossings) < 12:
+            middle = s + width / 2
+            if kind == 'street' and min(abs(middle - c) for c in self.layout.crossings) < 12:
                 kind = 'park'
             getattr(self, f'_{kind}')(side, s, s + width)
             s, left = s + width, left - 1
@@ -158,7 +161,7 @@ class Planner:
         height = rng.uniform(0.8, 1.7)
         color = _FENCES[kind][int(rng.integers(3))] if kind != 'hedge' else (0, 0, 0)
         for s0, s1 in spans:
-            pieces = max(int(math.ceil((s1 - s0) / 6.0)), 1)
+            pieces = max(math.ceil((s1 - s0) / 6.0), 1)
             step = (s1 - s0) / pieces
             if step < 0.6:
                 continue
@@ -228,7 +231,8 @@ class Planner:
         while s < self._path.s_max:
             if rng.random() < 0.55 and not any(a < s < b for a, b in blocked):
                 turn = (0.0 if side.out < 0 else math.pi) + rng.normal(0, 0.02)
-                self._put(self._cars[int(rng.integers(14))], s, side.u(-1.05 + rng.normal(0, 0.05)), turn)
+                thing = self._cars[int(rng.integers(len(self._cars)))]
+                self._put(thing, s, side.u(-1.05 + rng.normal(0, 0.05)), turn)
             s += rng.uniform(5.9, 7.5)
 
     def _woods(self) -> None:

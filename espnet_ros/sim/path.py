@@ -25,7 +25,7 @@ class Path:
     def __init__(self, rng: np.random.Generator, length_m: float) -> None:
         self.length_m = length_m
         self.s_min, self.s_max = -BEFORE_M, length_m + BEYOND_M
-        count = int(round((self.s_max - self.s_min) / _STEP_M)) + 1
+        count = round((self.s_max - self.s_min) / _STEP_M) + 1
         self._s = np.linspace(self.s_min, self.s_max, count)
         self._kappa = _curvature(rng, self._s)
         # Midpoint rule: exact on arcs up to terms in the cube of the step.

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from espnet_ros.sim.parts import (
-    BICYCLIST,
-    PEDESTRIAN,
-    Array,
-    Panel,
-    Part,
-    Round,
-    Thing,
-    box,
-    disc,
-    rectangle,
-)
+from espnet_ros.sim.parts import BICYCLIST, PEDESTRIAN, Array, Panel, Part, Round, box
 from espnet_ros.sim.textures import Texture
+from espnet_ros.sim.things import Thing, disc, rectangle
 
 Color = tuple[float, float, float]
 GAIT_PHASES = 8
@@ -30,7 +21,7 @@ _CLOTHES = [
 ]  # fmt: skip
 
 
-def _pick(rng: np.random.Generator, colors: list[Color]) -> Color:
+def _pick(rng: np.random.Generator, colors: Sequence[Color]) -> Color:
     return colors[int(rng.integers(len(colors)))]
 
 
@@ -72,7 +63,7 @@ def _person(
         parts.append(limb(hip, knee, 0.088 * girth, trousers, kind))
         parts.append(limb(knee, foot, 0.065, trousers, kind))
         shoe = np.array([[0.13, 0, 0], [0, 0.05, 0], [0, 0, 0.05]])
-        parts.append(Round(foot + (0.05, 0, 0.01), shoe, (30, 30, 34), kind))
+        parts.append(Round(foot + np.array([0.05, 0, 0.01]), shoe, (30, 30, 34), kind))
         shoulder = np.array([0, 0.2 * side * girth, 1.4 * h])
         hand = np.array([-0.9 * reach + 0.04, 0.26 * side * girth, 0.83 * h])
         parts.append(limb(shoulder, hand, 0.052, top, kind))
@@ -90,11 +81,13 @@ def cyclist(rng: np.random.Generator) -> list[Thing]:
     skin, top, trousers = _pick(rng, _SKIN), _pick(rng, _CLOTHES), _pick(rng, _CLOTHES)
     helmet = _pick(rng, [(220, 220, 220), (40, 40, 200), (45, 45, 45), (200, 120, 40)])
     frame = _pick(rng, [(40, 40, 180), (50, 50, 50), (160, 90, 30), (60, 140, 60)])
+    outline = rectangle(-0.87, 0.87, -0.28, 0.28)
     bike = _bicycle(Texture(_bicycle_image(frame)))
     phases = []
     for phase in range(GAIT_PHASES):
-        parts = [*bike, *_rider(2 * math.pi * phase / GAIT_PHASES, skin, top, trousers, helmet)]
-        phases.append(Thing(tuple(parts), rectangle(-0.87, 0.87, -0.28, 0.28), BICYCLIST, 1.7, 1.9))
+        angle = 2 * math.pi * phase / GAIT_PHASES
+        parts = [*bike, *_rider(angle, skin, top, trousers, helmet)]
+        phases.append(Thing(tuple(parts), outline, BICYCLIST, 1.7, 1.9))
     return phases
 
 
@@ -108,14 +101,15 @@ def _rider(
         turn = angle + (0 if side > 0 else math.pi)
         foot = np.array([0.02 + 0.17 * math.cos(turn), 0.1 * side, 0.3 + 0.17 * math.sin(turn)])
         knee = (hip + foot) / 2 + (0.2, 0.09 * side, 0.08)
-        parts.append(limb(hip + (0, 0.08 * side, 0), knee, 0.085, trousers, kind))
+        parts.append(limb(hip + np.array([0, 0.08 * side, 0]), knee, 0.085, trousers, kind))
         parts.append(limb(knee, foot, 0.06, trousers, kind))
         elbow = np.array([0.3, 0.24 * side, 1.2])
-        parts.append(limb(shoulder + (0, 0.15 * side, 0), elbow, 0.05, top, kind))
+        parts.append(limb(shoulder + np.array([0, 0.15 * side, 0]), elbow, 0.05, top, kind))
         parts.append(limb(elbow, np.array([0.46, 0.22 * side, 1.05]), 0.042, skin, kind))
     head = np.array([0.22, 0, 1.62])
     parts.append(Round(head, np.diag([0.1, 0.085, 0.12]), skin, kind))
-    parts.append(Round(head + (-0.01, 0, 0.06), np.diag([0.125, 0.1, 0.09]), helmet, kind))
+    shell = np.diag([0.125, 0.1, 0.09])
+    parts.append(Round(head + np.array([-0.01, 0, 0.06]), shell, helmet, kind))
     return parts
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from espnet_ros.sim.parts import TREE, Foliage, Panel, Round, Solid, Thing, box, disc, rectangle
+from espnet_ros.sim.parts import TREE, Foliage, Panel, Part, Round, Solid, box
 from espnet_ros.sim.textures import Color, Image, Texture, noise
+from espnet_ros.sim.things import Thing, disc, rectangle
 
 _BARK = (62, 74, 88)
 
@@ -50,7 +51,7 @@ def tree(rng: np.random.Generator, texture: Texture, height: float) -> Thing:
     trunk, radius = 0.32 * height, 0.022 * height + 0.04
     width = height * rng.uniform(0.55, 0.85)
     tall = height - 0.8 * trunk
-    parts = [
+    parts: list[Part] = [
         _trunk(radius, trunk + 0.25 * tall),
         Foliage(np.array([0, 0, height - tall / 2]), width, tall, texture, TREE),
         # A smaller crown a little aside gives depth when the camera drives by.

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from espnet_ros.sim.ground import CELL_M, EDGE_M, Ground
-from espnet_ros.sim.parts import SKY, Placed
-from espnet_ros.sim.path import Path
 from espnet_ros.sim.canvas import Canvas
+from espnet_ros.sim.ground import CELL_M, Ground
+from espnet_ros.sim.layout import EDGE_M
+from espnet_ros.sim.parts import SKY
+from espnet_ros.sim.path import Path
 from espnet_ros.sim.sky import look_up
 from espnet_ros.sim.style import Style
 from espnet_ros.sim.textures import Image
+from espnet_ros.sim.things import Placed
 
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[Any]  # float32
 _DETAIL_M = 0.01
 _DETAIL_TO_M = 9.0
 _GRAINS = 1 << 16
@@ -151,7 +155,7 @@ class Finish:
         share[np.isinf(depth)] = 0
         hazy = image + (self._haze - image) * share[:, :, None]
         # Another cut of the same grain for each stamp: noise that is still the same every run.
-        start = int(round(stamp_s * 1000)) * 7919 % 9973
+        start = round(stamp_s * 1000) * 7919 % 9973
         grain = np.resize(self._grain[start : start + _GRAINS], depth.shape)
         hazy += grain[:, :, None]
         seen = cv2.GaussianBlur(np.clip(hazy, 0, 255).astype(np.uint8), (3, 3), self._sharpness)

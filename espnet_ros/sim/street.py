@@ -11,15 +11,15 @@ import numpy.typing as npt
 
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.sim.camera import Camera, planar_pose, rigid_inverse
+from espnet_ros.sim.canvas import Canvas, View
 from espnet_ros.sim.ground import Ground
 from espnet_ros.sim.layout import Planner
-from espnet_ros.sim.parts import Placed
 from espnet_ros.sim.path import Path
-from espnet_ros.sim.canvas import Canvas, View
 from espnet_ros.sim.raycast import draw
 from espnet_ros.sim.scenery import Finish, paint_ground, paint_sky_over
 from espnet_ros.sim.sky import paint_sky
 from espnet_ros.sim.style import make_style
+from espnet_ros.sim.things import Placed
 from espnet_ros.sim.traffic import make_traffic
 
 _FAR_M = 170.0  # haze and houses hide what is beyond
@@ -113,13 +113,14 @@ class Street:
         seen = self._seen(canvas, moving)
         for view in seen:
             draw(canvas, view)
-        paint_ground(canvas, self._ground, self._path, [v.placed for v in seen if v.placed in moving])
+        shaded = [v.placed for v in seen if v.placed in moving]
+        paint_ground(canvas, self._ground, self._path, shaded)
         paint_sky_over(canvas, self._sky)
         for view in reversed(seen):
             if view.placed.thing.veiled:
                 draw(canvas, view, translucent=True)
         with np.errstate(divide='ignore'):
-            depth = 1 / canvas.w
+            depth = np.float32(1) / canvas.w
         image = self._finish.develop(canvas.image, depth, stamp)
         return Frame(image, canvas.mask, depth, k, T_base_camera, T_odom_base, stamp)
 

@@ -72,7 +72,7 @@ def make_style(rng: np.random.Generator) -> Style:
         edge = 1.5 * lane if out > 0 else 0.5 * lane
         verge = rng.uniform(0.8, 2.2) if rng.random() < 0.45 else 0.0
         sides.append(Side(out, out * (edge + parking), parking, verge, rng.uniform(1.6, 3.6)))
-    gray, warm = rng.uniform(58, 118), rng.uniform(-6, 6)
+    gray, warm = rng.uniform(72, 128), rng.uniform(-6, 6)
     paving = rng.uniform(115, 185) * np.array([1, 1, 1]) * (
         (1, 1, 1) if rng.random() < 0.6 else rng.uniform((0.7, 0.85, 1), (0.95, 0.98, 1.1))
     )

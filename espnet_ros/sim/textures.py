@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-Image = npt.NDArray[np.uint8]
+Image = npt.NDArray[Any]  # uint8, which OpenCV's type stubs can't say
 Floats = npt.NDArray[np.float32]
 Color = tuple[float, float, float]
 
@@ -28,13 +29,18 @@ class Texture:
         """Return the image, its half, its quarter, ..."""
         levels = [np.ascontiguousarray(self.image)]
         while min(levels[-1].shape[:2]) > 4 and len(levels) < 7:
-            levels.append(cv2.resize(levels[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+            levels.append(half(levels[-1]))
         return levels
 
     def level(self, texels_per_pixel: float) -> Image:
         """Return the reduction whose texels are about one pixel wide."""
         index = int(np.log2(max(texels_per_pixel, 1.0)) + 0.4)
         return self.levels[min(index, len(self.levels) - 1)]
+
+
+def half(image: Image) -> Image:
+    """Return the image at half the size."""
+    return cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
 
 
 def noise(rng: np.random.Generator, shape: tuple[int, int], *cells: int) -> Floats:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
 from espnet_ros.sim.cars import car
-from espnet_ros.sim.parts import Placed, Thing
 from espnet_ros.sim.path import Path
 from espnet_ros.sim.people import GAIT_PHASES, cyclist, pedestrian
 from espnet_ros.sim.style import KERB_M, Style
+from espnet_ros.sim.things import Placed, Thing
 
 _T = TypeVar('_T')
 
@@ -89,6 +90,8 @@ def make_traffic(
         edge = style.sides[1].u(-style.sides[1].parking_m - 0.45)
         add(cyclist(rng), speed * rng.uniform(0.75, 1.1), max(edge, -1.35),
             rng.uniform(8, path.length_m), 4.5)  # fmt: skip
+    if rng.random() < 0.6:  # one that stays in view
+        add(cyclist(rng), speed * rng.uniform(0.98, 1.02), -1.25, rng.uniform(7, 15), 4.5)
     for _ in range(int(rng.integers(2, 5))):
         edge = style.sides[0].u(-style.sides[0].parking_m - 0.35)
         add(cyclist(rng), -rng.uniform(3.5, 5.5), edge, rng.uniform(20, path.s_max), 4.5)
@@ -102,11 +105,11 @@ def make_traffic(
             for i in range(people):
                 add(_one(rng, walkers), pace, u - side.out * 0.55 * i * (low + 0.6 < high),
                     s + 0.9 * i * (low + 0.6 >= high), 1.35)  # fmt: skip
-            s += rng.uniform(6, 32)
+            s += rng.uniform(5, 24)
     return movers + _crossers(rng, style, crossings, speed, walkers)
 
 
-def _one(rng: np.random.Generator, many: list[_T]) -> _T:
+def _one(rng: np.random.Generator, many: Sequence[_T]) -> _T:
     return many[int(rng.integers(len(many)))]
 
 
