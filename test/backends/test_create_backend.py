@@ -1,0 +1,141 @@
+import subprocess
+import sys
+
+import pytest
+
+import espnet_ros.backends as backends
+from espnet_ros.backends import create_backend
+from espnet_ros.backends.base import nearest_sizes_wh
+from espnet_ros.core.errors import BackendUnavailableError
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """Make the given packages look as if they were not installed."""
+
+    def hide(*libraries):
+        for library in libraries:
+            monkeypatch.setitem(sys.modules, library, None)
+
+    return hide
+
+
+@pytest.fixture
+def no_cuda(monkeypatch):
+    monkeypatch.setattr(backends, 'cuda_devices', lambda: 0)
+
+
+def test_unknown_backends_are_refused(checker):
+    with pytest.raises(BackendUnavailableError, match="auto, openvino, onnx, torch, got 'trt'"):
+        create_backend('trt', checker)
+
+
+@pytest.mark.parametrize(
+    ('name', 'library', 'others'),
+    [
+        ('openvino', 'openvino', 'onnx or torch'),
+        ('onnx', 'onnxruntime', 'openvino or torch'),
+        ('torch', 'torch', 'openvino or onnx'),
+    ],
+)
+def test_a_missing_library_comes_with_its_cure(name, library, others, checker, without):
+    without(library)
+    words = f'backend {name} needs .* `pip install {library}`, or choose backend {others}'
+    with pytest.raises(BackendUnavailableError, match=words):
+        create_backend(name, checker)
+
+
+def test_a_library_that_does_not_load_says_why(checker, tmp_path, monkeypatch):
+    (tmp_path / 'openvino.py').write_text("raise ImportError('libtbb.so.12: cannot open')")
+    monkeypatch.syspath_prepend(tmp_path)
+    for module in [m for m in sys.modules if m.partition('.')[0] == 'openvino']:
+        monkeypatch.delitem(sys.modules, module)
+    with (
+        pytest.raises(BackendUnavailableError, match=r'does not load \(libtbb\.so\.12'),
+        create_backend('openvino', checker),
+    ):
+        pass
+
+
+def test_auto_takes_the_first_that_is_installed(checker, without, no_cuda):
+    assert create_backend('auto', checker).name == 'openvino'
+    without('openvino')
+    assert create_backend('auto', checker).name == 'onnx'
+    without('onnxruntime')
+    assert create_backend('auto', checker).name == 'torch'
+    without('torch')
+    with pytest.raises(BackendUnavailableError, match='openvino, onnxruntime, torch with pip'):
+        create_backend('auto', checker)
+
+
+def test_auto_takes_what_can_do_as_asked(checker, no_cuda, without):
+    assert create_backend('auto', checker, device='cuda').name == 'onnx'
+    without('openvino')
+    assert create_backend('auto', checker, precision='bf16').name == 'torch'
+
+
+def test_auto_prefers_pytorch_where_it_has_a_gpu(checker, monkeypatch):
+    torch = pytest.importorskip('torch')
+    monkeypatch.setattr(backends, 'cuda_devices', lambda: 1)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    assert create_backend('auto', checker).name == 'torch'
+    assert create_backend('auto', checker, device='cpu').name == 'openvino'
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    assert create_backend('auto', checker).name == 'openvino'
+
+
+@pytest.mark.parametrize(
+    ('name', 'options', 'words'),
+    [
+        ('openvino', {'device': 'gpu'}, "auto, cpu, cuda or cuda:N, got 'gpu'"),
+        ('openvino', {'device': 'cuda'}, "runs on cpu, not on 'cuda'"),
+        ('openvino', {'precision': 'f16'}, "computes in f32 or bf16, not in 'f16'"),
+        ('onnx', {'precision': 'bf16'}, "computes in f32, not in 'bf16'"),
+        ('torch', {'precision': 'int8'}, "computes in f32 or bf16 or f16, not in 'int8'"),
+        ('torch', {'device': 'cpu', 'precision': 'f16'}, 'f16 only on CUDA devices'),
+        ('torch', {'device': 'cuda:99'}, "has no device 'cuda:99'"),
+        ('onnx', {'device': 'cuda:99'}, "has no device 'cuda:99'"),
+    ],
+)
+def test_devices_and_precisions_that_are_not_there(name, options, words, checker):
+    with (
+        pytest.raises(BackendUnavailableError, match=words),
+        create_backend(name, checker, **options),
+    ):
+        pass
+
+
+def test_bf16_is_refused_on_a_processor_without_it(checker):
+    openvino = pytest.importorskip('openvino')
+    if 'BF16' in openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES'):
+        pytest.skip('this processor computes in bf16')
+    with (
+        pytest.raises(BackendUnavailableError, match='AVX512-BF16 or AMX, this one has neither'),
+        create_backend('openvino', checker, precision='bf16'),
+    ):
+        pass
+
+
+def test_nothing_heavy_is_imported_before_a_backend_is_entered(checker):
+    script = (
+        'import sys\n'
+        'from espnet_ros.backends import create_backend\n'
+        'from espnet_ros.bundle import Bundle\n'
+        f'create_backend("openvino", Bundle.load({str(checker.path)!r}))\n'
+        'heavy = {"torch", "openvino", "onnxruntime", "onnx", "safetensors"} & set(sys.modules)\n'
+        'assert not heavy, heavy\n'
+    )
+    subprocess.run([sys.executable, '-c', script], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ('size', 'nearest'),
+    [
+        ((480, 360), [(480, 360)]),
+        ((480, 361), [(480, 360), (480, 368)]),
+        ((1, 16), [(8, 16)]),
+        ((487, 362), [(480, 360), (488, 360), (480, 368), (488, 368)]),
+    ],
+)
+def test_nearest_sizes(size, nearest):
+    assert nearest_sizes_wh(size) == nearest

@@ -1,0 +1,93 @@
+import argparse
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from espnet_ros.bundle import Bundle
+from espnet_ros.cli import export as export_verb
+from espnet_ros.core.errors import BundleError
+from espnet_ros.core.labels import CAMVID
+from espnet_ros.network import export
+from espnet_ros.network.checkpoint import load_bundle
+from espnet_ros.network.deploy import DeploymentGraph
+from espnet_ros.network.espnet import create_network
+
+onnx = pytest.importorskip('onnx')
+pytest.importorskip('onnxruntime')
+
+ARCHITECTURE = {'name': 'espnet', 'classes': 11, 'alpha2': 1, 'alpha3': 2, 'skip': 'joined'}
+INPUT = {'mean': (100.0, 110.0, 120.0), 'std': (60.0, 70.0, 80.0), 'input_scale': 1.0}
+
+
+def write(folder, network):
+    return export.write_bundle_from_network(
+        network, ARCHITECTURE, CAMVID, (64, 48), **INPUT, metrics={'miou': np.float32(0.5)},
+        licence='Apache-2.0', name='tiny', output=folder,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def network():
+    torch.manual_seed(0)
+    return create_network(**ARCHITECTURE).train()
+
+
+@pytest.fixture(scope='module')
+def bundle(network, tmp_path_factory) -> Bundle:
+    return write(tmp_path_factory.mktemp('export') / 'tiny', network)
+
+
+def test_everything_needed_to_run_is_in_the_folder(bundle, network):
+    assert (bundle.name, bundle.size_wh, bundle.labels) == ('tiny', (64, 48), CAMVID)
+    assert bundle.metrics == {'miou': 0.5}
+    loaded = load_bundle(Bundle.load(bundle.path)).state_dict()
+    for key, tensor in network.state_dict().items():
+        if not key.endswith('num_batches_tracked'):
+            torch.testing.assert_close(loaded[key], tensor, rtol=0, atol=0)
+
+
+def test_the_given_network_is_left_as_it_is(bundle, network):
+    assert network.training
+
+
+def test_axes_are_free_and_tensorrt_finds_only_casts_at_uint8(bundle):
+    model = onnx.load(bundle.files['onnx'])
+    (image,) = model.graph.input
+    axes = [d.dim_param or d.dim_value for d in image.type.tensor_type.shape.dim]
+    assert axes == ['batch', 'height', 'width', 3]
+    readers = [node.op_type for node in model.graph.node if 'image' in node.input]
+    writers = [node.op_type for node in model.graph.node for o in node.output
+               if o in ('mask', 'confidence')]  # fmt: skip
+    assert readers == ['Cast']
+    assert writers == ['Cast', 'Cast']
+
+
+def test_a_graph_that_disagrees_with_pytorch_is_not_written(network, tmp_path, monkeypatch):
+    exported = torch.onnx.export
+
+    def of_another_network(graph, *args, **options):
+        other = create_network(**ARCHITECTURE).eval()
+        exported(DeploymentGraph(other, **INPUT), *args, **options)
+
+    monkeypatch.setattr(torch.onnx, 'export', of_another_network)
+    with pytest.raises(BundleError, match=r'at least 99.9% .* nothing was written'):
+        write(tmp_path / 'bad', network)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_verb_mends_a_folder_whose_onnx_is_lost(bundle, network, tmp_path, capsys):
+    folder = write(tmp_path / 'lost', network).path
+    (folder / 'model.onnx').unlink()
+    with pytest.raises(BundleError, match=r'model\.onnx can not be read'):
+        Bundle.load(folder)
+    parser = argparse.ArgumentParser()
+    export_verb.add_arguments(parser)
+    figures = tmp_path / 'figures.json'
+    arguments = [str(folder), '--output', str(folder), '--json', str(figures)]
+    assert export_verb.run(parser.parse_args(arguments)) == 0
+    mended = Bundle.load(folder)
+    assert mended.sha256 == bundle.sha256
+    assert json.loads(figures.read_text())['sha256'] == dict(mended.sha256)
+    assert mended.sha256['onnx'] in capsys.readouterr().out

@@ -1,0 +1,259 @@
+import hashlib
+import json
+import os
+import shutil
+
+import pytest
+import yaml
+
+from espnet_ros import bundle as bundle_module
+from espnet_ros.bundle import Bundle, find_bundle, save_bundle, shipped_models
+from espnet_ros.bundle_checks import CLASSES_KEY
+from espnet_ros.core.errors import BundleError
+from espnet_ros.core.labels import LabelClass, Labels
+
+LABELS = Labels([LabelClass(n, (1, 2, 3), 'ground') for n in ('road', 'kerb', 'rail')])
+
+
+def safetensors(classes: int, name: str = 'classifier.weight') -> bytes:
+    shape = {'dtype': 'F32', 'shape': [classes, 1, 1, 1], 'data_offsets': [0, 4 * classes]}
+    header = json.dumps({'__metadata__': {'format': 'pt'}, name: shape}).encode()
+    return len(header).to_bytes(8, 'little') + header + bytes(4 * classes)
+
+
+def onnx(classes: int) -> bytes:
+    """Return a ModelProto with ir_version 8 (field 1), a graph of 300 bytes and metadata."""
+    key, value = CLASSES_KEY.encode(), str(classes).encode()
+    entry = b'\x0a' + bytes([len(key)]) + key + b'\x12' + bytes([len(value)]) + value
+    graph = b'\x3a' + b'\xac\x02' + bytes(300)
+    return b'\x08\x08' + graph + b'\x72' + bytes([len(entry)]) + entry
+
+
+def save(folder, **changes) -> Bundle:
+    parts = {
+        'architecture': {'name': 'espnet_c', 'classes': 3, 'alpha2': 2, 'alpha3': 8},
+        'size_wh': (64, 48),
+        'mean': (10.5, 20, 30),
+        'std': (40, 50, 60),
+        'input_scale': 1 / 255,
+        'labels': LABELS,
+        'metrics': {'miou': 0.5},
+        'licence': 'MIT',
+        'contents': {'weights': safetensors(3), 'onnx': onnx(3)},
+    }
+    return save_bundle(folder, **(parts | changes))
+
+
+def change(folder, **changes) -> None:
+    """Change keys of model.yaml; None takes one out."""
+    file = folder / 'model.yaml'
+    data = yaml.safe_load(file.read_text()) | changes
+    file.write_text(yaml.safe_dump({k: v for k, v in data.items() if v is not None}))
+
+
+def refusal(folder) -> str:
+    with pytest.raises(BundleError) as error:
+        Bundle.load(folder)
+    return str(error.value)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return save(tmp_path / 'tiny').path
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """Ship two models from a share folder of our own."""
+    monkeypatch.setattr(bundle_module, 'share_directory', lambda: tmp_path / 'share')
+    for name in ('espnet_camvid', 'espnet_street'):
+        save(tmp_path / 'share' / 'models' / name)
+    return tmp_path / 'share' / 'models'
+
+
+def test_what_was_saved_is_loaded(folder):
+    bundle = Bundle.load(str(folder))
+    assert bundle.name == 'tiny'
+    assert bundle.architecture == {'name': 'espnet_c', 'classes': 3, 'alpha2': 2, 'alpha3': 8}
+    assert (bundle.size_wh, bundle.channel_order) == ((64, 48), 'BGR')
+    assert (bundle.mean, bundle.std) == ((10.5, 20.0, 30.0), (40.0, 50.0, 60.0))
+    assert bundle.input_scale == 1 / 255
+    assert bundle.labels == LABELS
+    assert (bundle.metrics, bundle.licence) == ({'miou': 0.5}, 'MIT')
+    for role, content in (('weights', safetensors(3)), ('onnx', onnx(3))):
+        assert bundle.files[role].read_bytes() == content
+        assert bundle.sha256[role] == hashlib.sha256(content).hexdigest()
+
+
+def test_others_may_read_what_was_saved(folder):
+    assert folder.stat().st_mode & 0o777 == 0o777 & ~umask()
+
+
+def umask() -> int:
+    value = os.umask(0)
+    os.umask(value)
+    return value
+
+
+def test_a_folder_without_description_is_refused(tmp_path):
+    words = r'no model folder: model\.yaml can not be read \(No such file or directory\)'
+    with pytest.raises(BundleError, match=words):
+        Bundle.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    'content', [b'', b'- a list', b'{', b'\xff\xfe\x00', b'name: !!python/x 1']
+)
+def test_a_description_that_is_no_mapping_is_refused(folder, content):
+    (folder / 'model.yaml').write_bytes(content)
+    assert str(folder / 'model.yaml') in refusal(folder)
+
+
+def test_missing_files_are_all_named(folder):
+    (folder / 'weights.safetensors').unlink()
+    (folder / 'model.onnx').unlink()
+    message = refusal(folder)
+    assert 'weights.safetensors can not be read' in message
+    assert 'model.onnx can not be read' in message
+    assert 'espnet_ros export' in message
+
+
+def test_only_the_asked_for_files_have_to_be_there(folder):
+    (folder / 'model.onnx').unlink()
+    assert list(Bundle.load(folder, roles=['weights']).files) == ['weights']
+
+
+@pytest.mark.parametrize('name', ['weights.safetensors', 'model.onnx'])
+@pytest.mark.parametrize('how', ['truncated', 'one byte', 'empty'])
+def test_changed_files_are_refused(folder, name, how):
+    content = (folder / name).read_bytes()
+    changed = {'truncated': content[:-1], 'one byte': b'x' + content[1:], 'empty': b''}[how]
+    (folder / name).write_bytes(changed)
+    message = refusal(folder)
+    assert f'{name} is not the file model.yaml was written for: {len(changed)} bytes' in message
+    assert hashlib.sha256(content).hexdigest()[:12] in message
+
+
+@pytest.mark.parametrize(
+    ('contents', 'words'),
+    [
+        ({'weights': safetensors(5), 'onnx': onnx(3)}, 'weights.safetensors holds a model of 5'),
+        ({'weights': safetensors(3), 'onnx': onnx(12)}, 'model.onnx holds a model of 12 classes'),
+        (
+            {'weights': safetensors(3, 'other.weight'), 'onnx': onnx(3)},
+            'weights.safetensors holds a model of unknown classes, 3 are named',
+        ),
+        ({'weights': b'', 'onnx': b'\x0b'}, 'model.onnx holds a model of unknown classes'),
+        ({'weights': b'', 'onnx': b'\x72\xff'}, 'weights.safetensors holds a model of unknown'),
+    ],
+)
+def test_files_of_another_class_count_are_refused_though_unchanged(tmp_path, contents, words):
+    with pytest.raises(BundleError, match=words):
+        save(tmp_path / 'mixed', contents=contents)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_whole_network_keeps_its_classifier_in_the_encoder(tmp_path):
+    architecture = {'name': 'espnet', 'classes': 3, 'alpha2': 2, 'alpha3': 8, 'skip': 'raw'}
+    weights = safetensors(3, 'encoder.classifier.weight')
+    save(
+        tmp_path / 'whole',
+        architecture=architecture,
+        contents={'weights': weights, 'onnx': onnx(3)},
+    )
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'mean': None, 'files': None}, 'model.yaml lacks mean, files'),
+        ({'format': 2}, 'format must be 1, got 2'),
+        ({'size_wh': [64, 50]}, r'size_wh must be two multiples of 8, got \[64, 50\]'),
+        ({'size_wh': [64]}, 'size_wh must be'),
+        ({'size_wh': '64x48'}, 'size_wh must be'),
+        ({'channel_order': 'RGB'}, "channel_order must be 'BGR', got 'RGB'"),
+        ({'mean': [1, 2]}, 'mean must be three numbers'),
+        ({'std': [1, 0, 1]}, 'std must be three numbers above 0'),
+        ({'std': [1, float('nan'), 1]}, 'std must be three numbers above 0'),
+        ({'input_scale': 'x'}, 'input_scale must be a number above 0'),
+        ({'licence': 5}, 'licence must be a str, got 5'),
+        ({'metrics': [1]}, 'metrics must be a dict'),
+        ({'architecture': 'espnet'}, 'architecture must be a mapping'),
+        (
+            {'architecture': {'name': 'resnet', 'classes': 4, 'alpha2': -1}},
+            "architecture.name must be .* got 'resnet'; architecture.alpha2 must be .* got -1; "
+            'architecture.alpha3 must be .* got None; architecture.classes is 4, but 3 classes',
+        ),
+        (
+            {'architecture': {'name': 'espnet', 'classes': 3, 'alpha2': 1, 'alpha3': 1}},
+            'architecture.skip must be raw or joined, got None',
+        ),
+        ({'classes': 3}, 'classes must be a list'),
+        ({'files': {'weights': {}}}, 'files.weights lacks sha256; files lacks onnx'),
+        ({'files': []}, 'files lacks weights; files lacks onnx'),
+        ({'classes': [{'name': 'a'}] * 3}, 'class table refused'),
+    ],
+)
+def test_what_does_not_fit_in_the_description_is_named(folder, changes, words):
+    change(folder, **changes)
+    with pytest.raises(BundleError, match=words):
+        Bundle.load(folder)
+
+
+def test_an_older_model_is_replaced_whole(folder):
+    (folder / 'notes.txt').write_text('of the older one')
+    bundle = save(folder, metrics={'miou': 0.75})
+    assert bundle.metrics == {'miou': 0.75}
+    assert sorted(p.name for p in folder.iterdir()) == [
+        'model.onnx', 'model.yaml', 'weights.safetensors',
+    ]  # fmt: skip
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def test_an_older_model_survives_a_failed_writing(folder):
+    with pytest.raises(BundleError):
+        save(folder, contents={'weights': b'', 'onnx': b''})
+    assert Bundle.load(folder).metrics == {'miou': 0.5}
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize('kind', ['folder', 'file'])
+def test_other_things_are_not_replaced(tmp_path, kind):
+    target = tmp_path / 'thesis'
+    if kind == 'folder':
+        target.mkdir()
+        (target / 'chapter.txt').write_text('years of work')
+    else:
+        target.write_text('years of work')
+    with pytest.raises(BundleError, match=r'is no model folder .* left as it is'):
+        save(target)
+    kept = target / 'chapter.txt' if kind == 'folder' else target
+    assert kept.read_text() == 'years of work'
+
+
+def test_an_empty_folder_and_missing_parents_are_filled(tmp_path):
+    (tmp_path / 'empty').mkdir()
+    assert save(tmp_path / 'empty').name == 'empty'
+    assert save(tmp_path / 'a' / 'b' / 'c').name == 'c'
+
+
+def test_shipped_models_are_found_by_name(shipped):
+    assert shipped_models() == ['espnet_camvid', 'espnet_street']
+    assert find_bundle('espnet_camvid') == shipped / 'espnet_camvid'
+    assert Bundle.load('espnet_camvid').path == shipped / 'espnet_camvid'
+
+
+def test_unknown_models_come_with_the_shipped_and_the_nearest_name(shipped):
+    words = r"no model 'espnet_camvit'.*\(espnet_camvid, espnet_street\).*mean 'espnet_camvid'\?"
+    with pytest.raises(BundleError, match=words):
+        find_bundle('espnet_camvit')
+    with pytest.raises(BundleError, match=r'espnet_street\)$'):
+        find_bundle('/nowhere/else')
+
+
+def test_a_folder_of_the_same_name_does_not_hide_a_shipped_model(shipped, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'espnet_camvid').mkdir()
+    assert find_bundle('espnet_camvid') == shipped / 'espnet_camvid'
+    shutil.copytree(shipped / 'espnet_street', 'espnet_camvid', dirs_exist_ok=True)
+    assert find_bundle('espnet_camvid').resolve() == tmp_path / 'espnet_camvid'
