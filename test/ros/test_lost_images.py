@@ -1,0 +1,44 @@
+"""Whatever a backend throws at one image, the node counts it, says so and goes on."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from espnet_ros.core.errors import BackendError, ImageError
+from espnet_ros.ros.diagnostics import CameraMonitor
+from espnet_ros.ros.node import SegmentationNode
+
+
+class FakeCamera:
+    """Fails as told."""
+
+    def __init__(self, error):
+        self.monitor = CameraMonitor()
+        self._error = error
+
+    def process(self, message, segmenter):
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ('error', 'rejected', 'failed', 'level'),
+    [
+        (ImageError('decode', 'no JPEG'), 1, 0, 'warning'),
+        (BackendError('out of memory'), 0, 1, 'error'),
+        (RuntimeError('from C++'), 0, 1, 'error'),
+    ],
+)
+def test_an_image_that_is_lost_is_counted_and_logged(error, rejected, failed, level):
+    logged = []
+    logger = SimpleNamespace(
+        warning=lambda text, **_: logged.append(('warning', text)),
+        error=lambda text, **_: logged.append(('error', text)),
+    )
+    node = SimpleNamespace(_model=SimpleNamespace(segmenter=None), get_logger=lambda: logger)
+    camera = FakeCamera(error)
+    SegmentationNode._process(node, camera, None)
+    assert (camera.monitor.rejected.total(), camera.monitor.failed) == (rejected, failed)
+    assert str(error) in camera.monitor.last_error
+    assert [(kind, str(error) in text) for kind, text in logged] == [(level, True)]
