@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -56,8 +57,6 @@ def write_video(
 
     :param progress: wraps the answers and their number, e.g. in a progress bar.
     """
-    import av
-
     class_ids = classes_in([a.mask for a in answers if a.mask is not None], labels)
     try:
         with av.open(str(path), 'w', options={'movflags': 'faststart'}) as container:
