@@ -33,26 +33,19 @@ def run(args: argparse.Namespace) -> int:
 
     from espnet_ros.backends import create_backend
     from espnet_ros.bundle import Bundle
-    from espnet_ros.core.errors import ParameterError
     from espnet_ros.core.pipeline import Segmenter
     from espnet_ros.core.visualize import overlay
     from espnet_ros.demo.sources import read_picture
 
-    stems = [path.stem for path in args.images]
-    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
-    if twice:
-        raise ParameterError(
-            f'pictures of the same name would overwrite each other: {", ".join(twice)}; segment '
-            'them into different --output folders'
-        )
+    _check(args.images)
     bundle = Bundle.load(args.model)
-    pictures = {path: read_picture(path) for path in args.images}
     args.output.mkdir(parents=True, exist_ok=True)
     figures = []
     with create_backend(args.backend, bundle, args.device, args.precision) as backend:
         backend.warm_up(bundle.size_wh)
         segmenter = Segmenter(backend, bundle.labels, bundle.size_wh)
-        for path, image in pictures.items():
+        for path in args.images:
+            image = read_picture(path)
             result = segmenter.segment(image)
             files = {
                 args.output / f'{path.stem}_mask.png': result.mask,
@@ -68,6 +61,21 @@ def run(args: argparse.Namespace) -> int:
         report = {'model': bundle.name, 'images': figures}
         args.json.write_text(json.dumps(report, indent=2) + '\n')
     return 0
+
+
+def _check(paths: list[Path]) -> None:
+    from espnet_ros.core.errors import DatasetError, ParameterError
+
+    missing = [str(path) for path in paths if not path.is_file()]
+    if missing:
+        raise DatasetError(f'no such pictures: {", ".join(missing)}')
+    stems = [path.stem for path in paths]
+    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+    if twice:
+        raise ParameterError(
+            f'pictures of the same name would overwrite each other: {", ".join(twice)}; segment '
+            'them into different --output folders'
+        )
 
 
 def _figures(path: Path, result: Any, labels: Any) -> dict[str, Any]:

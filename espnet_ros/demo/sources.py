@@ -173,10 +173,8 @@ def _capture(name: str, complaint: str) -> Any:
 def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     """Read a picture as uint8 (H, W, 3) BGR.
 
-    :raises DatasetError: if there is none or OpenCV does not read it.
+    :raises DatasetError: if OpenCV does not read it.
     """
-    if not path.is_file():
-        raise DatasetError(f'no picture {path}: expected a file')
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise DatasetError(f'{path} is not a picture that OpenCV reads: remove or convert it')

@@ -66,4 +66,4 @@ def test_a_file_that_is_no_picture_is_one_line(name, green_model, tmp_path, caps
     assert segment(tmp_path / name, '--model', green_model, '--output', output) == 2
     error = capsys.readouterr().err
     assert name in error and error.count('\n') == 1
-    assert not output.exists()
+    assert not list(tmp_path.glob('out/*'))
