@@ -34,16 +34,14 @@ clean:
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A run that was cut short leaves .unfinished behind; the next one starts .venv afresh.
+# .sound is absent from a .venv that a run was cut short in; the next run starts it afresh.
 $(VENV)/.%-stamp: setup.py setup.cfg pyproject.toml
 	@$(CHECK)
-	@if [ -e $(VENV)/.unfinished ] || ! $(RUN) -m pip --version >/dev/null 2>&1; then \
-	  echo 'Creating $(VENV)'; $(PYTHON) -m venv --clear $(VENV); fi
-	@touch $(VENV)/.unfinished
+	@if [ ! -e $(VENV)/.sound ]; then echo 'Creating $(VENV)'; $(PYTHON) -m venv --clear $(VENV); fi
+	@rm -f $(VENV)/.sound
 	@echo 'Installing what `make $*` needs into $(VENV) (once, some minutes)'
 	@$(RUN) -m pip install --quiet --editable '.[$*]'
-	@rm $(VENV)/.unfinished
-	@touch $@
+	@touch $(VENV)/.sound $@
 
 define CHECK
 machine="$$(uname -s) $$(uname -m)"; \
