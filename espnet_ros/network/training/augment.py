@@ -29,7 +29,7 @@ def random_view(
         sample.truth, warp, size_wh, flags=cv2.INTER_NEAREST,
         borderMode=cv2.BORDER_CONSTANT, borderValue=UNLABELED,
     )  # fmt: skip
-    return random_colors(image.astype(np.float32), rng), truth
+    return random_colors(image.astype(np.float32), rng), np.asarray(truth, np.uint8)
 
 
 def _random_warp(
@@ -65,13 +65,14 @@ def _random_centre(
 
 def random_colors(image: npt.NDArray[np.float32], rng: np.random.Generator) -> Array:
     """Return uint8 (H, W, 3) with random saturation, contrast, brightness, tint, blur, noise."""
-    gray = image @ np.float32([0.114, 0.587, 0.299])
+    gray = image @ np.array([0.114, 0.587, 0.299], np.float32)
     image = gray[..., None] + (image - gray[..., None]) * np.float32(rng.uniform(0.5, 1.5))
     mean = np.float32(gray.mean())
     image = mean + (image - mean) * np.float32(rng.uniform(0.6, 1.4))
     image = image * rng.uniform(0.9, 1.1, 3).astype(np.float32) + np.float32(rng.uniform(-35, 35))
     if rng.random() < 0.2:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.2))
+        blurred = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.2))
+        image = np.asarray(blurred, np.float32)
     if rng.random() < 0.2:
         image += rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(2, 8))
     return np.clip(image, 0, 255).astype(np.uint8)

@@ -87,7 +87,9 @@ def _read(image_path: Path, truth_path: Path, classes: int) -> Sample:
             f'{truth_path}: class ids {wrong.tolist()} are not 0..{classes - 1}, '
             f'{classes} or {UNLABELED} (void)'
         )
-    return Sample(image_path.name, image, np.where(truth == classes, np.uint8(UNLABELED), truth))
+    void = truth == classes
+    truth = np.asarray(np.where(void, UNLABELED, truth), np.uint8)
+    return Sample(image_path.name, np.asarray(image, np.uint8), truth)
 
 
 def render_street(count: int, split: str) -> list[Sample]:

@@ -171,7 +171,7 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
         self._update_average()
-        return loss.item()
+        return float(loss.detach())
 
     def _update_average(self) -> None:
         self.steps += 1
