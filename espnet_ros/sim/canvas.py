@@ -51,12 +51,15 @@ class View:
 
     :param upright: rotation odom <- thing, (3, 3).
     :param turn: rotation camera <- thing, (3, 3). :param shift: its translation, (3,).
+    :param box: around it in the picture. :param nearest: depth of its nearest corner, metres.
     """
 
     placed: Placed
     upright: Array
     turn: Array
     shift: Array
+    box: Box
+    nearest: float
 
     def points(self, points: Array) -> Array:
         """Return points of the thing in the optical frame, (N, 3)."""
@@ -98,18 +101,32 @@ class Canvas:
         turn = self.T_camera_odom[:3, :3] @ upright
         at = np.array([(p.x, p.y) for p in many]).reshape(-1, 2)
         shift = at @ self.T_camera_odom[:3, :2].T + self.T_camera_odom[:3, 3]
-        views = [View(p, u, r, t) for p, u, r, t in zip(many, upright, turn, shift, strict=True)]
-        return [v for v in views if self.box(v.points(v.placed.thing.corners)) is not None]
+        corners = np.array([p.thing.corners for p in many]).reshape(-1, 8, 3)
+        points = corners @ turn.transpose(0, 2, 1) + shift[:, None]
+        boxes = self._boxes(points)
+        nearest = points[:, :, 2].min(axis=1).tolist()
+        every = zip(many, upright, turn, shift, boxes, nearest, strict=True)
+        return [View(p, u, r, t, b, n) for p, u, r, t, b, n in every if b is not None]
+
+    def _boxes(self, points: Array) -> list[Box | None]:
+        """Return `box` of several at once, (N, 8, 3)."""
+        ahead = points[:, :, 2].min(axis=1) > NEAR_M
+        z = np.maximum(points[:, :, 2:], NEAR_M)
+        flat = points[:, :, :2] * (self.focal / z) + self._middle
+        bounds = np.concatenate([flat.min(axis=1), flat.max(axis=1)], axis=1).tolist()
+        return [
+            self._clip(*b) if a else self.box(p)
+            for a, b, p in zip(ahead.tolist(), bounds, points, strict=True)
+        ]
 
     def open_box(self, points: Array) -> Box | None:
         """Return the box around points, None if all in it is nearer or none of it in view."""
         box = self.box(points)
-        if box is None:
-            return None
-        nearest = float(points[:, 2].min())
-        if nearest > NEAR_M and float(self.patch(self.w, box).min()) * nearest >= 1.0:
-            return None
-        return box
+        return None if box is None or self.hides(box, float(points[:, 2].min())) else box
+
+    def hides(self, box: Box, nearest: float) -> bool:
+        """Return whether everything in the box is nearer than a depth."""
+        return nearest > NEAR_M and float(self.patch(self.w, box).min()) * nearest >= 1.0
 
     def box(self, points: Array) -> Box | None:
         """Return columns and rows (x0, x1, y0, y1) around points in the optical frame."""
@@ -125,6 +142,9 @@ class Canvas:
             z = points[:, 2]
         flat = points[:, :2] * (self.focal / z)[:, None] + self._middle
         (left, top), (right, bottom) = flat.min(axis=0).tolist(), flat.max(axis=0).tolist()
+        return self._clip(left, top, right, bottom)
+
+    def _clip(self, left: float, top: float, right: float, bottom: float) -> Box | None:
         width, height = self.size_wh
         if right < 0 or bottom < 0 or left >= width or top >= height:
             return None

@@ -67,7 +67,6 @@ def _person(
         shoulder = np.array([0, 0.2 * side * girth, 1.4 * h])
         hand = np.array([-0.9 * reach + 0.04, 0.26 * side * girth, 0.83 * h])
         parts.append(limb(shoulder, hand, 0.052, top, kind))
-        parts.append(Round(hand, np.eye(3) * 0.045, skin, kind))
     body = np.diag([0.125 * girth, 0.2 * girth, 0.34 * h])
     parts.append(Round(np.array([0, 0, 1.17 * h]), body, top, kind))
     parts.append(Round(np.array([0.01, 0, 1.48 * h]), np.diag([0.06, 0.06, 0.1]), skin, kind))
@@ -123,7 +122,7 @@ def _bicycle(texture: Texture) -> list[Part]:
     tyres = [
         Panel(np.array([x, -0.025, 0.68]), np.array([0, 0.05, 0]), np.array([0, 0, -0.68]),
               rubber, BICYCLIST)
-        for x in (-0.8, 0.8)
+        for x in (-0.53, 0.53)
     ]  # fmt: skip
     bar = box((0.04, 0.5, 0.04), (50, 50, 50), BICYCLIST, (0.45, 0, 1.02))
     return [side, *tyres, bar]

@@ -23,6 +23,7 @@ def foliage_textures(rng: np.random.Generator, count: int) -> list[Texture]:
 def _crown(rng: np.random.Generator, color: np.ndarray, size: int = 320) -> Image:
     """Return leaves painted from the crown's dark inside to its sunny outside."""
     image = np.zeros((size, size, 4), np.uint8)
+    image[:, :, :3] = 0.6 * color  # what the edges of leaves blend with
     lobes = rng.uniform(-0.5, 0.5, (9, 2)) * (1.0, 0.9)
     radii = rng.uniform(0.28, 0.44, 9) * np.where(np.hypot(*lobes.T) > 0.4, 0.85, 1.1)
     count = 2600

@@ -19,7 +19,7 @@ def draw(canvas: Canvas, view: View, translucent: bool = False) -> None:
     :param translucent: draw only the translucent parts, else only the others.
     """
     thing = view.placed.thing
-    if len(thing.drawn) > 1 and canvas.open_box(view.points(thing.corners)) is None:
+    if canvas.hides(view.box, view.nearest):
         return
     eye = -view.turn.T @ view.shift
     for part in thing.drawn:
@@ -29,13 +29,13 @@ def draw(canvas: Canvas, view: View, translucent: bool = False) -> None:
                 continue
         elif translucent:
             continue
-        _draw_part(canvas, part, view)
+        alone = len(thing.drawn) == 1
+        box = view.box if alone else canvas.open_box(view.points(part.corners))
+        if box is not None:
+            _draw_part(canvas, part, box, view)
 
 
-def _draw_part(canvas: Canvas, part: Drawn, view: View) -> None:
-    box = canvas.open_box(view.points(part.corners))
-    if box is None:
-        return
+def _draw_part(canvas: Canvas, part: Drawn, box: Box, view: View) -> None:
     if isinstance(part, Panel):
         _panel(canvas, part, box, view)
     elif isinstance(part, Solid):
@@ -44,7 +44,9 @@ def _draw_part(canvas: Canvas, part: Drawn, view: View) -> None:
         _foliage(canvas, part, box, view)
     elif len(part.parts) > 1 and (box[1] - box[0]) * (box[3] - box[2]) * len(part.parts) > _BATCH:
         for single in part.singles:
-            _draw_part(canvas, single, view)
+            own = canvas.open_box(view.points(single.corners))
+            if own is not None:
+                _rounds(canvas, single, own, view)
     else:
         _rounds(canvas, part, box, view)
 

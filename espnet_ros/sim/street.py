@@ -22,8 +22,9 @@ from espnet_ros.sim.style import make_style
 from espnet_ros.sim.things import Placed
 from espnet_ros.sim.traffic import make_traffic
 
-_FAR_M = 170.0  # haze and houses hide what is beyond
+_FAR_M = 140.0  # haze and houses hide what is beyond
 _SMALL_PX = 5.0
+_SHADE_M = 45.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +114,7 @@ class Street:
         seen = self._seen(canvas, moving)
         for view in seen:
             draw(canvas, view)
-        shaded = [v.placed for v in seen if v.placed in moving]
+        shaded = [v.placed for v in seen if v.nearest < _SHADE_M and v.placed in moving]
         paint_ground(canvas, self._ground, self._path, shaded)
         paint_sky_over(canvas, self._sky)
         for view in reversed(seen):
@@ -151,13 +152,14 @@ class Street:
         """
         xy = np.asarray(xy_odom, np.float64).reshape(-1, 2)
         classes = self._ground.class_at(*self._path.to_road(xy[:, 0].copy(), xy[:, 1].copy()))
-        if not len(xy):
-            return classes
-        low, high = xy.min(axis=0), xy.max(axis=0)
+        # Sorted by x, each thing looks only at the points beside it.
+        order = np.argsort(xy[:, 0], kind='stable')
+        sorted_x = xy[order, 0]
         for placed in [*self._still, *(m.at(self._path, stamp_s) for m in self._movers)]:
-            corners = placed.footprint
-            if (corners.max(axis=0) >= low).all() and (corners.min(axis=0) <= high).all():
-                classes[placed.covers(xy)] = placed.thing.class_id
+            x = placed.footprint[:, 0]
+            low, high = np.searchsorted(sorted_x, (x.min(), x.max()))
+            near = order[low:high]
+            classes[near[placed.covers(xy[near])]] = placed.thing.class_id
         return classes
 
     def _seen(self, canvas: Canvas, moving: list[Placed]) -> list[View]:
