@@ -81,8 +81,7 @@ def hedge(rng: np.random.Generator, texture: Texture, length: float, height: flo
     body = box((length, 0.6, height), (0, 0, 0), TREE)
     leaves = texture.image[80:240, 80:240, :3]
     gray = noise(rng, (160, 160), 40, 80)[:, :, None]
-    dark = np.where(leaves.any(axis=2, keepdims=True), leaves, leaves.max(axis=(0, 1)) // 3)
-    image = np.clip(dark * (0.95 + 0.12 * gray), 0, 255).astype(np.uint8)
+    image = np.clip(leaves * (0.95 + 0.12 * gray), 0, 255).astype(np.uint8)
     wide = np.tile(image, (1, max(int(length * 80 / 160), 1), 1))
     ppm = 80.0
     maps = np.array([[[ppm, 0, 0, ppm * length / 2], [0, 0, -ppm, ppm * height]]] * 6)
