@@ -103,7 +103,7 @@ def test_any_multiples_of_8_are_taken(backend, height, width):
 
 
 def test_more_sizes_than_are_kept_compiled(backend):
-    sizes = [(8, 8 * n) for n in range(1, 7)] * 2
+    sizes = [(8, 8 * n) for n in (1, 2, 3, 4, 5, 6, 1)]
     for height, width in sizes:
         image, expected = checkerboard(height, width)
         np.testing.assert_array_equal(backend.infer(image[None])[0][0], expected)
