@@ -87,27 +87,33 @@ def _read(image_path: Path, truth_path: Path, classes: int) -> Sample:
             f'{truth_path}: class ids {wrong.tolist()} are not 0..{classes - 1}, '
             f'{classes} or {UNLABELED} (void)'
         )
-    void = truth == classes
-    truth = np.asarray(np.where(void, UNLABELED, truth), np.uint8)
-    return Sample(image_path.name, np.asarray(image, np.uint8), truth)
+    ids: Array = np.where(truth == classes, UNLABELED, truth).astype(np.uint8)
+    return Sample(image_path.name, np.asarray(image, np.uint8), ids)
 
 
 def render_street(count: int, split: str) -> list[Sample]:
-    """Render images of the virtual street with CamVid ids, a few places from many streets."""
-    from espnet_ros.sim import Street
+    """Render images of the virtual street with CamVid ids: a few places from many short streets.
 
-    per_street = 8
+    Each image is seen by another camera, as mounts differ from robot to robot.
+    """
+    from espnet_ros.sim import Camera, Street
+
+    per_street = 4
     first_seed = {'train': 1_000, 'val': 2_000}[split]
     samples: list[Sample] = []
     with tqdm(total=count, desc=f'street {split}', leave=False, disable=None) as bar:
         for seed in range(first_seed, first_seed + -(-count // per_street)):
-            street = Street(seed=seed)
-            places = np.random.default_rng(seed).uniform(0, street.length_m, per_street)
-            for place in places[: count - len(samples)]:
-                frame = street.render(float(place))
-                samples.append(
-                    Sample(f'street {seed} at {place:.1f} m', frame.image_bgr, frame.mask)
+            street = Street(seed=seed, length_m=80.0)
+            rng = np.random.default_rng(seed)
+            for place in rng.uniform(0, street.length_m, per_street)[: count - len(samples)]:
+                camera = Camera(
+                    height_m=rng.uniform(0.8, 1.6),
+                    pitch_rad=rng.uniform(0.03, 0.2),
+                    yaw_rad=rng.uniform(-0.3, 0.3),
                 )
+                frame = street.render(float(place), camera=camera)
+                name = f'street {seed} at {place:.1f} m'
+                samples.append(Sample(name, frame.image_bgr, frame.mask))
                 bar.update()
     return samples
 
