@@ -159,7 +159,8 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     except OSError as error:
         raise CheckpointError(f'{path} can not be read: {error.strerror or error}') from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[:1]
+        # PyTorch goes on to recommend weights_only=False, which may run the file's own code.
+        reason = str(error).strip().partition('. ')[0].splitlines()
         raise CheckpointError(
             f'{path} is no checkpoint of tensors, or cut short ({"".join(reason) or "no data"}): '
             'get the file again, expected a state dict as torch.save writes it'

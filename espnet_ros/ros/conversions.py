@@ -111,6 +111,13 @@ def _encoding(message: Image) -> _Encoding:
 def _check_layout(message: Image, encoding: _Encoding) -> None:
     if message.width == 0 or message.height == 0:
         raise ImageError('size', f'the image is empty: {message.width}x{message.height} pixels')
+    if encoding.channels == 2 and message.width % 2:
+        # OpenCV 4 would read past the row, OpenCV 5 refuses.
+        raise ImageError(
+            'size',
+            f'a {message.encoding} image shares colours between pairs of pixels, so its width '
+            f'must be even, got {message.width}x{message.height}',
+        )
     row_bytes = message.width * encoding.channels * encoding.depth_bytes
     if message.step < row_bytes:
         raise ImageError(

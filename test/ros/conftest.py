@@ -183,6 +183,10 @@ class Peer:
         self._executor.wake()
         return subscription
 
+    def wake(self):
+        """Make the executor see what was created in another thread."""
+        self._executor.wake()
+
     def wait(self, condition, what, deadline_s=DEADLINE_S):
         """Wait until something heard makes the condition true and return its value."""
         with self._changed:

@@ -133,7 +133,7 @@ def test_yuv_black_and_white(encoding, pair):
         (make('bgr8', 7, 5, bytes(104), step=21), 'data', 'data has 104 bytes'),
         (make('bgr8', 7, 5, b'', step=21), 'data', 'have 105'),
         (make('bgr8', 2**31, 2**31, b'', step=2**32 - 1), 'step', 'step is'),
-        (make('yuv422', 7, 5, bytes(70)), 'decode', '7x5'),
+        (make('yuv422', 7, 5, bytes(70)), 'size', '7x5'),
     ],
 )
 def test_a_bad_image_is_refused_with_its_reason(message, reason, words):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from array import array
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -66,6 +67,18 @@ class Driver:
         raise AssertionError(
             f'no {name} for the image; the log says {self.process.log.read_text()}'
         )
+
+    @contextmanager
+    def flood(self, pixels):
+        """Publish images at 100 Hz, more than the slow model can take."""
+        timer = self.peer.node.create_timer(
+            0.01, lambda: self.images.publish(self.message(pixels))
+        )
+        self.peer.wake()
+        try:
+            yield
+        finally:
+            self.peer.node.destroy_timer(timer)
 
     def status(self):
         """Return the latest status of the camera as (level, message, values)."""
@@ -310,12 +323,11 @@ def test_a_swapped_slow_model_drops_old_images_and_counts_them(driver, make_quad
     assert driver.change(Transition.TRANSITION_CONFIGURE)
     assert driver.change(Transition.TRANSITION_ACTIVATE)
     driver.send_until(driver.message(make_quadrants(64, 48)))
-    for _ in range(300):
-        driver.images.publish(driver.message(make_quadrants(64, 48)))
+    with driver.flood(make_quadrants(64, 48)):
+        driver.wait_for_status(lambda level, text, v: int(v['dropped']) > 5, 'dropped images')
     _, _, values = driver.wait_for_status(
         lambda level, text, values: (
-            int(values['dropped']) > 0
-            and int(values['received']) == int(values['processed']) + int(values['dropped'])
+            int(values['received']) == int(values['processed']) + int(values['dropped'])
         ),
         'every image processed or counted as dropped',
     )

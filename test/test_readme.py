@@ -1,0 +1,87 @@
+"""Run the commands of README.md as a newcomer would: from a copy of the checkout."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from espnet_ros.core.config import parameter_specs
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / 'README.md').read_text(encoding='utf-8')
+# `make test` is what runs this test.
+SKIPPED = {'make test'}
+
+
+def commands(needs_ros: bool) -> list[str]:
+    """Return the lines of the bash blocks, marked or not marked as needing ROS."""
+    blocks = re.findall(r'(<!-- needs ROS -->\n)?```bash\n(.*?)```', README, re.DOTALL)
+    texts = [text for mark, text in blocks if bool(mark) == needs_ros]
+    return [line for text in texts for line in text.splitlines() if line not in SKIPPED]
+
+
+@pytest.fixture(scope='module')
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the tracked files, keep the environment, and add what the README calls the user's."""
+    venv = Path(sys.prefix)
+    if not (venv / '.demo-stamp').exists():
+        pytest.skip(f'{venv} was not made by the Makefile')
+    folder = tmp_path_factory.mktemp('checkout')
+    listed = subprocess.run(
+        ['git', 'ls-files', '-z'], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for name in filter(None, listed.split('\0')):
+        if (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    (folder / '.venv').symlink_to(venv)
+    (folder / 'my_pictures').mkdir()
+    picture = np.random.default_rng(0).integers(0, 256, (120, 168, 3), np.uint8)
+    cv2.imwrite(str(folder / 'my_pictures' / 'street.png'), picture)
+    return folder
+
+
+@pytest.mark.parametrize('command', commands(needs_ros=False))
+def test_command_runs(command: str, checkout: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if k not in ('MAKEFLAGS', 'MAKELEVEL')}
+    done = subprocess.run(
+        ['bash', '-c', command],
+        cwd=checkout, env=environment, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert 'Traceback' not in done.stderr
+
+
+def test_ros_commands_name_real_files_and_arguments() -> None:
+    text = '\n'.join(commands(needs_ros=True))
+    launch = (ROOT / 'launch' / 'segment.launch.py').read_text()
+    for argument in re.findall(r'(\w+):=', text):
+        assert f"'{argument}'" in launch
+    for path in re.findall(r'share/espnet_ros/(\S+?)(?:\s|$)', text):
+        assert (ROOT / path).is_file()
+
+
+def test_parameter_table_is_the_config() -> None:
+    rows = re.findall(r'^\| `([\w.]+)` \| (.+?) \| (.+) \|$', README, re.MULTILINE)
+    expected = [
+        (spec.name, f'`{list(spec.default) if isinstance(spec.default, tuple) else spec.default}`')
+        for spec in parameter_specs()
+    ]
+    assert [(name, default) for name, default, _ in rows] == expected
+    for (_, _, description), spec in zip(rows, parameter_specs(), strict=True):
+        assert description == spec.description.replace('|', '\\|')
+
+
+def test_links_and_pictures_exist() -> None:
+    for target in re.findall(r'\]\(([^)]+)\)', README):
+        if '://' not in target:
+            assert (ROOT / target).exists(), target
