@@ -11,7 +11,7 @@ import contextlib
 import json
 from pathlib import Path
 
-SUMMARY = 'drive a camera past the real ROS 2 node and report what comes back'
+from espnet_ros.cli.options import add_inference_options, size_wh
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,14 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--frames', type=frames, help='at most this many images (100)')
     parser.add_argument('--rate', type=rate, default=10.0, help='images a second (10)')
     parser.add_argument(
-        '--size', type=size, metavar='WxH',
+        '--size', type=size_wh, metavar='WxH',
         help="size of the images (480x360 for the street, else the source's own)",
     )  # fmt: skip
     parser.add_argument('--seed', type=int, default=0, help='which street is built (0)')
-    parser.add_argument('--model', default='espnet_camvid', help='shipped name or model folder')
-    parser.add_argument('--backend', default='auto', help='auto, openvino, onnx or torch (auto)')
-    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N (auto)')
-    parser.add_argument('--precision', default='auto', help='auto, f32, bf16 or f16 (auto)')
+    add_inference_options(parser)
     parser.add_argument(
         '--output', type=Path, default=Path('output/demo'), help='folder (output/demo)'
     )
@@ -72,13 +69,3 @@ def rate(text: str) -> float:
         if 0.1 <= float(text) <= 1000.0:
             return float(text)
     raise argparse.ArgumentTypeError(f'expected 0.1 to 1000 images a second, got {text!r}')
-
-
-def size(text: str) -> tuple[int, int]:
-    """Parse WxH."""
-    parts = text.lower().split('x')
-    if len(parts) != 2 or not all(p.isdigit() and 16 <= int(p) <= 8192 for p in parts):
-        raise argparse.ArgumentTypeError(
-            f'expected WIDTHxHEIGHT such as 640x480, each 16 to 8192, got {text!r}'
-        )
-    return int(parts[0]), int(parts[1])

@@ -8,19 +8,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-SUMMARY = 'class IoU of a model on labelled images, through any backend'
+from espnet_ros.cli.options import add_inference_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros evaluate`."""
-    parser.add_argument('--model', default='espnet_camvid', help='shipped name or model folder')
+    add_inference_options(parser)
     parser.add_argument(
         '--dataset', required=True, metavar='SPEC', help='camvid:DIR or street:COUNT'
     )
     parser.add_argument('--split', default='val', choices=('train', 'val'))
-    parser.add_argument('--backend', default='auto')
-    parser.add_argument('--device', default='auto')
-    parser.add_argument('--precision', default='auto')
     parser.add_argument('--json', type=Path, help='write the figures here')
 
 

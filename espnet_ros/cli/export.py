@@ -6,8 +6,6 @@ import argparse
 import json
 from pathlib import Path
 
-SUMMARY = "rebuild a model's ONNX file from its weights"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros export`."""

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from espnet_ros.core.labels import CAMVID, CITYSCAPES, with_void
 
-SUMMARY = "turn a checkpoint of the authors' code (.pth) into a model folder"
-
 LICENCE = 'MIT (Sachin Mehta, 2018)'
 # The authors divide by 255 after subtracting mean and dividing by std, and their weights want it.
 INPUT_SCALE = 1 / 255

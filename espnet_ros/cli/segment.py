@@ -11,16 +11,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-SUMMARY = 'segment single pictures, without ROS'
+from espnet_ros.cli.options import add_inference_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros segment`."""
     parser.add_argument('images', nargs='+', type=Path, metavar='IMAGE')
-    parser.add_argument('--model', default='espnet_camvid', help='shipped name or model folder')
-    parser.add_argument('--backend', default='auto', help='auto, openvino, onnx or torch (auto)')
-    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N (auto)')
-    parser.add_argument('--precision', default='auto', help='auto, f32, bf16 or f16 (auto)')
+    add_inference_options(parser)
     parser.add_argument(
         '--output', type=Path, default=Path('output/segment'), help='folder (output/segment)'
     )

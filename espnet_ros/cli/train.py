@@ -6,15 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-SUMMARY = 'train ESPNet from scratch on CamVid-like folders and the virtual street'
-
-
-def size_wh(text: str) -> tuple[int, int]:
-    """Parse ``WxH``."""
-    width, _, height = text.partition('x')
-    if not (width.isdigit() and height.isdigit()):
-        raise argparse.ArgumentTypeError(f'expected WIDTHxHEIGHT, got {text!r}')
-    return int(width), int(height)
+from espnet_ros.cli.options import size_wh
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

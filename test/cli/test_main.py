@@ -57,7 +57,6 @@ def test_every_verb_has_its_module_and_nothing_else_is_one():
 @pytest.mark.parametrize('name', VERBS)
 def test_every_verb_explains_itself_with_the_summary_of_the_list(name, capsys):
     imported = pytest.importorskip(f'espnet_ros.cli.{name}')
-    assert VERBS[name] == imported.SUMMARY
     with pytest.raises(SystemExit) as exit_:
         main([name, '--help'])
     assert exit_.value.code == 0

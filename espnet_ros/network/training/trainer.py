@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from espnet_ros.core.errors import CheckpointError, DatasetError
+from espnet_ros.core.errors import CheckpointError, DatasetError, ParameterError
 from espnet_ros.core.metrics import ConfusionMatrix
-from espnet_ros.network.espnet import ESPNet
+from espnet_ros.network.espnet import STRIDE, ESPNet
 from espnet_ros.network.training.augment import random_view
 from espnet_ros.network.training.datasets import Sample, channel_statistics, class_frequencies
 from espnet_ros.network.training.loss import SegmentationLoss
@@ -67,6 +67,8 @@ class Trainer:
     :param classes: number of classes.
     :param work: folder of ``last.pt``, ``best.pt`` and ``log.jsonl``; a run found there goes on.
     :raises CheckpointError: if the run found there is of another recipe or can't be read.
+    :raises DatasetError: if there are too few samples.
+    :raises ParameterError: if the crop is not of multiples of 8.
     """
 
     def __init__(
@@ -78,6 +80,8 @@ class Trainer:
                 f'training needs at least {recipe.batch} training samples (one batch) and one for '
                 f'validation, got {len(train)} and {len(val)}'
             )
+        if any(v % STRIDE for v in recipe.crop_wh):
+            raise ParameterError(f'crop must be two multiples of {STRIDE}, got {recipe.crop_wh}')
         self.train_samples, self.val_samples = train, val
         self.classes, self.recipe, self.work = classes, recipe, work
         self.device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')

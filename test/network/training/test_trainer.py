@@ -12,7 +12,7 @@ import pytest
 
 torch = pytest.importorskip('torch')
 
-from espnet_ros.core.errors import CheckpointError, DatasetError
+from espnet_ros.core.errors import CheckpointError, DatasetError, ParameterError
 from espnet_ros.network.training.datasets import Sample
 from espnet_ros.network.training.loss import SegmentationLoss, dice_loss
 from espnet_ros.network.training.trainer import Recipe, Trainer, learning_rate_at
@@ -105,6 +105,11 @@ def test_another_recipe_and_a_corrupt_checkpoint_are_refused(tmp_path: Path) -> 
 def test_fewer_samples_than_a_batch_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match='at least 2'):
         Trainer(samples(1), samples(1), 2, RECIPE, tmp_path)
+
+
+def test_a_crop_the_network_cannot_take_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r'multiples of 8.*\(50, 32\)'):
+        trainer(tmp_path, Recipe(alpha2=1, alpha3=1, crop_wh=(50, 32), batch=2))
 
 
 KILLED = """

@@ -1,0 +1,31 @@
+"""Options that several verbs share; their defaults and words are the node's."""
+
+from __future__ import annotations
+
+import argparse
+
+from espnet_ros.core.config import parameter_specs
+
+INFERENCE = ('model', 'backend', 'device', 'precision')
+
+
+def add_inference_options(parser: argparse.ArgumentParser) -> None:
+    """Declare --model, --backend, --device and --precision."""
+    specs = {spec.name: spec for spec in parameter_specs()}
+    for name in INFERENCE:
+        spec = specs[name]
+        text = f'{spec.description[0].lower()}{spec.description[1:].rstrip(".")}'
+        choices = f'; one of {", ".join(spec.choices)}' if spec.choices else ''
+        parser.add_argument(
+            f'--{name}', default=spec.default, help=f'{text}{choices} ({spec.default})'
+        )
+
+
+def size_wh(text: str) -> tuple[int, int]:
+    """Parse WIDTHxHEIGHT in pixels."""
+    parts = text.lower().split('x')
+    if len(parts) != 2 or not all(p.isdigit() and 16 <= int(p) <= 8192 for p in parts):
+        raise argparse.ArgumentTypeError(
+            f'expected WIDTHxHEIGHT such as 640x480, each 16 to 8192, got {text!r}'
+        )
+    return int(parts[0]), int(parts[1])
