@@ -34,6 +34,7 @@ clean:
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# The extra `test` holds the extra `demo`, so that stamp comes with it.
 # .sound is absent from a .venv that a run was cut short in; the next run starts it afresh.
 $(VENV)/.%-stamp: setup.py setup.cfg pyproject.toml
 	@$(CHECK)
@@ -41,7 +42,7 @@ $(VENV)/.%-stamp: setup.py setup.cfg pyproject.toml
 	@rm -f $(VENV)/.sound
 	@echo 'Installing what `make $*` needs into $(VENV) (once, some minutes)'
 	@$(RUN) -m pip install --quiet --editable '.[$*]'
-	@touch $(VENV)/.sound $@
+	@touch $(VENV)/.sound $@ $(if $(filter test,$*),$(VENV)/.demo-stamp)
 
 define CHECK
 machine="$$(uname -s) $$(uname -m)"; \
