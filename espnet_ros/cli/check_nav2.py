@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     for note in notes:
         print(f'note: {note}')
     errors = sum(finding.severity == 'error' for finding in report.findings)
-    print(f'{errors} errors, {len(report.findings) - errors} warnings')
+    print(f'errors: {errors}, warnings: {len(report.findings) - errors}')
     if args.json:
         figures = {
             'file': str(args.file),

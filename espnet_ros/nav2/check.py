@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.labels import Labels
 from espnet_ros.nav2 import (
     costmap_checks,
@@ -18,7 +19,7 @@ from espnet_ros.nav2 import (
 )
 from espnet_ros.nav2.context import Context, own_sections
 from espnet_ros.nav2.parameter_file import Node, ParameterFile, read_parameter_file
-from espnet_ros.nav2.topics import find_topic
+from espnet_ros.nav2.topics import NODE, find_topic
 from espnet_ros.nav2.views import OBSTACLE, SEMANTIC, STATIC, VOXEL, Costmap, Finding, View
 
 Check = Callable[[Any, Context], Iterator[Finding]]
@@ -56,10 +57,12 @@ def check_file(
     :param labels: classes of the model that runs, None to leave class names unchecked.
     :param model: its name, for sentences.
     :param layers: file with the parameters of the node ``segmentation``.
-    :raises ParameterError: if a file is no parameter file.
+    :raises ParameterError: if a file is no parameter file, or the second not the node's.
     """
     files = [read_parameter_file(p) for p in (path, layers) if p]
     own = [own_sections(file.nodes()) for file in files]
+    if not own[-1] and layers:
+        raise ParameterError(f'{layers}: expected parameters of the node {NODE}, found none')
     everywhere = tuple(view for views in own for view in views)
     context = Context(labels, model, everywhere, tuple(files[0].nodes()))
     is_ours = bool(own[0]) or _names_node(files[0])

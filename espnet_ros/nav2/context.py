@@ -71,8 +71,13 @@ def last_name(node: Node) -> str:
 
 
 def own_sections(nodes: Iterable[Node]) -> tuple[View, ...]:
-    """Return the sections that are for the node `segmentation` alone."""
-    return tuple(View(node) for node in nodes if last_name(node) == NODE)
+    """Return the sections for the node `segmentation`, and those for all nodes with its layers."""
+    views = [View(node) for node in nodes]
+    return tuple(v for v in views if last_name(v.node) == NODE or _has_layers_for_all(v))
+
+
+def _has_layers_for_all(view: View) -> bool:
+    return last_name(view.node) in ('*', '**') and bool(layer_names(view))
 
 
 def layer_names(view: View) -> list[str]:

@@ -135,9 +135,10 @@ def fitting_topics(layer: Layer, context: Context) -> Iterator[Finding]:
             yield source.error('segmentation_topic', f'{problem}: every frame is dropped', cure)
         confidence = topics.get('confidence_topic')
         if confidence and confidence.output.startswith('nav/') != small:
+            effect = 'that of other pixels is read' if small else 'memory is read out of bounds'
             yield source.error(
                 'confidence_topic',
-                f'{confidence.text} and {mask.text} differ in size: memory is read out of bounds',
+                f'{confidence.text} and {mask.text} differ in size: {effect}',
                 f'confidence_topic: {_expected(source, "confidence_topic")}',
             )
         if len({t.camera for k, t in topics.items() if k != 'labels_topic'}) > 1:
@@ -170,12 +171,12 @@ def _groups(source: Source) -> list[str]:
 
 def _expected(source: Source, key: str) -> str:
     some = next(iter(source.topics.values()))
-    head = some.text[: -len(some.output)] if some.output else '/segmentation/'
-    group = 'nav/' if any(t.output.startswith('nav/') for t in source.topics.values()) else ''
     if key == 'labels_topic':
-        return f'{head.removesuffix(f"{some.camera}/") if some.camera else head}label_info'
+        return f'{some.head}label_info'
+    strided = any(topic.output.startswith('nav/') for topic in source.topics.values())
     names = {'segmentation_topic': 'mask', 'confidence_topic': 'confidence'}
-    return f'{head}{group}{names[key]}' if key in names else f'{head}nav/points'
+    name = f'{"nav/" if strided else ""}{names[key]}' if key in names else 'nav/points'
+    return f'{some.head}{some.camera}/{name}' if some.camera else f'{some.head}{name}'
 
 
 CHECKS = (

@@ -49,13 +49,13 @@ def test_traps_are_printed_with_line_and_cure_and_the_status_is_1(write, green_m
     assert lines[1:] == [
         f"{path}:14: error: 'green' is no class of green, so it is never marked. "
         "Cure: 'Green' [class_names]",
-        '1 errors, 1 warnings',
+        'errors: 1, warnings: 1',
     ]
 
 
 def test_no_trap_is_status_0(write, green_model, capsys):
     assert main(['check_nav2', write(GOOD), '--model', str(green_model)]) == 0
-    assert capsys.readouterr().out == '0 errors, 0 warnings\n'
+    assert capsys.readouterr().out == 'errors: 0, warnings: 0\n'
 
 
 def test_the_findings_are_written_as_json(write, green_model, tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.labels import CAMVID
 from espnet_ros.nav2.check import CHECKS, check_file
 from espnet_ros.nav2.views import Finding
@@ -570,7 +571,13 @@ TRAPS = [
         'differ in size: every frame',
         at='segmentation_topic',
     ),
-    Trap('semantic', 'nav/confidence', 'confidence  # HERE', 'fitting_topics', 'out of bounds'),
+    Trap(
+        'semantic',
+        'nav/confidence',
+        'confidence  # HERE',
+        'fitting_topics',
+        'that of other pixels is read',
+    ),
     Trap(
         'semantic',
         '          labels_topic: /segmentation/label_info\n',
@@ -833,3 +840,38 @@ def test_findings_come_by_line_and_the_file_of_the_layers_last(tmp_path):
         ('layers.yaml', 4, 'layers'),
         ('layers.yaml', 4, 'layers'),
     ]
+
+
+def test_layers_for_nodes_of_any_name_are_the_nodes_too(tmp_path):
+    text = '/**:\n  ros__parameters:\n    layers:\n      people: {classes: [Human], cost: 100}\n'
+    assert [(f.line, f.check) for f in check(tmp_path, text)] == [(4, 'layers')]
+
+
+def test_a_file_of_layers_must_be_the_nodes(tmp_path):
+    path, other = tmp_path / 'nav2_params.yaml', tmp_path / 'other.yaml'
+    path.write_text(STATIC, encoding='utf-8')
+    other.write_text('amcl: {ros__parameters: {alpha1: 0.2}}', encoding='utf-8')
+    with pytest.raises(ParameterError, match='expected parameters of the node segmentation'):
+        check_file(path, CAMVID, layers=other)
+
+
+def test_the_cure_for_a_missing_topic_is_the_one_beside_the_others(tmp_path):
+    text = SEMANTIC.replace('/segmentation/nav/', '/robot1/segmentation/left/nav/')
+    for key, topic in {
+        'labels_topic: /segmentation/label_info': '/segmentation/label_info',
+        'pointcloud_topic: /robot1/segmentation/left/nav/points': (
+            '/robot1/segmentation/left/nav/points'
+        ),
+    }.items():
+        assert text.count(key) == 1
+        (found,) = check(tmp_path, text.replace(key, ''))
+        name = key.partition(':')[0]
+        expected = topic if name == 'pointcloud_topic' else f'/robot1{topic}'
+        assert found.cure == f'{name}: {expected}'
+
+
+def test_the_confidence_of_a_full_mask_is_full(tmp_path):
+    text = SEMANTIC.replace('nav/mask', 'mask').replace('/segmentation/nav/points', '/points')
+    (found,) = check(tmp_path, text)
+    assert 'memory is read out of bounds' in found.problem
+    assert found.line == 12
