@@ -15,7 +15,7 @@ import numpy.typing as npt
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.errors import ImageError, ParameterError
 from espnet_ros.core.grid import GridSpec, Observation
-from espnet_ros.core.ground_projection import check_mask, ground_pose
+from espnet_ros.core.ground_inputs import check_mask, ground_pose
 from espnet_ros.core.ground_tables import Gates
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.transforms import rigid

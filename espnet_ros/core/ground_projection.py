@@ -17,29 +17,33 @@ ground it knows ends. But whatever stands on a lawn has no ground below it in th
 such classes in `ground_cover` and a change from them to another upright class is a contact, too.
 The price: what is seen over the top of a bush lower than the camera is marked too far away,
 somewhere in what the bush hides.
+
+A thing that stands on less than it covers, as a bicycle on its tyres, is met too far inside:
+`overhang_m` says how far a class reaches beyond the points where it touches the ground; see
+`espnet_ros.core.overhang`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.core.camera import CameraModel
-from espnet_ros.core.errors import CameraInfoError, ImageError, ParameterError, PoseError
+from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.grid import GridSpec, Observation
+from espnet_ros.core.ground_inputs import check_mask, ground_pose
 from espnet_ros.core.ground_tables import Fan, Gates, GroundTables, Plan, build_tables
 from espnet_ros.core.labels import Labels
+from espnet_ros.core.overhang import Overhang
 from espnet_ros.core.transforms import rigid
 
 UInt8Array = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 
 _NOTHING, _GROUND, _COVER, _UPRIGHT = 0, 1, 2, 3
-# A base tilted further than this from the grid's frame is no ground robot but a wrong frame.
-_MIN_COS_TILT = 0.5
 # How far a camera may move on its mount before its tables are made anew: metres, and radians.
 _SAME_POSE = 1e-6
 
@@ -50,20 +54,25 @@ class GroundProjector:
     :param labels: the classes of the masks.
     :param gates: which part of the image is used.
     :param ground_cover: names of upright classes that may lie flat, see above.
-    :raises ParameterError: if `ground_cover` names classes that are not upright ones.
+    :param overhang_m: by name of an upright class, 0 to 2 metres, see above.
+    :raises ParameterError: if they name classes that are not upright ones or an overhang is out
+        of bounds; all offenders are listed.
     """
 
     def __init__(
-        self, labels: Labels, gates: Gates | None = None, ground_cover: Sequence[str] = ()
+        self,
+        labels: Labels,
+        gates: Gates | None = None,
+        ground_cover: Sequence[str] = (),
+        overhang_m: Mapping[str, float] | None = None,
     ) -> None:
         self._gates = Gates() if gates is None else gates
-        uprights = [c.name for c in labels if c.kind == 'upright']
-        wrong = [name for name in ground_cover if name not in uprights]
-        if wrong:
-            raise ParameterError(
-                f'ground_cover names {", ".join(wrong)}: expected upright classes of the model '
-                f'({", ".join(uprights)})'
-            )
+        overhang_m = {} if overhang_m is None else overhang_m
+        _check_rules(labels, ground_cover, overhang_m)
+        reach_m = np.zeros(256)
+        for name, reach in overhang_m.items():
+            reach_m[labels.names.index(name)] = reach
+        self._overhang = Overhang(reach_m)
         self._kinds = np.full(256, _NOTHING, np.uint8)
         for class_id, label in enumerate(labels):
             if label.kind == 'ground':
@@ -169,12 +178,16 @@ class GroundProjector:
     ) -> None:
         """Rule 2: mark the cell behind each contact; it outweighs ground seen in that cell."""
         ray, place = self.contacts(flat, fan)
+        met = self._overhang.standing(ray, place, flat[fan.pixels[ray, place]], fan)
+        ray, place = ray[met], place[met]
         pixel = fan.pixels[ray, place]
         weights = fan.weights[place] * sure[pixel] * np.float32(1 / 255)
         # Between the two places lies the edge; half a cell behind it is the cell it borders.
         step = fan.ranges_m[1] - fan.ranges_m[0] if len(fan.ranges_m) > 1 else 0.0
         ranges = fan.ranges_m[place] - 0.5 * step + 0.5 * into.spec.resolution_m
         points = fan.foot + fan.directions[ray] * ranges[:, None]
+        points, which = self._overhang.spread(points, flat[pixel], into.spec.resolution_m)
+        pixel, weights = pixel[which], weights[which]
         cells, inside = into.spec.cells_of(points @ pose[:, :2].T + pose[:, 2])
         inside &= weights > 0
         # Of several contacts in a cell the surest stays: with repeated indices the last one wins.
@@ -184,42 +197,24 @@ class GroundProjector:
         into.weights[my, mx] = weights[order]
 
 
-def check_mask(mask: UInt8Array, confidence: UInt8Array | None, camera: CameraModel) -> None:
-    """Refuse arrays that are no mask and confidence of the camera.
-
-    :raises ImageError: if they are not uint8 (H, W) of one shape.
-    :raises CameraInfoError: if the camera's images have another size.
-    """
-    if mask.ndim != 2 or mask.dtype != np.uint8:
-        raise ImageError('mask', f'expected a mask uint8 (H, W), got {mask.dtype} {mask.shape}')
-    if confidence is not None and (
-        confidence.shape != mask.shape or confidence.dtype != np.uint8
-    ):
-        raise ImageError(
-            'confidence',
-            f"expected a confidence of the mask's shape, uint8 {mask.shape}, "
-            f'got {confidence.dtype} {confidence.shape}',
-        )
-    if mask.shape[::-1] != camera.image_wh:
-        width, height = camera.image_wh
-        raise CameraInfoError(
-            f'the camera model is for masks of {width}x{height} pixels, the mask has '
-            f'{mask.shape[1]}x{mask.shape[0]}: use CameraModel.fitted'
-        )
-
-
-def ground_pose(T_odom_base: npt.ArrayLike) -> Floats:
-    """Return how points of the base's ground move into the grid, float64 (2, 3).
-
-    :raises PoseError: if the transform is not rigid or the base is tipped over.
-    """
-    T = rigid(T_odom_base, 'T_odom_base')
-    if T[2, 2] < _MIN_COS_TILT:
-        raise PoseError(
-            'the base frame is tilted by more than 60 degrees against the frame of the grid: '
-            'check T_odom_base'
-        )
-    return T[:2][:, [0, 1, 3]]
+def _check_rules(
+    labels: Labels, ground_cover: Sequence[str], overhang_m: Mapping[str, float]
+) -> None:
+    uprights = [c.name for c in labels if c.kind == 'upright']
+    problems = [
+        f'{rule} names {name!r}, which is no upright class of the model'
+        for rule, names in (('ground_cover', ground_cover), ('overhang', overhang_m))
+        for name in names
+        if name not in uprights
+    ]
+    problems += [
+        f'overhang of {name} must be 0..2 m, got {reach}'
+        for name, reach in overhang_m.items()
+        if not 0.0 <= reach <= 2.0
+    ]
+    if problems:
+        upright = f' (upright classes: {", ".join(uprights)})'
+        raise ParameterError('projection refused: ' + '; '.join(problems) + upright)
 
 
 def _window(plan: Plan, pose: Floats, spec: GridSpec) -> tuple[slice, slice] | None:

@@ -67,6 +67,7 @@ class Fan:
     :param seen: bool (A, R), which of them the image shows.
     :param directions: (A, 2) unit vectors in the base frame.
     :param foot: (2,) metres in the base frame.
+    :param height_m: of the camera above it.
     :param ranges_m: (R,) from the foot, evenly spaced.
     :param weights: float32 (R,), see `_View.weight`; 0 outside of the range gates.
     """
@@ -75,6 +76,7 @@ class Fan:
     seen: npt.NDArray[np.bool_]
     directions: Floats
     foot: Floats
+    height_m: float
     ranges_m: Floats
     weights: npt.NDArray[np.float32]
 
@@ -199,7 +201,10 @@ def _fan(view: _View) -> Fan:
     end = int(np.flatnonzero(seen.any(axis=0)).max(initial=-1)) + 1
     pixels = np.ascontiguousarray(pixels[useful, :end])
     seen = np.ascontiguousarray(seen[useful, :end])
-    return Fan(pixels, seen, directions[useful], foot, ranges[:end], view.weight(ranges[:end]))
+    height = float(view.T[2, 3])
+    return Fan(
+        pixels, seen, directions[useful], foot, height, ranges[:end], view.weight(ranges[:end])
+    )
 
 
 def _plan(view: _View, fan: Fan) -> Plan:
