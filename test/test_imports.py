@@ -29,6 +29,7 @@ ARROWS = {
     'backends': {'backends', 'bundle', 'bundle_checks', 'core'},
     'ros': {'backends', 'bundle', 'core', 'resources', 'ros'},
     'sim': {'core', 'sim'},
+    'nav2': {'core', 'nav2'},
 }
 # Lent to one file each: the backend that runs the network itself, and drawn training images.
 EXTRA_ARROWS = {

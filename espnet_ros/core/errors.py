@@ -20,6 +20,10 @@ class CameraInfoError(EspnetRosError):
     """A camera calibration that can't be used for the image it came with."""
 
 
+class PoseError(EspnetRosError):
+    """A transform that is no rigid motion, or from which the camera sees no ground."""
+
+
 class ParameterError(EspnetRosError):
     """A parameter or argument with an unknown name, a wrong type or a value out of bounds."""
 

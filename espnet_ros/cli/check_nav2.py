@@ -1,0 +1,74 @@
+"""Name the traps in a Nav2 parameter file that takes the outputs of the node."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+from espnet_ros.core.errors import EspnetRosError
+from espnet_ros.core.labels import Labels
+
+SUMMARY = "name the traps in a Nav2 parameter file that takes the node's outputs"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `espnet_ros check_nav2`."""
+    parser.add_argument('file', type=Path, metavar='FILE', help='for example nav2_params.yaml')
+    parser.add_argument(
+        '--model', help='shipped name or model folder; by default the one the node would run'
+    )
+    parser.add_argument(
+        '--layers',
+        type=Path,
+        metavar='FILE',
+        help='parameters of the node segmentation (layers, cameras, grid.frame), to check too',
+    )
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write the findings here')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the findings; the status is 1 if there are any."""
+    from espnet_ros.nav2.check import check_file, own_model
+
+    wanted = args.model or own_model(p for p in (args.file, args.layers) if p)
+    model, labels, notes = _labels(wanted)
+    report = check_file(args.file, labels, model, args.layers)
+    if not report.is_ours:
+        notes.append(f'{args.file} takes nothing of the node segmentation')
+    for finding in report.findings:
+        print(
+            f'{finding.file}:{finding.line}: {finding.severity}: {finding.problem}. Cure: '
+            f'{finding.cure} [{finding.check}]'
+        )
+    for note in notes:
+        print(f'note: {note}')
+    errors = sum(finding.severity == 'error' for finding in report.findings)
+    print(f'errors: {errors}, warnings: {len(report.findings) - errors}')
+    if args.json:
+        figures = {
+            'file': str(args.file),
+            'model': model,
+            'errors': errors,
+            'warnings': len(report.findings) - errors,
+            'findings': [dataclasses.asdict(finding) for finding in report.findings],
+            'notes': notes,
+        }
+        args.json.write_text(json.dumps(figures, indent=2) + '\n', encoding='utf-8')
+    return 1 if report.findings else 0
+
+
+def _labels(wanted: str | None) -> tuple[str, Labels | None, list[str]]:
+    """Return the model's name and classes, None with a note if nobody asked for a missing one."""
+    from espnet_ros.bundle import Bundle
+    from espnet_ros.core.config import NodeConfig
+
+    name = wanted or NodeConfig().model
+    try:
+        bundle = Bundle.load(name, roles=())
+    except EspnetRosError as error:
+        if wanted:
+            raise
+        return name, None, [f'class names are not checked: {error}']
+    return bundle.name, bundle.labels, []

@@ -1,0 +1,213 @@
+"""Camera models from the values of a CameraInfo: pixels to rays and points to pixels."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from espnet_ros.core.distortion import BrownConrady, Distortion, Equidistant
+from espnet_ros.core.errors import CameraInfoError
+
+Array = npt.NDArray[np.float64]
+
+# How many coefficients each model takes; none at all means a lens without distortion, and some
+# drivers leave out plumb_bob's k3.
+_LENGTHS = {'plumb_bob': (0, 4, 5), 'rational_polynomial': (0, 8), 'equidistant': (0, 4)}
+_RATIO_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class CameraModel:
+    """One calibrated camera; pixel centres are at whole numbers, in the image that is delivered.
+
+    :param size_wh: of the full, unbinned image the calibration is for, pixels.
+    :param K: camera matrix of that full image, (3, 3) or 9 values.
+    :param D: distortion coefficients in OpenCV's order; empty for none.
+    :param distortion_model: ``plumb_bob``, ``rational_polynomial`` or ``equidistant``; '' is
+        taken where no coefficient says anything.
+    :param roi_xywh: the part of the full image that is delivered, in its unbinned pixels; a
+        width or height of 0 means all of it.
+    :param binning_xy: how many full pixels make one delivered pixel; 0 means 1.
+    :raises CameraInfoError: if the values are no calibration; all offenders are listed.
+    """
+
+    size_wh: tuple[int, int]
+    K: Array
+    D: Array = field(default_factory=lambda: np.zeros(0))
+    distortion_model: str = 'plumb_bob'
+    roi_xywh: tuple[int, int, int, int] = (0, 0, 0, 0)
+    binning_xy: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        for name in ('size_wh', 'roi_xywh', 'binning_xy'):
+            object.__setattr__(self, name, tuple(int(v) for v in getattr(self, name)))
+        for name in ('K', 'D'):
+            values = np.array(getattr(self, name), np.float64)
+            object.__setattr__(self, name, values)
+        if self.K.size == 9:
+            object.__setattr__(self, 'K', self.K.reshape(3, 3))
+        problems = list(_problems(self))
+        if problems:
+            raise CameraInfoError('camera calibration refused: ' + '; '.join(problems))
+        self.K.setflags(write=False)
+        self.D.setflags(write=False)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CameraModel) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @cached_property
+    def _key(self) -> tuple[Any, ...]:
+        numbers = (*self.K.ravel().tolist(), *self.D.ravel().tolist())
+        where = (self.size_wh, self.roi_xywh, self.binning_xy)
+        return (*where, self.distortion_model, numbers)
+
+    @cached_property
+    def image_wh(self) -> tuple[int, int]:
+        """Return the size of the delivered image, pixels."""
+        width, height = _roi(self)[2:]
+        bin_x, bin_y = _binning(self)
+        return width // bin_x, height // bin_y
+
+    @cached_property
+    def matrix(self) -> Array:
+        """Return the camera matrix of the delivered image, (3, 3), as image_geometry has it."""
+        left, top = _roi(self)[:2]
+        bin_x, bin_y = _binning(self)
+        matrix = self.K - np.array([[0, 0, left], [0, 0, top], [0, 0, 0]], np.float64)
+        matrix /= np.array([[bin_x], [bin_y], [1]])
+        matrix.setflags(write=False)
+        return matrix
+
+    @cached_property
+    def focal_px(self) -> float:
+        """Return the focal length in delivered pixels, the mean of both directions."""
+        return float(np.sqrt(self.matrix[0, 0] * self.matrix[1, 1]))
+
+    @cached_property
+    def _distortion(self) -> Distortion | None:
+        if not self.D.any():
+            # An equidistant lens bends straight lines with all coefficients zero, too.
+            return Equidistant(self.D) if self.distortion_model == 'equidistant' else None
+        kind = Equidistant if self.distortion_model == 'equidistant' else BrownConrady
+        return kind(self.D)
+
+    def resized(self, size_wh: tuple[int, int]) -> CameraModel:
+        """Return the model of the delivered image after a resize to this size.
+
+        :param size_wh: pixels; both directions scale on their own, as cv2.resize does.
+        """
+        (width, height), matrix = self.image_wh, self.matrix.copy()
+        scale = np.array([size_wh[0] / width, size_wh[1] / height])
+        matrix[:2, 2] = (matrix[:2, 2] + 0.5) * scale - 0.5
+        matrix[0, 0] *= scale[0]
+        matrix[1, 1] *= scale[1]
+        return dataclasses.replace(
+            self, size_wh=size_wh, K=matrix, roi_xywh=(0, 0, 0, 0), binning_xy=(0, 0)
+        )
+
+    def fitted(self, image_wh: tuple[int, int]) -> CameraModel:
+        """Return the model of an image that may have been resized since the calibration.
+
+        :param image_wh: pixels.
+        :raises CameraInfoError: if the image has another shape, so that it was cropped, too.
+        """
+        if image_wh == self.image_wh:
+            return self
+        width, height = self.image_wh
+        stretch = (image_wh[0] * height) / max(image_wh[1] * width, 1)
+        if min(image_wh) < 1 or abs(stretch - 1.0) > _RATIO_TOLERANCE:
+            raise CameraInfoError(
+                f'the calibration is for images of {width}x{height} pixels, the image has '
+                f'{image_wh[0]}x{image_wh[1]}, which no resize explains: calibrate the camera '
+                'at the size and crop it publishes'
+            )
+        return self.resized(image_wh)
+
+    def rays(self, pixels: npt.ArrayLike) -> Array:
+        """Return the undistorted rays through pixels, float64 (..., 3) with z = 1.
+
+        :param pixels: (..., 2) u, v of the delivered image; whole numbers are pixel centres.
+        :returns: optical frame (x right, y down); NaN where the lens model has no ray.
+        """
+        uv = np.asarray(pixels, np.float64)
+        m = self.matrix
+        xy = (uv.reshape(-1, 2) - m[:2, 2]) / (m[0, 0], m[1, 1])
+        if self._distortion is not None:
+            xy = self._distortion.undistort(xy)
+        rays = np.concatenate([xy, np.ones((len(xy), 1))], axis=1)
+        rays[np.isnan(xy).any(axis=1)] = np.nan
+        return rays.reshape(*uv.shape[:-1], 3)
+
+    def project(self, points: npt.ArrayLike) -> Array:
+        """Return the pixels of points, float64 (..., 2), also those outside of the image.
+
+        :param points: (..., 3) metres in the optical frame.
+        :returns: NaN for points behind the camera and beyond the lens model's valid domain.
+        """
+        xyz = np.asarray(points, np.float64)
+        flat = xyz.reshape(-1, 3)
+        z = np.where(flat[:, 2] > 1e-9, flat[:, 2], np.nan)
+        xy = flat[:, :2] / z[:, None]
+        if self._distortion is not None:
+            xy = self._distortion.distort(xy)
+        m = self.matrix
+        uv: Array = xy * (m[0, 0], m[1, 1]) + m[:2, 2]
+        return uv.reshape(*xyz.shape[:-1], 2)
+
+
+def _roi(model: CameraModel) -> tuple[int, int, int, int]:
+    left, top, width, height = model.roi_xywh
+    return left, top, width or model.size_wh[0], height or model.size_wh[1]
+
+
+def _binning(model: CameraModel) -> tuple[int, int]:
+    return max(1, model.binning_xy[0]), max(1, model.binning_xy[1])
+
+
+def _problems(model: CameraModel) -> Iterator[str]:
+    width, height = model.size_wh
+    if min(width, height) < 1:
+        yield f'the image size must be positive, got {width}x{height}'
+    yield from _matrix_problems(model.K)
+    yield from _distortion_problems(model)
+    left, top, roi_width, roi_height = _roi(model)
+    if min(left, top) < 0 or left + roi_width > width or top + roi_height > height:
+        yield f'the region of interest {model.roi_xywh} is not inside of {width}x{height} pixels'
+    bin_x, bin_y = _binning(model)
+    if min(model.binning_xy) < 0 or bin_x > roi_width or bin_y > roi_height:
+        yield f'binning must be 0 or more and leave a pixel, got {model.binning_xy}'
+
+
+def _matrix_problems(K: Array) -> Iterator[str]:
+    if K.shape != (3, 3):
+        yield f'K must have 9 values, got {K.size}'
+    elif not np.isfinite(K).all():
+        yield f'K must be finite, got {K.ravel().tolist()}'
+    elif not K.any():
+        yield 'K is all zero, which says "not calibrated": calibrate the camera'
+    elif K[0, 0] <= 0 or K[1, 1] <= 0:
+        yield f'focal lengths must be above 0, got fx {K[0, 0]:g}, fy {K[1, 1]:g}'
+    elif K[0, 1] or K[1, 0] or K[2].tolist() != [0.0, 0.0, 1.0]:
+        yield f'K must be [fx 0 cx; 0 fy cy; 0 0 1], got {K.ravel().tolist()}'
+
+
+def _distortion_problems(model: CameraModel) -> Iterator[str]:
+    D, name = model.D, model.distortion_model
+    if not np.isfinite(D).all():
+        yield f'D must be finite, got {D.tolist()}'
+    if name == '' and not D.any():
+        return
+    if name not in _LENGTHS:
+        yield f'distortion_model must be one of {", ".join(_LENGTHS)}, got {name!r}'
+    elif D.ndim != 1 or D.size not in _LENGTHS[name]:
+        lengths = ' or '.join(str(n) for n in _LENGTHS[name])
+        yield f'D of {name} must have {lengths} values, got {D.size}'

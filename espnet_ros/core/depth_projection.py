@@ -1,0 +1,173 @@
+"""From a mask and a registered depth image to what they say about the cells of a grid.
+
+With depth nothing needs to be deduced from the ground plane: every pixel is a point. Points of
+`ground` classes count near z = 0 of the base frame, those of `upright` classes between two
+heights, so that a robot may pass below a crown or a sign.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from espnet_ros.core.camera import CameraModel
+from espnet_ros.core.errors import ImageError, ParameterError
+from espnet_ros.core.grid import GridSpec, Observation
+from espnet_ros.core.ground_inputs import check_mask, ground_pose
+from espnet_ros.core.ground_tables import Gates
+from espnet_ros.core.labels import Labels
+from espnet_ros.core.transforms import rigid
+
+UInt8Array = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
+
+# Points in a cell from which a look at it counts in full, and the fewest that make a thing: a
+# lone one is a flying pixel of an edge.
+_FULL_POINTS, _FEWEST_POINTS = 4, 2
+
+
+@dataclass(frozen=True)
+class HeightBand:
+    """Which heights above z = 0 of the base frame count.
+
+    :param ground_m: points of ground classes, this far above and below.
+    :param low_m: points of upright classes from here ...
+    :param high_m: ... to here, the height of the robot and what it must not hit.
+    :raises ParameterError: if there is nothing between them; all offenders are listed.
+    """
+
+    ground_m: float = 0.15
+    low_m: float = 0.05
+    high_m: float = 2.0
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not 0.0 < self.ground_m < float('inf'):
+            problems.append(f'ground must be above 0 m, got {self.ground_m}')
+        if not float('-inf') < self.low_m < self.high_m < float('inf'):
+            problems.append(f'low must be below high, got {self.low_m} and {self.high_m} m')
+        if problems:
+            raise ParameterError('height band refused: ' + '; '.join(problems))
+
+
+class DepthProjector:
+    """Reads masks with depth of one camera as observations of the ground.
+
+    :param labels: the classes of the masks.
+    :param gates: range and border; the horizon does not matter with depth.
+    :param band: the heights that count.
+    :param stride: every how many pixels one is read, both ways.
+    :raises ParameterError: if the stride is below 1.
+    """
+
+    def __init__(
+        self,
+        labels: Labels,
+        gates: Gates | None = None,
+        band: HeightBand | None = None,
+        stride: int = 2,
+    ) -> None:
+        if stride < 1:
+            raise ParameterError(f'stride must be 1 or more, got {stride}')
+        self._gates = Gates() if gates is None else gates
+        self._band = HeightBand() if band is None else band
+        self._stride = stride
+        self._low, self._high = np.full(256, np.inf), np.full(256, -np.inf)
+        self._upright = np.zeros(256, bool)
+        for class_id, label in enumerate(labels):
+            if label.kind == 'ground':
+                self._low[class_id] = -self._band.ground_m
+                self._high[class_id] = self._band.ground_m
+            elif label.kind == 'upright':
+                self._low[class_id] = self._band.low_m
+                self._high[class_id] = self._band.high_m
+                self._upright[class_id] = True
+        self._rays: tuple[CameraModel, npt.NDArray[np.intp], Floats] | None = None
+
+    def observe(
+        self,
+        mask: UInt8Array,
+        confidence: UInt8Array | None,
+        depth_m: npt.NDArray[np.float32],
+        camera: CameraModel,
+        T_base_camera: npt.ArrayLike,
+        T_odom_base: npt.ArrayLike,
+        spec: GridSpec,
+    ) -> Observation:
+        """Return what a mask with depth says about the cells of a grid.
+
+        :param mask: class ids, uint8 (H, W).
+        :param confidence: 0..255, uint8 (H, W); None is sure of everything.
+        :param depth_m: along the optical axis, float32 (H, W) metres; 0, NaN and inf are unknown.
+        :param camera: of mask and depth, which are registered.
+        :param T_base_camera: (4, 4), base <- optical frame.
+        :param T_odom_base: (4, 4), the grid's frame <- base, at the image's stamp.
+        :param spec: the grid.
+        :raises ImageError: if the arrays are not of these kinds and one shape.
+        :raises CameraInfoError: if the camera's images have another size than the mask.
+        :raises PoseError: if a transform is not rigid.
+        """
+        check_mask(mask, confidence, camera)
+        if depth_m.shape != mask.shape or depth_m.dtype != np.float32:
+            raise ImageError(
+                'depth',
+                f"expected depth of the mask's shape, float32 {mask.shape}, got "
+                f'{depth_m.dtype} {depth_m.shape}: register depth to the colour camera',
+            )
+        T, pose = rigid(T_base_camera, 'T_base_camera'), np.asarray(T_odom_base, np.float64)
+        ground_pose(pose)
+        pixels, rays = self._pixels(camera)
+        points, used = self._points(depth_m.ravel()[pixels], mask.ravel()[pixels], rays, T)
+        cells, inside = spec.cells_of(points @ pose[:2, :3].T + pose[:2, 3])
+        pixels, cells = pixels[used][inside], cells[inside]
+        sure = np.float32(1) if confidence is None else confidence.ravel()[pixels] / 255.0
+        return self._vote(mask.ravel()[pixels], sure * np.ones(len(pixels)), cells, spec)
+
+    def _pixels(self, camera: CameraModel) -> tuple[npt.NDArray[np.intp], Floats]:
+        """Return the pixels that are read and their rays, cached while the camera holds."""
+        if self._rays is None or self._rays[0] != camera:
+            width, height = camera.image_wh
+            border = self._gates.border_px
+            u, v = np.meshgrid(
+                np.arange(border, width - border, self._stride),
+                np.arange(border, height - border, self._stride),
+            )
+            rays = camera.rays(np.stack([u, v], axis=-1).reshape(-1, 2))
+            there = np.isfinite(rays).all(axis=1)
+            self._rays = camera, (v * width + u).ravel()[there].astype(np.intp), rays[there]
+        return self._rays[1:]
+
+    def _points(
+        self, depth_m: npt.NDArray[np.float32], class_ids: UInt8Array, rays: Floats, T: Floats
+    ) -> tuple[Floats, npt.NDArray[np.intp]]:
+        """Return the points that count, (N, 3) metres in the base frame, and which they are."""
+        known = np.flatnonzero(np.isfinite(depth_m) & (depth_m > 0))
+        offset = (rays[known] * depth_m[known, None]) @ T[:3, :3].T
+        ranges = np.hypot(offset[:, 0], offset[:, 1])
+        points = offset + T[:3, 3]
+        ids = class_ids[known]
+        good = (points[:, 2] >= self._low[ids]) & (points[:, 2] <= self._high[ids])
+        good &= (ranges >= self._gates.min_range_m) & (ranges <= self._gates.max_range_m)
+        return points[good], known[good]
+
+    def _vote(
+        self, class_ids: UInt8Array, sure: Floats, cells: npt.NDArray[np.intp], spec: GridSpec
+    ) -> Observation:
+        """Return the surest class of each cell, a thing before the ground it stands on."""
+        observation = Observation(
+            spec, np.zeros(spec.shape, np.uint8), np.zeros(spec.shape, np.float32)
+        )
+        into_ids, into_weights = observation.class_ids.ravel(), observation.weights.ravel()
+        flat = cells[:, 1] * spec.size_cells[0] + cells[:, 0]
+        upright = self._upright[class_ids]
+        for chosen, fewest in ((~upright, 1), (upright, _FEWEST_POINTS)):
+            counts = np.bincount(flat[chosen], minlength=into_ids.size)
+            weights = sure * np.minimum(1.0, counts[flat] / _FULL_POINTS)
+            order = np.flatnonzero(chosen & (counts[flat] >= fewest) & (weights > 0))
+            # With repeated indices the last one wins.
+            order = order[np.argsort(weights[order], kind='stable')]
+            into_ids[flat[order]] = class_ids[order]
+            into_weights[flat[order]] = weights[order]
+        return observation

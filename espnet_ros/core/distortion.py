@@ -1,0 +1,160 @@
+"""Lens distortion of normalised image coordinates, and where it stops being one-to-one.
+
+A fitted polynomial says nothing beyond the field it was fitted to: it turns back, and points far
+outside of the image come to lie inside. Both models know the first place where that happens and
+give NaN from there on, where OpenCV gives a number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from numpy.polynomial import polynomial
+
+Array = npt.NDArray[np.float64]
+
+# Rays of this angle from the optical axis are the last ones that z = 1 represents well.
+MAX_ANGLE_RAD = math.radians(89.0)
+_ITERATIONS = 25
+_TOLERANCE = 1e-9
+
+
+class Distortion(Protocol):
+    """A map between ideal and distorted normalised coordinates, both float64 (N, 2)."""
+
+    def distort(self, xy: Array) -> Array:
+        """Return where the lens puts ideal points, NaN outside of the valid domain."""
+
+    def undistort(self, xy: Array) -> Array:
+        """Return the ideal points the lens puts there, NaN where there are none."""
+
+
+class BrownConrady:
+    """ROS' plumb_bob and rational_polynomial: radial, rational in r squared, and tangential.
+
+    :param coefficients: up to 8, in OpenCV's order k1, k2, p1, p2, k3, k4, k5, k6.
+    """
+
+    def __init__(self, coefficients: Sequence[float] | Array) -> None:
+        k1, k2, self._p1, self._p2, k3, k4, k5, k6 = [*coefficients, *[0.0] * 8][:8]
+        self._top, self._bottom = np.array([1.0, k1, k2, k3]), np.array([1.0, k4, k5, k6])
+        self._top_d = polynomial.polyder(self._top)
+        self._bottom_d = polynomial.polyder(self._bottom)
+        # d/dr of r * top / bottom, times bottom squared, in s = r * r.
+        rise = polynomial.polysub(
+            polynomial.polymul(self._top_d, self._bottom),
+            polynomial.polymul(self._top, self._bottom_d),
+        )
+        slope = polynomial.polyadd(
+            polynomial.polymul(self._top, self._bottom), 2 * polynomial.polymulx(rise)
+        )
+        last = math.tan(MAX_ANGLE_RAD) ** 2
+        self._s_max = min(_first_root(slope, last), _first_root(self._bottom, last))
+        # Even in angle: dense where images are, and still reaching out to the last ray.
+        self._r = np.tan(np.linspace(0.0, math.atan(math.sqrt(self._s_max)), 1024))
+        s = self._r * self._r
+        self._r_distorted = self._r * (
+            polynomial.polyval(s, self._top) / _not_zero(polynomial.polyval(s, self._bottom))
+        )
+        # The last entries of a domain that ends at a pole would be numerically anything.
+        self._r_distorted = np.maximum.accumulate(self._r_distorted)
+
+    def distort(self, xy: Array) -> Array:
+        """Return where the lens puts ideal points, NaN outside of the valid domain."""
+        distorted, (xx, xy_, yy) = self._map(xy)
+        s = (xy * xy).sum(axis=1)
+        distorted[~((s < self._s_max) & (xx * yy > xy_ * xy_) & (xx > 0))] = np.nan
+        return distorted
+
+    def undistort(self, xy: Array) -> Array:
+        """Return the ideal points the lens puts there, NaN where there are none."""
+        r_distorted = np.hypot(xy[:, 0], xy[:, 1])
+        r = np.interp(r_distorted, self._r_distorted, self._r)
+        ideal = xy * (r / np.where(r_distorted > 0, r_distorted, 1.0))[:, None]
+        with np.errstate(all='ignore'):  # points without a solution may run away: NaN below
+            for _ in range(_ITERATIONS):
+                found, (xx, xy_, yy) = self._map(ideal)
+                dx, dy = (found - xy).T
+                determinant = xx * yy - xy_ * xy_
+                step = np.stack([yy * dx - xy_ * dy, xx * dy - xy_ * dx], 1) / determinant[:, None]
+                ideal = ideal - step
+                if np.nanmax(np.abs(step), initial=0.0) < 0.1 * _TOLERANCE:
+                    break
+            missed = np.abs(self.distort(ideal) - xy).max(axis=1)
+            ideal[~(missed < _TOLERANCE * (1.0 + r_distorted))] = np.nan
+        return ideal
+
+    def _map(self, xy: Array) -> tuple[Array, tuple[Array, Array, Array]]:
+        """Return the distorted points and their Jacobian, which is symmetric: xx, xy, yy."""
+        x, y = xy[:, 0], xy[:, 1]
+        s = x * x + y * y
+        top, bottom = polynomial.polyval(s, self._top), polynomial.polyval(s, self._bottom)
+        bottom = _not_zero(bottom)
+        f = top / bottom
+        f_d = polynomial.polyval(s, self._top_d) - f * polynomial.polyval(s, self._bottom_d)
+        f_d = f_d / bottom
+        p1, p2 = self._p1, self._p2
+        distorted = np.stack(
+            [
+                x * f + 2 * p1 * x * y + p2 * (s + 2 * x * x),
+                y * f + p1 * (s + 2 * y * y) + 2 * p2 * x * y,
+            ],
+            axis=1,
+        )
+        xx = f + 2 * x * x * f_d + 2 * p1 * y + 6 * p2 * x
+        yy = f + 2 * y * y * f_d + 6 * p1 * y + 2 * p2 * x
+        return distorted, (xx, 2 * x * y * f_d + 2 * p1 * x + 2 * p2 * y, yy)
+
+
+class Equidistant:
+    """ROS' equidistant: OpenCV's fisheye model, a polynomial in the angle from the axis.
+
+    :param coefficients: k1 .. k4.
+    """
+
+    def __init__(self, coefficients: Sequence[float] | Array) -> None:
+        k = np.array([1.0, *coefficients])
+        slope: Array = k * (2.0 * np.arange(len(k)) + 1.0)
+        last = math.sqrt(_first_root(slope, MAX_ANGLE_RAD**2))
+        self._k, self._slope, self._angle_max = k, slope, last
+        self._angle = np.linspace(0.0, last, 1024)
+        self._r_distorted = self._angle * polynomial.polyval(self._angle**2, k)
+
+    def distort(self, xy: Array) -> Array:
+        """Return where the lens puts ideal points, NaN outside of the valid domain."""
+        r = np.hypot(xy[:, 0], xy[:, 1])
+        angle = np.arctan(r)
+        r_distorted = angle * polynomial.polyval(angle * angle, self._k)
+        r_distorted[~(angle < self._angle_max)] = np.nan
+        return xy * np.where(r > 1e-12, r_distorted / np.maximum(r, 1e-12), 1.0)[:, None]
+
+    def undistort(self, xy: Array) -> Array:
+        """Return the ideal points the lens puts there, NaN where there are none."""
+        wanted = np.hypot(xy[:, 0], xy[:, 1])
+        angle = np.interp(wanted, self._r_distorted, self._angle)
+        for _ in range(_ITERATIONS):
+            s = angle * angle
+            slope = np.maximum(polynomial.polyval(s, self._slope), 1e-12)
+            step = (angle * polynomial.polyval(s, self._k) - wanted) / slope
+            angle = np.clip(angle - step, 0.0, self._angle_max)
+            if np.nanmax(np.abs(step), initial=0.0) < 0.1 * _TOLERANCE:
+                break
+        r = np.tan(angle)
+        r[~((angle < self._angle_max) & (wanted < self._r_distorted[-1]))] = np.nan
+        return xy * np.where(wanted > 1e-12, r / np.maximum(wanted, 1e-12), 1.0)[:, None]
+
+
+def _first_root(coefficients: Array, last: float) -> float:
+    """Return the smallest positive root below a limit, else the limit."""
+    trimmed = polynomial.polytrim(coefficients)
+    roots = polynomial.polyroots(trimmed) if len(trimmed) > 1 else np.zeros(0)
+    real = roots[np.abs(roots.imag) < 1e-9 * (1.0 + np.abs(roots.real))].real
+    return float(min([last, *real[real > 1e-12]]))
+
+
+def _not_zero(values: Array) -> Array:
+    return np.where(values == 0.0, 1e-300, values)

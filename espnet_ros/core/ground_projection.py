@@ -1,0 +1,245 @@
+"""From a mask to what it says about the cells of a grid, for a camera without depth.
+
+Two rules, because a picture has no depth:
+
+1. A pixel of a `ground` class shows the place where its ray meets z = 0 of the base frame.
+2. A thing of an `upright` class is met where its lower edge meets the ground: along each ray on
+   the ground that leaves the camera's foot, the place where what is seen turns from ground to
+   upright. One cell is marked there; what is behind is hidden and stays unobserved until ground
+   is seen again. The lower edge of a thing that reaches over the border of the image is not in
+   view: nothing is marked, since it is nearer than anything the image shows.
+
+Sky, void and UNLABELED say nothing; a contact may hide under a seam of them.
+
+A model may file flat things under an upright class: CamVid's `Tree` is also its grass. Rule 2
+makes the rim of a lawn one cell of Tree and the lawn itself unknown: a robot is told where the
+ground it knows ends. But whatever stands on a lawn has no ground below it in the picture. Name
+such classes in `ground_cover` and a change from them to another upright class is a contact, too.
+The price: what is seen over the top of a bush lower than the camera is marked too far away,
+somewhere in what the bush hides.
+
+A thing that stands on less than it covers, as a bicycle on its tyres, is met too far inside:
+`overhang_m` says how far a class reaches beyond the points where it touches the ground; see
+`espnet_ros.core.overhang`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from espnet_ros.core.camera import CameraModel
+from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.grid import GridSpec, Observation
+from espnet_ros.core.ground_inputs import check_mask, ground_pose
+from espnet_ros.core.ground_tables import Fan, Gates, GroundTables, Plan, build_tables
+from espnet_ros.core.labels import Labels
+from espnet_ros.core.overhang import Overhang
+from espnet_ros.core.transforms import rigid
+
+UInt8Array = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
+
+_NOTHING, _GROUND, _COVER, _UPRIGHT = 0, 1, 2, 3
+# How far a camera may move on its mount before its tables are made anew: metres, and radians.
+_SAME_POSE = 1e-6
+
+
+class GroundProjector:
+    """Reads masks of one camera as observations of the ground.
+
+    :param labels: the classes of the masks.
+    :param gates: which part of the image is used.
+    :param ground_cover: names of upright classes that may lie flat, see above.
+    :param overhang_m: by name of an upright class, 0 to 2 metres, see above.
+    :raises ParameterError: if they name classes that are not upright ones or an overhang is out
+        of bounds; all offenders are listed.
+    """
+
+    def __init__(
+        self,
+        labels: Labels,
+        gates: Gates | None = None,
+        ground_cover: Sequence[str] = (),
+        overhang_m: Mapping[str, float] | None = None,
+    ) -> None:
+        self._gates = Gates() if gates is None else gates
+        overhang_m = {} if overhang_m is None else overhang_m
+        _check_rules(labels, ground_cover, overhang_m)
+        reach_m = np.zeros(256)
+        for name, reach in overhang_m.items():
+            reach_m[labels.names.index(name)] = reach
+        self._overhang = Overhang(reach_m)
+        self._kinds = np.full(256, _NOTHING, np.uint8)
+        for class_id, label in enumerate(labels):
+            if label.kind == 'ground':
+                self._kinds[class_id] = _GROUND
+            elif label.kind == 'upright':
+                self._kinds[class_id] = _COVER if label.name in ground_cover else _UPRIGHT
+        self._tables: GroundTables | None = None
+        self._made_for: tuple[CameraModel, Floats, float] | None = None
+
+    def observe(
+        self,
+        mask: UInt8Array,
+        confidence: UInt8Array | None,
+        camera: CameraModel,
+        T_base_camera: npt.ArrayLike,
+        T_odom_base: npt.ArrayLike,
+        spec: GridSpec,
+    ) -> Observation:
+        """Return what a mask says about the cells of a grid.
+
+        :param mask: class ids, uint8 (H, W).
+        :param confidence: 0..255, uint8 (H, W); None is sure of everything.
+        :param camera: of the mask, so of its size.
+        :param T_base_camera: (4, 4), base <- optical frame; the ground is z = 0 of base.
+        :param T_odom_base: (4, 4), the grid's frame <- base, at the image's stamp. A tilted base
+            tilts its ground: the cells under the tilted plane are the ones observed.
+        :param spec: the grid.
+        :raises ImageError: if mask and confidence are no such arrays.
+        :raises CameraInfoError: if the camera's images have another size than the mask.
+        :raises PoseError: if a transform is not rigid, or the camera sees no ground from there.
+        """
+        check_mask(mask, confidence, camera)
+        pose = ground_pose(T_odom_base)
+        tables = self.tables(camera, T_base_camera, spec.resolution_m)
+        if confidence is None:
+            confidence = np.full(mask.shape, 255, np.uint8)
+        flat, sure = mask.ravel(), confidence.ravel()
+        observation = Observation(
+            spec, np.zeros(spec.shape, np.uint8), np.zeros(spec.shape, np.float32)
+        )
+        self._read_ground(flat, sure, mask.shape[1], tables.plan, pose, observation)
+        self._read_contacts(flat, sure, tables.fan, pose, observation)
+        return observation
+
+    def tables(
+        self, camera: CameraModel, T_base_camera: npt.ArrayLike, resolution_m: float
+    ) -> GroundTables:
+        """Return the tables of a camera in its place, made anew only when one has changed.
+
+        :raises PoseError: if the transform is not rigid or the camera sees no ground from there.
+        """
+        T = rigid(T_base_camera, 'T_base_camera')
+        if self._tables is not None and self._made_for is not None:
+            made_camera, made_T, made_resolution = self._made_for
+            same = made_camera == camera and made_resolution == resolution_m
+            if same and np.abs(made_T - T).max() <= _SAME_POSE:
+                return self._tables
+        self._tables = build_tables(camera, T, self._gates, resolution_m)
+        self._made_for = camera, T.copy(), resolution_m
+        return self._tables
+
+    def contacts(self, mask: UInt8Array, fan: Fan) -> tuple[npt.NDArray[np.intp], ...]:
+        """Return where upright things meet the ground: rays and places of the fan, intp (N,).
+
+        :param mask: class ids, uint8 (H, W), of the fan's camera.
+        """
+        kinds = (self._kinds.take(mask.ravel().take(fan.pixels)) * fan.seen).ravel()
+        # Where runs of one kind begin; each ray begins with a place that is not seen.
+        starts = np.flatnonzero(kinds[1:] != kinds[:-1]) + 1
+        starts = starts[kinds[starts] != _NOTHING]
+        ray, place = np.divmod(starts, fan.seen.shape[1])
+        # The kinds are ordered: ground < cover < upright, each a contact after any lower one.
+        rises = kinds[starts[1:]] > kinds[starts[:-1]]
+        met = np.flatnonzero(rises & (ray[1:] == ray[:-1])) + 1
+        return ray[met], place[met]
+
+    def _read_ground(
+        self, flat: UInt8Array, sure: UInt8Array, width: int, plan: Plan, pose: Floats,
+        into: Observation,
+    ) -> None:
+        """Rule 1: read for each cell the pixel that shows its middle."""
+        window = _window(plan, pose, into.spec)
+        if window is None:
+            return
+        x, y = _plan_points(plan, pose, into.spec, window)
+        looks = cv2.remap(
+            plan.looks, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        u, v, weights = np.moveaxis(looks, -1, 0)
+        with np.errstate(invalid='ignore'):  # NaN has no pixel
+            seen = (u > plan.low_px[0]) & (u < plan.high_px[0]) & (v > plan.low_px[1])
+            seen &= (v < plan.high_px[1]) & (weights > 0)
+        my, mx = np.nonzero(seen)
+        pixel = np.rint(v[seen]).astype(np.intp) * width + np.rint(u[seen]).astype(np.intp)
+        class_ids = flat.take(pixel)
+        shown = (self._kinds == _GROUND).take(class_ids) * sure.take(pixel)
+        my, mx = my + window[0].start, mx + window[1].start
+        into.class_ids[my, mx] = class_ids
+        into.weights[my, mx] = weights[seen] * shown * np.float32(1 / 255)
+
+    def _read_contacts(
+        self, flat: UInt8Array, sure: UInt8Array, fan: Fan, pose: Floats, into: Observation
+    ) -> None:
+        """Rule 2: mark the cell behind each contact; it outweighs ground seen in that cell."""
+        ray, place = self.contacts(flat, fan)
+        met = self._overhang.standing(ray, place, flat[fan.pixels[ray, place]], fan)
+        ray, place = ray[met], place[met]
+        pixel = fan.pixels[ray, place]
+        weights = fan.weights[place] * sure[pixel] * np.float32(1 / 255)
+        # Between the two places lies the edge; half a cell behind it is the cell it borders.
+        step = fan.ranges_m[1] - fan.ranges_m[0] if len(fan.ranges_m) > 1 else 0.0
+        ranges = fan.ranges_m[place] - 0.5 * step + 0.5 * into.spec.resolution_m
+        points = fan.foot + fan.directions[ray] * ranges[:, None]
+        points, which = self._overhang.spread(points, flat[pixel], into.spec.resolution_m)
+        pixel, weights = pixel[which], weights[which]
+        cells, inside = into.spec.cells_of(points @ pose[:, :2].T + pose[:, 2])
+        inside &= weights > 0
+        # Of several contacts in a cell the surest stays: with repeated indices the last one wins.
+        order = np.flatnonzero(inside)[np.argsort(weights[inside], kind='stable')]
+        mx, my = cells[order].T
+        into.class_ids[my, mx] = flat[pixel[order]]
+        into.weights[my, mx] = weights[order]
+
+
+def _check_rules(
+    labels: Labels, ground_cover: Sequence[str], overhang_m: Mapping[str, float]
+) -> None:
+    uprights = [c.name for c in labels if c.kind == 'upright']
+    problems = [
+        f'{rule} names {name!r}, which is no upright class of the model'
+        for rule, names in (('ground_cover', ground_cover), ('overhang', overhang_m))
+        for name in names
+        if name not in uprights
+    ]
+    problems += [
+        f'overhang of {name} must be 0..2 m, got {reach}'
+        for name, reach in overhang_m.items()
+        if not 0.0 <= reach <= 2.0
+    ]
+    if problems:
+        upright = f' (upright classes: {", ".join(uprights)})'
+        raise ParameterError('projection refused: ' + '; '.join(problems) + upright)
+
+
+def _window(plan: Plan, pose: Floats, spec: GridSpec) -> tuple[slice, slice] | None:
+    """Return the rows and columns of the grid that the plan may reach, None for none."""
+    size = np.array(plan.looks.shape[1::-1]) - 1
+    corners = plan.low_m + np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * size * plan.step_m
+    places = (corners @ pose[:, :2].T + pose[:, 2]) / spec.resolution_m - spec.origin_cells
+    low = np.clip(np.floor(places.min(axis=0)), 0, spec.size_cells).astype(int)
+    high = np.clip(np.ceil(places.max(axis=0)), 0, spec.size_cells).astype(int)
+    if (low >= high).any():
+        return None
+    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+
+
+def _plan_points(
+    plan: Plan, pose: Floats, spec: GridSpec, window: tuple[slice, slice]
+) -> list[npt.NDArray[np.float32]]:
+    """Return where the middles of the window's cells are on the plan: columns and rows."""
+    inverse = np.linalg.inv(pose[:, :2]) / plan.step_m
+    # In the plan's steps: start + column * across + row * up.
+    across, up = inverse.T * spec.resolution_m
+    first = np.array([window[1].start, window[0].start]) + spec.origin_cells + 0.5
+    start = inverse @ (first * spec.resolution_m - pose[:, 2]) - plan.low_m / plan.step_m
+    rows, cols = (np.arange(w.stop - w.start) for w in window)
+    return [
+        (start[axis] + cols * across[axis] + (rows * up[axis])[:, None]).astype(np.float32)
+        for axis in (0, 1)
+    ]

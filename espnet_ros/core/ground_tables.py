@@ -1,0 +1,223 @@
+"""Which pixel shows which place on the ground: tables for one camera in one place.
+
+Both tables are lattices on z = 0 of the base frame whose points are projected into the image, so
+that an image is read by lookups alone. The fan follows the rays that leave the camera's foot, on
+which one thing hides another; the plan is a picture of the ground in base coordinates, from which
+cells of any pose are read.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from espnet_ros.core.camera import CameraModel
+from espnet_ros.core.errors import ParameterError, PoseError
+from espnet_ros.core.transforms import rigid
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int32]
+
+_MAX_POINTS = 8_000_000
+# What of a cell is one step along a ray, across rays at full range, and of the plan.
+_ALONG, _ACROSS, _PLAN = 0.25, 0.5, 0.5
+
+
+@dataclass(frozen=True)
+class Gates:
+    """Which part of an image is trusted to show the ground.
+
+    :param max_range_m: from the camera's foot; what is farther is not observed.
+    :param min_range_m: the same for what is nearer, e.g. the robot's own body.
+    :param min_depression_deg: how far below the horizon a ray must look: near it a pixel is
+        metres long, and a pitch error moves it by as much.
+    :param border_px: width of the image's edge that is not used.
+    :raises ParameterError: if a value is out of bounds; all offenders are listed.
+    """
+
+    max_range_m: float = 8.0
+    min_range_m: float = 0.0
+    min_depression_deg: float = 2.0
+    border_px: int = 2
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not 0.0 < self.max_range_m <= 100.0:
+            problems.append(f'max_range must be above 0, up to 100 m, got {self.max_range_m}')
+        if not 0.0 <= self.min_range_m < self.max_range_m:
+            problems.append(f'min_range must be 0 m up to max_range, got {self.min_range_m}')
+        if not 0.0 < self.min_depression_deg < 90.0:
+            problems.append(
+                f'min_depression must be above 0, below 90 degrees, got {self.min_depression_deg}'
+            )
+        if self.border_px < 0:
+            problems.append(f'border must be 0 px or more, got {self.border_px}')
+        if problems:
+            raise ParameterError('projection refused: ' + '; '.join(problems))
+
+
+@dataclass(frozen=True, eq=False)
+class Fan:
+    """Rays on the ground that leave the camera's foot.
+
+    :param pixels: int32 (A, R), index into the image's pixels row by row.
+    :param seen: bool (A, R), which of them the image shows.
+    :param directions: (A, 2) unit vectors in the base frame.
+    :param foot: (2,) metres in the base frame.
+    :param height_m: of the camera above it.
+    :param ranges_m: (R,) from the foot, evenly spaced.
+    :param weights: float32 (R,), see `_View.weight`; 0 outside of the range gates.
+    """
+
+    pixels: Indices
+    seen: npt.NDArray[np.bool_]
+    directions: Floats
+    foot: Floats
+    height_m: float
+    ranges_m: Floats
+    weights: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The ground in base coordinates, to be read between its points, too.
+
+    :param looks: float32 (rows, columns, 3): u, v and weight (see `_View.weight`). Pixels off
+        the image are there as well, NaN where there is none; the outermost weights are 0.
+    :param low_m: (2,) x and y of point (0, 0) in the base frame.
+    :param step_m: between points.
+    :param low_px: u and v must be above it ...
+    :param high_px: ... and below it, (2,), to be used.
+    """
+
+    looks: npt.NDArray[np.float32]
+    low_m: Floats
+    step_m: float
+    low_px: Floats
+    high_px: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class GroundTables:
+    """Both tables of one camera in one place."""
+
+    fan: Fan
+    plan: Plan
+
+
+def build_tables(
+    camera: CameraModel, T_base_camera: npt.ArrayLike, gates: Gates, resolution_m: float
+) -> GroundTables:
+    """Return the tables of a camera.
+
+    :param camera: of the masks.
+    :param T_base_camera: (4, 4), base <- optical frame; the ground is z = 0 of base.
+    :param resolution_m: of the grid's cells.
+    :raises PoseError: if the camera is not above the ground or sees none of it.
+    """
+    T = rigid(T_base_camera, 'T_base_camera')
+    height = float(T[2, 3])
+    if not height > 0.01:
+        raise PoseError(
+            f'the camera must be above the ground, z = 0 of the base frame, got {height:.3f} m: '
+            'check T_base_camera'
+        )
+    slope = math.tan(math.radians(gates.min_depression_deg))
+    reach = min(gates.max_range_m, height / slope)
+    view = _View(camera, T, gates, reach, resolution_m)
+    fan = _fan(view)
+    if not fan.seen.any():
+        raise PoseError(
+            f'the camera, {height:.2f} m above the ground, sees none of it between '
+            f'{gates.min_range_m:g} and {reach:.2f} m: does it look above the horizon? '
+            'Check T_base_camera and the range gates'
+        )
+    return GroundTables(fan, _plan(view, fan))
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    camera: CameraModel
+    T: Floats
+    gates: Gates
+    reach_m: float
+    resolution_m: float
+
+    def look(self, xy: Floats) -> tuple[Indices, npt.NDArray[np.bool_]]:
+        """Return the pixels that show ground points (..., 2) and which are in the image."""
+        uv = self.project(xy)
+        low, high = self.used_px()
+        with np.errstate(invalid='ignore'):  # NaN has no pixel
+            seen = np.all((uv > low) & (uv < high), axis=-1, keepdims=True)
+        whole = np.rint(np.where(seen, uv, 0.0)).astype(np.int32)
+        return whole[..., 1] * np.int32(self.camera.image_wh[0]) + whole[..., 0], seen[..., 0]
+
+    def project(self, xy: Floats) -> Floats:
+        """Return the pixels of ground points (..., 2), as CameraModel.project does."""
+        points = np.concatenate([xy, np.zeros((*xy.shape[:-1], 1))], axis=-1)
+        return self.camera.project((points - self.T[:3, 3]) @ self.T[:3, :3])
+
+    def used_px(self) -> tuple[Floats, Floats]:
+        """Return between which u and v the image is used, each (2,)."""
+        edge = np.full(2, self.gates.border_px - 0.5)
+        return edge, np.array(self.camera.image_wh) - 1.0 - edge
+
+    def weight(self, ranges_m: Floats) -> npt.NDArray[np.float32]:
+        """Return what share of a cell the pixel there can speak for, up to 1.
+
+        A pixel's length on the ground grows with the square of its distance; a cell that is
+        shorter shares its pixel with its neighbours.
+        """
+        height = float(self.T[2, 3])
+        length = (ranges_m**2 + height**2) / (height * self.camera.focal_px)
+        weight = np.minimum(1.0, self.resolution_m / length)
+        gated = (ranges_m < self.gates.min_range_m) | (ranges_m > self.reach_m)
+        return np.where(gated, 0.0, weight).astype(np.float32)
+
+
+def _fan(view: _View) -> Fan:
+    step = _ALONG * view.resolution_m
+    ranges = np.arange(0.5 * step, view.reach_m, step)
+    count = math.ceil(2 * math.pi * view.reach_m / (_ACROSS * view.resolution_m))
+    if count * len(ranges) > _MAX_POINTS:
+        raise ParameterError(
+            f'max_range {view.gates.max_range_m:g} m with cells of {view.resolution_m:g} m makes '
+            f'{count} x {len(ranges)} ray points, more than {_MAX_POINTS}: lower the range or '
+            'use larger cells'
+        )
+    angles = np.linspace(-math.pi, math.pi, count, endpoint=False)
+    directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    foot = view.T[:2, 3].copy()
+    # Most rays lead where the camera does not look: every fourth one tells.
+    some = view.look(foot + directions[::4, None] * ranges[::2, None])[1].any(axis=1)
+    some |= np.roll(some, 1) | np.roll(some, -1)
+    directions = directions[np.repeat(some, 4)[:count]]
+    pixels, seen = view.look(foot + directions[:, None] * ranges[:, None])
+    seen[:, 0] = False  # where rays begin, see GroundProjector.contacts
+    useful = seen.any(axis=1)
+    end = int(np.flatnonzero(seen.any(axis=0)).max(initial=-1)) + 1
+    pixels = np.ascontiguousarray(pixels[useful, :end])
+    seen = np.ascontiguousarray(seen[useful, :end])
+    height = float(view.T[2, 3])
+    return Fan(
+        pixels, seen, directions[useful], foot, height, ranges[:end], view.weight(ranges[:end])
+    )
+
+
+def _plan(view: _View, fan: Fan) -> Plan:
+    step = _PLAN * view.resolution_m
+    ray, place = np.nonzero(fan.seen)
+    points = fan.foot + fan.directions[ray] * fan.ranges_m[place][:, None]
+    low = points.min(axis=0) - 2 * step
+    cols, rows = np.ceil((points.max(axis=0) + 2 * step - low) / step).astype(int) + 1
+    x, y = low[0] + step * np.arange(cols), low[1] + step * np.arange(rows)
+    xy = np.stack(np.meshgrid(x, y), axis=-1)
+    looks = np.empty((*xy.shape[:2], 3), np.float32)
+    looks[..., :2] = view.project(xy)
+    looks[..., 2] = view.weight(np.hypot(*np.moveaxis(xy - fan.foot, -1, 0)))
+    looks[[0, -1], :, 2] = 0.0
+    looks[:, [0, -1], 2] = 0.0
+    return Plan(looks, low, step, *view.used_px())

@@ -1,0 +1,167 @@
+"""From evidence to occupancy grids: which classes make a layer and what they cost."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.labels import Labels
+from espnet_ros.core.semantic_grid import SemanticGrid
+
+UNKNOWN, LETHAL = -1, 100
+# Nav2 takes 99 for "inscribed", which inflation alone may say.
+_HIGHEST = 98
+
+_NAME = re.compile(r'[a-z][a-z0-9_]*')
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """One published grid for one group of classes.
+
+    :param name: of the layer, a part of its topic.
+    :param classes: names of the model's classes.
+    :param cost: 0 (free) to 100 (lethal) for cells of these classes; 99 is published as 98.
+    :param min_probability: what share of a cell's evidence the classes must have together,
+        above 0 up to 1. The lower, the sooner a thing just seen counts.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    cost: int
+    min_probability: float = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Occupancy:
+    """Grids ready for OccupancyGrid: -1 unknown, 0..98, 100; row by row from the origin.
+
+    :param layers: int8 (rows, columns) by name.
+    :param combined: int8 (rows, columns), the highest of all layers.
+    """
+
+    layers: dict[str, npt.NDArray[np.int8]]
+    combined: npt.NDArray[np.int8]
+
+
+class LayerSet:
+    """The layers of a costmap, checked against the classes of a model.
+
+    :param layers: in the order they are published; a class may be in several.
+    :param labels: of the model.
+    :param min_evidence: how much a cell must have been seen to be known, in sure looks from near
+        by.
+    :raises ParameterError: if a layer can't be made; all offenders are listed.
+    """
+
+    def __init__(
+        self, layers: Sequence[LayerSpec], labels: Labels, min_evidence: float = 0.1
+    ) -> None:
+        problems = list(_problems(layers, labels))
+        if not 0.0 < min_evidence < float('inf'):
+            problems.append(f'min_evidence must be above 0 looks, got {min_evidence}')
+        if problems:
+            raise ParameterError('layers refused: ' + '; '.join(problems))
+        self.layers = tuple(layers)
+        self._class_count = len(labels)
+        self._min_evidence = min_evidence
+        # One row a layer, and one for all classes: sums over classes are one product.
+        self._members = np.ones((len(layers) + 1, len(labels)), np.float32)
+        for row, layer in zip(self._members[:-1], layers, strict=True):
+            row[:] = [name in layer.classes for name in labels.names]
+
+    def render(self, grid: SemanticGrid) -> Occupancy:
+        """Return the layers of what a grid knows now.
+
+        :raises ParameterError: if the grid has other classes than the model.
+        """
+        evidence = grid.evidence
+        if evidence.shape[0] != self._class_count:
+            raise ParameterError(
+                f'the layers are for {self._class_count} classes, the grid has '
+                f'{evidence.shape[0]}'
+            )
+        sums = self._members @ evidence.reshape(self._class_count, -1)
+        *shares, total = sums.reshape(-1, *grid.spec.shape)
+        unknown = total < np.float32(self._min_evidence / grid.gain)
+        combined = np.zeros(grid.spec.shape, np.int8)
+        layers = {}
+        for layer, share in zip(self.layers, shares, strict=True):
+            # A millionth forgives the rounding of sums that make up all of a cell.
+            hit = share >= total * np.float32(layer.min_probability * (1 - 1e-6))
+            occupancy = hit.view(np.int8) * np.int8(published_cost(layer.cost))
+            np.maximum(combined, occupancy, out=combined)
+            occupancy[unknown] = UNKNOWN
+            layers[layer.name] = occupancy
+        combined[unknown] = UNKNOWN
+        return Occupancy(layers, combined)
+
+
+def published_cost(cost: int) -> int:
+    """Return the occupancy of a cost: all but 99, which Nav2 keeps for itself."""
+    return cost if cost == LETHAL else min(cost, _HIGHEST)
+
+
+def layers_from_dict(layers: Mapping[str, Mapping[str, object]]) -> list[LayerSpec]:
+    """Return the specifications of plain data, as YAML gives it.
+
+    :param layers: name -> ``{classes: [..], cost: .., min_probability: ..}``.
+    :raises ParameterError: if a key is missing or unknown or a value of another type; all
+        offenders are listed.
+    """
+    specs, problems = [], []
+    for name, values in layers.items():
+        known = {'classes', 'cost', 'min_probability'}
+        wrong = [f'unknown {key!r}{_near(key, known)}' for key in values if key not in known]
+        wrong += [f'{key!r} is missing' for key in ('classes', 'cost') if key not in values]
+        classes, cost = values.get('classes', ()), values.get('cost', 0)
+        probability = values.get('min_probability', LayerSpec.min_probability)
+        if not isinstance(classes, (list, tuple)) or not all(isinstance(c, str) for c in classes):
+            wrong.append(f'classes must be a list of names, got {classes!r}')
+        if isinstance(cost, bool) or not isinstance(cost, int):
+            wrong.append(f'cost must be a whole number 0..100, got {cost!r}')
+        if isinstance(probability, bool) or not isinstance(probability, (int, float)):
+            wrong.append(f'min_probability must be a number, got {probability!r}')
+        problems += [f'{name}: {what}' for what in wrong]
+        if not wrong:
+            specs.append(LayerSpec(name, tuple(classes), cost, float(probability)))  # type: ignore[arg-type]
+    if problems:
+        raise ParameterError('layers refused: ' + '; '.join(problems))
+    return specs
+
+
+def _problems(layers: Sequence[LayerSpec], labels: Labels) -> Iterator[str]:
+    if not layers:
+        yield 'expected at least one layer'
+    names = [layer.name for layer in layers]
+    for name in sorted({n for n in names if names.count(n) > 1}):
+        yield f'layer name {name!r} is used {names.count(name)} times'
+    for layer in layers:
+        if not _NAME.fullmatch(layer.name):
+            yield f'layer name {layer.name!r} must be lower case letters, digits and _'
+        if not layer.classes:
+            yield f'{layer.name}: expected at least one class'
+        for name in layer.classes:
+            if name not in labels.names:
+                yield f'{layer.name}: unknown class {name!r}{_near(name, labels.names)}'
+        if not 0 <= layer.cost <= LETHAL:
+            yield f'{layer.name}: cost must be 0..{LETHAL}, got {layer.cost}'
+        if not 0.0 < layer.min_probability <= 1.0:
+            yield (
+                f'{layer.name}: min_probability must be above 0, up to 1, '
+                f'got {layer.min_probability}'
+            )
+
+
+def _near(name: str, known: Sequence[str] | set[str]) -> str:
+    lower = {k.lower(): k for k in known}
+    match = difflib.get_close_matches(name.lower(), lower, n=1)
+    if match:
+        return f' (did you mean {lower[match[0]]!r}?)'
+    return f' (known: {", ".join(sorted(known))})'

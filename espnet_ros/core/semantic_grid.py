@@ -1,0 +1,192 @@
+"""What is known about the ground around the robot: evidence for each class in each cell."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from espnet_ros.core.errors import ParameterError, PoseError
+from espnet_ros.core.grid import GridSpec, Observation
+
+# Below this the evidence is scaled once and the scalar starts again from 1: float32 has room for
+# many more halvings, but not for a drive of days.
+_SMALLEST_GAIN = 1e-6
+
+
+@dataclass(frozen=True)
+class Memory:
+    """How long and how firmly a grid remembers.
+
+    :param half_life_s: time after which the evidence for what is not seen again has halved;
+        ``inf`` never forgets.
+    :param max_evidence: what ever more looks at a cell come to, in sure looks from near by. A
+        cell known for long turns over after about 0.7 times as many looks at something else.
+    :param recentre_step_m: the grid moves in whole steps of this, in whole cells.
+    :raises ParameterError: if a value is out of bounds; all offenders are listed.
+    """
+
+    half_life_s: float = 5.0
+    max_evidence: float = 4.0
+    recentre_step_m: float = 1.0
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not self.half_life_s > 0.0:
+            problems.append(f'half_life must be above 0 s, got {self.half_life_s}')
+        if not 1.0 <= self.max_evidence <= 1000.0:
+            problems.append(f'max_evidence must be 1..1000 looks, got {self.max_evidence}')
+        if not 0.0 < self.recentre_step_m <= 1000.0:
+            problems.append(
+                f'recentre_step must be above 0, up to 1000 m, got {self.recentre_step_m}'
+            )
+        if problems:
+            raise ParameterError('grid memory refused: ' + '; '.join(problems))
+
+
+class SemanticGrid:
+    """A grid that rolls with the robot, fixed in its frame: cells are moved, never resampled.
+
+    Every observation first takes from each cell it sees a share of what was known there, then
+    adds its own: evidence has a ceiling, and whatever is seen again replaces what was. Time takes
+    from all cells alike, which one scalar holds, so that no cell is touched for it.
+
+    :param class_count: of the labels; class ids below it are kept.
+    :param spec: where the grid starts.
+    :raises ParameterError: if there are no classes or more than masks can name.
+    """
+
+    def __init__(self, class_count: int, spec: GridSpec, memory: Memory | None = None) -> None:
+        if not 1 <= class_count <= 255:
+            raise ParameterError(f'a semantic grid needs 1 to 255 classes, got {class_count}')
+        self._memory = Memory() if memory is None else memory
+        self._step = max(1, round(self._memory.recentre_step_m / spec.resolution_m))
+        self._spec = spec
+        self._evidence = np.zeros((class_count, *spec.shape), np.float32)
+        self._spare = np.zeros_like(self._evidence)
+        self._gain = 1.0
+        self._stamp_s: float | None = None
+
+    @property
+    def spec(self) -> GridSpec:
+        """Return where the grid is now."""
+        return self._spec
+
+    @property
+    def stamp_s(self) -> float | None:
+        """Return the time the evidence is of: the latest one given, None before the first."""
+        return self._stamp_s
+
+    @property
+    def evidence(self) -> npt.NDArray[np.float32]:
+        """Return the evidence, float32 (classes, rows, columns), up to the factor `gain`.
+
+        The array is the grid's own: read it, and before the next change.
+        """
+        return self._evidence
+
+    @property
+    def gain(self) -> float:
+        """Return what `evidence` is to be multiplied by to be counted in sure looks."""
+        return self._gain
+
+    def clear(self) -> None:
+        """Forget everything, the time included; the grid stays where it is."""
+        self._evidence[:] = 0.0
+        self._gain, self._stamp_s = 1.0, None
+
+    def advance(self, stamp_s: float) -> float:
+        """Let time pass and return what a look of that time still weighs, 0 to 1.
+
+        :param stamp_s: seconds. An earlier time than the latest changes nothing: it is a camera
+            that was slower than another one, and its look has aged.
+        :raises PoseError: if the time is not finite.
+        """
+        if not math.isfinite(stamp_s):
+            raise PoseError(f'the stamp of an observation must be finite, got {stamp_s}')
+        elapsed = 0.0 if self._stamp_s is None else stamp_s - self._stamp_s
+        fresh: float = 0.5 ** (abs(elapsed) / self._memory.half_life_s)
+        if elapsed < 0.0:
+            return fresh
+        self._stamp_s = stamp_s
+        self._gain *= fresh
+        if self._gain < _SMALLEST_GAIN:
+            self._evidence *= np.float32(self._gain)
+            self._gain = 1.0
+        return 1.0
+
+    def add(self, observation: Observation, stamp_s: float) -> None:
+        """Take in what one look says.
+
+        :param observation: of this grid where it is now.
+        :param stamp_s: when the look was taken, seconds.
+        :raises ParameterError: if the observation is of another grid, or of this one before it
+            moved, or of classes the grid does not have.
+        :raises PoseError: if the time is not finite.
+        """
+        if observation.spec != self._spec:
+            raise ParameterError(
+                f'the observation is of the grid {observation.spec}, this one is {self._spec}: '
+                'observe after recentre'
+            )
+        cells = np.flatnonzero(observation.weights)
+        class_ids = observation.class_ids.ravel()[cells]
+        if class_ids.max(initial=0) >= len(self._evidence):
+            raise ParameterError(
+                f'the observation has class id {class_ids.max()}, the grid holds '
+                f'{len(self._evidence)} classes'
+            )
+        fresh = self.advance(stamp_s)
+        if not cells.size:
+            return
+        weights = observation.weights.ravel()[cells]
+        # Only the rows that were seen: a camera sees less than half of the grid.
+        cols = self._spec.size_cells[0]
+        rows = slice(int(cells[0]) // cols, int(cells[-1]) // cols + 1)
+        keep = 1.0 - np.minimum(
+            observation.weights[rows] * np.float32(fresh / self._memory.max_evidence), 1.0
+        )
+        self._evidence[:, rows] *= keep
+        flat = self._evidence.reshape(-1)
+        index = class_ids.astype(np.int64) * (cols * self._spec.size_cells[1]) + cells
+        flat[index] += weights * np.float32(fresh / self._gain)
+
+    def recentre(self, xy: tuple[float, float]) -> bool:
+        """Move the grid in whole steps so that a point is near its middle.
+
+        :param xy: metres in the grid's frame.
+        :returns: whether it moved.
+        :raises PoseError: if the point is not finite.
+        """
+        if not (math.isfinite(xy[0]) and math.isfinite(xy[1])):
+            raise PoseError(f'the place of the robot must be finite, got {tuple(xy)}')
+        step = self._step
+        moves = []
+        for place, size, origin in zip(
+            xy, self._spec.size_cells, self._spec.origin_cells, strict=True
+        ):
+            off = math.floor(place / self._spec.resolution_m) - size // 2 - origin
+            # Towards zero: the robot may go a whole step either way before the grid follows.
+            moves.append(int(off / step) * step)
+        if moves == [0, 0]:
+            return False
+        self._move(moves[0], moves[1])
+        return True
+
+    def _move(self, dx: int, dy: int) -> None:
+        self._spec = self._spec.moved((dx, dy))
+        cols, rows = self._spec.size_cells
+        (to_y, from_y), (to_x, from_x) = _shifted(dy, rows), _shifted(dx, cols)
+        new = self._spare
+        new[:, to_y, to_x] = self._evidence[:, from_y, from_x]
+        new[:, : to_y.start] = new[:, to_y.stop :] = 0.0
+        new[:, to_y, : to_x.start] = new[:, to_y, to_x.stop :] = 0.0
+        self._evidence, self._spare = new, self._evidence
+
+
+def _shifted(move: int, size: int) -> tuple[slice, slice]:
+    """Return where cells come to lie and where they were."""
+    move = max(-size, min(move, size))
+    return slice(max(-move, 0), size - max(move, 0)), slice(max(move, 0), size + min(move, 0))

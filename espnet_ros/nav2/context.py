@@ -1,0 +1,86 @@
+"""What is known of the node `segmentation` when another node's parameters are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from espnet_ros.core.labels import Labels
+from espnet_ros.nav2.parameter_file import Node
+from espnet_ros.nav2.topics import NODE
+from espnet_ros.nav2.views import View
+
+# The frame of the node's grids where its parameter grid.frame is not given.
+GRID_FRAME = 'odom'
+# The node publishes its grids at most this often.
+GRID_RATE_HZ = 5.0
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the checks compare with.
+
+    :param labels: classes of the model, None if they are not known.
+    :param model: its name, for sentences.
+    :param own: the node's sections in the files.
+    :param nodes: every node of the checked file.
+    """
+
+    labels: Labels | None
+    model: str
+    own: tuple[View, ...]
+    nodes: tuple[Node, ...]
+
+    def own_value(self, key: str, default: Any = None) -> Any:
+        """Return a parameter of the node, the default if the files do not say."""
+        given = [view.value(key) for view in self.own if view.given(key)]
+        return given[-1] if given else default
+
+    @property
+    def grid_frame(self) -> str:
+        """Return the frame of the node's grids."""
+        return str(self.own_value('grid.frame', GRID_FRAME))
+
+    @property
+    def cameras(self) -> list[str] | None:
+        """Return the names of the cameras, None if the files do not say."""
+        cameras = self.own_value('cameras')
+        return [name for name in cameras if name] if isinstance(cameras, list) else None
+
+    @property
+    def layers(self) -> list[str]:
+        """Return the names of the node's layers, empty if the files do not say."""
+        return list(dict.fromkeys(name for view in self.own for name in layer_names(view)))
+
+    def layer_cost(self, name: str) -> int | None:
+        """Return the cost of a layer, None if the files do not say."""
+        cost = self.own_value(f'layers.{name}.cost')
+        return cost if isinstance(cost, int) else None
+
+    def number_of(self, node_name: str, key: str, default: float) -> float:
+        """Return a number that a node of that last name has."""
+        views = [View(n) for n in self.nodes if last_name(n) == node_name]
+        found = [v.number(key, default) for v in views]
+        return next((f for f in found if f is not None), default)
+
+
+def last_name(node: Node) -> str:
+    """Return the name of a node without its namespace."""
+    return node.name.rpartition('/')[2]
+
+
+def own_sections(nodes: Iterable[Node]) -> tuple[View, ...]:
+    """Return the sections for the node `segmentation`, and those for all nodes with its layers."""
+    views = [View(node) for node in nodes]
+    return tuple(v for v in views if last_name(v.node) == NODE or _has_layers_for_all(v))
+
+
+def _has_layers_for_all(view: View) -> bool:
+    return last_name(view.node) in ('*', '**') and bool(layer_names(view))
+
+
+def layer_names(view: View) -> list[str]:
+    """Return the layers that a section of the node defines."""
+    parts = [key.split('.') for key in view.names() if key.startswith('layers.')]
+    return list(dict.fromkeys(p[1] for p in parts if len(p) == 3))

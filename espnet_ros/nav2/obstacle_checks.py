@@ -1,0 +1,181 @@
+"""Traps of nav2_costmap_2d::ObstacleLayer and VoxelLayer on point clouds of the node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from espnet_ros.core.layers import LETHAL
+from espnet_ros.nav2.context import Context
+from espnet_ros.nav2.topics import CLOUD
+from espnet_ros.nav2.views import VOXEL, Finding, Layer, Source, View
+
+CLEAR = 'points/clear'
+# Beyond this many seconds without a cloud a robot has gone too far.
+LONGEST_GAP_S = 3.0
+
+
+def max_height(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find greatest heights of 0.0, a source's default, which drop all above the ground."""
+    views: list[tuple[View, float]] = [(layer, 2.0), *((s, 0.0) for s in layer.sources)]
+    for view, default in views:
+        height = view.number('max_obstacle_height', default)
+        if height is not None and height <= 0.0:
+            yield view.error(
+                'max_obstacle_height',
+                f'{view.says("max_obstacle_height", default)}: points above it are dropped',
+                f'max_obstacle_height: {_height(view)} in {view.name}',
+            )
+
+
+def min_height(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find least heights of 0.0, the default twice over: ground points straddle z = 0."""
+    views: list[View] = [layer, *layer.sources]
+    for view in views:
+        height = view.number('min_obstacle_height', 0.0)
+        if height is not None and height >= 0.0:
+            yield view.error(
+                'min_obstacle_height',
+                f'{view.says("min_obstacle_height", 0.0)}: half of the points on the ground lie '
+                'below it and are dropped',
+                f'min_obstacle_height: -0.3 in {view.name}',
+            )
+
+
+def data_type(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find clouds taken for a LaserScan, the default: topics of another type never connect."""
+    for source in layer.sources:
+        is_cloud = source.topics['topic'].type == CLOUD
+        if is_cloud and source.value('data_type', 'LaserScan') != 'PointCloud2':
+            yield source.error(
+                'data_type',
+                f'{source.says("data_type", "LaserScan")}, but {source.topics["topic"].text} '
+                'carries point clouds',
+                'data_type: PointCloud2',
+            )
+
+
+def marking_and_clearing(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find free ground that marks or does not clear: sources mark only, by default."""
+    for source in layer.sources:
+        topic = source.topics['topic']
+        is_clear = topic.output == CLEAR
+        wanted = {'marking': not is_clear} | ({'clearing': True} if is_clear else {})
+        for key, value in wanted.items():
+            default = key == 'marking'
+            if source.value(key, default) is (not value):
+                effect = 'makes free ground lethal' if key == 'marking' else 'clears nothing'
+                yield source.error(
+                    key,
+                    f'{source.says(key, default)}: {source.name} '
+                    + (effect if is_clear else 'marks nothing'),
+                    f'{key}: {str(value).lower()}',
+                )
+
+
+def graded_layer(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find clouds of layers that may be driven on: an ObstacleLayer marks LETHAL only."""
+    for source in layer.sources:
+        name = source.topics['topic'].layer
+        cost = context.layer_cost(name)
+        if cost is not None and cost < LETHAL and source.value('marking', True) is True:
+            yield source.error(
+                'topic',
+                f'the layer {name} costs {cost}, but every point of it becomes lethal',
+                f'a StaticLayer on /segmentation/layers/{name}, which keeps the cost',
+            )
+
+
+def nothing_clears(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find layers without a clearing source, whose rays alone take marks away."""
+    if not any(source.value('clearing', False) is not False for source in layer.all_sources):
+        yield layer.error(
+            'observation_sources',
+            f'no source of {layer.name} clears: what was marked stays for ever',
+            'a source with topic: /segmentation/points/clear, marking: false, clearing: true',
+        )
+
+
+def short_clearing(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find marks (`obstacle_max_range`, 2.5) beyond all rays (`raytrace_max_range`, 3.0)."""
+    clears = [s for s in layer.sources if s.value('clearing', False) is True]
+    marks = [s for s in layer.sources if s.value('marking', True) is True]
+    reach = max((s.number('raytrace_max_range', 3.0) or 0.0 for s in clears), default=None)
+    for source in marks:
+        marked = source.number('obstacle_max_range', 2.5)
+        if reach is not None and marked is not None and marked > reach:
+            yield clears[0].warning(
+                'raytrace_max_range',
+                f'{source.name} marks up to {marked:g} m, but nothing clears beyond {reach:g} m',
+                f'raytrace_max_range: {marked + 1.0} in {clears[0].name}',
+            )
+
+
+def no_fail_safe(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find `expected_update_rate` 0.0, the default: a dead segmenter looks like a free way.
+
+    Above 0.0 the costmap stops being current and the robot stops: the best stock fail-safe.
+    """
+    rates = [source.number('expected_update_rate', 0.0) for source in layer.sources]
+    if rates and all(rate == 0.0 for rate in rates):
+        source = layer.sources[0]
+        yield source.warning(
+            'expected_update_rate',
+            f'{source.says("expected_update_rate", 0.0)}: the robot drives on when the camera or '
+            'the node dies',
+            'expected_update_rate: 1.0 (the longest gap in seconds)',
+        )
+
+
+def update_rate_is_a_time(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find an `expected_update_rate` in hertz: it is the longest gap in seconds."""
+    for source in layer.sources:
+        seconds = source.number('expected_update_rate', 0.0)
+        if seconds is not None and seconds > LONGEST_GAP_S:
+            yield source.warning(
+                'expected_update_rate',
+                f'expected_update_rate is a time: the robot drives on for {seconds:g} s without a '
+                'cloud',
+                'expected_update_rate: 1.0',
+            )
+
+
+def voxels_too_low(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find voxels that end too low: points above are dropped, a camera above clears nothing."""
+    if layer.kind != VOXEL:
+        return
+    numbers = [
+        layer.number(key, default)
+        for key, default in (('origin_z', 0.0), ('z_voxels', 10), ('z_resolution', 0.2))
+    ]
+    height = layer.number('max_obstacle_height', 2.0)
+    if None in numbers or height is None:
+        return
+    origin, count, step = (n for n in numbers if n is not None)
+    top = origin + count * step
+    if top < height - 1e-6:
+        yield layer.warning(
+            'z_resolution',
+            f'the voxels end at {top:g} m, below max_obstacle_height {height:g}: points above are '
+            'dropped, and a camera mounted higher clears nothing',
+            'z_voxels: 16 at most and z_resolution so that origin_z + z_voxels * z_resolution '
+            'passes the camera, for example z_voxels: 10 and z_resolution: 0.2',
+        )
+
+
+def _height(view: View) -> str:
+    source_is_clear = isinstance(view, Source) and view.topics['topic'].output == CLEAR
+    return '0.3' if source_is_clear else '2.0'
+
+
+CHECKS = (
+    max_height,
+    min_height,
+    data_type,
+    marking_and_clearing,
+    graded_layer,
+    nothing_clears,
+    short_clearing,
+    no_fail_safe,
+    update_rate_is_a_time,
+    voxels_too_low,
+)

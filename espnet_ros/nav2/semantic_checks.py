@@ -1,0 +1,190 @@
+"""Traps of kiwicampus' SemanticSegmentationLayer on images and clouds of the node."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from espnet_ros.nav2.context import Context
+from espnet_ros.nav2.views import SEMANTIC_TOPICS, Finding, Layer, Source
+
+# Raw costs: 255 is NO_INFORMATION.
+HIGHEST_COST = 254
+
+
+def class_types(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find missing `class_types` or classes, at which the layer ends the server: exit(-1)."""
+    for source in layer.sources:
+        names = source.texts('class_types')
+        if not names:
+            yield source.error(
+                'class_types',
+                f'{source.name} has no class_types: the layer ends the Nav2 server',
+                'class_types: [traversable, danger], each with classes and costs',
+            )
+        for name in names:
+            if not source.texts(f'{name}.classes'):
+                yield source.error(
+                    f'{name}.classes',
+                    f'the class type {name} has no classes: it is skipped, and a layer without '
+                    'any class ends the Nav2 server',
+                    f'{name}: {{classes: [...]}}, or take it out of class_types',
+                )
+        for name in _groups(source):
+            if names and name not in names:
+                yield source.error(
+                    f'{name}.classes',
+                    f'{name} is not in class_types, so its classes are never marked',
+                    f'class_types: [{", ".join([*names, name])}]',
+                )
+
+
+def class_names(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find names that LabelInfo does not have, letter by letter: they are never marked."""
+    if context.labels is None:
+        return
+    known = {name.lower(): name for name in context.labels.names}
+    for source in layer.sources:
+        for group in _groups(source):
+            for name in source.texts(f'{group}.classes'):
+                if name in context.labels.names:
+                    continue
+                near = difflib.get_close_matches(name.lower(), known, n=1)
+                names = ', '.join(context.labels.names)
+                yield source.error(
+                    f'{group}.classes',
+                    f'{name!r} is no class of {context.model}, so it is never marked',
+                    repr(known[near[0]]) if near else f'one of {names}, or --model of another',
+                )
+
+
+def class_unmapped(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find classes of LabelInfo in no class type, which the layer skips."""
+    if context.labels is None:
+        return
+    for source in layer.sources:
+        named = {n for group in _groups(source) for n in source.texts(f'{group}.classes')}
+        kinds = ('ground', 'upright')
+        missing = [c.name for c in context.labels if c.kind in kinds and c.name not in named]
+        if named and missing:
+            yield source.warning(
+                'class_types',
+                f'{", ".join(missing)} of {context.model} in no class type: the layer never sees '
+                'them',
+                'a class type for each of them',
+            )
+
+
+def class_twice(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find classes in two class types: the first one's costs count."""
+    for source in layer.sources:
+        first: dict[str, str] = {}
+        for group in _groups(source):
+            for name in source.texts(f'{group}.classes'):
+                if first.setdefault(name, group) != group:
+                    yield source.warning(
+                        f'{group}.classes',
+                        f'{name} is in {first[name]} already, whose costs count',
+                        f'{name} in one class type only',
+                    )
+
+
+def cost_range(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find costs above 254 (255 is unknown) and a `mark_confidence` that nothing exceeds."""
+    for source in layer.sources:
+        for group in _groups(source):
+            for key in ('base_cost', 'max_cost'):
+                cost = source.number(f'{group}.{key}', 0)
+                if cost is not None and not 0 <= cost <= HIGHEST_COST:
+                    yield source.error(
+                        f'{group}.{key}',
+                        f'{key} is {cost:g}: costs are 0 (free) to {HIGHEST_COST} (lethal), 255 '
+                        'means unknown',
+                        f'{key}: {HIGHEST_COST} or less',
+                    )
+            confidence = source.number(f'{group}.mark_confidence', 0)
+            if confidence is not None and not 0 <= confidence < 255:
+                yield source.error(
+                    f'{group}.mark_confidence',
+                    f'mark_confidence is {confidence:g}, but confidence ends at 255 and must be '
+                    'above it: max_cost is never reached',
+                    'mark_confidence: 128',
+                )
+
+
+def fitting_topics(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find mask, confidence and cloud that are not of one size and camera.
+
+    Frames of another size are dropped, except that confidence is read out of bounds.
+    """
+    for source in layer.sources:
+        topics = source.topics
+        for key in SEMANTIC_TOPICS:
+            if key != 'confidence_topic' and not source.value(key):
+                yield source.error(
+                    key, f'{source.name} has no {key}', f'{key}: {_expected(source, key)}'
+                )
+        mask, cloud = topics.get('segmentation_topic'), topics.get('pointcloud_topic')
+        if not mask:
+            continue
+        small = mask.output.startswith('nav/')
+        ours = bool(cloud and cloud.output == 'nav/points')
+        if source.value('pointcloud_topic') and small != ours:
+            problem = f'{mask.text} and {source.value("pointcloud_topic")} differ in size'
+            cure = 'nav/mask with nav/points, or mask with a cloud of the size of the image'
+            yield source.error('segmentation_topic', f'{problem}: every frame is dropped', cure)
+        confidence = topics.get('confidence_topic')
+        if confidence and confidence.output.startswith('nav/') != small:
+            effect = 'that of other pixels is read' if small else 'memory is read out of bounds'
+            yield source.error(
+                'confidence_topic',
+                f'{confidence.text} and {mask.text} differ in size: {effect}',
+                f'confidence_topic: {_expected(source, "confidence_topic")}',
+            )
+        if len({t.camera for k, t in topics.items() if k != 'labels_topic'}) > 1:
+            yield source.error(
+                'segmentation_topic',
+                f'{source.name} mixes topics of several cameras, whose stamps never meet',
+                'one source for each camera',
+            )
+
+
+def no_effect(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find what the layer reads and never uses: it hides a dead segmenter from Nav2."""
+    for source in layer.sources:
+        for key in ('expected_update_rate', 'observation_persistence'):
+            if source.number(key, 0.0):
+                yield source.warning(
+                    key,
+                    f'{key} does nothing in this layer: Nav2 does not notice a dead segmenter',
+                    f'take {key} out; for a fail-safe add an ObstacleLayer source with '
+                    'expected_update_rate (see config/nav2/obstacle_layer.yaml)',
+                )
+
+
+def _groups(source: Source) -> list[str]:
+    """Return the class types with classes, the listed ones first in their order."""
+    listed = source.texts('class_types')
+    found = [key.partition('.')[0] for key in source.names() if key.endswith('.classes')]
+    return list(dict.fromkeys([*(n for n in listed if n in found), *found]))
+
+
+def _expected(source: Source, key: str) -> str:
+    some = next(iter(source.topics.values()))
+    if key == 'labels_topic':
+        return f'{some.head}label_info'
+    strided = any(topic.output.startswith('nav/') for topic in source.topics.values())
+    names = {'segmentation_topic': 'mask', 'confidence_topic': 'confidence'}
+    name = f'{"nav/" if strided else ""}{names[key]}' if key in names else 'nav/points'
+    return f'{some.head}{some.camera}/{name}' if some.camera else f'{some.head}{name}'
+
+
+CHECKS = (
+    class_types,
+    class_names,
+    class_unmapped,
+    class_twice,
+    cost_range,
+    fitting_topics,
+    no_effect,
+)

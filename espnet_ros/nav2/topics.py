@@ -1,0 +1,112 @@
+"""The topics of the node `segmentation` in a parameter file of other nodes."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+NODE = 'segmentation'
+GRID = 'nav_msgs/OccupancyGrid'
+CLOUD = 'sensor_msgs/PointCloud2'
+IMAGE = 'sensor_msgs/Image'
+LABELS = 'vision_msgs/LabelInfo'
+JPEG = 'sensor_msgs/CompressedImage'
+
+# Private name -> message type, of the node's one grid ...
+SHARED = {'costmap': GRID, 'layers/<layer>': GRID, 'label_info': LABELS}
+# ... and of each camera, whose name comes before it if there are several.
+PER_CAMERA = {
+    'mask': IMAGE,
+    'confidence': IMAGE,
+    'camera_info': 'sensor_msgs/CameraInfo',
+    'color_mask': IMAGE,
+    'overlay': IMAGE,
+    'color_mask/compressed': JPEG,
+    'overlay/compressed': JPEG,
+    'nav/mask': IMAGE,
+    'nav/confidence': IMAGE,
+    'nav/points': CLOUD,
+    'points/clear': CLOUD,
+    'points/<layer>': CLOUD,
+}
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic of the node.
+
+    :param text: as written in the file.
+    :param output: key of `SHARED` or `PER_CAMERA`, empty if the node has no such output.
+    :param layer: what stands for ``<layer>``.
+    :param camera: what stands before the output, empty for nothing.
+    """
+
+    text: str
+    output: str
+    layer: str = ''
+    camera: str = ''
+
+    @property
+    def type(self) -> str:
+        """Return the type of the messages, empty if there is no such output."""
+        return {**SHARED, **PER_CAMERA}.get(self.output, '')
+
+    @property
+    def head(self) -> str:
+        """Return what stands before the node's private names, with a slash at its end."""
+        return self.text.rpartition(f'{NODE}/')[0] + f'{NODE}/'
+
+    @property
+    def name(self) -> str:
+        """Return the private name without the camera's."""
+        return self.output.replace('<layer>', self.layer)
+
+    @property
+    def is_absolute(self) -> bool:
+        """Return whether the topic means the same in every node."""
+        return self.text.startswith('/')
+
+    @property
+    def nearest(self) -> str:
+        """Return the full topic of the output that is spelled most alike."""
+        names = [*SHARED, *PER_CAMERA]
+        private = self.text[len(self.head) :]
+        return self.head + difflib.get_close_matches(private, names, n=1, cutoff=0.0)[0]
+
+
+def find_topic(value: object) -> Topic | None:
+    """Return the topic of the node that a parameter names, or None if it names none.
+
+    Below another namespace than the root, what looks like none of the outputs is taken for a
+    topic of somebody else's node.
+    """
+    if not isinstance(value, str):
+        return None
+    match = re.fullmatch(rf'(?:.*/)?{NODE}/(.+?)/?', value)
+    if not match:
+        return None
+    name = match.group(1)
+    found = _output(value, name)
+    if found:
+        return found
+    at_root = value.lstrip('/').startswith(f'{NODE}/')
+    return Topic(value, '') if at_root or _close(name) else None
+
+
+def _output(text: str, name: str) -> Topic | None:
+    # The longest first: left/nav/mask is nav/mask of the camera left.
+    for output in sorted((*SHARED, *PER_CAMERA), key=lambda o: -o.count('/')):
+        pattern = re.escape(output).replace('<layer>', r'(?P<layer>[^/]+)')
+        camera = r'(?:(?P<camera>[A-Za-z]\w*(?:/\w+)*?)/)?' if output in PER_CAMERA else ''
+        match = re.fullmatch(camera + pattern, name)
+        # Whoever misspells a group (navv/mask) did not mean a camera of that name.
+        if match and not (match.groupdict().get('camera') and _close(name)):
+            groups = match.groupdict(default='')
+            return Topic(text, output, groups.get('layer', ''), groups.get('camera', ''))
+    return None
+
+
+def _close(name: str) -> list[str]:
+    alike = [o for o in (*SHARED, *PER_CAMERA) if o.count('/') == name.count('/')]
+    return difflib.get_close_matches(name, alike, n=1, cutoff=0.85)

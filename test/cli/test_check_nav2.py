@@ -1,0 +1,127 @@
+"""The verb check_nav2: what it prints, writes and returns."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from espnet_ros.cli.main import main
+
+# The model of conftest.py has the classes Dark and Green.
+BAD = """\
+/local_costmap/local_costmap:
+  ros__parameters:
+    plugins: [semantic]
+    semantic:
+      plugin: semantic_segmentation_layer::SemanticSegmentationLayer
+      observation_sources: front
+      front:
+        segmentation_topic: /segmentation/nav/mask
+        confidence_topic: /segmentation/nav/confidence
+        labels_topic: /segmentation/label_info
+        pointcloud_topic: /segmentation/nav/points
+        class_types: [all]
+        all:
+          classes: [Dark, green]
+          max_cost: 254
+          expected_update_rate: 0.0
+"""
+GOOD = BAD.replace('green', 'Green')
+OTHER = 'amcl: {ros__parameters: {use_sim_time: true, scan_topic: scan}}\n'
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def write(text: str, name: str = 'nav2_params.yaml') -> str:
+        (tmp_path / name).write_text(text, encoding='utf-8')
+        return str(tmp_path / name)
+
+    return write
+
+
+def test_traps_are_printed_with_line_and_cure_and_the_status_is_1(write, green_model, capsys):
+    path = write(BAD)
+    assert main(['check_nav2', path, '--model', str(green_model)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f'{path}:12: warning: Green of green in no class type')
+    assert lines[1:] == [
+        f"{path}:14: error: 'green' is no class of green, so it is never marked. "
+        "Cure: 'Green' [class_names]",
+        'errors: 1, warnings: 1',
+    ]
+
+
+def test_no_trap_is_status_0(write, green_model, capsys):
+    assert main(['check_nav2', write(GOOD), '--model', str(green_model)]) == 0
+    assert capsys.readouterr().out == 'errors: 0, warnings: 0\n'
+
+
+def test_the_findings_are_written_as_json(write, green_model, tmp_path):
+    path, out = write(BAD), tmp_path / 'out.json'
+    main(['check_nav2', path, '--model', str(green_model), '--json', str(out)])
+    figures = json.loads(out.read_text(encoding='utf-8'))
+    assert (figures['file'], figures['model']) == (path, 'green')
+    assert (figures['errors'], figures['warnings'], figures['notes']) == (1, 1, [])
+    assert figures['findings'][1] == {
+        'severity': 'error',
+        'line': 14,
+        'parameter': '/local_costmap/local_costmap: semantic.front.all.classes',
+        'problem': "'green' is no class of green, so it is never marked",
+        'cure': "'Green'",
+        'check': 'class_names',
+        'file': path,
+    }
+
+
+def test_a_file_of_another_robot_is_said_to_be_one(write, green_model, capsys):
+    path = write(OTHER)
+    assert main(['check_nav2', path, '--model', str(green_model)]) == 0
+    assert f'note: {path} takes nothing of the node segmentation\n' in capsys.readouterr().out
+
+
+def test_the_model_is_the_one_the_parameters_name(write, green_model, capsys):
+    own = f'segmentation: {{ros__parameters: {{model: {green_model}}}}}\n'
+    assert main(['check_nav2', write(own + BAD)]) == 1
+    assert "'green' is no class of green" in capsys.readouterr().out
+
+
+def test_a_missing_default_model_leaves_class_names_unchecked(
+    write, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr('espnet_ros.bundle.share_directory', lambda: tmp_path)
+    assert main(['check_nav2', write(BAD)]) == 0
+    assert 'note: class names are not checked: ' in capsys.readouterr().out
+
+
+def test_a_missing_model_that_was_asked_for_is_an_error(write, capsys):
+    assert main(['check_nav2', write(GOOD), '--model', './nothing/here']) == 2
+    assert capsys.readouterr().err.count('\n') == 1
+
+
+def test_the_layers_are_checked_in_their_own_file(write, green_model, capsys):
+    layers = write(
+        '/**/segmentation:\n  ros__parameters:\n    layers:\n'
+        '      free: {classes: [Green, Blue], cost: 0}\n',
+        'layers.yaml',
+    )
+    command = ['check_nav2', write(GOOD), '--model', str(green_model), '--layers', layers]
+    assert main(command) == 1
+    assert f"{layers}:4: error: free: unknown class 'Blue'" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('text', 'expected'),
+    [
+        ('a: [1', 'expected YAML, but line 1'),
+        ('', 'expected the parameters of ROS nodes'),
+        (None, 'No such file'),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_status_2(text, expected, write, tmp_path, capsys):
+    path = str(tmp_path / 'nothing.yaml') if text is None else write(text)
+    assert main(['check_nav2', path]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ''
+    assert expected in captured.err and captured.err.count('\n') == 1

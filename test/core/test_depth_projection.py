@@ -1,0 +1,119 @@
+"""Points by hand: a level camera 1 m high, looking along x."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from espnet_ros.core.camera import CameraModel
+from espnet_ros.core.depth_projection import DepthProjector, HeightBand
+from espnet_ros.core.errors import ImageError, ParameterError
+from espnet_ros.core.grid import GridSpec
+from espnet_ros.core.ground_tables import Gates
+from espnet_ros.core.labels import LabelClass, Labels
+
+LABELS = Labels(
+    [
+        LabelClass('road', (0, 0, 0), 'ground'),
+        LabelClass('tree', (1, 0, 0), 'upright'),
+        LabelClass('sky', (2, 0, 0), 'sky'),
+    ]
+)
+ROAD, TREE, SKY = range(3)
+CAMERA = CameraModel((64, 48), [[32.0, 0, 31.5], [0, 32.0, 23.5], [0, 0, 1]])
+SPEC = GridSpec(0.25, (32, 24), (0, -12))
+LEVEL = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 1], [0, 0, 0, 1]], float)
+
+
+def scene():
+    """Return mask and depth of a road, and of a tree's crown from wall to wall at x = 3.1 m."""
+    v = np.arange(48.0)[:, None] * np.ones((1, 64))
+    mask = np.full((48, 64), ROAD, np.uint8)
+    depth = np.full((48, 64), np.inf, np.float32)
+    depth[24:] = (32.0 / (v[24:] - 23.5)).astype(np.float32)  # z = 0
+    mask[:24], depth[:24] = TREE, 3.1
+    return mask, depth
+
+
+def observe(mask, depth, confidence=None, band=None, gates=None, T=None, stride=1):
+    gates = Gates(max_range_m=7.0, border_px=0) if gates is None else gates
+    projector = DepthProjector(LABELS, gates, band, stride)
+    T = np.eye(4) if T is None else T
+    return projector.observe(mask, confidence, depth, CAMERA, LEVEL, T, SPEC)
+
+
+def test_points_come_to_lie_in_their_cells():
+    observation = observe(*scene())
+    tree = observation.seen & (observation.class_ids == TREE)
+    my, mx = np.nonzero(tree)
+    assert set(mx) == {12}
+    # Columns 0 and 63 are 31.5 / 32 * 3.1 = 3.05 m beside the axis, beyond the grid's 3 m.
+    assert my.tolist() == list(range(24))
+    road = observation.seen & (observation.class_ids == ROAD)
+    assert road[12, 6]
+    assert not (road & tree).any()
+    # The lowest row meets the ground at 32 / 23.5 = 1.36 m.
+    assert np.nonzero(road)[1].min() == 5
+
+
+def test_only_the_height_band_counts():
+    mask, depth = scene()
+    # The crown is at 1 m and above, so a robot of 0.9 m drives below it.
+    low = observe(mask, depth, band=HeightBand(high_m=0.9))
+    assert not (low.seen & (low.class_ids == TREE)).any()
+    # A road pixel half a metre above the ground is no ground.
+    raised = np.where(mask == ROAD, depth * 0.5, depth).astype(np.float32)
+    high = observe(mask, raised)
+    assert not (high.seen & (high.class_ids == ROAD)).any()
+
+
+@pytest.mark.parametrize('nothing', [0.0, np.nan, np.inf, -np.inf, -1.0])
+def test_unknown_depth_is_not_seen(nothing: float):
+    mask, depth = scene()
+    assert not observe(mask, np.full_like(depth, nothing)).seen.any()
+
+
+def test_sky_is_not_seen_however_near():
+    mask, depth = scene()
+    assert not observe(np.full_like(mask, SKY), np.full_like(depth, 3.0)).seen.any()
+
+
+def test_a_lone_point_is_no_thing():
+    mask, depth = scene()
+    mask[:24] = SKY
+    mask[23, 31] = TREE
+    assert TREE not in observe(mask, depth).class_ids
+    mask[22, 31] = TREE
+    assert TREE in observe(mask, depth).class_ids
+
+
+def test_range_and_confidence():
+    mask, depth = scene()
+    near = observe(mask, depth, gates=Gates(max_range_m=2.0, border_px=0))
+    assert np.nonzero(near.seen)[1].max() == 7
+    unsure = observe(mask, depth, np.full((48, 64), 51, np.uint8))
+    assert unsure.weights.max() == pytest.approx(0.2)
+
+
+def test_the_robot_moves_the_points():
+    T = np.eye(4)
+    T[:3, :3] = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
+    T[:2, 3] = 4.0, -1.5
+    observation = observe(*scene(), T=T)
+    my, _ = np.nonzero(observation.seen & (observation.class_ids == TREE))
+    assert set(my) == {int((3.1 - 1.5 + 3.0) / 0.25)}
+
+
+def test_depth_of_another_kind_is_refused():
+    mask, depth = scene()
+    with pytest.raises(ImageError, match='register'):
+        observe(mask, depth[::2])
+    with pytest.raises(ImageError, match='float64'):
+        observe(mask, depth.astype(np.float64))
+
+
+def test_bad_bands_and_strides_are_refused():
+    with pytest.raises(ParameterError, match=r'ground.*low'):
+        HeightBand(0.0, 1.0, 0.5)
+    with pytest.raises(ParameterError, match='stride'):
+        DepthProjector(LABELS, stride=0)

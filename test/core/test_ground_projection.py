@@ -1,0 +1,343 @@
+"""Masks on the ground by hand: a camera 1 m high that looks 45 degrees down.
+
+With f = 32 and t = (v - 23.5) / 32, row v meets the ground at x = (1 - t) / (1 + t), at a depth
+of sqrt(2) / (1 + t); y there is -(u - 31.5) / 32 times the depth.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from espnet_ros.core.camera import CameraModel
+from espnet_ros.core.errors import CameraInfoError, ImageError, ParameterError, PoseError
+from espnet_ros.core.grid import GridSpec
+from espnet_ros.core.ground_projection import GroundProjector
+from espnet_ros.core.ground_tables import Gates
+from espnet_ros.core.labels import CAMVID, UNLABELED, LabelClass, Labels
+from espnet_ros.sim import Street
+
+LABELS = Labels(
+    [
+        LabelClass('road', (0, 0, 0), 'ground'),
+        LabelClass('path', (1, 0, 0), 'ground'),
+        LabelClass('wall', (2, 0, 0), 'upright'),
+        LabelClass('plant', (3, 0, 0), 'upright'),
+        LabelClass('sky', (4, 0, 0), 'sky'),
+    ]
+)
+ROAD, PATH, WALL, PLANT, SKY = range(5)
+CAMERA = CameraModel((64, 48), [[32.0, 0, 31.5], [0, 32.0, 23.5], [0, 0, 1]])
+GATES = Gates(max_range_m=4.0)
+# Columns along x from 0 to 5 m, rows along y from -1.5 to 1.5 m.
+SPEC = GridSpec(0.1, (50, 30), (0, -15))
+HALF = math.sqrt(0.5)
+
+
+def looking_down(height: float = 1.0) -> np.ndarray:
+    T = np.eye(4)
+    T[:3, :3] = [[0, -HALF, HALF], [-1, 0, 0], [0, -HALF, -HALF]]
+    T[2, 3] = height
+    return T
+
+
+def pose(x: float = 0.0, y: float = 0.0, yaw: float = 0.0) -> np.ndarray:
+    T = np.eye(4)
+    c, s = math.cos(yaw), math.sin(yaw)
+    T[:2, :2] = [[c, -s], [s, c]]
+    T[:2, 3] = x, y
+    return T
+
+
+def mask_of(class_id: int = ROAD) -> np.ndarray:
+    return np.full((48, 64), class_id, np.uint8)
+
+
+def observe(mask, confidence=None, T_odom_base=None, spec=SPEC, gates=GATES, **rules):
+    T_odom_base = pose() if T_odom_base is None else T_odom_base
+    projector = GroundProjector(LABELS, gates, **rules)
+    return projector.observe(mask, confidence, CAMERA, looking_down(), T_odom_base, spec)
+
+
+def middle_row(observation):
+    """Return class ids along x beside y = 0, UNLABELED where nothing was seen."""
+    return np.where(observation.seen, observation.class_ids, UNLABELED)[15]
+
+
+def pixels_by_hand(spec=SPEC):
+    x, y = np.moveaxis(spec.centers(), -1, 0)
+    t = (1 - x) / (1 + x)
+    depth = math.sqrt(2) / (1 + t)
+    return 31.5 - 32 * y / depth, 23.5 + 32 * t, x, y
+
+
+def row_edge_m(v: float) -> float:
+    t = (v - 23.5) / 32
+    return (1 - t) / (1 + t)
+
+
+def test_ground_is_where_its_rays_meet_the_plane():
+    mask = mask_of()
+    mask[:, :20] = PATH
+    mask[20:, 40:] = PATH
+    u, v, x, y = pixels_by_hand()
+    # Two pixels of border, and clear of the limits by what the tables may round.
+    edge = np.minimum.reduce([u - 1.5, 61.5 - u, v - 1.5, 45.5 - v])
+    inside = (edge > 0) & (np.hypot(x, y) <= 4.0)
+    clear = (np.abs(edge) > 0.1) & (np.abs(np.hypot(x, y) - 4.0) > 0.06)
+    observation = observe(mask)
+    np.testing.assert_array_equal(observation.seen[clear], inside[clear])
+    assert (inside & clear).sum() > 500
+    sharp = inside & clear & (np.abs(u - 19.5) > 0.1) & (np.abs(u - 39.5) > 0.1)
+    sharp &= np.abs(v - 19.5) > 0.1
+    path = (u < 19.5) | ((u > 39.5) & (v > 19.5))
+    expected = np.where(path, PATH, ROAD)
+    np.testing.assert_array_equal(observation.class_ids[sharp], expected[sharp])
+
+
+def test_a_wall_is_met_where_it_stands_and_hides_what_is_behind():
+    mask = mask_of()
+    mask[:14] = WALL
+    assert 1.90 < row_edge_m(13.5) < 1.91
+    row = middle_row(observe(mask))
+    assert row[19] == WALL
+    assert (row[4:19] == ROAD).all()
+    assert (row[20:] == UNLABELED).all()
+    # All the way across, without a gap.
+    observation = observe(mask)
+    across = observation.seen & (observation.class_ids == WALL)
+    my, mx = np.nonzero(across)
+    assert set(mx) == {19}
+    assert np.diff(my).tolist() == [1] * (len(my) - 1)
+    assert len(my) > 20
+
+
+def test_ground_seen_behind_a_low_thing_is_ground():
+    mask = mask_of()
+    mask[13:16] = WALL
+    row = middle_row(observe(mask))
+    assert row[int((row_edge_m(15.5) + 0.05) * 10)] == WALL
+    # The next whole cell after the wall's upper edge is seen again, with no second contact.
+    seen_again = math.ceil(row_edge_m(12.5) * 10)
+    assert (row[seen_again : seen_again + 5] == ROAD).all()
+    assert (row == WALL).sum() == 1
+
+
+def test_a_thing_behind_ground_behind_a_thing_is_met_too():
+    mask = mask_of()
+    mask[13:16] = mask[:8] = WALL
+    row = middle_row(observe(mask))
+    contacts = np.flatnonzero(row == WALL)
+    assert contacts.tolist() == [int((row_edge_m(v) + 0.05) * 10) for v in (15.5, 7.5)]
+
+
+def test_a_thin_pole_is_marked_though_no_middle_of_a_cell_shows_it():
+    mask = mask_of()
+    mask[:20, 30] = WALL
+    observation = observe(mask)
+    assert (observation.class_ids[observation.seen] == WALL).any()
+
+
+def test_no_contact_without_ground_before_it():
+    mask = mask_of()
+    mask[30:] = WALL  # over the lower border
+    row = middle_row(observe(mask))
+    assert WALL not in row
+    assert (row[: int(row_edge_m(30) * 10)] == UNLABELED).all()
+    assert ROAD in row
+
+
+@pytest.mark.parametrize('seam', [SKY, UNLABELED, 77])
+def test_a_contact_may_hide_under_a_seam(seam: int):
+    mask = mask_of()
+    mask[:16] = seam
+    mask[:14] = WALL
+    row = middle_row(observe(mask))
+    assert row[19] == WALL
+    assert (row[17:19] == UNLABELED).all()
+
+
+@pytest.mark.parametrize('nothing', [SKY, UNLABELED, 77])
+def test_sky_and_void_say_nothing(nothing: int):
+    assert not observe(mask_of(nothing)).seen.any()
+
+
+def test_range_gates():
+    row = middle_row(observe(mask_of(), gates=Gates(max_range_m=2.0, min_range_m=1.0)))
+    assert np.flatnonzero(row == ROAD).tolist() == list(range(10, 20))
+
+
+def test_the_horizon_gate_shortens_the_range():
+    # 1 m of height and 30 degrees: nothing beyond 1.73 m, so the last middle is at 1.65 m.
+    row = middle_row(observe(mask_of(), gates=Gates(max_range_m=4.0, min_depression_deg=30.0)))
+    assert np.flatnonzero(row == ROAD).max() == 16
+
+
+def test_the_border_gate():
+    # Row 20 and up are not used: x = (1 - t) / (1 + t) at v = 27.5 is 0.78 m.
+    wide = middle_row(observe(mask_of(), gates=Gates(max_range_m=4.0, border_px=20)))
+    u, v, _, _ = pixels_by_hand()
+    expected = ((v > 19.5) & (v < 27.5) & (u > 19.5) & (u < 43.5))[15]
+    np.testing.assert_array_equal(wide == ROAD, expected)
+    assert expected.any()
+
+
+def test_confidence_and_range_weigh():
+    sure = observe(mask_of())
+    unsure = observe(mask_of(), np.full((48, 64), 51, np.uint8))
+    np.testing.assert_allclose(unsure.weights, sure.weights * 0.2, rtol=1e-5)
+    # A pixel at 3.95 m is (3.95^2 + 1) / 32 = 0.52 m long: a cell of 0.1 m is worth a fifth.
+    x = 39
+    assert sure.weights[15, x] == pytest.approx(0.1 / ((3.95**2 + 0.05**2 + 1) / 32), rel=0.02)
+    assert sure.weights[15, 6] == 1.0
+
+
+def test_what_is_not_sure_at_all_is_not_seen():
+    assert not observe(mask_of(), np.zeros((48, 64), np.uint8)).seen.any()
+
+
+def test_the_grid_is_seen_from_where_the_robot_is():
+    mask = mask_of()
+    mask[:14] = WALL
+    # Turned left by 90 degrees at (3, -1): the wall stands along x at y = -1 + 1.91.
+    spec = GridSpec(0.1, (50, 45), (5, -15))
+    observation = observe(mask, T_odom_base=pose(3.0, -1.0, math.pi / 2), spec=spec)
+    my, mx = np.nonzero(observation.seen & (observation.class_ids == WALL))
+    assert set(my) == {24}
+    # Between columns 2 and 61 at a depth of 2.06 m: 29.5 / 32 * 2.06 = 1.9 m to either side.
+    assert 5 <= mx.min() <= 6
+    assert 43 <= mx.max() <= 44
+
+
+def test_a_tilted_base_tilts_its_ground():
+    mask = mask_of()
+    mask[:14] = WALL
+    T = np.eye(4)
+    c, s = math.cos(0.3), math.sin(0.3)
+    T[:3, :3] = [[c, 0, s], [0, 1, 0], [-s, 0, c]]
+    row = middle_row(observe(mask, T_odom_base=T))
+    # 1.91 to 2.01 m along the slope are 1.82 to 1.92 m seen from above.
+    assert np.flatnonzero(row == WALL).tolist() == [18]
+
+
+def test_a_robot_off_the_grid_sees_none_of_it():
+    assert not observe(mask_of(), T_odom_base=pose(100.0)).seen.any()
+
+
+def test_ground_cover_lets_things_stand_on_plants():
+    mask = mask_of()
+    mask[:16] = PLANT
+    mask[:14] = WALL
+    plain = middle_row(observe(mask))
+    assert WALL not in plain
+    cover = middle_row(observe(mask, ground_cover=['plant']))
+    assert cover[19] == WALL
+    plant = int((row_edge_m(15.5) + 0.05) * 10)
+    assert plain[plant] == cover[plant] == PLANT
+    # A plant before or over a wall stays hidden by it.
+    mask[:14], mask[14:16] = PLANT, WALL
+    assert PLANT not in middle_row(observe(mask, ground_cover=['plant']))
+
+
+def test_overhang_marks_what_a_thing_covers():
+    mask = mask_of()
+    mask[:14, 31:33] = WALL
+    bare = observe(mask)
+    wide = observe(mask, overhang_m={'wall': 0.3})
+    assert (bare.seen & (bare.class_ids == WALL)).sum() <= 2
+    my, mx = np.nonzero(wide.seen & (wide.class_ids == WALL))
+    # About (1.96, 0), which is the corner of row 15.
+    assert (mx.min(), mx.max(), my.min(), my.max()) == (16, 22, 11, 18)
+
+
+def test_what_floats_beside_a_stand_is_not_met_on_the_ground():
+    mask = mask_of()
+    mask[:14, 31:33] = mask[:12, 33:36] = WALL
+    far = int((row_edge_m(11.5) + 0.05) * 10)
+    bare = observe(mask)
+    assert WALL in bare.class_ids[:, far][bare.seen[:, far]]
+    wide = observe(mask, overhang_m={'wall': 0.1})
+    assert WALL not in wide.class_ids[:, far][wide.seen[:, far]]
+    # Another one farther beside is another one.
+    mask[:12, 50:53] = WALL
+    wide = observe(mask, overhang_m={'wall': 0.1})
+    assert WALL in wide.class_ids[:, far][wide.seen[:, far]]
+
+
+def test_tables_are_made_anew_only_when_something_changed():
+    projector = GroundProjector(LABELS, GATES)
+    first = projector.tables(CAMERA, looking_down(), 0.1)
+    same = CameraModel((64, 48), CAMERA.K.copy())
+    assert projector.tables(same, looking_down() + 1e-9 * np.eye(4, k=3), 0.1) is first
+    moved = projector.tables(CAMERA, looking_down(1.01), 0.1)
+    assert moved is not first
+    assert projector.tables(CAMERA.resized((32, 24)), looking_down(1.01), 0.1) is not moved
+
+
+def test_a_camera_that_sees_no_ground_is_refused():
+    T = np.eye(4)
+    T[:3, :3] = [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]  # level
+    T[2, 3] = 1.0
+    up = T.copy()
+    up[:3, :3] = [[0, HALF, HALF], [-1, 0, 0], [0, -HALF, HALF]]
+    projector = GroundProjector(LABELS, GATES)
+    with pytest.raises(PoseError, match='above the horizon'):
+        projector.tables(CAMERA, up, 0.1)
+    with pytest.raises(PoseError, match=r'above the ground.*-0\.500 m'):
+        projector.tables(CAMERA, looking_down(-0.5), 0.1)
+
+
+@pytest.mark.parametrize(
+    ('T', 'message'),
+    [
+        (np.full((4, 4), np.nan), 'T_odom_base must be finite'),
+        (np.diag([2.0, 2.0, 2.0, 1.0]), 'normalise the quaternion'),
+        (np.diag([1.0, 1.0, -1.0, 1.0]), 'rotation'),
+        (np.diag([1.0, -1.0, -1.0, 1.0]), '60 degrees'),
+        (np.eye(3), r'\(3, 3\)'),
+    ],
+)
+def test_bad_poses_are_refused(T: np.ndarray, message: str):
+    with pytest.raises(PoseError, match=message):
+        observe(mask_of(), T_odom_base=T)
+
+
+def test_arrays_that_are_no_masks_are_refused():
+    with pytest.raises(ImageError, match='int64'):
+        observe(mask_of().astype(np.int64))
+    with pytest.raises(ImageError, match='confidence'):
+        observe(mask_of(), np.zeros((64, 48), np.uint8))
+    with pytest.raises(CameraInfoError, match=r'64x48.*48x64'):
+        observe(mask_of().T.copy())
+
+
+def test_bad_gates_are_listed():
+    with pytest.raises(ParameterError, match=r'max_range.*min_range.*min_depression.*border'):
+        Gates(-1.0, -1.0, 90.0, -2)
+
+
+def test_rules_for_classes_that_are_not_upright_are_refused():
+    with pytest.raises(ParameterError, match=r"'road'.*'palm'.*-1.*wall, plant"):
+        GroundProjector(
+            LABELS, GATES, ['road'], {'palm': 0.1, 'wall': -1.0}
+        )
+
+
+def test_the_virtual_street_comes_out_as_it_is():
+    street = Street(0, 40.0)
+    frame = street.render(30.0)
+    place = frame.T_odom_base[:2, 3]
+    spec = GridSpec.around((place[0], place[1]), (17.0, 18.0), 0.1)
+    camera = CameraModel((480, 360), frame.K)
+    observation = GroundProjector(CAMVID).observe(
+        frame.mask, None, camera, frame.T_base_camera, frame.T_odom_base, spec
+    )
+    truth = street.class_at(spec.centers().reshape(-1, 2), frame.stamp_s).reshape(spec.shape)
+    ground = np.array([c.kind == 'ground' for c in CAMVID])
+    seen, ids = observation.seen, observation.class_ids
+    assert seen.sum() > 2000
+    assert (truth == ids)[seen & ground[ids]].mean() > 0.97
+    wrong = seen & ~ground[ids] & ground[truth]
+    assert wrong.sum() < 0.005 * seen.sum()
