@@ -33,7 +33,7 @@ def shared() -> Path:
 def ros_domain() -> Iterator[int]:
     """Reserve a ROS_DOMAIN_ID that no other test run on this machine uses, and set it."""
     offset = os.getpid() % 100
-    for step in _domains:
+    for step in itertools.islice(_domains, 100):
         domain = 1 + (offset + step) % 100
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
             try:
@@ -45,6 +45,7 @@ def ros_domain() -> Iterator[int]:
                 monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
                 yield domain
             return
+    pytest.fail('ROS_DOMAIN_IDs 1 to 100 are all taken on this machine: end other test runs')
 
 
 @pytest.fixture(scope='session')
