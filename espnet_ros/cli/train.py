@@ -19,6 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--work', type=Path, required=True, help='folder of checkpoints and log')
     parser.add_argument('--output', type=Path, required=True, help='model folder to write')
     parser.add_argument('--name', help="the model's name (default: the output folder's)")
+    parser.add_argument(
+        '--start-from',
+        type=Path,
+        metavar='MODEL',
+        help='a model folder whose weights to go on from',
+    )
     parser.add_argument('--epochs', type=int, default=60)
     parser.add_argument('--validate-every', type=int, default=5, metavar='EPOCHS')
     parser.add_argument('--alpha2', type=int, default=2, help='ESP modules at level 2')
@@ -32,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, choose the best epoch on val, write the bundle."""
+    from espnet_ros.bundle import Bundle
     from espnet_ros.core.labels import CAMVID
     from espnet_ros.network.export import write_bundle_from_network
     from espnet_ros.network.training.datasets import load_dataset
@@ -44,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
         args.alpha2, args.alpha3, args.crop, args.batch, args.learning_rate, seed=args.seed
     )
     trainer = Trainer(train, val, len(labels), recipe, args.work)
+    if args.start_from:
+        trainer.start_from(Bundle.load(args.start_from))
     print(f'{len(train)} training and {len(val)} validation samples, from epoch {trainer.epoch}')
     trainer.run(args.epochs, args.validate_every)
     metrics = {'val_miou_void_ignored': round(trainer.best, 4)}

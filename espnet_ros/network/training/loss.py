@@ -1,4 +1,4 @@
-"""The training loss: weighted cross-entropy plus soft Dice, at both ends of the network."""
+"""The training loss: weighted cross-entropy at both ends of the network, and Lovász-softmax."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from torch.nn import functional
 
 from espnet_ros.core.labels import UNLABELED
 
-# w = 1 / ln(c + frequency) with c = 1.02, ENet (Paszke et al. 2016), section 5.1. With 1.05 signs
-# and bicyclists were still at zero after 12 epochs.
-WEIGHT_OFFSET = 1.02
-DICE = 0.5
+# w = 1 / ln(c + frequency), ENet (Paszke et al. 2016), section 5.1. ENet's c = 1.02 weighs the
+# rarest class 14 times the commonest: poles were then drawn four times too often. The Lovász term
+# looks after rare classes too, so 1.10 (3.5 times) is enough.
+WEIGHT_OFFSET = 1.10
+LOVASZ = 0.75
+# Sorting every pixel for every class would cost as much as the network's own backward pass.
+LOVASZ_STRIDE = 2
 AUXILIARY = 0.4
 
 
@@ -38,9 +41,10 @@ class SegmentationLoss(nn.Module):
         :param truth: int64 (B, H, W), UNLABELED ignored.
         """
         coarse = truth[:, 4::8, 4::8]
+        thin = slice(None, None, LOVASZ_STRIDE)
         return (
             self._cross_entropy(logits, truth)
-            + DICE * dice_loss(logits, truth)
+            + LOVASZ * lovasz_softmax(logits[..., thin, thin], truth[:, thin, thin])
             + AUXILIARY * self._cross_entropy(encoder_logits, coarse)
         )
 
@@ -50,18 +54,27 @@ class SegmentationLoss(nn.Module):
         )
 
 
-def dice_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """Return 1 - the mean soft Dice over the classes that occur in the batch's truth.
+def lovasz_softmax(logits: Tensor, truth: Tensor) -> Tensor:
+    """Return the mean over the classes in the truth of the Lovász extension of 1 - IoU.
+
+    A convex surrogate of the measure itself (Berman, Rannen Triki, Blaschko: The Lovász-Softmax
+    loss, CVPR 2018, equations 8 and 11): it weighs a missed and a wrongly drawn pixel as IoU does.
 
     :param logits: (B, C, H, W).
     :param truth: int64 (B, H, W), UNLABELED ignored.
     """
     known = truth != UNLABELED
-    probability = logits.softmax(1) * known[:, None]
-    hit = torch.where(known, truth, 0)[:, None]
-    classes = logits.shape[1]
-    overlap = torch.zeros(classes, dtype=logits.dtype, device=logits.device)
-    overlap = overlap.index_add(0, hit.flatten(), probability.gather(1, hit).flatten())
-    counts = torch.bincount(truth[known], minlength=classes)
-    dice = 2 * overlap / (probability.sum((0, 2, 3)) + counts).clamp(min=1)
-    return 1 - dice[counts > 0].mean()
+    probability = logits.softmax(1).movedim(1, 0)[:, known]  # (C, P)
+    losses = []
+    for class_id in truth[known].unique():
+        hit = (truth[known] == class_id).to(probability.dtype)
+        errors, order = (hit - probability[class_id]).abs().sort(descending=True)
+        losses.append(errors @ _jaccard_steps(hit[order]))
+    return torch.stack(losses).mean() if losses else logits.sum() * 0
+
+
+def _jaccard_steps(hit: Tensor) -> Tensor:
+    """Return how much 1 - IoU grows as each pixel, worst first, becomes an error, (P,)."""
+    total = hit.sum()
+    missed = 1 - (total - hit.cumsum(0)) / (total + (1 - hit).cumsum(0))
+    return torch.diff(missed, prepend=missed.new_zeros(1))

@@ -16,8 +16,10 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import CheckpointError, DatasetError, ParameterError
 from espnet_ros.core.metrics import ConfusionMatrix
+from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.espnet import STRIDE, ESPNet
 from espnet_ros.network.training.augment import random_view
 from espnet_ros.network.training.datasets import Sample, channel_statistics, class_frequencies
@@ -101,6 +103,27 @@ class Trainer:
         work.mkdir(parents=True, exist_ok=True)
         if (work / 'last.pt').exists():
             self._resume(work / 'last.pt')
+
+    def start_from(self, bundle: Bundle) -> None:
+        """Begin with a model's weights and normalisation; a run that has begun keeps its own.
+
+        :raises CheckpointError: if the model is of another architecture.
+        """
+        if self.epoch > 0:
+            return
+        expected = {
+            'name': 'espnet', 'classes': self.classes, 'alpha2': self.recipe.alpha2,
+            'alpha3': self.recipe.alpha3, 'skip': 'joined',
+        }  # fmt: skip
+        if dict(bundle.architecture) != expected:
+            raise CheckpointError(
+                f'{bundle.name} can not start this training: expected {expected}, '
+                f'got {dict(bundle.architecture)}'
+            )
+        tensors = load_bundle(bundle).state_dict()
+        self.network.load_state_dict(tensors)
+        self.average.load_state_dict(tensors)
+        self.mean, self.std = list(bundle.mean), list(bundle.std)
 
     def run(self, epochs: int, validate_every: int) -> None:
         """Train until `epochs` are done, saving after each one."""

@@ -12,9 +12,12 @@ import pytest
 
 torch = pytest.importorskip('torch')
 
+from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import CheckpointError, DatasetError, ParameterError
+from espnet_ros.core.labels import LabelClass, Labels
+from espnet_ros.network.export import write_bundle_from_network
 from espnet_ros.network.training.datasets import Sample
-from espnet_ros.network.training.loss import SegmentationLoss, dice_loss
+from espnet_ros.network.training.loss import SegmentationLoss, lovasz_softmax
 from espnet_ros.network.training.trainer import Recipe, Trainer, learning_rate_at
 
 RECIPE = Recipe(alpha2=1, alpha3=1, crop_wh=(48, 32), batch=2)
@@ -45,16 +48,32 @@ def test_learning_rate_rises_then_falls() -> None:
     assert learning_rate_at(1.0, 2.0) == pytest.approx(0.0)
 
 
-def test_dice_by_hand_ignores_void() -> None:
-    # Two known pixels of class 0, one void; probabilities of class 0: 1, 1/2.
+def test_lovasz_by_hand_ignores_void() -> None:
+    # Two known pixels of class 0 with probabilities 1 and 1/2, one void. Errors of class 0,
+    # worst first: 1/2, 0; 1 - IoU grows by 1/2 with each of its two pixels: 1/4.
     logits = torch.tensor([[[[50.0, 0.0, 0.0]], [[0.0, 0.0, 50.0]]]])
     truth = torch.tensor([[[0, 0, 255]]])
-    assert float(dice_loss(logits, truth)) == pytest.approx(1 - 2 * 1.5 / (1.5 + 2), abs=1e-5)
+    assert float(lovasz_softmax(logits, truth)) == pytest.approx(0.25, abs=1e-5)
+
+
+def test_lovasz_of_a_hard_mask_is_one_minus_its_miou() -> None:
+    # Truth 0 0 0 1 1, drawn 0 0 1 1 0: IoU is 2/4 and 1/3.
+    drawn = torch.tensor([0, 0, 1, 1, 0])
+    logits = 100 * torch.nn.functional.one_hot(drawn, 3).float().T[None, :, None]
+    truth = torch.tensor([[[0, 0, 0, 1, 1]]])
+    assert float(lovasz_softmax(logits, truth)) == pytest.approx((0.5 + 2 / 3) / 2, abs=1e-5)
+
+
+def test_lovasz_without_any_truth_is_zero() -> None:
+    logits = torch.ones(1, 2, 1, 3, requires_grad=True)
+    loss = lovasz_softmax(logits, torch.full((1, 1, 3), 255))
+    loss.backward()
+    assert float(loss.detach()) == 0
 
 
 def test_rare_classes_weigh_more() -> None:
     weights = SegmentationLoss(np.array([0.9, 0.1])).weights
-    expected = np.log(1.92) / np.log(1.12)
+    expected = np.log(2.0) / np.log(1.2)
     assert float(weights[1] / weights[0]) == pytest.approx(expected, rel=1e-5)
 
 
@@ -83,10 +102,10 @@ def test_a_resumed_run_equals_an_unbroken_one(
 
 def test_it_learns_and_keeps_the_best(tmp_path: Path) -> None:
     run = trainer(tmp_path)
-    run.run(30, validate_every=10)
+    run.run(50, validate_every=10)
     assert run.best > 0.9
     rows = [json.loads(line) for line in (tmp_path / 'log.jsonl').read_text().splitlines()]
-    assert [r['epoch'] for r in rows] == list(range(1, 31))
+    assert [r['epoch'] for r in rows] == list(range(1, 51))
     assert rows[-1]['loss'] < rows[0]['loss']
     assert max(r.get('val_miou', 0) for r in rows) == pytest.approx(run.best, abs=1e-4)
     logits = run.best_network()(run._normalise(samples(1)[0].image[None]))
@@ -100,6 +119,32 @@ def test_another_recipe_and_a_corrupt_checkpoint_are_refused(tmp_path: Path) -> 
     (tmp_path / 'last.pt').write_bytes(b'PK torn')
     with pytest.raises(CheckpointError, match='can not be read'):
         trainer(tmp_path)
+
+
+def test_another_models_weights_begin_a_run_but_not_a_resumed_one(tmp_path: Path) -> None:
+    teacher = trainer(tmp_path / 'a')
+    teacher.run(1, validate_every=1)
+    architecture = {'name': 'espnet', 'classes': 2, 'alpha2': 1, 'alpha3': 1, 'skip': 'joined'}
+    labels = Labels(
+        [LabelClass('dark', (0, 0, 0), 'ground'), LabelClass('bright', (9, 9, 9), 'sky')]
+    )
+    write_bundle_from_network(
+        teacher.best_network(), architecture, labels=labels,
+        size_wh=(64, 48), mean=(1.0, 2.0, 3.0), std=(4.0, 5.0, 6.0), input_scale=1.0, metrics={},
+        licence='none', name='a', output=tmp_path / 'model',
+    )  # fmt: skip
+    bundle = Bundle.load(tmp_path / 'model')
+    student = trainer(tmp_path / 'b')
+    student.start_from(bundle)
+    expected = torch.cat([p.detach().flatten() for p in teacher.best_network().parameters()])
+    torch.testing.assert_close(weights(student), expected)
+    assert student.mean == [1.0, 2.0, 3.0]
+    before = weights(teacher)
+    teacher.start_from(bundle)
+    torch.testing.assert_close(weights(teacher), before)
+    other = trainer(tmp_path / 'c', Recipe(alpha2=1, alpha3=2, crop_wh=(48, 32), batch=2))
+    with pytest.raises(CheckpointError, match=r"expected .*'alpha3': 2"):
+        other.start_from(bundle)
 
 
 def test_fewer_samples_than_a_batch_are_refused(tmp_path: Path) -> None:
