@@ -59,6 +59,14 @@ def generate_launch_description() -> LaunchDescription:
             '',
             'Topic of the camera calibration; empty takes camera_info beside image_topic.',
         ),
+        argument('depth_topic', 'depth/image', 'Topic of depth images, if they are used.'),
+        argument('odometry_topic', 'odometry', 'Topic of the odometry, where tf is not used.'),
+        argument(
+            'layers',
+            '',
+            'Layers of the cost map: a file of config/layers by its name, without .yaml, or the '
+            'path of a parameter file. Empty keeps those of params_file.',
+        ),
         *(parameter(name) for name in PARAMETERS),
         argument(
             'use_sim_time',
@@ -86,18 +94,20 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def start(context: LaunchContext) -> list[Node]:
-    names = ('namespace', 'params_file', 'image_topic', 'camera_info_topic', 'use_sim_time')
-    names += (*PARAMETERS, 'rviz', 'log_level', 'large_images')
+    names = ('namespace', 'params_file', 'image_topic', 'camera_info_topic', 'depth_topic')
+    names += ('odometry_topic', 'layers', 'use_sim_time', *PARAMETERS)
+    names += ('rviz', 'log_level', 'large_images')
     values = {name: LaunchConfiguration(name).perform(context) for name in names}
     nodes = [segmentation(values, context.environment)]
     return [*nodes, rviz(values)] if values['rviz'] in TRUE else nodes
 
 
 def segmentation(values: dict[str, str], environment: dict[str, str]) -> Node:
-    params_file = Path(values['params_file'])
-    if not params_file.is_file():
-        # launch only warns, and the node would start with its defaults.
-        raise RuntimeError(f'expected a YAML file, there is none at params_file:={params_file}')
+    files = [parameter_file('params_file', values['params_file'])]
+    if values['layers']:
+        shipped = share_directory() / 'config' / 'layers' / f'{values["layers"]}.yaml'
+        layers = str(shipped) if shipped.is_file() else values['layers']
+        files.append(parameter_file('layers', layers))
     image = values['image_topic'].rstrip('/')
     beside = image.rpartition('/')
     camera_info = values['camera_info_topic'] or f'{beside[0]}{beside[1]}camera_info'
@@ -108,16 +118,25 @@ def segmentation(values: dict[str, str], environment: dict[str, str]) -> Node:
         executable='segmentation',
         name='segmentation',
         namespace=values['namespace'],
-        parameters=[str(params_file), *overrides(values)],
+        parameters=[*files, *overrides(values)],
         remappings=[
             ('image', image),
             ('image/compressed', f'{image}/compressed'),
             ('camera_info', camera_info),
+            ('depth/image', values['depth_topic']),
+            ('odometry', values['odometry_topic']),
         ],
         ros_arguments=['--log-level', values['log_level']],
         additional_env=large_image_environment() if use_profile else {},
         output='screen',
     )
+
+
+def parameter_file(argument: str, path: str) -> str:
+    """Return the path of a file, which launch would only warn of if it is missing."""
+    if not Path(path).is_file():
+        raise RuntimeError(f'expected a YAML file, there is none at {argument}:={path}')
+    return path
 
 
 def overrides(values: dict[str, str]) -> list[dict[str, object]]:

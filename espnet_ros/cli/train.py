@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 
@@ -12,9 +13,14 @@ from espnet_ros.cli.options import size_wh
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros train`."""
     parser.add_argument(
-        '--data', action='append', required=True, metavar='SPEC',
+        '--data', action='append', default=[], metavar='SPEC',
         help='camvid:DIR or street:COUNT; may be given several times',
     )  # fmt: skip
+    parser.add_argument(
+        '--taught', action='append', default=[], metavar='SPEC',
+        help="like --data, where the teacher's opinion counts beside the truth",
+    )  # fmt: skip
+    parser.add_argument('--teacher', type=Path, metavar='MODEL', help='a model folder to ask')
     parser.add_argument('--val', required=True, metavar='SPEC', help='for choosing the best epoch')
     parser.add_argument('--work', type=Path, required=True, help='folder of checkpoints and log')
     parser.add_argument('--output', type=Path, required=True, help='model folder to write')
@@ -38,19 +44,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, choose the best epoch on val, write the bundle."""
+    import torch
+
     from espnet_ros.bundle import Bundle
+    from espnet_ros.core.errors import ParameterError
     from espnet_ros.core.labels import CAMVID
     from espnet_ros.network.export import write_bundle_from_network
     from espnet_ros.network.training.datasets import load_dataset
+    from espnet_ros.network.training.distillation import Teacher
     from espnet_ros.network.training.trainer import Recipe, Trainer
 
     labels = CAMVID
+    if bool(args.taught) != bool(args.teacher):
+        raise ParameterError('--taught and --teacher need each other: give both or neither')
     train = [sample for spec in args.data for sample in load_dataset(spec, 'train', labels)]
+    for spec in args.taught:
+        samples = load_dataset(spec, 'train', labels)
+        train += [dataclasses.replace(sample, taught=True) for sample in samples]
     val = load_dataset(args.val, 'val', labels)
     recipe = Recipe(
         args.alpha2, args.alpha3, args.crop, args.batch, args.learning_rate, seed=args.seed
     )
-    trainer = Trainer(train, val, len(labels), recipe, args.work)
+    device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    teacher = Teacher(Bundle.load(args.teacher), labels, device) if args.teacher else None
+    trainer = Trainer(train, val, len(labels), recipe, args.work, device, teacher)
     if args.start_from:
         trainer.start_from(Bundle.load(args.start_from))
     print(f'{len(train)} training and {len(val)} validation samples, from epoch {trainer.epoch}')

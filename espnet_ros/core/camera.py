@@ -78,12 +78,19 @@ class CameraModel:
         return width // bin_x, height // bin_y
 
     @cached_property
-    def matrix(self) -> Array:
-        """Return the camera matrix of the delivered image, (3, 3), as image_geometry has it."""
+    def from_full(self) -> Array:
+        """Return what turns pixels of the full image into delivered ones, (3, 3), homogeneous.
+
+        Region and binning as image_geometry has them.
+        """
         left, top = _roi(self)[:2]
         bin_x, bin_y = _binning(self)
-        matrix = self.K - np.array([[0, 0, left], [0, 0, top], [0, 0, 0]], np.float64)
-        matrix /= np.array([[bin_x], [bin_y], [1]])
+        return np.array([[1 / bin_x, 0, -left / bin_x], [0, 1 / bin_y, -top / bin_y], [0, 0, 1]])
+
+    @cached_property
+    def matrix(self) -> Array:
+        """Return the camera matrix of the delivered image, (3, 3)."""
+        matrix: Array = self.from_full @ self.K
         matrix.setflags(write=False)
         return matrix
 
@@ -105,11 +112,7 @@ class CameraModel:
 
         :param size_wh: pixels; both directions scale on their own, as cv2.resize does.
         """
-        (width, height), matrix = self.image_wh, self.matrix.copy()
-        scale = np.array([size_wh[0] / width, size_wh[1] / height])
-        matrix[:2, 2] = (matrix[:2, 2] + 0.5) * scale - 0.5
-        matrix[0, 0] *= scale[0]
-        matrix[1, 1] *= scale[1]
+        matrix = resize_map(self.image_wh, size_wh) @ self.matrix
         return dataclasses.replace(
             self, size_wh=size_wh, K=matrix, roi_xywh=(0, 0, 0, 0), binning_xy=(0, 0)
         )
@@ -162,6 +165,12 @@ class CameraModel:
         m = self.matrix
         uv: Array = xy * (m[0, 0], m[1, 1]) + m[:2, 2]
         return uv.reshape(*xyz.shape[:-1], 2)
+
+
+def resize_map(from_wh: tuple[int, int], to_wh: tuple[int, int]) -> Array:
+    """Return where a resize puts pixels, (3, 3), homogeneous: centres stay centres, as in cv2."""
+    x, y = to_wh[0] / from_wh[0], to_wh[1] / from_wh[1]
+    return np.array([[x, 0, 0.5 * x - 0.5], [0, y, 0.5 * y - 0.5], [0, 0, 1]])
 
 
 def _roi(model: CameraModel) -> tuple[int, int, int, int]:

@@ -1,21 +1,24 @@
 """The configuration of the node: every parameter with its default, bounds and description, once.
 
 The node's parameters, the YAML file and the documentation all derive from these dataclasses.
+Beside them there are families of parameters whose names the user makes, see
+`espnet_ros.core.parameter_families`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from espnet_ros.core.errors import ParameterError
-
-# When a change takes effect: at the next start, the next configure transition, or at once.
-APPLIES = ('start', 'configure', 'live')
+from espnet_ros.core.layers import LayerSpec
+from espnet_ros.core.parameter_families import FAMILIES, Mount, layers_of, mounts_of, overhang_of
+from espnet_ros.core.parameter_spec import ParameterSpec, build, parameter, specs_of
 
 _NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*')
 _DEVICE = re.compile(r'auto|cpu|cuda(:\d+)?')
@@ -38,35 +41,52 @@ def _size_problem(value: tuple[int, ...]) -> str | None:
     return 'expected [width, height], both multiples of 8 from 8 to 8192, or [0, 0]'
 
 
-def _field(default: Any, description: str, applies: str, **rule: Any) -> Any:
-    metadata = {'description': description, 'applies': applies, **rule}
-    return dataclasses.field(default=default, metadata=metadata)
+def _sides_problem(value: tuple[float, ...]) -> str | None:
+    ok = len(value) == 2 and all(0.1 <= side <= 1000.0 for side in value)
+    return None if ok else 'expected [along x, along y], each 0.1 to 1000.0 m'
+
+
+def _band_problem(value: tuple[float, ...]) -> str | None:
+    ok = len(value) == 2 and all(map(math.isfinite, value)) and value[0] < value[1]
+    return None if ok else 'expected [lowest, highest] in metres, the first below the second'
+
+
+def _frame_problem(value: str) -> str | None:
+    if value and not value.startswith('/'):
+        return None
+    return 'expected the name of a frame without a leading slash'
 
 
 @dataclass(frozen=True)
 class InputConfig:
     """Where the images come from and the size they are inferred at."""
 
-    transport: str = _field(
+    transport: str = parameter(
         'raw',
         'Message type of the image topic: raw is sensor_msgs/Image on "image", compressed is '
         'sensor_msgs/CompressedImage on "image/compressed".',
         'configure',
         choices=('raw', 'compressed'),
     )
-    reliability: str = _field(
+    reliability: str = parameter(
         'best_effort',
         'Reliability asked of the image publisher; best_effort matches every camera, reliable '
         'only a reliable one.',
         'configure',
         choices=('best_effort', 'reliable'),
     )
-    size_wh: tuple[int, int] = _field(
+    size_wh: tuple[int, int] = parameter(
         (0, 0),
         'Width and height of the network input in pixels, multiples of 8; [0, 0] is the size '
         'the model was trained at.',
         'configure',
         check=_size_problem,
+    )
+    rectified: bool = parameter(
+        False,
+        'The images are rectified (image_rect): project with P of camera_info and no distortion, '
+        'instead of K and D.',
+        'configure',
     )
 
 
@@ -74,7 +94,7 @@ class InputConfig:
 class MaskConfig:
     """What the published mask looks like."""
 
-    size: str = _field(
+    size: str = parameter(
         'image',
         'Size of mask and confidence: image resizes them to the image by nearest neighbour, '
         'network keeps the size of the network input (less to send).',
@@ -87,11 +107,162 @@ class MaskConfig:
 class OverlayConfig:
     """How the colour outputs look."""
 
-    opacity: float = _field(
+    opacity: float = parameter(
         0.5, 'Weight of the class colours over the image.', 'live', minimum=0.0, maximum=1.0
     )
-    jpeg_quality: int = _field(
+    jpeg_quality: int = parameter(
         80, 'JPEG quality of the compressed colour outputs.', 'live', minimum=1, maximum=100
+    )
+
+
+@dataclass(frozen=True)
+class GridConfig:
+    """The grid that the cost maps are made of, and what happens to them without a camera."""
+
+    frame: str = parameter(
+        'odom',
+        'Frame the grid is fixed in; the same as global_frame of the Nav2 costmap.',
+        'configure',
+        check=_frame_problem,
+    )
+    size: tuple[float, float] = parameter(
+        (20.0, 20.0),
+        'Sides of the grid along x and y, metres; it rolls with the robot.',
+        'configure',
+        check=_sides_problem,
+    )
+    resolution: float = parameter(
+        0.1, 'Side of a cell, metres.', 'configure', minimum=0.01, maximum=10.0
+    )
+    recentre_step: float = parameter(
+        1.0,
+        'The grid follows the robot in whole steps of this many metres.',
+        'configure',
+        minimum=0.1,
+        maximum=100.0,
+    )
+    half_life: float = parameter(
+        5.0,
+        'Seconds after which the evidence for what is not seen again has halved.',
+        'configure',
+        minimum=0.1,
+        maximum=86400.0,
+    )
+    publish_rate: float = parameter(
+        5.0,
+        'Cost maps a second, at most. Nav2 on Lyrical stops control until its next cycle at each '
+        'one, so keep it below update_frequency.',
+        'configure',
+        minimum=0.1,
+        maximum=30.0,
+    )
+    stale_after: float = parameter(
+        1.0,
+        'Seconds without a fresh mask of each camera in the grid after which on_stale applies.',
+        'live',
+        minimum=0.1,
+        maximum=3600.0,
+    )
+    on_stale: str = parameter(
+        'lethal',
+        'What cost maps say then: lethal marks every cell, unknown none, decay goes on '
+        'forgetting, hold leaves the last ones. Only lethal stops a robot whose Nav2 has the '
+        'default track_unknown_space: false.',
+        'live',
+        choices=('lethal', 'unknown', 'decay', 'hold'),
+    )
+
+
+@dataclass(frozen=True)
+class ProjectionConfig:
+    """How masks come to the ground."""
+
+    source: str = parameter(
+        'ground',
+        'ground needs nothing but the camera and takes the ground for flat; depth reads the '
+        'registered depth image on depth/image.',
+        'configure',
+        choices=('ground', 'depth'),
+    )
+    max_range: float = parameter(
+        8.0,
+        'Ground farther from the camera than this is not observed, metres.',
+        'configure',
+        minimum=0.5,
+        maximum=100.0,
+    )
+    min_range: float = parameter(
+        0.0,
+        'Ground nearer to the camera than this is not observed, metres, e.g. the robot itself.',
+        'configure',
+        minimum=0.0,
+        maximum=99.0,
+    )
+    min_depression: float = parameter(
+        2.0,
+        'Rays nearer to the horizon than this many degrees are not used.',
+        'configure',
+        minimum=0.1,
+        maximum=80.0,
+    )
+    border: int = parameter(
+        2,
+        'Pixels at the edge of the image that are not used.',
+        'configure',
+        minimum=0,
+        maximum=500,
+    )
+    ground_cover: tuple[str, ...] = parameter(
+        (),
+        'Upright classes of the model that may lie flat, so that what stands on them is marked, '
+        "e.g. CamVid's Tree, which is also its grass.",
+        'configure',
+    )
+    height_band: tuple[float, float] = parameter(
+        (0.05, 2.0),
+        'With depth: heights above the ground between which upright things are obstacles, metres.',
+        'configure',
+        check=_band_problem,
+    )
+
+
+@dataclass(frozen=True)
+class PoseConfig:
+    """Where the camera and the robot are."""
+
+    source: str = parameter(
+        'auto',
+        'tf, odometry with camera_mount, or fixed (the robot stands at the origin of grid.frame); '
+        'auto is tf where tf2_ros is installed, else odometry, else fixed while nobody publishes '
+        'odometry.',
+        'configure',
+        choices=('auto', 'tf', 'odometry', 'fixed'),
+    )
+    base_frame: str = parameter(
+        'base_link',
+        'Frame of the robot; the ground is z = 0 in it.',
+        'configure',
+        check=_frame_problem,
+    )
+    timeout: float = parameter(
+        0.1,
+        "Seconds to wait for the pose at an image's stamp; without it the mask is left out.",
+        'configure',
+        minimum=0.0,
+        maximum=10.0,
+    )
+
+
+@dataclass(frozen=True)
+class NavConfig:
+    """What ~/nav and ~/points look like."""
+
+    stride: int = parameter(
+        4,
+        'Every so many pixels, across and down, one is sent in ~/nav and ~/points.',
+        'configure',
+        minimum=1,
+        maximum=64,
     )
 
 
@@ -99,10 +270,10 @@ class OverlayConfig:
 class DiagnosticsConfig:
     """When the node reports and when it worries."""
 
-    period: float = _field(
+    period: float = parameter(
         1.0, 'Seconds between diagnostics.', 'configure', minimum=0.1, maximum=60.0
     )
-    stale_after: float = _field(
+    stale_after: float = parameter(
         2.0,
         'Seconds without an image after which diagnostics warn.',
         'live',
@@ -113,46 +284,63 @@ class DiagnosticsConfig:
 
 @dataclass(frozen=True)
 class NodeConfig:
-    """All parameters of the node ``segmentation``; nested groups become dotted names."""
+    """All parameters of the node ``segmentation``; nested groups become dotted names.
 
-    model: str = _field(
+    :param layers: of the family ``layers``; empty for one layer of all upright classes.
+    :param overhang_m: of the family ``projection.overhang``, by class.
+    :param mounts: of the family ``camera_mount``, by camera.
+    """
+
+    model: str = parameter(
         'espnet_camvid', 'Name of a shipped model or path of a model folder.', 'configure'
     )
-    backend: str = _field(
+    backend: str = parameter(
         'auto',
         'Inference library; auto takes the fastest one that is installed.',
         'configure',
         choices=('auto', 'openvino', 'onnx', 'torch'),
     )
-    device: str = _field(
+    device: str = parameter(
         'auto', 'Where to infer: auto, cpu, cuda or cuda:N.', 'configure', check=_device_problem
     )
-    precision: str = _field(
+    precision: str = parameter(
         'auto',
         'Arithmetic of the network; auto takes the fastest one the device has.',
         'configure',
         choices=('auto', 'f32', 'bf16', 'f16'),
     )
-    cameras: tuple[str, ...] = _field(
+    cameras: tuple[str, ...] = parameter(
         (),
         'Names of the cameras, each the prefix of its input topics and per-image outputs; '
         'empty for one camera without a prefix.',
         'configure',
         check=_cameras_problem,
     )
-    autostart: bool = _field(
+    autostart: bool = parameter(
         True,
         'Configure and activate at start, without a lifecycle manager.',
         'start',
         read_only=True,
     )
-    enabled: bool = _field(
+    enabled: bool = parameter(
         True, 'Segment images; while false they are counted and dropped.', 'live'
     )
     input: InputConfig = dataclasses.field(default_factory=InputConfig)
     mask: MaskConfig = dataclasses.field(default_factory=MaskConfig)
     overlay: OverlayConfig = dataclasses.field(default_factory=OverlayConfig)
+    grid: GridConfig = dataclasses.field(default_factory=GridConfig)
+    projection: ProjectionConfig = dataclasses.field(default_factory=ProjectionConfig)
+    pose: PoseConfig = dataclasses.field(default_factory=PoseConfig)
+    nav: NavConfig = dataclasses.field(default_factory=NavConfig)
     diagnostics: DiagnosticsConfig = dataclasses.field(default_factory=DiagnosticsConfig)
+    layers: tuple[LayerSpec, ...] = ()
+    overhang_m: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    mounts: Mapping[str, Mount] = dataclasses.field(default_factory=dict)
+
+    @property
+    def camera_names(self) -> tuple[str, ...]:
+        """Return the cameras; the one without a prefix is ''."""
+        return self.cameras or ('',)
 
     @classmethod
     def from_parameters(cls, values: Mapping[str, Any]) -> NodeConfig:
@@ -160,113 +348,49 @@ class NodeConfig:
 
         :raises ParameterError: if a name is unknown or a value refused; all are listed.
         """
-        specs = {spec.name: spec for spec in parameter_specs()}
-        problems = [unknown_name(name) for name in values if name not in specs]
-        known = {name: value for name, value in values.items() if name in specs}
-        problems += [p for n, v in known.items() if (p := specs[n].problem(v))]
+        specs = {name: parameter_spec(name) for name in values}
+        problems = [unknown_name(name) for name, spec in specs.items() if spec is None]
+        known = {name: (spec, values[name]) for name, spec in specs.items() if spec is not None}
+        problems += [p for spec, value in known.values() if (p := spec.problem(value))]
         if problems:
             raise ParameterError('; '.join(problems))
-        config: NodeConfig = _build(cls, '', {n: specs[n].coerce(v) for n, v in known.items()})
-        return config
-
-
-@dataclass(frozen=True)
-class ParameterSpec:
-    """One parameter as data.
-
-    :param name: dotted name, e.g. ``input.size_wh``.
-    :param default: its default; lists are tuples.
-    :param applies: when a change takes effect, one of `APPLIES`.
-    """
-
-    name: str
-    default: Any
-    description: str
-    applies: str
-    minimum: float | None = None
-    maximum: float | None = None
-    choices: tuple[str, ...] = ()
-    read_only: bool = False
-    check: Callable[[Any], str | None] | None = None
-
-    @property
-    def type(self) -> str:
-        """Return the ROS name of the type: string, bool, integer, double, string[], integer[]."""
-        if isinstance(self.default, tuple):
-            return 'integer[]' if self.default else 'string[]'
-        return {str: 'string', bool: 'bool', int: 'integer', float: 'double'}[type(self.default)]
-
-    def coerce(self, value: Any) -> Any:
-        """Return the value as the config holds it: lists as tuples, integers for floats."""
-        if isinstance(self.default, tuple):
-            # [''] is how ROS users write an empty list of strings.
-            return tuple(v for v in value if v != '')
-        return float(value) if isinstance(self.default, float) else value
-
-    def problem(self, value: Any) -> str | None:
-        """Return what is wrong with a value, or None."""
-        reason = self._type_problem(value) or self._value_problem(self.coerce(value))
-        return f'{self.name}: {reason}, got {value!r}' if reason else None
-
-    def _type_problem(self, value: Any) -> str | None:
-        item = self.type.removesuffix('[]')
-        if item == self.type:
-            return None if _is_a(item, value) else f'expected a value of type {item}'
-        is_list = isinstance(value, Iterable) and not isinstance(value, str)
-        ok = is_list and all(_is_a(item, v) for v in value)
-        return None if ok else f'expected a list of type {item}'
-
-    def _value_problem(self, value: Any) -> str | None:
-        if self.choices and value not in self.choices:
-            return f'expected one of {", ".join(self.choices)}'
-        if self.minimum is not None and self.maximum is not None:
-            inside = self.minimum <= value <= self.maximum  # False for NaN
-            if not inside:
-                return f'expected {self.minimum} to {self.maximum}'
-        return self.check(value) if self.check else None
+        given = {name: spec.coerce(value) for name, (spec, value) in known.items()}
+        config: NodeConfig = build(cls, given)
+        return dataclasses.replace(
+            config,
+            layers=layers_of(given),
+            overhang_m=overhang_of(given),
+            mounts=mounts_of(given),
+        )
 
 
 def parameter_specs() -> tuple[ParameterSpec, ...]:
-    """Return every parameter of the node in the order of the config."""
-    return tuple(_specs(NodeConfig(), ''))
+    """Return every parameter of the node in the order of the config, without the families."""
+    return tuple(specs_of(NodeConfig()))
+
+
+def parameter_spec(name: str) -> ParameterSpec | None:
+    """Return the parameter of a name, of a family as well, or None."""
+    spec = next((s for s in parameter_specs() if s.name == name), None)
+    if spec is None:
+        family = next((f for f in FAMILIES if f.pattern.fullmatch(name)), None)
+        spec = dataclasses.replace(family.spec, name=name) if family else None
+    return spec
 
 
 def parameter_values(config: NodeConfig) -> dict[str, Any]:
-    """Return the flat dotted names and values of a config, lists as tuples."""
-    return {spec.name: spec.default for spec in _specs(config, '')}
+    """Return the flat dotted names and values of a config, lists as tuples, without families."""
+    return {spec.name: spec.default for spec in specs_of(config)}
 
 
 def unknown_name(name: str) -> str:
     """Return the sentence that refuses an unknown parameter and names the nearest real one."""
     names = [spec.name for spec in parameter_specs()]
+    # With the user's own part in place, a wrong leaf of a family is near to the right one.
+    made = re.match(r'(layers|projection\.overhang|camera_mount)\.([^.]+)', name)
+    for family in FAMILIES if made else ():
+        names.append(family.form.replace('<key>', made[2] if made else ''))
     # A forgotten group ("opacity") is nearer to the user's mind than any spelling.
     tails = [n for n in names if n.rpartition('.')[2] == name.rpartition('.')[2]]
     near = tails or difflib.get_close_matches(name, names, n=1, cutoff=0.0)
     return f'unknown parameter {name!r}, did you mean {near[0]!r}?'
-
-
-def _is_a(type_name: str, value: Any) -> bool:
-    if isinstance(value, bool):
-        return type_name == 'bool'
-    kinds: dict[str, Any] = {'string': str, 'integer': int, 'double': (int, float), 'bool': bool}
-    return isinstance(value, kinds[type_name])
-
-
-def _specs(config: Any, prefix: str) -> Iterator[ParameterSpec]:
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            yield from _specs(value, f'{prefix}{field.name}.')
-        else:
-            yield ParameterSpec(prefix + field.name, value, **field.metadata)
-
-
-def _build(kind: Any, prefix: str, values: Mapping[str, Any]) -> Any:
-    arguments = {}
-    for field in dataclasses.fields(kind):
-        name = prefix + field.name
-        if not field.metadata:
-            arguments[field.name] = _build(field.default_factory, f'{name}.', values)
-        elif name in values:
-            arguments[field.name] = values[name]
-    return kind(**arguments)

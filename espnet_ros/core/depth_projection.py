@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.core.camera import CameraModel
-from espnet_ros.core.errors import ImageError, ParameterError
+from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.grid import GridSpec, Observation
-from espnet_ros.core.ground_inputs import check_mask, ground_pose
+from espnet_ros.core.ground_inputs import check_depth, check_mask, ground_pose
 from espnet_ros.core.ground_tables import Gates
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.transforms import rigid
@@ -51,6 +51,19 @@ class HeightBand:
         if problems:
             raise ParameterError('height band refused: ' + '; '.join(problems))
 
+    def limits(self, labels: Labels) -> tuple[Floats, Floats]:
+        """Return between which heights each class id counts, two of (256,) metres.
+
+        :returns: low and high; inf and -inf, so nothing, where a class is none of a thing.
+        """
+        low, high = np.full(256, np.inf), np.full(256, -np.inf)
+        for class_id, label in enumerate(labels):
+            if label.kind == 'ground':
+                low[class_id], high[class_id] = -self.ground_m, self.ground_m
+            elif label.kind == 'upright':
+                low[class_id], high[class_id] = self.low_m, self.high_m
+        return low, high
+
 
 class DepthProjector:
     """Reads masks with depth of one camera as observations of the ground.
@@ -72,18 +85,11 @@ class DepthProjector:
         if stride < 1:
             raise ParameterError(f'stride must be 1 or more, got {stride}')
         self._gates = Gates() if gates is None else gates
-        self._band = HeightBand() if band is None else band
+        band = HeightBand() if band is None else band
         self._stride = stride
-        self._low, self._high = np.full(256, np.inf), np.full(256, -np.inf)
+        self._low, self._high = band.limits(labels)
         self._upright = np.zeros(256, bool)
-        for class_id, label in enumerate(labels):
-            if label.kind == 'ground':
-                self._low[class_id] = -self._band.ground_m
-                self._high[class_id] = self._band.ground_m
-            elif label.kind == 'upright':
-                self._low[class_id] = self._band.low_m
-                self._high[class_id] = self._band.high_m
-                self._upright[class_id] = True
+        self._upright[: len(labels)] = [label.kind == 'upright' for label in labels]
         self._rays: tuple[CameraModel, npt.NDArray[np.intp], Floats] | None = None
 
     def observe(
@@ -110,12 +116,7 @@ class DepthProjector:
         :raises PoseError: if a transform is not rigid.
         """
         check_mask(mask, confidence, camera)
-        if depth_m.shape != mask.shape or depth_m.dtype != np.float32:
-            raise ImageError(
-                'depth',
-                f"expected depth of the mask's shape, float32 {mask.shape}, got "
-                f'{depth_m.dtype} {depth_m.shape}: register depth to the colour camera',
-            )
+        check_depth(depth_m, mask)
         T, pose = rigid(T_base_camera, 'T_base_camera'), np.asarray(T_odom_base, np.float64)
         ground_pose(pose)
         pixels, rays = self._pixels(camera)

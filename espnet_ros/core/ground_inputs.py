@@ -39,6 +39,19 @@ def check_mask(mask: UInt8Array, confidence: UInt8Array | None, camera: CameraMo
         )
 
 
+def check_depth(depth_m: npt.NDArray[np.float32], mask: UInt8Array) -> None:
+    """Refuse a depth image that is not registered to a mask.
+
+    :raises ImageError: if it is not float32 of the mask's shape.
+    """
+    if depth_m.shape != mask.shape or depth_m.dtype != np.float32:
+        raise ImageError(
+            'depth',
+            f"expected depth of the mask's shape, float32 {mask.shape}, got "
+            f'{depth_m.dtype} {depth_m.shape}: register depth to the colour camera',
+        )
+
+
 def ground_pose(T_odom_base: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return how points of the base's ground move into the grid, float64 (2, 3).
 

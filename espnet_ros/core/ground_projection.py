@@ -66,7 +66,7 @@ class GroundProjector:
         ground_cover: Sequence[str] = (),
         overhang_m: Mapping[str, float] | None = None,
     ) -> None:
-        self._gates = Gates() if gates is None else gates
+        self.gates = Gates() if gates is None else gates
         overhang_m = {} if overhang_m is None else overhang_m
         _check_rules(labels, ground_cover, overhang_m)
         reach_m = np.zeros(256)
@@ -130,7 +130,7 @@ class GroundProjector:
             same = made_camera == camera and made_resolution == resolution_m
             if same and np.abs(made_T - T).max() <= _SAME_POSE:
                 return self._tables
-        self._tables = build_tables(camera, T, self._gates, resolution_m)
+        self._tables = build_tables(camera, T, self.gates, resolution_m)
         self._made_for = camera, T.copy(), resolution_m
         return self._tables
 
@@ -147,6 +147,12 @@ class GroundProjector:
         # The kinds are ordered: ground < cover < upright, each a contact after any lower one.
         rises = kinds[starts[1:]] > kinds[starts[:-1]]
         met = np.flatnonzero(rises & (ray[1:] == ray[:-1])) + 1
+        return ray[met], place[met]
+
+    def standing_contacts(self, mask: UInt8Array, fan: Fan) -> tuple[npt.NDArray[np.intp], ...]:
+        """Return `contacts` without the floating edges of things that stand nearer."""
+        ray, place = self.contacts(mask, fan)
+        met = self._overhang.standing(ray, place, mask.ravel()[fan.pixels[ray, place]], fan)
         return ray[met], place[met]
 
     def _read_ground(
@@ -177,9 +183,7 @@ class GroundProjector:
         self, flat: UInt8Array, sure: UInt8Array, fan: Fan, pose: Floats, into: Observation
     ) -> None:
         """Rule 2: mark the cell behind each contact; it outweighs ground seen in that cell."""
-        ray, place = self.contacts(flat, fan)
-        met = self._overhang.standing(ray, place, flat[fan.pixels[ray, place]], fan)
-        ray, place = ray[met], place[met]
+        ray, place = self.standing_contacts(flat, fan)
         pixel = fan.pixels[ray, place]
         weights = fan.weights[place] * sure[pixel] * np.float32(1 / 255)
         # Between the two places lies the edge; half a cell behind it is the cell it borders.

@@ -15,6 +15,8 @@ from espnet_ros.core.labels import Labels
 from espnet_ros.core.semantic_grid import SemanticGrid
 
 UNKNOWN, LETHAL = -1, 100
+# ~/points has this beside the layers.
+CLEAR = 'clear'
 # Nav2 takes 99 for "inscribed", which inflation alone may say.
 _HIGHEST = 98
 
@@ -129,6 +131,7 @@ def layers_from_dict(layers: Mapping[str, Mapping[str, object]]) -> list[LayerSp
         if isinstance(probability, bool) or not isinstance(probability, (int, float)):
             wrong.append(f'min_probability must be a number, got {probability!r}')
         problems += [f'{name}: {what}' for what in wrong]
+        problems += _name_problems(name)
         if not wrong:
             specs.append(LayerSpec(name, tuple(classes), cost, float(probability)))  # type: ignore[arg-type]
     if problems:
@@ -143,8 +146,7 @@ def _problems(layers: Sequence[LayerSpec], labels: Labels) -> Iterator[str]:
     for name in sorted({n for n in names if names.count(n) > 1}):
         yield f'layer name {name!r} is used {names.count(name)} times'
     for layer in layers:
-        if not _NAME.fullmatch(layer.name):
-            yield f'layer name {layer.name!r} must be lower case letters, digits and _'
+        yield from _name_problems(layer.name)
         if not layer.classes:
             yield f'{layer.name}: expected at least one class'
         for name in layer.classes:
@@ -157,6 +159,13 @@ def _problems(layers: Sequence[LayerSpec], labels: Labels) -> Iterator[str]:
                 f'{layer.name}: min_probability must be above 0, up to 1, '
                 f'got {layer.min_probability}'
             )
+
+
+def _name_problems(name: str) -> Iterator[str]:
+    if not _NAME.fullmatch(name):
+        yield f'layer name {name!r} must be lower case letters, digits and _'
+    if name == CLEAR:
+        yield f'layer name {CLEAR!r} is taken by ~/points/{CLEAR}, the free ground'
 
 
 def _near(name: str, known: Sequence[str] | set[str]) -> str:

@@ -6,15 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from espnet_ros.core.config import GridConfig
 from espnet_ros.core.labels import Labels
 from espnet_ros.nav2.parameter_file import Node
 from espnet_ros.nav2.topics import NODE
 from espnet_ros.nav2.views import View
-
-# The frame of the node's grids where its parameter grid.frame is not given.
-GRID_FRAME = 'odom'
-# The node publishes its grids at most this often.
-GRID_RATE_HZ = 5.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,13 @@ class Context:
     @property
     def grid_frame(self) -> str:
         """Return the frame of the node's grids."""
-        return str(self.own_value('grid.frame', GRID_FRAME))
+        return str(self.own_value('grid.frame', GridConfig().frame))
+
+    @property
+    def grid_rate_hz(self) -> float:
+        """Return how often the node publishes its grids, at most."""
+        rate = self.own_value('grid.publish_rate', GridConfig().publish_rate)
+        return float(rate) if isinstance(rate, (int, float)) else GridConfig().publish_rate
 
     @property
     def cameras(self) -> list[str] | None:

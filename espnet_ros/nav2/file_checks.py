@@ -132,10 +132,6 @@ def layers(view: View, labels: Labels | None) -> Iterator[Finding]:
             yield layer.warning(
                 'cost', 'cost is 99, which Nav2 takes for inscribed: sent as 98', 'cost: 98 or 100'
             )
-        if name == 'clear':
-            yield layer.error(
-                '', 'points/clear is the cloud of free ground', 'another name for the layer'
-            )
 
 
 def _refused(name: str, layer: View, labels: Labels | None) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from espnet_ros.nav2.context import GRID_RATE_HZ, Context
+from espnet_ros.core.config import GridConfig
+from espnet_ros.nav2.context import Context
 from espnet_ros.nav2.views import Costmap, Finding, Layer
 
 # (server, its wait for a costmap in seconds): what Nav2 gives up after.
@@ -105,18 +106,18 @@ def slow_update(layer: Layer, context: Context) -> Iterator[Finding]:
     if rate is None or timeout <= 0.0:  # then nobody waits
         return
     says = costmap.says('update_frequency', 5.0)
-    wanted = 2 * max(GRID_RATE_HZ, 1 / timeout)
+    wanted = 2 * max(context.grid_rate_hz, 1 / timeout)
     if rate * timeout <= 1:
         yield costmap.error(
             'update_frequency',
             f'{says}: on Lyrical {server} gives up waiting for {layer.name} ({timeout:g} s)',
             f'update_frequency: {wanted:.1f}, or no StaticLayer here',
         )
-    elif rate < 2 * GRID_RATE_HZ:
+    elif rate < 2 * context.grid_rate_hz:
         yield costmap.warning(
             'update_frequency',
             f'{says}: on Lyrical {server} stalls until the next cycle after each grid of '
-            f'{layer.name} (up to {GRID_RATE_HZ:g} a second)',
+            f'{layer.name} (up to {context.grid_rate_hz:g} a second)',
             f'update_frequency: {wanted:.1f}',
         )
 
@@ -136,7 +137,7 @@ def stale_is_free(layer: Layer, context: Context) -> Iterator[Finding]:
 
     And without `track_unknown_space` what is unknown is FREE.
     """
-    on_stale = str(context.own_value('on_stale'))
+    on_stale = str(context.own_value('grid.on_stale', GridConfig().on_stale))
     tracks = layer.costmap.value('track_unknown_space', False) is True
     effect = {'hold': f'{layer.name} keeps the last grid for ever'}
     if not tracks:
@@ -144,9 +145,9 @@ def stale_is_free(layer: Layer, context: Context) -> Iterator[Finding]:
     if on_stale in effect:
         yield layer.error(
             'map_topic',
-            f'on_stale of the node segmentation is {on_stale}, and {effect[on_stale]}: a dead '
+            f'grid.on_stale of the node segmentation is {on_stale}, and {effect[on_stale]}: a dead '
             'camera stops nobody',
-            'on_stale: lethal',
+            'grid.on_stale: lethal',
         )
 
 

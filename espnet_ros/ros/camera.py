@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
 
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import CameraInfoError
 from espnet_ros.core.labels import Labels
-from espnet_ros.core.pipeline import Segmenter, UInt8Array
+from espnet_ros.core.pipeline import Segmentation, Segmenter, UInt8Array
 from espnet_ros.ros.conversions import compressed_to_bgr, image_to_bgr
+from espnet_ros.ros.depth import DepthQueue
 from espnet_ros.ros.diagnostics import CameraMonitor, why_silent
 from espnet_ros.ros.outputs import CameraOutputs
 from espnet_ros.ros.qos import input_profile
@@ -23,6 +26,23 @@ _TRANSPORTS: dict[str, tuple[Any, str, Callable[[Any], UInt8Array]]] = {
     'raw': (Image, '', image_to_bgr),
     'compressed': (CompressedImage, '/compressed', compressed_to_bgr),
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Segmented:
+    """A mask on its way to the grid.
+
+    :param header: of its image.
+    :param image_wh: size of the image, pixels.
+    :param camera_info: the latest calibration, None if none came.
+    :param camera_info_topic: where it should come from.
+    """
+
+    header: Header
+    image_wh: tuple[int, int]
+    segmentation: Segmentation
+    camera_info: CameraInfo | None
+    camera_info_topic: str
 
 
 class Camera:
@@ -47,6 +67,8 @@ class Camera:
         self._image_topic = f'{prefix}image{suffix}'
         self._camera_info_topic = f'{prefix}camera_info'
         self._outputs = CameraOutputs(node, name, labels, lambda: config().overlay)
+        self._depth_topic = f'{prefix}depth/image'
+        self.depth = DepthQueue() if config().projection.source == 'depth' else None
         self._subscriptions: list[Any] = []
         self._camera_info: CameraInfo | None = None
 
@@ -74,6 +96,8 @@ class Camera:
             create(self._type, self._image_topic, on_image, images),
             create(CameraInfo, self._camera_info_topic, on_camera_info, infos),
         ]
+        if self.depth is not None:
+            self._subscriptions.append(create(Image, self._depth_topic, self.depth.put, infos))
 
     def unsubscribe(self) -> None:
         """Stop to listen."""
@@ -82,8 +106,8 @@ class Camera:
         self._subscriptions = []
         self._camera_info = None
 
-    def process(self, message: Any, segmenter: Segmenter) -> None:
-        """Decode, segment and publish one image.
+    def process(self, message: Any, segmenter: Segmenter) -> Segmented:
+        """Decode, segment and publish one image; return what goes on to the grid.
 
         :raises ImageError: if the image can't be used.
         """
@@ -102,6 +126,10 @@ class Camera:
         self._publish_camera_info(message, image, segmentation.mask)
         self._outputs.publish_colors(message.header, image, segmentation.mask)
         self.monitor.process(stage_ms)
+        image_wh = (image.shape[1], image.shape[0])
+        return Segmented(
+            message.header, image_wh, segmentation, self._camera_info, self._camera_info_topic
+        )
 
     def why_silent(self) -> str:
         """Return the likeliest reason why no image arrives."""

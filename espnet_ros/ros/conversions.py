@@ -167,7 +167,7 @@ def array_to_image(pixels: UInt8Array, header: Header, encoding: str) -> Image:
     message = Image(header=header, encoding=encoding)
     message.height, message.width = pixels.shape[:2]
     message.step = pixels.nbytes // pixels.shape[0]
-    message.data = _bytes(pixels)
+    message.data = to_bytes(pixels)
     return message
 
 
@@ -178,10 +178,11 @@ def array_to_jpeg(pixels_bgr: UInt8Array, header: Header, quality: int) -> Compr
     :param quality: 1..100.
     """
     _, data = cv2.imencode('.jpg', pixels_bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return CompressedImage(header=header, format='bgr8; jpeg compressed bgr8', data=_bytes(data))
+    return CompressedImage(header=header, format='bgr8; jpeg compressed bgr8', data=to_bytes(data))
 
 
-def _bytes(pixels: Any) -> array[int]:
+def to_bytes(pixels: Any) -> array[int]:
+    """Return the bytes of a C-contiguous array as message fields take them."""
     # Any other type is copied element by element: 100 ms and more for a large image.
     data = array('B')
     data.frombytes(memoryview(pixels).cast('B'))

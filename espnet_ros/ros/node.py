@@ -12,10 +12,12 @@ from rclpy.parameter import Parameter
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 
-from espnet_ros.core.config import parameter_specs
+from espnet_ros.core.config import parameter_spec
 from espnet_ros.core.errors import EspnetRosError, ImageError
 from espnet_ros.core.labels import Labels
+from espnet_ros.core.transforms import camera_mount
 from espnet_ros.ros.camera import Camera
+from espnet_ros.ros.costmap import Costmap
 from espnet_ros.ros.diagnostics import CameraMonitor, judge, make_status
 from espnet_ros.ros.label_info import label_info_module, make_label_info
 from espnet_ros.ros.model import LoadedModel, load_model
@@ -25,6 +27,7 @@ from espnet_ros.ros.parameters import (
     read_config,
     unknown_parameters,
 )
+from espnet_ros.ros.poses import create_poses
 from espnet_ros.ros.qos import latched_profile
 from espnet_ros.ros.worker import Worker
 
@@ -44,6 +47,7 @@ class SegmentationNode(LifecycleNode):
         self._model: LoadedModel | None = None
         self._cameras: list[Camera] = []
         self._worker: Worker | None = None
+        self._costmap: Costmap | None = None
         self._label_info: Any = None
         self._configure_error = ''
         try:
@@ -73,9 +77,12 @@ class SegmentationNode(LifecycleNode):
         try:
             self._model = load_model(self._config)
             labels = self._model.labels
-            names = self._config.cameras or ('',)
-            self._cameras = [Camera(self, name, labels, lambda: self._config) for name in names]
+            self._cameras = [
+                Camera(self, name, labels, lambda: self._config)
+                for name in self._config.camera_names
+            ]
             self._publish_label_info(labels)
+            self._costmap = self._make_costmap(labels)
         except Exception as error:
             # rclpy would swallow it and say nothing at all.
             self._configure_error = str(error) or type(error).__name__
@@ -91,7 +98,9 @@ class SegmentationNode(LifecycleNode):
         return super().on_configure(state)
 
     def on_activate(self, state: Any) -> TransitionCallbackReturn:
-        """Start the worker and subscribe."""
+        """Start the workers and subscribe."""
+        if self._costmap is not None:
+            self._costmap.activate()
         self._worker = Worker(tuple(self._cameras), self._process)
         for camera in self._cameras:
             camera.subscribe(self._worker.put)
@@ -131,19 +140,20 @@ class SegmentationNode(LifecycleNode):
         return result
 
     def _tell_what_waits(self, names: set[str]) -> None:
-        waiting = [s.name for s in parameter_specs() if s.name in names and s.applies != 'live']
+        specs = map(parameter_spec, sorted(names))
+        waiting = [spec.name for spec in specs if spec is not None and spec.applies != 'live']
         if waiting and self._model is not None:
             self.get_logger().info(
                 f'{", ".join(waiting)} will take effect after deactivate, cleanup and configure'
             )
 
     def _process(self, camera: Camera, message: Any) -> None:
-        model = self._model
-        if model is None:
+        model, costmap = self._model, self._costmap
+        if model is None or costmap is None:
             return
         logger = self.get_logger()
         try:
-            camera.process(message, model.segmenter)
+            costmap.put(camera.name, camera.process(message, model.segmenter))
         except ImageError as error:
             camera.monitor.reject(error)
             logger.warning(f'image rejected: {error}', throttle_duration_sec=_QUIET_S)
@@ -165,6 +175,25 @@ class SegmentationNode(LifecycleNode):
         header = Header(stamp=self.get_clock().now().to_msg())
         self._label_info.publish(make_label_info(labels, header, messages))
 
+    def _make_costmap(self, labels: Labels) -> Costmap:
+        pose, frame = self._config.pose, self._config.grid.frame
+        mounts = {n: camera_mount(m.xyz, m.rpy) for n, m in self._config.mounts.items()}
+        poses = create_poses(self, pose.source, frame, pose.base_frame, pose.timeout, mounts)
+        depths = {c.name: c.depth for c in self._cameras if c.depth is not None}
+        try:
+            return Costmap(self, lambda: self._config, labels, poses, depths, self._why_no_mask)
+        except Exception:
+            poses.destroy()
+            raise
+
+    def _why_no_mask(self, camera: str) -> str:
+        if not self._config.enabled:
+            return 'disabled'
+        found = next(c for c in self._cameras if c.name == camera)
+        if found.monitor.silent_s > self._config.grid.stale_after:
+            return f'no image for {found.monitor.silent_s:.1f} s, {found.why_silent()}'
+        return found.monitor.last_error or 'images come, but no mask has been made of one'
+
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> Any:
         result = self.set_parameters_atomically([Parameter('enabled', value=request.data)])
         response.success = result.successful
@@ -180,6 +209,9 @@ class SegmentationNode(LifecycleNode):
             level, message = judge(state, self._config, monitor, camera.why_silent)
             name = f'{self.get_fully_qualified_name()}: {camera.name or "image"}'
             statuses.append(make_status(name, level, message, {**facts, **monitor.values()}))
+        if self._costmap is not None:
+            name = f'{self.get_fully_qualified_name()}: costmap'
+            statuses.append(make_status(name, *self._costmap.status(state)))
         if not self._cameras:
             statuses = self._unconfigured_statuses(facts)
         array = DiagnosticArray(status=statuses)
@@ -201,11 +233,16 @@ class SegmentationNode(LifecycleNode):
         if self._worker is not None:
             self._worker.stop()
             self._worker = None
+        if self._costmap is not None:
+            self._costmap.deactivate()
 
     def _release(self) -> None:
         for camera in self._cameras:
             camera.destroy()
         self._cameras = []
+        if self._costmap is not None:
+            self._costmap.destroy()
+            self._costmap = None
         if self._label_info is not None:
             self.destroy_publisher(self._label_info)
             self._label_info = None

@@ -16,8 +16,9 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from espnet_ros.core.config import NodeConfig, ParameterSpec, parameter_specs, unknown_name
+from espnet_ros.core.config import NodeConfig, parameter_spec, parameter_specs, unknown_name
 from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.parameter_spec import ParameterSpec
 
 _APPLIES = {
     'start': 'Read at start.',
@@ -34,7 +35,7 @@ def declare_parameters(node: Node) -> NodeConfig:
     """
     _check_overrides(node)
     node.add_on_set_parameters_callback(_validate)
-    for spec in parameter_specs():
+    for spec in _specs(node):
         # rclpy takes an empty list for a byte array, so that one is declared by type.
         default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
         value = Parameter.Type.STRING_ARRAY if default == [] else default
@@ -45,7 +46,7 @@ def declare_parameters(node: Node) -> NodeConfig:
 def read_config(node: Node) -> NodeConfig:
     """Return the config that the node's parameters make now."""
     values = {}
-    for spec in parameter_specs():
+    for spec in _specs(node):
         # On no release does get_parameter() return a string array that is not set.
         parameter = node.get_parameter_or(spec.name)
         if parameter.value is not None:
@@ -55,19 +56,36 @@ def read_config(node: Node) -> NodeConfig:
 
 def unknown_parameters(node: Node, parameters: Iterable[Parameter[Any]]) -> list[str]:
     """Return a sentence for each parameter that the node does not have."""
-    return [unknown_name(p.name) for p in parameters if not node.has_parameter(p.name)]
+    return [
+        f'{p.name} was not given at start: name it in the parameter file'
+        if parameter_spec(p.name)
+        else unknown_name(p.name)
+        for p in parameters
+        if not node.has_parameter(p.name)
+    ]
 
 
 def as_declared(parameter: Parameter[Any]) -> Parameter[Any]:
-    """Return the parameter with an integer turned into the float that its spec asks for."""
-    spec = next((s for s in parameter_specs() if s.name == parameter.name), None)
+    """Return the parameter with integers turned into the floats that its spec asks for."""
+    spec = parameter_spec(parameter.name)
     if spec and spec.type == 'double' and parameter.type_ == Parameter.Type.INTEGER:
         return Parameter(parameter.name, Parameter.Type.DOUBLE, float(parameter.value))
+    if spec and spec.type == 'double[]' and parameter.type_ == Parameter.Type.INTEGER_ARRAY:
+        values = [float(v) for v in parameter.value]
+        return Parameter(parameter.name, Parameter.Type.DOUBLE_ARRAY, values)
     return parameter
 
 
+def _specs(node: Node) -> list[ParameterSpec]:
+    """Return all parameters: the fixed ones and those of families that were given at start."""
+    fixed = list(parameter_specs())
+    names = {spec.name for spec in fixed}
+    given = (parameter_spec(name) for name in node._parameter_overrides if name not in names)
+    return fixed + [spec for spec in given if spec is not None]
+
+
 def _check_overrides(node: Node) -> None:
-    specs = {spec.name: spec for spec in parameter_specs()}
+    specs = {spec.name: spec for spec in _specs(node)}
     # rclpy keeps overrides nobody declared to itself, which is how typos go unnoticed.
     overrides: dict[str, Parameter[Any]] = node._parameter_overrides
     foreign = [
@@ -115,12 +133,11 @@ def _flat(prefix: str, values: dict[str, Any]) -> Iterable[str]:
 
 
 def _validate(parameters: list[Parameter[Any]]) -> SetParametersResult:
-    specs = {spec.name: spec for spec in parameter_specs()}
     problems = [
         problem
         for p in parameters
-        if p.name in specs and p.type_ != Parameter.Type.NOT_SET
-        if (problem := specs[p.name].problem(p.value))
+        if p.type_ != Parameter.Type.NOT_SET and (spec := parameter_spec(p.name)) is not None
+        if (problem := spec.problem(p.value))
     ]
     return SetParametersResult(successful=not problems, reason='; '.join(problems))
 

@@ -7,18 +7,26 @@ import math
 import pytest
 
 from espnet_ros.core.config import (
-    APPLIES,
     NodeConfig,
+    parameter_spec,
     parameter_specs,
     parameter_values,
     unknown_name,
 )
 from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.layers import LayerSpec
+from espnet_ros.core.parameter_families import Mount
+from espnet_ros.core.parameter_spec import APPLIES
 
 NAMES = [
     'model', 'backend', 'device', 'precision', 'cameras', 'autostart', 'enabled',
-    'input.transport', 'input.reliability', 'input.size_wh', 'mask.size', 'overlay.opacity',
-    'overlay.jpeg_quality', 'diagnostics.period', 'diagnostics.stale_after',
+    'input.transport', 'input.reliability', 'input.size_wh', 'input.rectified', 'mask.size',
+    'overlay.opacity', 'overlay.jpeg_quality', 'grid.frame', 'grid.size', 'grid.resolution',
+    'grid.recentre_step', 'grid.half_life', 'grid.publish_rate', 'grid.stale_after',
+    'grid.on_stale', 'projection.source', 'projection.max_range', 'projection.min_range',
+    'projection.min_depression', 'projection.border', 'projection.ground_cover',
+    'projection.height_band', 'pose.source', 'pose.base_frame', 'pose.timeout', 'nav.stride',
+    'diagnostics.period', 'diagnostics.stale_after',
 ]  # fmt: skip
 
 
@@ -80,6 +88,19 @@ def test_the_usual_ways_to_write_no_cameras():
         ('cameras', ['front', 'front'], 'must differ'),
         ('cameras', ['front', '2nd'], "not ['2nd']"),
         ('cameras', 'front', 'expected a list of type string'),
+        ('grid.size', [20.0], 'expected [along x, along y]'),
+        ('grid.size', [20.0, math.nan], 'expected [along x, along y]'),
+        ('grid.size', [20.0, 'wide'], 'expected a list of type double'),
+        ('grid.resolution', 0.0, 'expected 0.01 to 10.0'),
+        ('grid.frame', '', 'without a leading slash'),
+        ('grid.frame', '/odom', 'without a leading slash'),
+        ('projection.height_band', [2.0, 0.1], 'the first below the second'),
+        ('layers.road.cost', 101, 'expected 0 to 100'),
+        ('layers.road.cost', 60.5, 'expected a value of type integer'),
+        ('layers.road.classes', 'Road', 'expected a list of type string'),
+        ('camera_mount.xyz', [0.0, 1.0], 'expected three finite numbers'),
+        ('camera_mount.front.rpy', [0.0, math.inf, 0.0], 'expected three finite numbers'),
+        ('projection.overhang.Bicyclist', 3.0, 'expected 0.0 to 2.0'),
     ],
 )
 def test_a_refused_value_is_named_with_what_was_expected(name, value, words):
@@ -98,6 +119,9 @@ def test_a_refused_value_is_named_with_what_was_expected(name, value, words):
         ('input.size', 'mask.size'),
         ('input.size_hw', 'input.size_wh'),
         ('Model', 'model'),
+        ('layers.road.costs', 'layers.road.cost'),
+        ('camera_mount.front.xzy', 'camera_mount.front.xyz'),
+        ('grid.stale_afer', 'grid.stale_after'),
         ('zzz', None),
     ],
 )
@@ -112,3 +136,37 @@ def test_all_offenders_are_listed():
         NodeConfig.from_parameters({'bakend': 'auto', 'device': 'tpu', 'mask.size': 'big'})
     for word in ('bakend', 'device', 'mask.size'):
         assert word in str(caught.value)
+
+
+def test_families_reach_the_config():
+    config = NodeConfig.from_parameters({
+        'layers.road.classes': ['Road'], 'layers.road.cost': 60,
+        'layers.people.classes': ['Pedestrian', 'Bicyclist'], 'layers.people.cost': 100,
+        'layers.people.min_probability': 0.2, 'projection.overhang.Bicyclist': 0.4,
+        'camera_mount.xyz': [0.2, 0, 1.2], 'camera_mount.front/left.xyz': [0.0, 0.3, 1.0],
+        'camera_mount.front/left.rpy': [0.0, 0.1, 1.5],
+    })  # fmt: skip
+    assert config.layers == (
+        LayerSpec('people', ('Pedestrian', 'Bicyclist'), 100, 0.2),
+        LayerSpec('road', ('Road',), 60, 0.5),
+    )
+    assert config.overhang_m == {'Bicyclist': 0.4}
+    assert config.mounts == {
+        '': Mount((0.2, 0.0, 1.2)),
+        'front/left': Mount((0.0, 0.3, 1.0), (0.0, 0.1, 1.5)),
+    }
+
+
+def test_half_a_layer_and_half_a_mount_are_refused():
+    with pytest.raises(ParameterError, match=r"road: 'classes' is missing"):
+        NodeConfig.from_parameters({'layers.road.cost': 60})
+    with pytest.raises(ParameterError, match='rpy without xyz for front'):
+        NodeConfig.from_parameters({'camera_mount.front.rpy': [0.0, 0.0, 0.0]})
+
+
+def test_a_member_of_a_family_has_its_own_spec():
+    spec = parameter_spec('layers.road.cost')
+    assert spec is not None
+    assert (spec.name, spec.type, spec.maximum) == ('layers.road.cost', 'integer', 100)
+    assert parameter_spec('camera_mount.left.xyz').type == 'double[]'
+    assert parameter_spec('layers.Road.cost') is None

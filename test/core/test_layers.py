@@ -115,3 +115,10 @@ def test_layers_from_plain_data():
     for part in ("'clases' (did you mean 'classes'?)", "a: 'classes' is missing", 'got True',
                  "b: 'cost' is missing", "got 'Tree'"):  # fmt: skip
         assert part in str(error.value)
+
+
+def test_the_name_of_the_free_ground_is_taken():
+    with pytest.raises(ParameterError, match=r"'clear' is taken by ~/points/clear"):
+        LayerSet([LayerSpec('clear', ('Road',), 0)], CAMVID)
+    with pytest.raises(ParameterError, match=r"'clear' is taken"):
+        layers_from_dict({'clear': {'classes': ['Road'], 'cost': 0}})

@@ -281,15 +281,15 @@ TRAPS = [
     Trap(
         'static',
         'controller_server:',
-        own('{on_stale: unknown}') + 'controller_server:',
+        own('{grid: {on_stale: unknown}}') + 'controller_server:',
         'stale_is_free',
-        'on_stale of the node segmentation is unknown',
+        'grid.on_stale of the node segmentation is unknown',
         at='map_topic',
     ),
     Trap(
         'static',
         'controller_server:',
-        own('{on_stale: hold}') + 'controller_server:',
+        own('{grid: {on_stale: hold}}') + 'controller_server:',
         'stale_is_free',
         'keeps the last grid',
         at='map_topic',
@@ -690,7 +690,7 @@ TRAPS = [
         'people:  # LAYER',
         'clear: {classes: [Road], cost: 0}  # HERE\n      people:',
         'layers',
-        'points/clear is the cloud',
+        "'clear' is taken by ~/points/clear",
     ),
 ]
 

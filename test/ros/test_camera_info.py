@@ -9,7 +9,7 @@ from sensor_msgs.msg import CameraInfo, RegionOfInterest
 from std_msgs.msg import Header
 
 from espnet_ros.core.errors import CameraInfoError
-from espnet_ros.ros.camera_info import scale_camera_info
+from espnet_ros.ros.camera_info import camera_model, scale_camera_info
 
 HEADER = Header(frame_id='optical')
 
@@ -75,10 +75,32 @@ def test_a_zero_projection_stays_zero():
     ],
 )
 def test_what_is_no_camera_matrix_is_refused(k):
-    with pytest.raises(CameraInfoError, match='calibrate the camera'):
+    with pytest.raises(CameraInfoError, match=r'camera calibration refused: .*(K|focal)'):
         scale_camera_info(camera_info(k=k), HEADER, (640, 480), (640, 480))
 
 
 def test_a_calibration_of_another_size_is_refused_with_both_sizes():
     with pytest.raises(CameraInfoError, match=r'640x480 .* 480x640'):
         scale_camera_info(camera_info(), HEADER, (480, 640), (480, 640))
+
+
+def test_a_calibration_of_the_same_shape_is_scaled_to_the_image():
+    # 640x480 to 320x240: cx = (319.5 + 0.5) / 2 - 0.5.
+    result = scale_camera_info(camera_info(), HEADER, (320, 240), (320, 240))
+    assert list(result.k) == pytest.approx([250.0, 0, 159.5, 0, 255.0, 119.5, 0, 0, 1])
+    assert (result.width, result.height) == (320, 240)
+
+
+def test_the_model_of_a_smaller_mask_keeps_the_distortion():
+    model = camera_model(camera_info(), (640, 480), (320, 160), rectified=False)
+    assert model.image_wh == (320, 160)
+    assert model.K.ravel().tolist() == pytest.approx([250.0, 0, 159.5, 0, 170.0, 79.5, 0, 0, 1])
+    assert model.D.tolist() == [0.1, -0.2, 0.0, 0.0, 0.0]
+
+
+def test_rectified_images_are_projected_with_p_alone():
+    model = camera_model(camera_info(), (640, 480), (640, 480), rectified=True)
+    assert model.K.ravel().tolist() == pytest.approx([400, 0, 309.5, 0, 410, 229.5, 0, 0, 1])
+    assert not model.D.size
+    with pytest.raises(CameraInfoError, match=r'P of camera_info is all zero.*input\.rectified'):
+        camera_model(camera_info(p=[0.0] * 12), (640, 480), (640, 480), rectified=True)

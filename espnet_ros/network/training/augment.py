@@ -19,17 +19,23 @@ CLASS_CENTRED = 0.5
 
 def random_view(
     sample: Sample, size_wh: tuple[int, int], rng: np.random.Generator
-) -> tuple[Array, Array]:
-    """Return image uint8 (H, W, 3) and truth uint8 (H, W) of a random crop of `size_wh`."""
+) -> tuple[Array, Array, Array]:
+    """Return a random crop of `size_wh`, uint8: image and truth, and the image's own colours.
+
+    :returns: (H, W, 3) in random colours, (H, W), and (H, W, 3) as it was.
+    """
     warp = _random_warp(sample.truth, size_wh, rng)
-    image = cv2.warpAffine(
-        sample.image, warp, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+    image = np.asarray(
+        cv2.warpAffine(
+            sample.image, warp, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+        ),
+        np.uint8,
     )
     truth = cv2.warpAffine(
         sample.truth, warp, size_wh, flags=cv2.INTER_NEAREST,
         borderMode=cv2.BORDER_CONSTANT, borderValue=UNLABELED,
     )  # fmt: skip
-    return random_colors(image.astype(np.float32), rng), np.asarray(truth, np.uint8)
+    return random_colors(image.astype(np.float32), rng), np.asarray(truth, np.uint8), image
 
 
 def _random_warp(

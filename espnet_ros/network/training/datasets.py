@@ -24,11 +24,13 @@ class Sample:
     :param name: file name or scene, for messages.
     :param image: uint8 (H, W, 3) BGR.
     :param truth: uint8 (H, W) class_id, UNLABELED where void.
+    :param taught: whether the teacher's opinion counts beside the truth.
     """
 
     name: str
     image: Array
     truth: Array
+    taught: bool = False
 
 
 def load_dataset(spec: str, split: str, labels: Labels) -> list[Sample]:

@@ -23,9 +23,11 @@ from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.espnet import STRIDE, ESPNet
 from espnet_ros.network.training.augment import random_view
 from espnet_ros.network.training.datasets import Sample, channel_statistics, class_frequencies
+from espnet_ros.network.training.distillation import Teacher, distillation_loss
 from espnet_ros.network.training.loss import SegmentationLoss
 
 WARM_UP = 0.1
+DISTILLATION = 1.0
 EMA_DECAY = 0.995
 
 
@@ -67,6 +69,8 @@ class Trainer:
     :param train: samples to learn from; one epoch sees each once, in random order and view.
     :param val: samples for choosing the best epoch.
     :param classes: number of classes.
+    :param device: to train on; None for the CPU.
+    :param teacher: whose opinion of `taught` samples counts beside the truth, if any.
     :param work: folder of ``last.pt``, ``best.pt`` and ``log.jsonl``; a run found there goes on.
     :raises CheckpointError: if the run found there is of another recipe or can't be read.
     :raises DatasetError: if there are too few samples.
@@ -75,7 +79,7 @@ class Trainer:
 
     def __init__(
         self, train: Sequence[Sample], val: Sequence[Sample], classes: int, recipe: Recipe,
-        work: Path,
+        work: Path, device: torch.device | None = None, teacher: Teacher | None = None,
     ) -> None:  # fmt: skip
         if len(train) < recipe.batch or not val:
             raise DatasetError(
@@ -85,8 +89,8 @@ class Trainer:
         if any(v % STRIDE for v in recipe.crop_wh):
             raise ParameterError(f'crop must be two multiples of {STRIDE}, got {recipe.crop_wh}')
         self.train_samples, self.val_samples = train, val
-        self.classes, self.recipe, self.work = classes, recipe, work
-        self.device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+        self.classes, self.recipe, self.work, self.teacher = classes, recipe, work, teacher
+        self.device = device or torch.device('cpu')
         torch.manual_seed(recipe.seed)
         self.mean, self.std = channel_statistics(train)
         self.network = self._on_device(ESPNet(classes, recipe.alpha2, recipe.alpha3))
@@ -187,12 +191,18 @@ class Trainer:
         return total / steps
 
     def _step(self, indices: Any, rng: np.random.Generator) -> float:
-        views = [random_view(self.train_samples[i], self.recipe.crop_wh, rng) for i in indices]
-        images = self._normalise(np.stack([image for image, _ in views]))
-        truth = torch.from_numpy(np.stack([truth for _, truth in views])).to(self.device).long()
+        samples = [self.train_samples[i] for i in indices]
+        views = [random_view(sample, self.recipe.crop_wh, rng) for sample in samples]
+        images = self._normalise(np.stack([image for image, _, _ in views]))
+        truth = torch.from_numpy(np.stack([t for _, t, _ in views])).to(self.device).long()
         logits = self.network(images)
         assert self._encoder_logits is not None
         loss = self.loss(logits, self._encoder_logits, truth)
+        taught = [i for i, sample in enumerate(samples) if sample.taught]
+        if self.teacher is not None and taught:
+            opinion = self.teacher.probabilities(np.stack([views[i][2] for i in taught]))
+            share = len(taught) / len(samples)
+            loss = loss + DISTILLATION * share * distillation_loss(logits[taught], opinion)
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)

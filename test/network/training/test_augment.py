@@ -20,7 +20,7 @@ def sample() -> Sample:
 def test_truth_follows_the_image() -> None:
     agree = []
     for seed in range(20):
-        image, truth = random_view(sample(), (48, 32), np.random.default_rng(seed))
+        image, truth, _ = random_view(sample(), (48, 32), np.random.default_rng(seed))
         assert image.shape == (32, 48, 3) and image.dtype == np.uint8
         assert truth.shape == (32, 48) and set(np.unique(truth)) <= {0, 1, UNLABELED}
         gray = image.mean(2)
@@ -39,7 +39,7 @@ def test_a_seed_gives_one_view() -> None:
 def test_both_mirrorings_occur() -> None:
     bright_left = set()
     for seed in range(30):
-        _, truth = random_view(sample(), (48, 32), np.random.default_rng(seed))
+        _, truth, _ = random_view(sample(), (48, 32), np.random.default_rng(seed))
         columns = [np.flatnonzero((truth == c).any(0)) for c in (0, 1)]
         if all(len(c) for c in columns):
             bright_left.add(bool(columns[1].mean() < columns[0].mean()))

@@ -1,0 +1,243 @@
+"""From a mask to points for Nav2: an organised cloud beside the mask, or one list a layer.
+
+All is read from one lattice of pixels, every few columns and rows, and from the contacts where
+things meet the ground (see `espnet_ros.core.ground_projection`), which are far fewer and are kept
+all. Without depth, a lattice pixel of a ground class is where its ray meets z = 0 of the base
+frame, and a thing is only where it touches the ground. With depth, every lattice pixel is a
+point. Points are in the camera's optical frame: Nav2 measures ranges and clears from its origin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from espnet_ros.core.camera import CameraModel
+from espnet_ros.core.depth_projection import HeightBand
+from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.ground_inputs import check_depth, check_mask
+from espnet_ros.core.ground_projection import GroundProjector
+from espnet_ros.core.labels import Labels
+from espnet_ros.core.lattice import Lattice, make_lattice
+from espnet_ros.core.layers import LETHAL, LayerSpec
+from espnet_ros.core.transforms import rigid
+
+UInt8Array = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.intp]
+Floats = npt.NDArray[np.float64]
+Points = npt.NDArray[np.float32]
+
+# How far a camera may move on its mount before its rays are met with the ground anew.
+_SAME_POSE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class NavCloud:
+    """What kiwicampus' SemanticSegmentationLayer takes: three arrays of one lattice.
+
+    :param mask: class ids, uint8 (h, w); at a contact that of what is met there.
+    :param confidence: uint8 (h, w).
+    :param points: float32 (h, w, 3) metres in the optical frame, NaN where unknown.
+    """
+
+    mask: UInt8Array
+    confidence: UInt8Array
+    points: Points
+
+
+@dataclass(frozen=True, eq=False)
+class Contacts:
+    """Where things meet the ground, the farthest first.
+
+    :param class_ids: uint8 (N,).
+    :param confidence: uint8 (N,).
+    :param points: float32 (N, 3) metres in the optical frame.
+    :param places: rows and columns of the nearest lattice pixels, intp (2, N).
+    """
+
+    class_ids: UInt8Array
+    confidence: UInt8Array
+    points: Points
+    places: Indices
+
+
+@dataclass(frozen=True, eq=False)
+class Clouds:
+    """The points of one look, to be taken as one cloud or layer by layer.
+
+    :param seen: the lattice, before contacts are written over it.
+    :param contacts: none with depth.
+    :param members: which class ids make a layer, bool (256,) by name.
+    :param free: which ground class ids are in no lethal layer, bool (256,).
+    """
+
+    seen: NavCloud
+    contacts: Contacts
+    members: Mapping[str, npt.NDArray[np.bool_]]
+    free: npt.NDArray[np.bool_]
+
+    def aligned(self) -> NavCloud:
+        """Return mask, confidence and points of one shape.
+
+        A lattice pixel that holds contacts shows the nearest of them, in all three arrays, so
+        that no thing falls between two lattice pixels.
+        """
+        mask, confidence = self.seen.mask.copy(), self.seen.confidence.copy()
+        points = self.seen.points.copy()
+        row, col = self.contacts.places
+        # With repeated indices the last one wins: the nearest.
+        mask[row, col] = self.contacts.class_ids
+        confidence[row, col] = self.contacts.confidence
+        points[row, col] = self.contacts.points
+        return NavCloud(mask, confidence, points)
+
+    def of_layer(self, name: str) -> Points:
+        """Return the points of a layer's classes, float32 (N, 3) metres in the optical frame.
+
+        :raises KeyError: if there is no such layer.
+        """
+        member = self.members[name]
+        met = self.contacts.points[member[self.contacts.class_ids]]
+        return np.concatenate([met, self._points(member)])
+
+    def clear(self) -> Points:
+        """Return the ground that no lethal layer claims, float32 (N, 3), optical frame."""
+        return self._points(self.free)
+
+    def _points(self, member: npt.NDArray[np.bool_]) -> Points:
+        known = member[self.seen.mask] & np.isfinite(self.seen.points[..., 2])
+        return self.seen.points[known]
+
+
+_NO_CONTACTS = Contacts(
+    np.zeros(0, np.uint8), np.zeros(0, np.uint8), np.zeros((0, 3), np.float32),
+    np.zeros((2, 0), np.intp),
+)  # fmt: skip
+
+
+class CloudMaker:
+    """Makes points of the masks of one camera.
+
+    :param labels: the classes of the masks.
+    :param projector: of the same camera; its gates and rules are used.
+    :param layers: a class may be in several.
+    :param resolution_m: of the grid the projector observes, so that both share its tables.
+    :param stride: every how many pixels one is taken, both ways; the lattice has ceil(H / stride)
+        rows and ceil(W / stride) columns and lies in the middle of the image.
+    :param band: the heights that count with depth.
+    :raises ParameterError: if the stride is below 1.
+    """
+
+    def __init__(
+        self,
+        labels: Labels,
+        projector: GroundProjector,
+        layers: Sequence[LayerSpec],
+        resolution_m: float,
+        stride: int = 4,
+        band: HeightBand | None = None,
+    ) -> None:
+        if stride < 1:
+            raise ParameterError(f'stride must be 1 or more, got {stride}')
+        self._projector, self._resolution_m, self._stride = projector, resolution_m, stride
+        self._low, self._high = (HeightBand() if band is None else band).limits(labels)
+        self._ground = np.zeros(256, bool)
+        self._ground[: len(labels)] = [label.kind == 'ground' for label in labels]
+        self._free = self._ground.copy()
+        self._members = {}
+        for layer in layers:
+            member = np.zeros(256, bool)
+            member[[labels.names.index(name) for name in layer.classes]] = True
+            self._members[layer.name] = member
+            if layer.cost == LETHAL:
+                self._free &= ~member
+        self._lattice: Lattice | None = None
+
+    def read(
+        self,
+        mask: UInt8Array,
+        confidence: UInt8Array | None,
+        camera: CameraModel,
+        T_base_camera: npt.ArrayLike,
+        depth_m: npt.NDArray[np.float32] | None = None,
+    ) -> Clouds:
+        """Return the points of one look.
+
+        :param mask: class ids, uint8 (H, W).
+        :param confidence: 0..255, uint8 (H, W); None is sure of everything.
+        :param camera: of the mask, so of its size.
+        :param T_base_camera: (4, 4), base <- optical frame; the ground is z = 0 of base.
+        :param depth_m: along the optical axis, float32 (H, W) metres, registered; 0, NaN and inf
+            are unknown. None for a plain camera.
+        :raises ImageError: if mask, confidence and depth are no such arrays.
+        :raises CameraInfoError: if the camera's images have another size than the mask.
+        :raises PoseError: if the transform is not rigid, or a plain camera sees no ground.
+        """
+        check_mask(mask, confidence, camera)
+        T = rigid(T_base_camera, 'T_base_camera')
+        if confidence is None:
+            confidence = np.full(mask.shape, 255, np.uint8)
+        lattice = self._lattice_of(camera, T)
+        at = np.ix_(lattice.rows, lattice.cols)
+        ids = mask[at]
+        if depth_m is None:
+            points = np.where(self._ground[ids][..., None], lattice.ground, np.float32(np.nan))
+            contacts = self._contacts(mask, confidence, lattice)
+        else:
+            check_depth(depth_m, mask)
+            points, contacts = self._measured(ids, depth_m[at], lattice), _NO_CONTACTS
+        seen = NavCloud(ids, confidence[at], points)
+        return Clouds(seen, contacts, self._members, self._free)
+
+    def _lattice_of(self, camera: CameraModel, T: Floats) -> Lattice:
+        """Return the lattice, made anew only when camera or pose have changed."""
+        old = self._lattice
+        if old is None or old.camera != camera or np.abs(old.T - T).max() > _SAME_POSE:
+            self._lattice = make_lattice(camera, T, self._projector.gates, self._stride)
+        assert self._lattice is not None
+        return self._lattice
+
+    def _contacts(
+        self, mask: UInt8Array, confidence: UInt8Array, lattice: Lattice
+    ) -> Contacts:
+        fan = self._projector.tables(lattice.camera, lattice.T, self._resolution_m).fan
+        ray, place = self._projector.standing_contacts(mask, fan)
+        gated = fan.weights[place] > 0
+        ray, place = ray[gated], place[gated]
+        order = np.argsort(-place, kind='stable')
+        ray, place = ray[order], place[order]
+        pixel = fan.pixels[ray, place].astype(np.intp)
+        points = np.zeros((len(ray), 3))
+        points[:, :2] = fan.foot + fan.directions[ray] * fan.ranges_m[place][:, None]
+        optical = (points - lattice.T[:3, 3]) @ lattice.T[:3, :3]
+        return Contacts(
+            mask.ravel()[pixel], confidence.ravel()[pixel], optical.astype(np.float32),
+            self._nearest(pixel, lattice),
+        )  # fmt: skip
+
+    def _nearest(self, pixel: Indices, lattice: Lattice) -> Indices:
+        """Return row and column of the lattice pixels nearest to pixels, intp (2, N)."""
+        places = []
+        for at, line in zip(
+            np.divmod(pixel, lattice.camera.image_wh[0]), (lattice.rows, lattice.cols), strict=True
+        ):
+            nearest = (at - line[0] + self._stride // 2) // self._stride
+            places.append(np.clip(nearest, 0, len(line) - 1))
+        return np.array(places, np.intp)
+
+    def _measured(
+        self, ids: UInt8Array, depth_m: npt.NDArray[np.float32], lattice: Lattice
+    ) -> Points:
+        known = np.isfinite(depth_m) & (depth_m > 0) & lattice.used
+        points = lattice.rays * np.where(known, depth_m, np.float32(np.nan))[..., None]
+        offset = points @ lattice.T[:3, :3].T.astype(np.float32)
+        height = offset[..., 2] + lattice.T[2, 3]
+        ranges = np.hypot(offset[..., 0], offset[..., 1])
+        gates = self._projector.gates
+        with np.errstate(invalid='ignore'):  # NaN is out of every bound
+            good = (height >= self._low[ids]) & (height <= self._high[ids])
+            good &= (ranges >= gates.min_range_m) & (ranges <= gates.max_range_m)
+        return np.where(good[..., None], points, np.float32(np.nan))

@@ -1,0 +1,64 @@
+"""Every few pixels of an image, with their rays and where those meet the ground."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from espnet_ros.core.camera import CameraModel
+from espnet_ros.core.ground_tables import Gates
+
+Indices = npt.NDArray[np.intp]
+Floats = npt.NDArray[np.float64]
+Points = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """Pixels of a camera in its place, (h, w) in all.
+
+    :param camera: whose image it is.
+    :param T: (4, 4), base <- optical frame.
+    :param rows: of the image, intp (h,).
+    :param cols: of the image, intp (w,).
+    :param rays: float32 (h, w, 3), z = 1, optical frame.
+    :param ground: float32 (h, w, 3), where the rays meet the ground within the gates, else NaN.
+    :param used: bool (h, w), those outside of the image's border.
+    """
+
+    camera: CameraModel
+    T: Floats
+    rows: Indices
+    cols: Indices
+    rays: Points
+    ground: Points
+    used: npt.NDArray[np.bool_]
+
+
+def make_lattice(camera: CameraModel, T: Floats, gates: Gates, stride: int) -> Lattice:
+    """Return ceil(H / stride) by ceil(W / stride) pixels in the middle of a camera's image.
+
+    :param T: (4, 4), base <- optical frame; the ground is z = 0 of base.
+    :param gates: range, horizon and border; beyond them there is no ground.
+    """
+    # As much of the image is left over on either side.
+    cols, rows = (np.arange((n - 1) % stride // 2, n, stride) for n in camera.image_wh)
+    u, v = np.meshgrid(cols, rows)
+    width, height = camera.image_wh
+    border = gates.border_px
+    used = (u >= border) & (u < width - border) & (v >= border) & (v < height - border)
+    rays = camera.rays(np.stack([u, v], axis=-1))
+    directions = rays @ T[:3, :3].T
+    up = float(T[2, 3])
+    reach = min(gates.max_range_m, up / math.tan(math.radians(gates.min_depression_deg)))
+    with np.errstate(invalid='ignore'):  # lenses have pixels without a ray
+        down = np.where(directions[..., 2] < -1e-9, -directions[..., 2], np.nan)
+        ranges = up / down * np.hypot(directions[..., 0], directions[..., 1])
+        good = used & (ranges >= gates.min_range_m) & (ranges <= reach)
+    ground = np.where(good[..., None], rays * (up / down)[..., None], np.nan)
+    return Lattice(
+        camera, T.copy(), rows, cols, rays.astype(np.float32), ground.astype(np.float32), used
+    )

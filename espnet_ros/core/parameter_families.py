@@ -1,0 +1,121 @@
+"""Families of parameters: names like ``layers.road.cost`` hold one that the user makes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.layers import LayerSpec, layers_from_dict
+from espnet_ros.core.parameter_spec import ParameterSpec
+
+
+@dataclass(frozen=True)
+class Mount:
+    """Where a camera's body frame (x forward, z up) is in the base frame, as URDF has it.
+
+    :param xyz: metres.
+    :param rpy: roll, pitch and yaw in radians; a positive pitch looks down.
+    """
+
+    xyz: tuple[float, float, float]
+    rpy: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Family:
+    """Parameters whose names hold one that the user makes.
+
+    :param form: of the names, for people.
+    :param pattern: that such names match; the group ``key`` is what the user makes.
+    :param spec: of any of them but for its name.
+    """
+
+    form: str
+    pattern: re.Pattern[str]
+    spec: ParameterSpec
+
+
+def _family(form: str, key: str, default: Any, description: str, **rule: Any) -> Family:
+    pattern = re.escape(form).replace('<key>', f'(?P<key>{key})')
+    spec = ParameterSpec(form, default, description, 'configure', **rule)
+    return Family(form, re.compile(pattern), spec)
+
+
+def _three_problem(value: tuple[float, ...]) -> str | None:
+    ok = len(value) == 3 and all(map(math.isfinite, value))
+    return None if ok else 'expected three finite numbers'
+
+
+_LAYER = r'[a-z][a-z0-9_]*'
+_CAMERA = r'[A-Za-z][A-Za-z0-9_/]*'
+FAMILIES = (
+    _family('layers.<key>.classes', _LAYER, (), 'Classes of the model that make this layer.'),
+    _family(
+        'layers.<key>.cost', _LAYER, 100,
+        'Cost of its cells, from 0 (free) to 100 (lethal); 99 is published as 98.',
+        minimum=0, maximum=100,
+    ),
+    _family(
+        'layers.<key>.min_probability', _LAYER, LayerSpec.min_probability,
+        "Share of a cell's evidence from which it is of this layer.", minimum=0.001, maximum=1.0,
+    ),
+    _family(
+        'projection.overhang.<key>', r'\w+', 0.0,
+        'How far things of this class reach beyond where they touch the ground, metres.',
+        minimum=0.0, maximum=2.0,
+    ),
+    *(
+        _family(f'camera_mount.{key}{leaf}', _CAMERA, (0.0, 0.0, 0.0), text, check=_three_problem)
+        for key in ('', '<key>.')
+        for leaf, text in (
+            ('xyz', 'Place of the camera in the base frame, metres.'),
+            ('rpy', 'Its roll, pitch (positive looks down) and yaw, radians, as in URDF.'),
+        )
+    ),
+)  # fmt: skip
+
+
+def layers_of(given: Mapping[str, Any]) -> tuple[LayerSpec, ...]:
+    """Return the layers that flat, checked values define, by name.
+
+    :raises ParameterError: if one lacks its classes or cost.
+    """
+    layers: dict[str, dict[str, Any]] = {}
+    for leaf in ('classes', 'cost', 'min_probability'):
+        for name, value in _members(given, f'layers.<key>.{leaf}').items():
+            layers.setdefault(name, {})[leaf] = value
+    return tuple(layers_from_dict(dict(sorted(layers.items()))))
+
+
+def overhang_of(given: Mapping[str, Any]) -> dict[str, float]:
+    """Return the overhang by class, metres."""
+    return _members(given, 'projection.overhang.<key>')
+
+
+def mounts_of(given: Mapping[str, Any]) -> dict[str, Mount]:
+    """Return the mounts by camera, '' for the one without a name.
+
+    :raises ParameterError: if one has angles but no place.
+    """
+    places = _members(given, 'camera_mount.<key>.xyz')
+    angles = _members(given, 'camera_mount.<key>.rpy')
+    for own, leaf in ((places, 'xyz'), (angles, 'rpy')):
+        if f'camera_mount.{leaf}' in given:
+            own[''] = given[f'camera_mount.{leaf}']
+    lost = [name for name in angles if name not in places]
+    if lost:
+        raise ParameterError(
+            'camera_mount has rpy without xyz for '
+            f'{", ".join(name or "the camera" for name in lost)}: give both'
+        )
+    return {name: Mount(xyz, angles.get(name, Mount.rpy)) for name, xyz in places.items()}
+
+
+def _members(given: Mapping[str, Any], form: str) -> dict[str, Any]:
+    family = next(f for f in FAMILIES if f.form == form)
+    matches = {name: family.pattern.fullmatch(name) for name in given}
+    return {match['key']: given[name] for name, match in matches.items() if match}

@@ -1,0 +1,179 @@
+"""Tells from masks alone that a camera is not where its pose says: above all, a wrong pitch.
+
+Two signs, one for either direction of the error:
+
+- A camera that looks further down than assumed shows the far ground above the assumed horizon.
+- A camera that looks further up than assumed puts things too near, and the robot then drives
+  through where they were said to be: what stands still is not found again at its place.
+
+Where things are put too far away, most come into range one after the other at new places, so the
+second sign is silent; where no far ground is in view, the first one is.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from espnet_ros.core.camera import CameraModel
+from espnet_ros.core.grid import Observation
+from espnet_ros.core.labels import Labels
+from espnet_ros.core.statistics import RollingPercentiles
+from espnet_ros.core.transforms import rigid
+
+UInt8Array = npt.NDArray[np.uint8]
+Bools = npt.NDArray[np.bool_]
+
+# A pixel's rounding and a mask's ragged edges are not yet above the horizon.
+_MARGIN_DEG = 0.5
+# About so many rows and columns are read; a pitch error of a degree is 3 of these rows.
+_ROWS, _COLUMNS = 180, 120
+_MEMORY_LOOKS, _FEWEST_LOOKS = 50, 20
+_MOST_ABOVE = 0.00015
+# What 70 % of the looks agree on: a network takes a house for road now and then, but a wrong
+# mount is wrong in every look.
+_PERCENTILE = 30
+# Two looks are compared after the robot has moved so far: a pitch error of 2 degrees then moves
+# a thing 5 m away by 6 cells of 0.1 m, an error of half a cell in the mask by one at most.
+_TRAVEL_M = 3.0
+_MEMORY_PAIRS, _FEWEST_CELLS = 20, 30
+_FEWEST_KEPT = 0.45
+
+
+class ProjectionMonitor:
+    """Watches the projection of one camera.
+
+    :param labels: the classes of the masks.
+    """
+
+    def __init__(self, labels: Labels) -> None:
+        kinds = np.array([label.kind for label in labels])
+        self._ground, self._upright = np.zeros(256, bool), np.zeros(256, bool)
+        self._ground[: len(labels)] = kinds == 'ground'
+        self._upright[: len(labels)] = kinds == 'upright'
+        self._horizons: tuple[CameraModel, npt.NDArray[np.float64], Bools, Bools] | None = None
+        self._looks = 0
+        self._shares = RollingPercentiles(_MEMORY_LOOKS)
+        self._last: tuple[Observation, tuple[float, float]] | None = None
+        self._kept = self._met = 0.0
+
+    def see(self, mask: UInt8Array, camera: CameraModel, T_base_camera: npt.ArrayLike) -> None:
+        """Take in where in the image the ground is.
+
+        :param mask: class ids, uint8 (H, W).
+        :param camera: of the mask, so of its size.
+        :param T_base_camera: (4, 4), base <- optical frame, as assumed.
+        :raises PoseError: if the transform is not rigid.
+        """
+        down, across = _strides(camera)
+        ground = self._ground[mask[::down, ::across]]
+        count = int(np.count_nonzero(ground))
+        if not count:
+            return
+        T = rigid(T_base_camera, 'T_base_camera')
+        above, near = self._horizon(camera, T)
+        # Far ground reaches up over the horizon; a patch of a house taken for road hangs there.
+        rising = np.logical_and.accumulate((ground | ~near)[::-1])[::-1]
+        over = int(np.count_nonzero(rising & above))
+        self._shares.add(over / count)
+        self._looks += 1
+
+    def compare(self, observation: Observation, xy: tuple[float, float]) -> None:
+        """Take in what a look says about the grid, some way behind the one before.
+
+        :param observation: of this camera.
+        :param xy: of the robot in the grid's frame, metres.
+        """
+        if self._last is None:
+            self._last = observation, xy
+            return
+        before, there = self._last
+        moved = math.dist(xy, there)
+        if moved < _TRAVEL_M:
+            return
+        self._last = observation, xy
+        if moved > 2 * _TRAVEL_M or before.spec.resolution_m != observation.spec.resolution_m:
+            return
+        old, new = _common(before, observation)
+        things = self._upright[old[0]] & (old[1] > 0)
+        if not things.any():
+            return
+        again = self._upright[new[0]] & (new[1] > 0)
+        again = cv2.dilate(again.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        keep = 1.0 - 1.0 / _MEMORY_PAIRS
+        # What is out of view now says nothing.
+        self._kept = self._kept * keep + np.count_nonzero(things & again)
+        self._met = self._met * keep + np.count_nonzero(things & (again | (new[1] > 0)))
+
+    def problem(self) -> str:
+        """Return what shows that the assumed pose is wrong, in one sentence, or ''."""
+        cure = 'check the pitch in camera_mount or in the TF of the camera'
+        share = self._above_horizon()
+        if self._looks >= _FEWEST_LOOKS and share > _MOST_ABOVE:
+            return (
+                f'{100 * share:.3f} % of the ground in view is above the assumed horizon '
+                f'(expected at most {100 * _MOST_ABOVE:.3f} %): the camera looks further down '
+                f'than its pose says, {cure}'
+            )
+        if self._met >= _FEWEST_CELLS and self._kept < _FEWEST_KEPT * self._met:
+            return (
+                f'only {100 * self._kept / self._met:.0f} % of the obstacle cells in view are '
+                f'found again after {_TRAVEL_M:g} m (expected at least {100 * _FEWEST_KEPT:.0f} '
+                f'%): the camera looks further up than its pose says, {cure}, or the odometry '
+                'is wrong'
+            )
+        return ''
+
+    def values(self) -> dict[str, str]:
+        """Return the figures for diagnostics."""
+        kept = f'{100 * self._kept / self._met:.0f} %' if self._met >= 1 else 'none yet'
+        return {
+            'ground above the horizon': f'{100 * self._above_horizon():.3f} %',
+            f'obstacle cells found again after {_TRAVEL_M:g} m': kept,
+        }
+
+    def _above_horizon(self) -> float:
+        return self._shares.percentile(_PERCENTILE) or 0.0
+
+    def _horizon(self, camera: CameraModel, T: npt.NDArray[np.float64]) -> tuple[Bools, Bools]:
+        """Return which pixels look above the horizon and which not below it, by the margin.
+
+        They are made anew only when camera or pose change.
+        """
+        held = self._horizons
+        if held is None or held[0] != camera or (held[1] != T).any():
+            width, height = camera.image_wh
+            down, across = _strides(camera)
+            u, v = np.meshgrid(np.arange(0, width, across), np.arange(0, height, down))
+            rays = camera.rays(np.stack([u, v], axis=-1)) @ T[:3, :3].T
+            rise = math.tan(math.radians(_MARGIN_DEG))
+            with np.errstate(invalid='ignore'):  # lenses have pixels without a ray
+                limit = rise * np.hypot(rays[..., 0], rays[..., 1])
+                above, near = rays[..., 2] > limit, rays[..., 2] > -limit
+            held = self._horizons = camera, T.copy(), above, near
+        return held[2:]
+
+
+def _strides(camera: CameraModel) -> tuple[int, int]:
+    width, height = camera.image_wh
+    return max(1, height // _ROWS), max(1, width // _COLUMNS)
+
+
+def _common(
+    first: Observation, second: Observation
+) -> list[tuple[UInt8Array, npt.NDArray[np.float32]]]:
+    """Return class ids and weights of the cells that two observations share."""
+    parts = []
+    low = np.maximum(first.spec.origin_cells, second.spec.origin_cells)
+    high = np.minimum(
+        np.add(first.spec.origin_cells, first.spec.size_cells),
+        np.add(second.spec.origin_cells, second.spec.size_cells),
+    )
+    for look in (first, second):
+        start, stop = low - look.spec.origin_cells, np.maximum(high, low) - look.spec.origin_cells
+        window = slice(start[1], stop[1]), slice(start[0], stop[0])
+        parts.append((look.class_ids[window], look.weights[window]))
+    return parts

@@ -1,0 +1,94 @@
+"""``~/nav/*`` and ``~/points/*``: one look as point clouds, made only while somebody listens."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from sensor_msgs.msg import Image, PointCloud2, PointField
+from std_msgs.msg import Header
+
+from espnet_ros.core.clouds import CloudMaker, Clouds
+from espnet_ros.core.layers import CLEAR
+from espnet_ros.core.mapper import Look
+from espnet_ros.ros.conversions import array_to_image, to_bytes
+from espnet_ros.ros.qos import output_profile
+
+_FIELDS = [
+    PointField(name=name, offset=4 * place, datatype=PointField.FLOAT32, count=1)
+    for place, name in enumerate('xyz')
+]
+
+
+class CloudOutputs:
+    """The clouds of one camera.
+
+    :param node: the node whose private topics they are.
+    :param camera: prefix of the topics, empty for none.
+    :param layers: names of the layers.
+    :param maker: of this camera.
+    """
+
+    def __init__(
+        self, node: Node, camera: str, layers: tuple[str, ...], maker: CloudMaker
+    ) -> None:
+        self._node, self._maker = node, maker
+        prefix = f'~/{camera}/' if camera else '~/'
+
+        def publisher(kind: type, name: str) -> Publisher:
+            return node.create_publisher(kind, prefix + name, output_profile())
+
+        self._mask = publisher(Image, 'nav/mask')
+        self._confidence = publisher(Image, 'nav/confidence')
+        self._points = publisher(PointCloud2, 'nav/points')
+        self._layers = {name: publisher(PointCloud2, f'points/{name}') for name in layers}
+        self._clear = publisher(PointCloud2, f'points/{CLEAR}')
+
+    def publish(self, header: Header, look: Look) -> None:
+        """Publish what somebody subscribes to.
+
+        :param header: of the image; its frame is the camera's optical one.
+        :raises EspnetRosError: as `CloudMaker.read` does.
+        """
+        aligned = (self._mask, self._confidence, self._points)
+        wanted = [p for p in self._publishers() if p.get_subscription_count()]
+        if not wanted:
+            return
+        clouds = self._maker.read(
+            look.mask, look.confidence, look.model, look.T_base_camera, look.depth_m
+        )
+        if any(publisher in wanted for publisher in aligned):
+            self._publish_aligned(header, clouds)
+        for name, publisher in self._layers.items():
+            if publisher in wanted:
+                publisher.publish(to_cloud(clouds.of_layer(name)[None], header))
+        if self._clear in wanted:
+            self._clear.publish(to_cloud(clouds.clear()[None], header))
+
+    def destroy(self) -> None:
+        """Destroy the publishers."""
+        for publisher in self._publishers():
+            self._node.destroy_publisher(publisher)
+
+    def _publish_aligned(self, header: Header, clouds: Clouds) -> None:
+        nav = clouds.aligned()
+        self._mask.publish(array_to_image(nav.mask, header, 'mono8'))
+        self._confidence.publish(array_to_image(nav.confidence, header, 'mono8'))
+        self._points.publish(to_cloud(nav.points, header))
+
+    def _publishers(self) -> list[Publisher]:
+        return [self._mask, self._confidence, self._points, *self._layers.values(), self._clear]
+
+
+def to_cloud(points: npt.NDArray[np.float32], header: Header) -> PointCloud2:
+    """Return a cloud of float32 x, y, z.
+
+    :param points: float32 (H, W, 3) metres in the header's frame; one row is no organised cloud.
+    """
+    height, width = points.shape[:2]
+    return PointCloud2(
+        header=header, height=height, width=width, fields=_FIELDS, point_step=12,
+        row_step=12 * width, is_bigendian=False, data=to_bytes(points),
+        is_dense=bool(np.isfinite(points).all()),
+    )  # fmt: skip

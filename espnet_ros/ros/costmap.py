@@ -1,0 +1,266 @@
+"""The node's cost maps: masks into one grid, the grid out, and a watch that it stays fresh."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.clock import Clock, ClockType, ROSClock
+from rclpy.node import Node
+from std_srvs.srv import Trigger
+
+from espnet_ros.core.config import NodeConfig
+from espnet_ros.core.errors import EspnetRosError
+from espnet_ros.core.freshness import Freshness
+from espnet_ros.core.grid import GridSpec
+from espnet_ros.core.labels import Labels
+from espnet_ros.core.layers import LETHAL, UNKNOWN
+from espnet_ros.core.mapper import CostMap, Look, Mapper
+from espnet_ros.ros.camera import Segmented
+from espnet_ros.ros.clouds import CloudOutputs
+from espnet_ros.ros.costmap_monitor import CostmapMonitor, describe
+from espnet_ros.ros.depth import DepthQueue
+from espnet_ros.ros.grids import GridPublishers
+from espnet_ros.ros.looks import make_look
+from espnet_ros.ros.poses import Poses
+from espnet_ros.ros.worker import Worker
+
+_FILL = {'lethal': LETHAL, 'unknown': UNKNOWN}
+# Masks come in steps of the camera's period: a map a little early keeps the rate.
+_EARLY = 0.8
+
+
+class Costmap:
+    """Takes masks of all cameras in a thread of its own, so that masks never wait for poses.
+
+    :param node: whose private topics the grids are.
+    :param config: called for the current config.
+    :param labels: of the model.
+    :param poses: where cameras and robot are; destroyed with this.
+    :param depths: depth images by camera, empty to do without.
+    :param silence: called for the reason why a camera's masks do not come.
+    :raises EspnetRosError: if the config makes no cost maps.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        config: Callable[[], NodeConfig],
+        labels: Labels,
+        poses: Poses,
+        depths: dict[str, DepthQueue],
+        silence: Callable[[str], str],
+    ) -> None:
+        self._node, self._config, self._silence = node, config, silence
+        self._poses, self._depths = poses, depths
+        self._cameras = config().camera_names
+        self._mapper = Mapper(config(), labels)
+        names = tuple(layer.name for layer in self._mapper.layers.layers)
+        self._grids = GridPublishers(node, names, config().grid.frame)
+        self._clouds = {
+            camera: CloudOutputs(node, camera, names, maker)
+            for camera, maker in self._mapper.cloud_makers.items()
+        }
+        self._service = node.create_service(Trigger, '~/clear_costmap', self._on_clear)
+        self._monitor = CostmapMonitor()
+        self._publishing = threading.Lock()
+        self._freshness = Freshness(self._cameras, 0.0)
+        self._worker: Worker | None = None
+        self._timer: Any = None
+        self._waiting: tuple[CostMap, Any] | None = None
+        self._published_s: float | None = None
+        self._stale: tuple[str, GridSpec] | None = None
+        self._ticked_s = 0.0
+
+    def activate(self) -> None:
+        """Start to take masks and to watch."""
+        self._monitor = CostmapMonitor()
+        self._freshness = Freshness(self._cameras, self._now_s())
+        self._ticked_s = self._now_s()
+        self._worker = Worker(self._cameras, self._add)
+        # Of the steady clock: a simulation that stands still must not stop the watch.
+        self._timer = self._node.create_timer(
+            1.0 / self._config().grid.publish_rate, self._tick,
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
+        )  # fmt: skip
+
+    def deactivate(self) -> None:
+        """Stop both, and leave cost maps that say so behind."""
+        if self._worker is None:
+            return
+        self._worker.stop()
+        self._worker = None
+        self._node.destroy_timer(self._timer)
+        if self._published_s is not None:
+            self._publish_stale('the node is not active')
+        self._waiting = self._stale = self._published_s = None
+        self._mapper.clear()
+
+    def destroy(self) -> None:
+        """Destroy what the constructor made."""
+        for depth in self._depths.values():
+            depth.close()
+        self._poses.destroy()
+        self._grids.destroy()
+        for clouds in self._clouds.values():
+            clouds.destroy()
+        self._node.destroy_service(self._service)
+
+    def put(self, camera: str, segmented: Segmented) -> None:
+        """Leave a mask for the grid; the newest of each camera counts."""
+        if self._worker is not None and self._worker.put(camera, segmented):
+            self._monitor.dropped += 1
+
+    def status(self, state: str) -> tuple[bytes, str, dict[str, Any]]:
+        """Return level, message and values for diagnostics.
+
+        :param state: lifecycle state of the node.
+        """
+        now_s = self._now_s()
+        age_s, camera, reason = self._freshness.oldest(now_s)
+        values = {
+            'state': state, 'pose_source': self._poses.name,
+            'frame': self._config().grid.frame, 'age_s': f'{age_s:.2f}',
+            'stale': str(self._stale is not None).lower(),
+            'on_stale': self._config().grid.on_stale, **self._monitor.values(),
+        }  # fmt: skip
+        for name, monitor in self._mapper.monitors.items():
+            prefix = f'{name}_' if name else ''
+            values.update({prefix + key: value for key, value in monitor.values().items()})
+        level, message = self._judge(state, age_s, camera, reason)
+        return level, message, values
+
+    def _judge(self, state: str, age_s: float, camera: str, reason: str) -> tuple[bytes, str]:
+        skipped = self._monitor.news()
+        if state != 'active':
+            return DiagnosticStatus.OK, state
+        if age_s > self._config().grid.stale_after:
+            lost = f'no fresh mask for {age_s:.1f} s: {self._why(camera, reason)}'
+            if self._monitor.updates:
+                return DiagnosticStatus.ERROR, f'stale ({self._config().grid.on_stale}), {lost}'
+            return DiagnosticStatus.WARN, f'no cost map yet, {lost}'
+        problems = [m.problem() for m in self._mapper.monitors.values()]
+        problem = next(filter(None, [*problems, self._poses.problem()]), '')
+        if skipped:
+            problem = f'{skipped} masks left out: {self._monitor.last_error}'
+        if problem:
+            return DiagnosticStatus.WARN, problem
+        return DiagnosticStatus.OK, f'cost maps at {self._monitor.rate_hz:.1f} Hz'
+
+    def _add(self, camera: str, segmented: Segmented) -> None:
+        try:
+            look = self._take(camera, segmented)
+            self._clouds[camera].publish(segmented.header, look)
+        except Exception as error:
+            self._skip(camera, error)
+
+    def _take(self, camera: str, segmented: Segmented) -> Look:
+        start = time.perf_counter()
+        look = make_look(camera, segmented, self._poses, self._depths, self._config())
+        posed = time.perf_counter()
+        notice = self._mapper.add(look)
+        projected = time.perf_counter()
+        cost_map = self._mapper.render()
+        rendered = time.perf_counter()
+        if notice:
+            self._monitor.cleared += 1
+            self._node.get_logger().warning(f'cost maps cleared: {notice}')
+        self._monitor.update({
+            'pose': (posed - start) * 1e3,
+            'project': (projected - posed) * 1e3,
+            'render': (rendered - projected) * 1e3,
+            'update': (rendered - posed) * 1e3,
+        })
+        self._freshness.mark(camera, self._now_s())
+        with self._publishing:
+            self._waiting = cost_map, segmented.header.stamp
+            if not (self._is_stale() and self._config().grid.on_stale in _FILL):
+                self._publish_waiting()
+        return look
+
+    def _skip(self, camera: str, error: Exception) -> None:
+        self._monitor.skip(error)
+        if self._freshness.skip(camera, describe(error)):
+            details = '' if isinstance(error, EspnetRosError) else f'\n{traceback.format_exc()}'
+            name = f'of {camera} ' if camera else ''
+            self._node.get_logger().warning(
+                f'mask {name}left out of the cost maps: {describe(error)}{details}',
+                throttle_duration_sec=5.0,
+            )
+
+    def _tick(self) -> None:
+        now_s = self._now_s()
+        passed_s, self._ticked_s = now_s - self._ticked_s, now_s
+        age_s, camera, reason = self._freshness.oldest(now_s)
+        if age_s <= self._config().grid.stale_after:
+            with self._publishing:
+                self._publish_waiting()
+            return
+        # Decay is a matter of time, not of how often anybody looks.
+        if self._config().grid.on_stale == 'decay':
+            self._mapper.elapse(max(0.0, passed_s))
+        self._publish_stale(self._why(camera, reason))
+
+    def _is_stale(self) -> bool:
+        """Tell whether any camera is; a fill is for the whole grid then."""
+        age_s, _, _ = self._freshness.oldest(self._now_s())
+        return age_s > self._config().grid.stale_after
+
+    def _publish_waiting(self) -> None:
+        """Publish the newest map, if there is one and the rate allows; the caller has the lock."""
+        now_s = time.monotonic()
+        period_s = 1.0 / self._config().grid.publish_rate
+        early = self._published_s is not None and now_s - self._published_s < _EARLY * period_s
+        if self._waiting is None or early:
+            return
+        if self._stale is not None:
+            self._stale = None
+            self._node.get_logger().info('cost maps are fresh again')
+        cost_map, stamp = self._waiting
+        self._waiting = None
+        self._send(cost_map, stamp)
+
+    def _publish_stale(self, why: str) -> None:
+        policy = self._config().grid.on_stale
+        pose = self._poses.latest()
+        if pose is None and self._published_s is None:
+            return  # There is no place yet where a map could be.
+        with self._publishing:
+            if pose is not None:
+                self._mapper.recentre(pose)
+            cost_map = self._mapper.render(_FILL.get(policy))
+            news = self._stale is None or self._stale[0] != policy
+            if news:
+                self._node.get_logger().error(f'cost maps are stale ({policy}): {why}')
+            moved = self._stale is not None and self._stale[1] != cost_map.spec
+            self._stale = policy, cost_map.spec
+            if policy == 'decay' or (policy != 'hold' and (news or moved)):
+                self._send(cost_map, self._node.get_clock().now().to_msg())
+
+    def _send(self, cost_map: CostMap, stamp: Any) -> None:
+        start = time.perf_counter()
+        self._grids.publish(cost_map, stamp)
+        self._published_s = time.monotonic()
+        self._monitor.publish((time.perf_counter() - start) * 1e3)
+
+    def _why(self, camera: str, reason: str) -> str:
+        why = reason or self._silence(camera)
+        return f'{camera}: {why}' if camera else why
+
+    def _now_s(self) -> float:
+        """Return seconds of the clock that masks age by: simulated time where there is one."""
+        clock = self._node.get_clock()
+        if isinstance(clock, ROSClock) and clock.ros_time_is_active:
+            return float(clock.now().nanoseconds) * 1e-9
+        return time.monotonic()
+
+    def _on_clear(self, _: Trigger.Request, response: Trigger.Response) -> Any:
+        self._mapper.clear()
+        self._monitor.cleared += 1
+        response.success = True
+        response.message = 'cleared; the next mask begins anew'
+        return response

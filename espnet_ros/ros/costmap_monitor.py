@@ -1,0 +1,87 @@
+"""What the node says about its cost maps on /diagnostics."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from espnet_ros.core.errors import CameraInfoError, EspnetRosError, ImageError, PoseError
+from espnet_ros.core.statistics import RollingRate, StageTimes
+
+# `update` is from mask to the arrays of all layers: project and render.
+STAGES = ('pose', 'project', 'render', 'update', 'publish')
+
+
+class CostmapMonitor:
+    """Counts what becomes of the masks that should come into the grid."""
+
+    def __init__(self) -> None:
+        self.updates = 0
+        self.published = 0
+        self.dropped = 0
+        self.cleared = 0
+        self.skipped: Counter[str] = Counter()
+        self.stages = StageTimes(STAGES)
+        self.last_error = ''
+        self._rate = RollingRate()
+        self._reported = 0
+
+    def update(self, stage_ms: Mapping[str, float]) -> None:
+        """Count a mask that came into the grid."""
+        self.updates += 1
+        self.stages.add(stage_ms)
+
+    def publish(self, milliseconds: float) -> None:
+        """Count a set of grids that went out."""
+        self.published += 1
+        self._rate.add(time.monotonic())
+        self.stages.add({'publish': milliseconds})
+
+    def skip(self, error: Exception) -> None:
+        """Count a mask that could not be used."""
+        self.skipped[_key(error)] += 1
+        self.last_error = describe(error)
+
+    def news(self) -> int:
+        """Return how many masks were skipped since the last call."""
+        now = self.skipped.total()
+        before, self._reported = self._reported, now
+        return now - before
+
+    @property
+    def rate_hz(self) -> float:
+        """Return the cost maps a second."""
+        return self._rate.rate_hz(time.monotonic())
+
+    def values(self) -> dict[str, Any]:
+        """Return counters and times under the names they are published."""
+        values: dict[str, Any] = {
+            'updates': self.updates,
+            'published': self.published,
+            'dropped': self.dropped,
+            'cleared': self.cleared,
+            'skipped': self.skipped.total(),
+            **{f'skipped_{reason}': n for reason, n in sorted(self.skipped.items())},
+            'rate_hz': f'{self.rate_hz:.2f}',
+        }
+        medians, slow = self.stages.percentiles_ms(50), self.stages.percentiles_ms(95)
+        for stage in STAGES:
+            for name, value in (('p50', medians[stage]), ('p95', slow[stage])):
+                values[f'{stage}_{name}_ms'] = '' if value is None else f'{value:.2f}'
+        values['last_error'] = self.last_error
+        return values
+
+
+def describe(error: Exception) -> str:
+    """Return an error in a sentence; one of ours is a sentence already."""
+    expected = isinstance(error, EspnetRosError)
+    return str(error) if expected else f'{type(error).__name__}: {error}'
+
+
+def _key(error: Exception) -> str:
+    if isinstance(error, ImageError):
+        return error.reason
+    kinds = {PoseError: 'pose', CameraInfoError: 'camera_info'}
+    return next((key for kind, key in kinds.items() if isinstance(error, kind)), 'failed')

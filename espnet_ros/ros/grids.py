@@ -1,0 +1,69 @@
+"""Cost maps as OccupancyGrid messages that pass Nav2's validation."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from geometry_msgs.msg import Point, Pose, Quaternion
+from nav_msgs.msg import MapMetaData, OccupancyGrid
+from rclpy.node import Node
+from std_msgs.msg import Header
+
+from espnet_ros.core.grid import GridSpec
+from espnet_ros.core.mapper import CostMap
+from espnet_ros.ros.qos import latched_profile
+
+
+class GridPublishers:
+    """Publishers of ``~/costmap`` and ``~/layers/<layer>``, latched.
+
+    :param node: whose private topics they are.
+    :param layers: names of the layers.
+    :param frame: of the grids.
+    """
+
+    def __init__(self, node: Node, layers: tuple[str, ...], frame: str) -> None:
+        self._node = node
+        self._frame = frame
+        self._combined = node.create_publisher(OccupancyGrid, '~/costmap', latched_profile())
+        self._layers = {
+            name: node.create_publisher(OccupancyGrid, f'~/layers/{name}', latched_profile())
+            for name in layers
+        }
+
+    def publish(self, cost_map: CostMap, stamp: Any) -> None:
+        """Publish all grids.
+
+        :param stamp: builtin_interfaces Time of what they say.
+        """
+        header = Header(stamp=stamp, frame_id=self._frame)
+        occupancy = cost_map.occupancy
+        self._combined.publish(to_message(cost_map.spec, occupancy.combined, header))
+        for name, data in occupancy.layers.items():
+            self._layers[name].publish(to_message(cost_map.spec, data, header))
+
+    def destroy(self) -> None:
+        """Destroy the publishers."""
+        for publisher in (self._combined, *self._layers.values()):
+            self._node.destroy_publisher(publisher)
+
+
+def to_message(spec: GridSpec, data: npt.NDArray[np.int8], header: Header) -> OccupancyGrid:
+    """Return a grid message.
+
+    :param data: int8 (rows, columns), -1, 0..98 or 100.
+    """
+    x, y = spec.origin_m
+    cols, rows = spec.size_cells
+    # A default quaternion is all zero, which Nav2 refuses.
+    origin = Pose(position=Point(x=float(x), y=float(y)), orientation=Quaternion(w=1.0))
+    cells = array('b')
+    cells.frombytes(data.tobytes())
+    info = MapMetaData(
+        map_load_time=header.stamp, resolution=float(spec.resolution_m), width=int(cols),
+        height=int(rows), origin=origin,
+    )  # fmt: skip
+    return OccupancyGrid(header=header, info=info, data=cells)

@@ -1,0 +1,243 @@
+"""Where the camera and the robot were when an image was taken: from tf2, odometry or by fiat."""
+
+from __future__ import annotations
+
+import importlib
+from collections import deque
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from nav_msgs.msg import Odometry
+from rclpy.node import Node
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from std_msgs.msg import Header
+
+from espnet_ros.core.errors import ParameterError, PoseError
+from espnet_ros.core.pose_history import PoseHistory
+from espnet_ros.ros.pose_inputs import mount_of, read_odometry, stamp_seconds
+from espnet_ros.ros.tf_poses import TfPoses
+
+Array = npt.NDArray[np.float64]
+
+TOPIC = 'odometry'
+_TYPE = 'nav_msgs/msg/Odometry'
+# Messages waiting to be read, and judged by `problem`: about a second's.
+_DEPTH = 50
+
+
+class Poses(Protocol):
+    """A source of poses; its methods may be called in any thread."""
+
+    @property
+    def name(self) -> str:
+        """Return ``tf``, ``odometry`` or ``fixed``."""
+
+    def at(self, header: Header, camera: str) -> tuple[Array, Array]:
+        """Return T_base_camera (optical) and T_grid_base of an image, (4, 4) each, metres.
+
+        It may wait; another thread must spin the node.
+
+        :param header: of the image.
+        :param camera: name of the camera, '' for the one without.
+        :raises PoseError: if they can't be known, with the reason.
+        """
+
+    def latest(self) -> Array | None:
+        """Return the newest T_grid_base known, without waiting.
+
+        None while there is no camera to make a cost map with.
+        """
+
+    def problem(self) -> str:
+        """Return what diagnostics should warn of, '' for nothing."""
+
+    def destroy(self) -> None:
+        """End all waiting and unsubscribe."""
+
+
+def create_poses(
+    node: Node,
+    source: str,
+    grid_frame: str,
+    base_frame: str,
+    timeout_s: float,
+    mounts: Mapping[str, Array],
+) -> Poses:
+    """Return the source of poses that the parameters ask for.
+
+    :param source: ``auto``, ``tf``, ``odometry`` or ``fixed``.
+    :param timeout_s: how long a pose may be waited for.
+    :param mounts: T_base_camera (optical) by camera, '' for the one without a name; tf does
+        without.
+    :raises ParameterError: if tf is asked for and not installed.
+    """
+    if source == 'fixed':
+        return FixedPoses(mounts)
+    if source in ('auto', 'tf'):
+        try:
+            tf2_ros = importlib.import_module('tf2_ros')
+        except ImportError as error:
+            if source == 'tf':
+                raise ParameterError(
+                    f'pose.source tf needs tf2_ros, which can not be imported ({error}): install '
+                    'ros-<distro>-tf2-ros-py, or set pose.source to odometry and camera_mount'
+                ) from error
+            node.get_logger().info(
+                f'no tf2_ros ({error}): poses come from odometry and camera_mount'
+            )
+        else:
+            return TfPoses(node, tf2_ros, grid_frame, base_frame, timeout_s)
+    odometry = OdometryPoses(node, grid_frame, base_frame, timeout_s, mounts)
+    return odometry if source == 'odometry' else OdometryOrFixedPoses(odometry, mounts)
+
+
+class FixedPoses:
+    """The robot stands still at the origin of the grid's frame, because somebody says so.
+
+    :param mounts: T_base_camera (optical) by camera.
+    """
+
+    name = 'fixed'
+
+    def __init__(self, mounts: Mapping[str, Array]) -> None:
+        self._mounts = mounts
+
+    def at(self, header: Header, camera: str) -> tuple[Array, Array]:
+        """Return the mount and the origin; the stamp does not matter."""
+        return mount_of(self._mounts, camera), np.eye(4)
+
+    def latest(self) -> Array | None:
+        """Return the origin, or None while no camera is anywhere."""
+        return np.eye(4) if self._mounts else None
+
+    def problem(self) -> str:
+        """Return that nothing is wrong."""
+        return ''
+
+    def destroy(self) -> None:
+        """Have nothing to free."""
+
+
+class OdometryPoses:
+    """The robot is where odometry says, the cameras where they are mounted.
+
+    :param mounts: T_base_camera (optical) by camera.
+    """
+
+    name = 'odometry'
+
+    def __init__(
+        self,
+        node: Node,
+        grid_frame: str,
+        base_frame: str,
+        timeout_s: float,
+        mounts: Mapping[str, Array],
+    ) -> None:
+        self._node = node
+        self._frames = grid_frame, base_frame
+        self._timeout_s = timeout_s
+        self._mounts = mounts
+        self._history = PoseHistory()
+        self._seen = False
+        self._refusals: deque[str] = deque(maxlen=_DEPTH)
+        profile = QoSProfile(
+            history=HistoryPolicy.KEEP_LAST,
+            depth=_DEPTH,
+            # What suits every publisher.
+            reliability=ReliabilityPolicy.BEST_EFFORT,
+        )
+        self._subscription = node.create_subscription(Odometry, TOPIC, self._on_message, profile)
+        self.topic = self._subscription.topic_name
+
+    def at(self, header: Header, camera: str) -> tuple[Array, Array]:
+        """Return the mount and the interpolated odometry."""
+        T_base_camera = mount_of(self._mounts, camera)
+        return T_base_camera, self._history.at(stamp_seconds(header, 'image'), self._timeout_s)
+
+    def latest(self) -> Array | None:
+        """Return the newest odometry, or None while no camera is anywhere."""
+        newest = self._history.newest() if self._mounts else None
+        return None if newest is None else newest[1]
+
+    @property
+    def seen(self) -> bool:
+        """Return whether there ever was a publisher of odometry."""
+        self._seen = self._seen or self._node.count_publishers(self.topic) > 0
+        return self._seen
+
+    def problem(self) -> str:
+        """Return what is wrong with the odometry."""
+        refusals = [reason for reason in list(self._refusals) if reason]
+        if refusals:
+            return (
+                f'{len(refusals)} of the last {len(self._refusals)} messages of {self.topic} '
+                f'refused: {refusals[-1]}'
+            )
+        types = {p.topic_type for p in self._node.get_publishers_info_by_topic(self.topic)}
+        if not types:
+            return f'nobody publishes {self.topic}'
+        if _TYPE not in types:
+            return f'{self.topic} has type {", ".join(sorted(types))}, not {_TYPE}'
+        if not self._refusals:
+            return f'{self.topic} has a publisher, but no message has come'
+        return ''
+
+    def destroy(self) -> None:
+        """End all waiting and unsubscribe."""
+        self._history.close()
+        self._node.destroy_subscription(self._subscription)
+
+    def _on_message(self, message: Odometry) -> None:
+        self._seen = True
+        try:
+            stamp_s, T_grid_base = read_odometry(message, *self._frames)
+        except PoseError as error:
+            self._refusals.append(str(error))
+            return
+        self._refusals.append('')
+        self._history.add(stamp_s, T_grid_base)
+
+
+class OdometryOrFixedPoses:
+    """Odometry once anybody has published it; until then the robot is taken as standing still.
+
+    There is no way back: a robot whose odometry died is not parked.
+
+    :param mounts: T_base_camera (optical) by camera.
+    """
+
+    def __init__(self, odometry: OdometryPoses, mounts: Mapping[str, Array]) -> None:
+        self._odometry = odometry
+        self._fixed = FixedPoses(mounts)
+
+    @property
+    def name(self) -> str:
+        """Return which of the two holds."""
+        return self._current().name
+
+    def at(self, header: Header, camera: str) -> tuple[Array, Array]:
+        """Return the mount and the odometry, or the origin while there never was any."""
+        return self._current().at(header, camera)
+
+    def latest(self) -> Array | None:
+        """Return the newest odometry, or the origin while there never was any."""
+        return self._current().latest()
+
+    def problem(self) -> str:
+        """Return what is wrong with the odometry, or that there is none."""
+        if self._odometry.seen:
+            return self._odometry.problem()
+        return (
+            f'nobody publishes {self._odometry.topic}, so the robot is taken as standing still; '
+            'if it really does, set pose.source to fixed'
+        )
+
+    def destroy(self) -> None:
+        """End all waiting and unsubscribe."""
+        self._odometry.destroy()
+
+    def _current(self) -> Poses:
+        return self._odometry if self._odometry.seen else self._fixed

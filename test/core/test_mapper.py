@@ -1,0 +1,192 @@
+"""Looks of several cameras into one grid; the geometry is that of test/ros/costmap_rig.py.
+
+1 m high and 45 degrees down, an edge between rows 39 and 40 is 1.667 m ahead.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+
+import numpy as np
+import pytest
+
+from espnet_ros.core.camera import CameraModel
+from espnet_ros.core.config import NodeConfig
+from espnet_ros.core.errors import ParameterError, PoseError
+from espnet_ros.core.labels import CAMVID, LabelClass, Labels
+from espnet_ros.core.mapper import Look, Mapper, default_layers
+from espnet_ros.core.transforms import camera_mount
+
+LABELS = Labels([
+    LabelClass('road', (1, 0, 0), 'ground'), LabelClass('wall', (2, 0, 0), 'upright'),
+    LabelClass('sky', (3, 0, 0), 'sky'),
+])  # fmt: skip
+MODEL = CameraModel((160, 120), np.array([[80, 0, 79.5], [0, 80, 59.5], [0, 0, 1]]))
+
+
+def mapper(**parameters):
+    values = {'grid.size': [12.0, 8.0], 'cameras': ['front', 'left'], **parameters}
+    return Mapper(NodeConfig.from_parameters(values), LABELS)
+
+
+def look(camera='front', stamp_s=1.0, xy=(0.0, 0.0), yaw=0.0, mount_yaw=0.0, **changes):
+    mask = np.zeros((120, 160), np.uint8)
+    mask[:40] = 1
+    pose = np.eye(4)
+    pose[:2, :2] = [[math.cos(yaw), -math.sin(yaw)], [math.sin(yaw), math.cos(yaw)]]
+    pose[:2, 3] = xy
+    values = {
+        'camera': camera, 'mask': mask, 'confidence': np.full_like(mask, 255), 'model': MODEL,
+        'T_base_camera': camera_mount((0, 0, 1.0), (0, math.pi / 4, mount_yaw)),
+        'T_grid_base': pose, 'stamp_s': stamp_s, **changes,
+    }  # fmt: skip
+    return Look(**values)
+
+
+def at(cost_map, x, y):
+    cell, inside = cost_map.spec.cells_of(np.array([[x, y]]))
+    assert inside[0]
+    return int(cost_map.occupancy.combined[cell[0, 1], cell[0, 0]])
+
+
+def test_cameras_share_a_grid():
+    grid = mapper()
+    assert grid.add(look()) == ''
+    assert grid.add(look('left', mount_yaw=math.pi / 2)) == ''
+    shown = grid.render()
+    assert (at(shown, 1.75, 0.05), at(shown, 1.25, 0.05)) == (100, 0)
+    assert (at(shown, 0.05, 1.75), at(shown, 0.05, 1.25)) == (100, 0)
+    assert (at(shown, -1.25, 0.05), at(shown, 2.15, 0.05)) == (-1, -1)
+    assert list(shown.occupancy.layers) == ['obstacles']
+    assert shown.occupancy.combined.shape == (80, 120)
+
+
+def test_looks_of_slower_cameras_are_taken():
+    grid = mapper()
+    grid.add(look(stamp_s=10.0))
+    assert grid.add(look('left', stamp_s=9.4, mount_yaw=math.pi / 2)) == ''
+    assert at(grid.render(), 0.05, 1.25) == 0
+    assert at(grid.render(), 1.25, 0.05) == 0
+
+
+@pytest.mark.parametrize(
+    ('later', 'words'),
+    [
+        ({'stamp_s': 3.0}, 'time went back by 7.0 s'),
+        ({'stamp_s': 10.1, 'xy': (5.0, 0.0)}, 'the pose jumped by 5.0 m in 0.10 s'),
+    ],
+)
+def test_what_is_of_another_time_or_place_is_forgotten(later, words):
+    grid = mapper()
+    grid.add(look(stamp_s=10.0, mount_yaw=math.pi))
+    assert at(grid.render(), -0.75, 0.05) == 0
+    assert grid.add(look(**later)) == words
+    assert at(grid.render(), -0.75, 0.05) == -1
+    # Said once: the next look goes on from there.
+    later = {**later, 'stamp_s': later['stamp_s'] + 0.1}
+    assert grid.add(look(**later)) == ''
+
+
+def test_fast_robots_do_not_jump():
+    grid = mapper()
+    grid.add(look(stamp_s=10.0))
+    assert grid.add(look(stamp_s=10.1, xy=(3.5, 0.0))) == ''
+
+
+def test_a_look_without_a_usable_pose_changes_nothing():
+    grid = mapper()
+    grid.add(look())
+    before = grid.render().occupancy.combined
+    broken = np.eye(4)
+    broken[0, 3] = math.nan
+    with pytest.raises(PoseError, match='T_grid_base must be finite'):
+        grid.add(look(stamp_s=1.1, T_grid_base=broken))
+    with pytest.raises(PoseError, match='above the ground'):
+        grid.add(look(stamp_s=1.1, T_base_camera=camera_mount((0, 0, -1), (0, 0.8, 0))))
+    np.testing.assert_array_equal(grid.render().occupancy.combined, before)
+
+
+def test_clearing_and_filling():
+    grid = mapper()
+    grid.add(look())
+    filled = grid.render(100)
+    assert (filled.occupancy.combined == 100).all()
+    assert (filled.occupancy.layers['obstacles'] == 100).all()
+    assert at(grid.render(), 1.25, 0.05) == 0
+    grid.clear()
+    assert (grid.render().occupancy.combined == -1).all()
+    # Neither time nor place of before matters any more.
+    assert grid.add(look(stamp_s=0.5, xy=(50.0, 0.0))) == ''
+
+
+def test_time_without_looks_fades_what_is_known():
+    grid = mapper(**{'grid.half_life': 1.0})
+    grid.elapse(1.0)  # nothing is known yet
+    grid.add(look())
+    grid.elapse(1.0)
+    assert at(grid.render(), 1.25, 0.05) == 0
+    grid.elapse(6.0)
+    assert (grid.render().occupancy.combined == -1).all()
+
+
+def test_the_grid_follows_the_robot_without_looks():
+    grid = mapper()
+    grid.add(look())
+    pose = np.eye(4)
+    pose[:2, 3] = (7.3, -2.4)
+    grid.recentre(pose)
+    x, y = grid.render().spec.origin_m
+    assert (x, y) == (pytest.approx(1.0), pytest.approx(-6.0))
+
+
+def test_depth_is_used_when_the_look_has_it():
+    grid = mapper()
+    angles = np.arctan((np.arange(120) - 59.5) / 80)
+    rows = 3.0 / np.cos(math.pi / 4 + angles) * np.cos(angles)
+    depth_m = np.repeat(rows[:, None], 160, axis=1).astype(np.float32)
+    grid.add(look(depth_m=depth_m))
+    assert at(grid.render(), 3.02, 0.05) == 100
+
+
+def test_the_users_layers_and_rules_are_checked_against_the_model():
+    with pytest.raises(ParameterError, match="unknown class 'raod'"):
+        mapper(**{'layers.ways.classes': ['raod'], 'layers.ways.cost': 0})
+    with pytest.raises(ParameterError, match="ground_cover names 'road'"):
+        mapper(**{'projection.ground_cover': ['road']})
+    with pytest.raises(ParameterError, match="overhang names 'bike'"):
+        mapper(**{'projection.overhang.bike': 0.4})
+    with pytest.raises(ParameterError, match='cells in all'):
+        mapper(**{'grid.size': [1000.0, 1000.0], 'grid.resolution': 0.02})
+
+
+def test_default_layers():
+    (obstacles,) = default_layers(CAMVID)
+    assert obstacles.cost == 100
+    assert 'Car' in obstacles.classes
+    assert 'Road' not in obstacles.classes
+    grounds = [('lawn', (0, 9, 0)), ('path', (9, 9, 0))]
+    flat = Labels([LabelClass(name, color, 'ground') for name, color in grounds])
+    (known,) = default_layers(flat)
+    assert (known.classes, known.cost) == (('lawn', 'path'), 0)
+
+
+def test_threads_may_look_and_render_at_once():
+    grid = mapper()
+    errors = []
+
+    def drive():
+        try:
+            for step in range(30):
+                grid.add(look(stamp_s=1.0 + step / 10, xy=(step * 0.2, 0.0)))
+        except Exception as error:  # told below
+            errors.append(error)
+
+    worker = threading.Thread(target=drive)
+    worker.start()
+    while worker.is_alive():
+        shown = grid.render()
+        assert shown.occupancy.combined.shape == shown.spec.shape
+    worker.join()
+    assert not errors
+    assert at(grid.render(), 29 * 0.2 + 1.75, 0.05) == 100

@@ -1,0 +1,193 @@
+"""Signs of a wrong pose by hand, and on a street that is seen from another pitch than told."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from espnet_ros.core.camera import CameraModel
+from espnet_ros.core.errors import PoseError
+from espnet_ros.core.grid import GridSpec, Observation
+from espnet_ros.core.ground_projection import GroundProjector
+from espnet_ros.core.labels import CAMVID, LabelClass, Labels
+from espnet_ros.core.projection_monitor import ProjectionMonitor
+from espnet_ros.sim import Camera, Street
+
+LABELS = Labels(
+    [
+        LabelClass('road', (0, 0, 0), 'ground'),
+        LabelClass('wall', (1, 0, 0), 'upright'),
+        LabelClass('sky', (2, 0, 0), 'sky'),
+    ]
+)
+ROAD, WALL, SKY = range(3)
+# Level, 1 m high: the horizon is between rows 23 and 24; a pixel is 0.18 degrees.
+CAMERA = CameraModel((64, 48), [[320.0, 0, 31.5], [0, 320.0, 23.5], [0, 0, 1]])
+LEVEL = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 1], [0, 0, 0, 1]], float)
+SPEC = GridSpec(0.1, (80, 40), (0, -20))
+
+
+def mask_from(row: int) -> np.ndarray:
+    """Return a mask of sky, and road from a row on."""
+    mask = np.full((48, 64), SKY, np.uint8)
+    mask[row:] = ROAD
+    return mask
+
+
+def saw(rows, monitor=None) -> ProjectionMonitor:
+    monitor = ProjectionMonitor(LABELS) if monitor is None else monitor
+    for row in rows:
+        monitor.see(mask_from(row), CAMERA, LEVEL)
+    return monitor
+
+
+def look(column: int, spec: GridSpec = SPEC, seen: bool = True) -> Observation:
+    """Return a wall across the ground of a grid's whole width, in a column of the frame."""
+    ids, weights = np.zeros(spec.shape, np.uint8), np.full(spec.shape, float(seen), np.float32)
+    ids[:, column - spec.origin_cells[0]] = WALL
+    return Observation(spec, ids, weights)
+
+
+def compared(*looks: tuple[Observation, float]) -> ProjectionMonitor:
+    monitor = ProjectionMonitor(LABELS)
+    for observation, x in looks:
+        monitor.compare(observation, (x, 0.0))
+    return monitor
+
+
+def found_again(monitor: ProjectionMonitor) -> str:
+    return monitor.values()['obstacle cells found again after 3 m']
+
+
+def test_ground_above_the_horizon_is_a_camera_that_looks_further_down():
+    # Row 20 looks 0.63 degrees up: 1 of the 28 rows of road.
+    assert saw([20] * 19).problem() == ''
+    problem = saw([20] * 20).problem()
+    assert '3.571 % of the ground' in problem and 'further down' in problem
+    assert 'camera_mount' in problem and 'pitch' in problem
+    assert '\n' not in problem
+
+
+def test_ground_below_the_horizon_and_within_its_margin_is_fine():
+    assert saw([24] * 60).problem() == ''
+    # Row 21 looks 0.45 degrees up.
+    monitor = saw([21] * 60)
+    assert monitor.problem() == ''
+    assert monitor.values()['ground above the horizon'] == '0.000 %'
+
+
+def test_masks_that_take_a_house_for_road_now_and_then_are_no_wrong_pose():
+    monitor = saw([0, 24] * 30)
+    assert monitor.problem() == ''
+    assert monitor.values()['ground above the horizon'] == '0.000 %'
+    assert saw([0, 0, 0, 24] * 15).problem() != ''
+
+
+def test_it_is_the_latest_looks_that_count():
+    monitor = saw([20] * 60)
+    assert saw([24] * 10, monitor).problem() != ''
+    assert saw([24] * 10, monitor).problem() == ''
+
+
+def test_a_patch_of_road_on_a_house_is_no_far_ground():
+    mask = mask_from(30)
+    mask[5:22] = ROAD
+    monitor = ProjectionMonitor(LABELS)
+    for _ in range(60):
+        monitor.see(mask, CAMERA, LEVEL)
+    assert monitor.problem() == ''
+
+
+def test_masks_without_ground_say_nothing():
+    monitor = saw([48] * 60)
+    assert monitor.problem() == ''
+    assert saw([20] * 19, monitor).problem() == ''
+
+
+def test_the_horizon_is_that_of_the_pose_given():
+    down = LEVEL.copy()
+    sine, cosine = math.sin(0.02), math.cos(0.02)  # 6.4 pixels
+    down[:3, :3] = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]]) @ LEVEL[:3, :3]
+    monitor = saw([20])
+    for _ in range(60):
+        monitor.see(mask_from(20), CAMERA, down)
+    assert monitor.problem() == ''
+    with pytest.raises(PoseError, match='T_base_camera'):
+        monitor.see(mask_from(20), CAMERA, 2 * LEVEL)
+
+
+@pytest.mark.parametrize(('column', 'kept'), [(50, '100 %'), (51, '100 %'), (52, '0 %')])
+def test_things_are_found_again_within_a_cell(column: int, kept: str):
+    monitor = compared((look(50), 0.0), (look(column), 3.0))
+    assert found_again(monitor) == kept
+    assert bool(monitor.problem()) == (kept == '0 %')
+
+
+def test_things_not_found_again_are_a_camera_that_looks_further_up():
+    problem = compared((look(50), 0.0), (look(55), 3.0)).problem()
+    assert 'only 0 % of the obstacle cells' in problem and 'further up' in problem
+    assert 'camera_mount' in problem and 'pitch' in problem and 'odometry' in problem
+
+
+def test_few_cells_are_no_evidence():
+    spec = GridSpec(0.1, (80, 20), (0, -10))
+    assert compared((look(50, spec), 0.0), (look(55, spec), 3.0)).problem() == ''
+
+
+def test_the_grid_may_move_between_two_looks():
+    moved = SPEC.moved((30, 5))
+    monitor = compared((look(50), 0.0), (look(50, moved), 3.0))
+    assert found_again(monitor) == '100 %'
+    assert found_again(compared((look(50), 0.0), (look(54, moved), 3.0))) == '0 %'
+
+
+def test_looks_from_nearly_one_place_are_not_compared():
+    monitor = compared((look(50), 0.0), (look(55), 2.9))
+    assert found_again(monitor) == 'none yet'
+    # The first one stays the one to compare with.
+    monitor.compare(look(50), (3.1, 0.0))
+    assert found_again(monitor) == '100 %'
+
+
+def test_what_can_not_be_compared_is_not():
+    # A jump, another lattice, no common cell, and nothing seen there now.
+    coarse = GridSpec(0.2, (40, 20), (0, -10))
+    for second, x in (
+        (look(55), 7.0),
+        (look(30, coarse), 3.0),
+        (look(250, SPEC.moved((200, 0))), 3.0),
+        (look(55, seen=False), 3.0),
+    ):
+        monitor = compared((look(50), 0.0), (second, x))
+        assert found_again(monitor) == 'none yet'
+        assert monitor.problem() == ''
+
+
+@pytest.fixture(scope='module')
+def frames():
+    """Return a drive of 35 m past parked cars and houses."""
+    return list(Street(1, 45.0).drive(22, 3.0, (240, 180)))
+
+
+@pytest.mark.parametrize(
+    ('error_deg', 'sign'), [(0.0, ''), (-2.0, 'further down'), (2.0, 'further up')]
+)
+def test_two_degrees_are_told_on_a_street(frames, error_deg: float, sign: str):
+    T = Camera(pitch_rad=math.radians(10.0 + error_deg)).pose()
+    projector, monitor = GroundProjector(CAMVID), ProjectionMonitor(CAMVID)
+    camera = CameraModel((240, 180), frames[0].K)
+    problems = set()
+    for frame in frames:
+        xy = frame.T_odom_base[0, 3], frame.T_odom_base[1, 3]
+        spec = GridSpec.around(xy, (20.0, 20.0), 0.1)
+        monitor.see(frame.mask, camera, T)
+        monitor.compare(
+            projector.observe(frame.mask, None, camera, T, frame.T_odom_base, spec), xy
+        )
+        problems.add(monitor.problem())
+    if sign:
+        assert sign in monitor.problem()
+    else:
+        assert problems == {''}

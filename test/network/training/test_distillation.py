@@ -1,0 +1,68 @@
+"""A teacher whose opinion is known by hand."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch')
+
+from espnet_ros.bundle import Bundle
+from espnet_ros.core.errors import DatasetError
+from espnet_ros.core.labels import LabelClass, Labels
+from espnet_ros.network.checkpoint import load_bundle
+from espnet_ros.network.espnet import create_network
+from espnet_ros.network.export import write_bundle_from_network
+from espnet_ros.network.training.distillation import Teacher, distillation_loss
+
+LABELS = Labels([LabelClass('a', (1, 0, 0), 'ground'), LabelClass('b', (2, 0, 0), 'sky')])
+
+
+def test_the_loss_by_hand() -> None:
+    # One pixel, both equally likely for the pupil: ln 2 whatever the teacher says.
+    assert float(
+        distillation_loss(torch.zeros(1, 2, 1, 1), torch.tensor([[[[0.9]], [[0.1]]]]))
+    ) == pytest.approx(math.log(2))
+    # Probabilities 3/4 and 1/4 under 1 and 0: -ln(3/4).
+    logits = torch.tensor([[[[math.log(3.0)]], [[0.0]]]])
+    certain = torch.tensor([[[[1.0]], [[0.0]]]])
+    assert float(distillation_loss(logits, certain)) == pytest.approx(-math.log(0.75))
+
+
+@pytest.fixture(scope='module')
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Return a model of three classes in another order, one of them unknown to the pupil."""
+    torch.manual_seed(0)
+    architecture = {'name': 'espnet', 'classes': 3, 'alpha2': 1, 'alpha3': 1, 'skip': 'joined'}
+    folder: Path = tmp_path_factory.mktemp('models') / 'teacher'
+    write_bundle_from_network(
+        create_network(**architecture).eval(), architecture,
+        labels=Labels([
+            LabelClass('b', (1, 0, 0), 'sky'), LabelClass('c', (2, 0, 0), 'sky'),
+            LabelClass('a', (3, 0, 0), 'ground'),
+        ]),
+        size_wh=(64, 48), mean=(10.0, 20.0, 30.0), std=(40.0, 50.0, 60.0), input_scale=0.5,
+        metrics={}, licence='none', name='teacher', output=folder,
+    )  # fmt: skip
+    return Bundle.load(folder)
+
+
+def test_probabilities_are_of_the_pupils_classes_in_its_order(bundle: Bundle) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (1, 32, 48, 3), np.uint8)
+    probabilities = Teacher(bundle, LABELS, torch.device('cpu')).probabilities(image)
+    assert probabilities.shape == (1, 2, 32, 48)
+    pixels = (image[0].astype(np.float64) - [10, 20, 30]) / [40, 50, 60] * 0.5
+    with torch.no_grad():
+        logits = load_bundle(bundle)(torch.tensor(pixels.transpose(2, 0, 1)[None]).float())
+    share = 1 / (1 + np.exp((logits[0, 0] - logits[0, 2]).numpy()))
+    np.testing.assert_allclose(probabilities[0, 0].numpy(), share, atol=1e-5)
+    np.testing.assert_allclose(probabilities.sum(1).numpy(), 1, atol=1e-5)
+
+
+def test_a_teacher_of_other_classes_is_refused(bundle: Bundle) -> None:
+    labels = Labels([*LABELS, LabelClass('d', (3, 0, 0), 'ground')])
+    with pytest.raises(DatasetError, match='teacher does not know d'):
+        Teacher(bundle, labels, torch.device('cpu'))

@@ -1,0 +1,150 @@
+"""Other ways to run the cost maps: several cameras, depth, no camera at all, wrong layers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from costmap_rig import HEIGHT, LATCHED, LAYERS, NODE, WALL, WIDTH, Rig, at, cells
+from diagnostic_msgs.msg import DiagnosticStatus
+from nav_msgs.msg import OccupancyGrid
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+
+
+@pytest.fixture
+def start(peer, start_node, toy_model):
+    """Return a function that starts a node of its own namespace and the rig before it."""
+    started = []
+
+    def start_rig(prefixes=('',), **parameters):
+        peer.heard.clear()
+        given = {name: value for name, value in {**NODE, **parameters}.items() if value != ''}
+        process = start_node(model=toy_model, **given)
+        started.append(process)
+        peer.listen(OccupancyGrid, '/segmentation/costmap', LATCHED)
+        return Rig(peer, process, prefixes)
+
+    yield start_rig
+    for process in started:
+        assert process.stop() == 0
+        assert 'Traceback' not in process.log.read_text()
+
+
+def test_two_cameras_fill_one_grid(start):
+    mounts = {
+        'camera_mount__front__xyz': '[0.0, 0.0, 1.0]',
+        'camera_mount__front__rpy': f'[0.0, {math.pi / 4}, 0.0]',
+        'camera_mount__left__xyz': '[0.0, 0.0, 1.0]',
+        'camera_mount__left__rpy': f'[0.0, {math.pi / 4}, {math.pi / 2}]',
+    }
+    rig = start(('front', 'left'), cameras='[front, left]', **mounts, **LAYERS)
+    grid = rig.send_until(
+        lambda: rig.grids() and at(rig.grids()[-1], 0.05, 1.25) == 98
+        and at(rig.grids()[-1], 1.25, 0.05) == 98 and rig.grids()[-1],
+        'both roads', cameras=('front', 'left'),
+    )  # fmt: skip
+    assert at(grid, 0.05, 1.75) == at(grid, 1.75, 0.05) == 100
+    assert at(grid, -1.25, 0.05) == -1
+    # One of them dies: what is at its side is not known any more.
+    count = len(rig.grids())
+    rig.send_until(
+        lambda: any((cells(g) == 100).all() for g in rig.grids()[count:]), 'lethal',
+        cameras=('front',),
+    )  # fmt: skip
+    _, message, _ = rig.wait_status(
+        lambda level, *_: level == DiagnosticStatus.ERROR, 'an error'
+    )
+    assert 'left: no image for' in message
+
+
+def test_depth_places_things_where_they_are_measured(start):
+    rig = start(projection__source='depth', **LAYERS)
+    # The rows of the wall show it 3 m ahead, so nearer than the ground behind it: along the
+    # optical axis that is 3 / cos(45 deg + angle of the row) * cos(angle of the row).
+    angles = np.arctan((np.arange(HEIGHT) - 59.5) / 80)
+    ground = np.cos(angles) / np.sin(np.maximum(math.pi / 4 + angles, 0.01))
+    wall = 3.0 / np.cos(math.pi / 4 + angles) * np.cos(angles)
+    rows = np.where(np.arange(HEIGHT) < 40, wall, ground)
+    rig.depth_m = np.repeat(rows[:, None], WIDTH, axis=1).astype(np.float32)
+    grid = rig.send_until(
+        lambda: rig.grids() and at(rig.grids()[-1], 1.25, 0.05) == 98 and rig.grids()[-1],
+        'the ground',
+    )
+    assert at(grid, 3.02, 0.05) == 100
+    assert at(grid, 1.75, 0.05) == -1
+
+
+def test_depth_that_does_not_come_is_named(start):
+    rig = start(projection__source='depth', pose__timeout=0.05, **LAYERS)
+    _, message, values = rig.send_until(
+        lambda: (s := rig.status()) and 'depth/image' in s[1] and s, 'complaint'
+    )
+    assert 'no depth image: publish one on depth/image' in message
+    assert int(values['skipped_depth']) > 0
+    assert all((cells(grid) == 100).all() for grid in rig.grids())
+
+
+def test_without_layers_all_upright_classes_are_lethal(start):
+    rig = start()
+    rig.peer.listen(OccupancyGrid, '/segmentation/layers/obstacles', LATCHED)
+    grid = rig.send_until(
+        lambda: (g := rig.grids('/segmentation/layers/obstacles'))
+        and at(g[-1], 1.25, 0.05) == 0 and g[-1],
+        'obstacles',
+    )  # fmt: skip
+    assert (at(grid, 1.75, 0.05), at(grid, 2.15, 0.05)) == (100, -1)
+
+
+@pytest.mark.parametrize(
+    ('policy', 'expected'), [('unknown', {-1}), ('hold', None), ('decay', {-1})]
+)
+def test_what_a_dead_camera_leaves_is_the_users_choice(start, policy, expected):
+    rig = start(grid__on_stale=policy, grid__half_life=0.1, **LAYERS)
+    rig.send_until(lambda: rig.grids() and at(rig.grids()[-1], 1.25, 0.05) == 98, 'cost map')
+    rig.wait_status(lambda level, *_: level == DiagnosticStatus.ERROR, 'an error')
+    if expected is None:
+        assert at(rig.grids()[-1], 1.75, 0.05) == 100
+    else:
+        rig.peer.wait(lambda: set(np.unique(cells(rig.grids()[-1]))) == expected, policy)
+    # The policy can be changed while it matters.
+    request = SetParameters.Request(
+        parameters=[Parameter('grid.on_stale', value='lethal').to_parameter_msg()]
+    )
+    rig.peer.call(SetParameters, '/segmentation/set_parameters', request)
+    rig.peer.wait(lambda: (cells(rig.grids()[-1]) == 100).all(), 'lethal')
+
+
+@pytest.mark.parametrize(
+    ('xyz', 'rpy', 'words'),
+    [
+        ('', '', 'camera_mount.xyz'),
+        ('[0.0, 0.0, -1.0]', '[0.0, 0.8, 0.0]', 'must be above the ground'),
+        ('[0.0, 0.0, 1.0]', '[0.0, -1.0, 0.0]', 'does it look above the horizon?'),
+    ],
+)
+def test_a_camera_that_is_nowhere_or_sees_no_ground_is_named(start, xyz, rpy, words):
+    rig = start(camera_mount__xyz=xyz, camera_mount__rpy=rpy, **LAYERS)
+    rig.send_until(lambda: (s := rig.status()) and words in s[1], words)
+    # Nothing is made up; where a camera should be, the grid says that nobody looks.
+    assert all((cells(grid) == 100).all() for grid in rig.grids())
+    assert xyz or not rig.grids()
+
+
+def test_layers_of_unknown_classes_are_refused_with_all_of_them(start):
+    rig = start(
+        layers__ways__classes='[raod]', layers__ways__cost=0,
+        layers__walls__classes='[wall, fence]', layers__walls__cost=100,
+    )  # fmt: skip
+    status = rig.peer.wait(
+        lambda: (s := rig.status('image')) and s[0] == DiagnosticStatus.ERROR and s, 'refusal'
+    )
+    for word in ("unknown class 'raod'", "did you mean 'road'", "unknown class 'fence'"):
+        assert word in status[1]
+
+
+def test_a_wall_at_the_bottom_of_the_image_is_not_taken_for_free_ground(start):
+    rig = start(**LAYERS)
+    image = np.full((HEIGHT, WIDTH, 3), (WALL, 250, 0), np.uint8)
+    rig.send_until(lambda: rig.grids() and (cells(rig.grids()[-1]) == -1).all(), 'unknown', image)
