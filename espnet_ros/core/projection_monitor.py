@@ -36,8 +36,8 @@ _MOST_ABOVE = 0.00015
 # What 70 % of the looks agree on: a network takes a house for road now and then, but a wrong
 # mount is wrong in every look.
 _PERCENTILE = 30
-# Two looks are compared after the robot has moved so far: a pitch error of 2 degrees then moves
-# a thing 5 m away by 6 cells of 0.1 m, an error of half a cell in the mask by one at most.
+# Two looks are compared after the robot has moved so far: from 1.2 m high, a pitch error of 2
+# degrees then moves what was 5 m away by 0.5 m, the edge of a good mask by a cell of 0.1 m.
 _TRAVEL_M = 3.0
 _MEMORY_PAIRS, _FEWEST_CELLS = 20, 30
 _FEWEST_KEPT = 0.45
