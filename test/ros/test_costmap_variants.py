@@ -6,11 +6,13 @@ import math
 
 import numpy as np
 import pytest
+from builtin_interfaces.msg import Time
 from costmap_rig import HEIGHT, LATCHED, LAYERS, NODE, WALL, WIDTH, Rig, at, cells
 from diagnostic_msgs.msg import DiagnosticStatus
 from nav_msgs.msg import OccupancyGrid
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
+from rosgraph_msgs.msg import Clock
 
 
 @pytest.fixture
@@ -148,3 +150,29 @@ def test_a_wall_at_the_bottom_of_the_image_is_not_taken_for_free_ground(start):
     rig = start(**LAYERS)
     image = np.full((HEIGHT, WIDTH, 3), (WALL, 250, 0), np.uint8)
     rig.send_until(lambda: rig.grids() and (cells(rig.grids()[-1]) == -1).all(), 'unknown', image)
+
+
+def test_masks_age_by_simulated_time(start):
+    rig = start(use_sim_time='true', grid__stale_after=20.0, **LAYERS)
+    clock = rig.peer.node.create_publisher(Clock, '/clock', 10)
+    now_s = 100
+
+    def tick():
+        clock.publish(Clock(clock=Time(sec=now_s)))
+
+    def road():
+        tick()
+        return rig.grids() and at(rig.grids()[-1], 1.25, 0.05) == 98
+
+    rig.send_until(road, 'cost map')
+    now_s += 30
+
+    timer = rig.peer.node.create_timer(0.05, tick)
+    rig.peer.wake()
+    rig.peer.wait(lambda: (cells(rig.grids()[-1]) == 100).all(), 'lethal')
+    # The simulation starts again: what was seen is of another time.
+    now_s = rig.stamp_ms // 1000 - 50
+    rig.stamp_ms -= 50_000
+    rig.send_until(road, 'cost map')
+    rig.peer.node.destroy_timer(timer)
+    assert 'time went back by' in rig.process.log.read_text()

@@ -7,11 +7,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from geometry_msgs.msg import Point, Pose, Quaternion
+from nav_msgs.msg import MapMetaData, OccupancyGrid
+from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
 from espnet_ros.ros import demo_camera
 from espnet_ros.ros.demo_camera import Live, camera_info, odometry
 from espnet_ros.ros.demo_consumer import Consumer
+from espnet_ros.ros.demo_grids import GridInputs
 
 PLAN = {
     'size_wh': [7, 5],
@@ -143,12 +147,94 @@ def test_diagnostics_of_the_node_alone_are_passed_on(consumer):
         return DiagnosticStatus(name=name, level=level, message='words', values=pairs)
 
     own, other = '/segmentation: image', '/camera: image'
+    costmap = '/segmentation: costmap'
     error, fine = DiagnosticStatus.ERROR, DiagnosticStatus.OK
     consumer.diagnostics(
         DiagnosticArray(status=[status(other, error), status(own, fine), status(own, error)])
     )
+    consumer.diagnostics(DiagnosticArray(status=[status(costmap, fine)]))
     values = {'backend': 'onnx'}
     assert consumer.said() == [
         {'event': 'diagnostics', 'trouble': '', 'values': values},
         {'event': 'diagnostics', 'trouble': 'words', 'values': values},
+        {'event': 'costmap_diagnostics', 'trouble': '', 'values': values},
     ]
+
+
+@pytest.fixture
+def grids(capsys):
+    """Return callbacks and profiles by topic, the file of cells and what was said."""
+    callbacks, profiles, file = {}, {}, io.BytesIO()
+
+    def subscribe(kind, topic, callback, qos) -> None:
+        assert kind is OccupancyGrid
+        callbacks[topic], profiles[topic] = callback, qos
+
+    node = SimpleNamespace(create_subscription=subscribe)
+    GridInputs(node, '/segmentation', ('costmap', 'layers/road'), 'odom', file)
+
+    def said() -> list[dict]:
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    return SimpleNamespace(callbacks=callbacks, profiles=profiles, file=file, said=said)
+
+
+def occupancy(frame: str = 'odom', nanosec: int = 25, **changes: object) -> OccupancyGrid:
+    """Return a grid of 3x2 cells; a change named like a field of its info goes there."""
+    data = changes.pop('data', [-1, 0, 1, 60, 98, 100])
+    origin = Pose(
+        position=changes.pop('position', Point(x=-2.5, y=4.0)),
+        orientation=changes.pop('orientation', Quaternion(w=1.0)),
+    )
+    info = {'width': 3, 'height': 2, 'resolution': 0.25, 'origin': origin}
+    message = OccupancyGrid(info=MapMetaData(**{**info, **changes}), data=data)
+    message.header.frame_id = frame
+    message.header.stamp.sec, message.header.stamp.nanosec = 3, nanosec
+    return message
+
+
+def test_grids_are_subscribed_to_as_a_static_layer_does(grids):
+    assert list(grids.profiles) == ['/segmentation/costmap', '/segmentation/layers/road']
+    for profile in grids.profiles.values():
+        assert profile.durability == DurabilityPolicy.TRANSIENT_LOCAL
+        assert profile.reliability == ReliabilityPolicy.RELIABLE and profile.depth == 1
+
+
+def test_a_grid_is_kept_with_its_place_in_the_file(grids):
+    grids.callbacks['/segmentation/layers/road'](occupancy())
+    grids.callbacks['/segmentation/costmap'](occupancy(data=[0] * 6))
+    first, second = grids.said()
+    assert first.pop('received') > first['stamp']
+    assert first == {
+        'event': 'grid', 'topic': 'layers/road', 'frame': 'odom', 'stamp': 3_000_000_025,
+        'offset': 0, 'size_cells': [3, 2], 'resolution': 0.25, 'origin': [-2.5, 4.0],
+    }  # fmt: skip
+    assert (second['topic'], second['offset']) == ('costmap', 6)
+    cells = np.frombuffer(grids.file.getvalue(), np.int8).tolist()
+    assert cells == [-1, 0, 1, 60, 98, 100] + [0] * 6
+
+
+@pytest.mark.parametrize(
+    ('changes', 'complaint'),
+    [
+        ({'frame': 'map'}, "the frame must be 'odom', got 'map'"),
+        ({'nanosec': 1_000_000_000}, 'the stamp has 1000000000 ns'),
+        ({'resolution': 1e-6}, 'the resolution must be above 1e-06 m'),
+        ({'resolution': float('nan')}, 'the resolution must be above'),
+        ({'width': 0, 'data': []}, 'sides must be 1..32767 cells, got 0x2'),
+        ({'height': 32768, 'data': []}, 'got 3x32768; 3x32768 cells must come as that many'),
+        ({'position': Point(x=float('inf'))}, 'the origin must be finite'),
+        ({'orientation': Quaternion(w=0.0)}, 'a quaternion of norm 1'),
+        ({'orientation': Quaternion(z=0.6, w=0.8)}, 'aligned with its frame'),
+        ({'data': [0] * 5}, '3x2 cells must come as that many, got 5'),
+        ({'data': [99, -2, 101, 0, 99, 7]}, 'cells must be -1, 0..98 or 100, got [-2, 99, 101]'),
+    ],
+)
+def test_a_grid_that_nav2_would_refuse_or_misread_is_named_and_not_kept(
+    changes, complaint, grids
+):
+    grids.callbacks['/segmentation/costmap'](occupancy(**changes))
+    (event,) = grids.said()
+    assert (event['event'], event['topic']) == ('invalid_grid', 'costmap')
+    assert complaint in event['text']
+    assert grids.file.getvalue() == b''
