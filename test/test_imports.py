@@ -30,6 +30,7 @@ ARROWS = {
     'ros': {'backends', 'bundle', 'core', 'resources', 'ros'},
     'sim': {'core', 'sim'},
     'nav2': {'core', 'nav2'},
+    'evaluation': {'core', 'demo', 'evaluation', 'resources', 'sim'},
 }
 # Lent to one file each: the backend that runs the network itself, and drawn training images.
 EXTRA_ARROWS = {

@@ -1,4 +1,4 @@
-"""Drive a camera past the real ROS 2 node and report what comes back.
+"""Drive a camera past the real ROS 2 node and report what masks and costmaps come back.
 
 Three processes over Fast DDS: a camera, the segmentation node and a consumer that subscribes as
 a navigation stack would.
@@ -12,6 +12,8 @@ import json
 from pathlib import Path
 
 from espnet_ros.cli.options import add_inference_options, size_wh
+
+FILES = ('overlay.mp4', 'contact_sheet.png', 'costmap.mp4', 'costmap.png', 'report.json')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="size of the images (480x360 for the street, else the source's own)",
     )  # fmt: skip
     parser.add_argument('--seed', type=int, default=0, help='which street is built (0)')
+    parser.add_argument(
+        '--true-masks', action='store_true',
+        help='publish perfect masks in place of pictures, to judge the costmap alone (street)',
+    )  # fmt: skip
     add_inference_options(parser)
+    # None tells what was not asked for: true masks take no model.
+    parser.set_defaults(model=None)
     parser.add_argument(
         '--output', type=Path, default=Path('output/demo'), help='folder (output/demo)'
     )
@@ -42,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
     options = Options(
         source=args.source,
-        request=Request(args.frames, args.rate, args.size, args.seed),
+        request=Request(args.frames, args.rate, args.size, args.seed, args.true_masks),
         model=args.model,
         node={'backend': args.backend, 'device': args.device, 'precision': args.precision},
         output=args.output,
@@ -51,8 +59,9 @@ def run(args: argparse.Namespace) -> int:
     print(table(report))
     if args.json:
         args.json.write_text(json.dumps(report, indent=2) + '\n')
-    for name in ('overlay.mp4', 'contact_sheet.png', 'report.json'):
-        print(f'  {args.output / name}')
+    for name in FILES:
+        if (args.output / name).exists():
+            print(f'  {args.output / name}')
     return 0 if report['received'] and not report['faults'] else 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -40,33 +40,46 @@ def write_contact_sheet(path: Path, answers: Sequence[Answer], labels: Labels, t
     answered = [(a.image, a.mask) for a in answers if a.mask is not None]
     picks = np.unique(np.linspace(0, len(answered) - 1, _SHEET_ROWS).round().astype(int))
     images, masks = zip(*(answered[i] for i in picks), strict=True)
-    ok, data = cv2.imencode('.png', contact_sheet(images, masks, labels, title))
+    write_picture(path, contact_sheet(images, masks, labels, title))
+
+
+def overlay_pictures(
+    answers: Sequence[Answer],
+    labels: Labels,
+    caption: str,
+    progress: Callable[[Iterable[Answer], int], Iterable[Answer]],
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Draw each image beside its overlay, uint8 BGR.
+
+    :param progress: wraps the answers and their number, e.g. in a progress bar.
+    """
+    class_ids = classes_in([a.mask for a in answers if a.mask is not None], labels)
+    for answer in progress(answers, len(answers)):
+        took = 'lost' if answer.latency_ms is None else f'{answer.latency_ms:.0f} ms'
+        text = f'{caption}   image to mask: {took}'
+        yield video_picture(answer.image, answer.mask, labels, class_ids, text)
+
+
+def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
+    """Write a PNG."""
+    ok, data = cv2.imencode('.png', picture)
     assert ok
     path.write_bytes(data.tobytes())
 
 
 def write_video(
-    path: Path,
-    answers: Sequence[Answer],
-    labels: Labels,
-    caption: str,
-    rate_hz: float,
-    progress: Callable[[Iterable[Answer], int], Iterable[Answer]],
+    path: Path, pictures: Iterable[npt.NDArray[np.uint8]], rate_hz: float
 ) -> None:
     """Write an H.264 video that browsers and slides play.
 
-    :param progress: wraps the answers and their number, e.g. in a progress bar.
+    :param pictures: uint8 BGR with even sides, all of one size.
     """
-    class_ids = classes_in([a.mask for a in answers if a.mask is not None], labels)
     try:
         with av.open(str(path), 'w', options={'movflags': 'faststart'}) as container:
             stream: Any = None
-            for answer in progress(answers, len(answers)):
-                took = 'lost' if answer.latency_ms is None else f'{answer.latency_ms:.0f} ms'
-                text = f'{caption}   image to mask: {took}'
-                picture = video_picture(answer.image, answer.mask, labels, class_ids, text)
+            for picture in pictures:
                 stream = stream or _stream(container, picture, rate_hz)
-                frame = av.VideoFrame.from_ndarray(picture, format='bgr24')
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format='bgr24')
                 container.mux(stream.encode(frame))
             if stream is not None:
                 container.mux(stream.encode())

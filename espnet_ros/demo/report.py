@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from espnet_ros.demo.costmap_report import GridRecord, costmap_rows
+
 _TOPICS = ('confidence', 'camera_info')
+_GRID_EVENTS = ('grid', 'invalid_grid', 'costmap_diagnostics')
 
 
 @dataclass
@@ -21,6 +24,8 @@ class Record:
     :param others: topic -> stamps received.
     :param faults: what was not as promised.
     :param diagnostics: the node's latest values.
+    :param grids: what was said about occupancy grids.
+    :param wants_costmap: a costmap of the last image is to be waited for, too.
     """
 
     warm_up: set[int] = field(default_factory=set)
@@ -29,6 +34,8 @@ class Record:
     others: dict[str, set[int]] = field(default_factory=lambda: {t: set() for t in _TOPICS})
     faults: list[str] = field(default_factory=list)
     diagnostics: dict[str, str] = field(default_factory=dict)
+    grids: GridRecord = field(default_factory=GridRecord)
+    wants_costmap: bool = False
     rss_mb: float = 0.0
     start_to_first_mask_s: float = 0.0
 
@@ -49,6 +56,8 @@ class Record:
             self.faults.append(event['text'])
         elif kind == 'diagnostics':
             self.diagnostics = event['values']
+        elif kind in _GRID_EVENTS:
+            self.grids.add(event)
 
     @property
     def received(self) -> list[int]:
@@ -57,15 +66,21 @@ class Record:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether each published image has been answered on every topic."""
+        """Tell whether each published image has been answered on every topic of an image.
+
+        Costmaps come at a rate of their own; that of the last image is the last to wait for.
+        """
         published = set(self.published)
-        return published <= set(self.masks) and all(published <= s for s in self.others.values())
+        answered = all(published <= s for s in (set(self.masks), *self.others.values()))
+        if not answered or not published or not self.wants_costmap:
+            return answered
+        return self.published[-1] in self.grids.stamps()
 
 
 def build_report(record: Record, about: Mapping[str, Any]) -> dict[str, Any]:
     """Return the figures as plain data.
 
-    :param about: what else to put in: source, model and the like.
+    :param about: what else to put in: source, model, costmap and the like.
     """
     published, received = record.published, record.received
     latency_ms = [(record.masks[s][0] - s) / 1e6 for s in received]
@@ -132,6 +147,7 @@ def table(report: Mapping[str, Any]) -> str:
         ('node memory', _text(report['node_rss_mb'], 'MB')),
         ('duration', _text(report['duration_s'], 's')),
     ]
+    rows += costmap_rows(report['costmap'])
     rows += [('FAULT', fault) for fault in report['faults']]
     if report['lost']:
         busy, missed = report['dropped_by_node'], report['missed_by_node']

@@ -8,22 +8,24 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import EspnetRosError
+from espnet_ros.demo import mask_model
+from espnet_ros.demo.bars import bar, progress_bar
 from espnet_ros.demo.children import Child, Children, Event, ros_environment
 from espnet_ros.demo.drive import Plan, prepare
-from espnet_ros.demo.pictures import Answer, write_contact_sheet, write_video
-from espnet_ros.demo.report import Record, build_report
-from espnet_ros.demo.sources import Request, Source, open_source
-
-T = TypeVar('T')
+from espnet_ros.demo.node_parameters import NodeSetup, node_setup, true_masks_parameters
+from espnet_ros.demo.report import Record
+from espnet_ros.demo.results import Drive, draw, drive_report
+from espnet_ros.demo.sources import STREET_SIZE_WH, Request, open_source
+from espnet_ros.demo.truth import Truth
 
 # Generous: a cold disk, a compile cache to fill, a machine at work on something else.
 _START_S = 120.0
@@ -36,14 +38,14 @@ _ROS_PARTS = ('rclpy', 'sensor_msgs', 'nav_msgs', 'diagnostic_msgs')
 class Options:
     """What the user asked for.
 
-    :param model: shipped name or folder.
+    :param model: shipped name or folder; None is the default, or what true masks need.
     :param node: node parameters: backend, device, precision.
     :param output: folder for the files.
     """
 
     source: str
     request: Request
-    model: str
+    model: str | None
     node: dict[str, str]
     output: Path
 
@@ -55,21 +57,38 @@ def run_demo(options: Options) -> dict[str, Any]:
     :raises EspnetRosError: if anything asked for is missing or the node does not answer.
     """
     require_ros()
-    NodeConfig.from_parameters(options.node)
-    bundle = Bundle.load(options.model)
+    bundle, asked = _model(options)
     source = open_source(options.source, options.request)
+    setup = node_setup(asked, bundle, source)
     options.output.mkdir(parents=True, exist_ok=True)
     with _ended_by_signals(), tempfile.TemporaryDirectory(prefix='espnet_ros_demo_') as name:
         folder = Path(name)
         plan = prepare(
-            source, options.request.rate_hz, folder, lambda s, n: _bar(s, n, 'preparing images')
+            source,
+            options.request.rate_hz,
+            folder,
+            lambda s, n: bar(s, n, 'preparing images'),
+            setup.grid_topics,
         )
-        record = _drive(options, bundle, plan, folder)
-        report = build_report(record, _about(options, bundle, source))
+        record = _drive(setup, plan, folder)
+        drive = Drive(bundle, source, plan, setup, record, Truth.of(plan, source))
+        report = drive_report(drive, options.request)
         (options.output / 'report.json').write_text(json.dumps(report, indent=2) + '\n')
         if record.received:
-            _draw(options, bundle, plan, record, report)
+            draw(drive, report, options.output)
     return report
+
+
+def _model(options: Options) -> tuple[Bundle, dict[str, Any]]:
+    """Return the model and the parameters asked for."""
+    request = options.request
+    if not request.true_masks:
+        NodeConfig.from_parameters(options.node)
+        return Bundle.load(options.model or NodeConfig().model), dict(options.node)
+    if options.model is not None:
+        raise EspnetRosError('--true-masks runs no model: leave out --model or --true-masks')
+    size_wh = request.size_wh or STREET_SIZE_WH
+    return Bundle.load(mask_model.FOLDER), true_masks_parameters(options.node, size_wh)
 
 
 def require_ros() -> None:
@@ -86,16 +105,14 @@ def require_ros() -> None:
         )
 
 
-def _drive(options: Options, bundle: Bundle, plan: Plan, folder: Path) -> Record:
-    plan_path, parameters = folder / 'plan.json', folder / 'parameters.yaml'
+def _drive(setup: NodeSetup, plan: Plan, folder: Path) -> Record:
+    plan_path = folder / 'plan.json'
     plan.save(plan_path)
-    values = {'model': str(bundle.path.resolve()), **options.node}
-    # JSON is YAML, and quotes what YAML would take for a number.
-    parameters.write_text(json.dumps({'/**': {'ros__parameters': values}}))
+    arguments = setup.arguments(folder)
     with ros_environment() as environment, Children(folder, environment) as children:
         camera = children.start('camera', '-m', 'espnet_ros.ros.demo_camera', str(plan_path))
         children.start('consumer', '-m', 'espnet_ros.ros.demo_consumer', str(plan_path))
-        record = Record()
+        record = Record(wants_costmap=bool(plan.grid_topics))
         for _ in range(2):
             # Both say it once, in either order.
             children.wait('ready', _START_S, record.add)
@@ -103,14 +120,7 @@ def _drive(options: Options, bundle: Bundle, plan: Plan, folder: Path) -> Record
         _tell(f'running on ROS_DOMAIN_ID={domain} (set it in another terminal to look on)')
         # The clock of "node start to mask" runs from here: interpreter, model and all.
         started = time.time_ns()
-        node = children.start(
-            'node',
-            '-m',
-            'espnet_ros.ros.segmentation_node',
-            '--ros-args',
-            '--params-file',
-            str(parameters),
-        )
+        node = children.start('node', '-m', 'espnet_ros.ros.segmentation_node', *arguments)
         first = children.wait('mask', _START_S, lambda event: _take_start(record, event))
         record.start_to_first_mask_s = (first['received'] - started) / 1e9
         children.wait('flowing', _START_S, record.add)
@@ -128,7 +138,7 @@ def _take_start(record: Record, event: Event) -> None:
 
 def _follow(children: Children, node: Child, plan: Plan, record: Record) -> None:
     """Take in events until the drive is answered and the node has reported on it."""
-    with _progress(plan.count, 'masks received') as progress:
+    with progress_bar(plan.count, 'masks received') as progress:
 
         def take(event: Event) -> None:
             record.add(event)
@@ -145,69 +155,8 @@ def _follow(children: Children, node: Child, plan: Plan, record: Record) -> None
         children.wait('diagnostics', _START_S, record.add)
 
 
-def _draw(
-    options: Options, bundle: Bundle, plan: Plan, record: Record, report: dict[str, Any]
-) -> None:
-    answers = _answers(plan, record)
-    caption = (
-        f'{bundle.name}   {report["backend"]} {report["precision"]} on {report["device"]}   '
-        f'{plan.size_wh[0]}x{plan.size_wh[1]}'
-    )
-    latency = report['latency_ms']
-    title = (
-        f'{caption}   image to mask: {latency["p50"]:.0f} ms (p50), {latency["p95"]:.0f} ms (p95)'
-    )
-    write_contact_sheet(options.output / 'contact_sheet.png', answers, bundle.labels, title)
-    write_video(
-        options.output / 'overlay.mp4',
-        answers,
-        bundle.labels,
-        caption,
-        plan.rate_hz,
-        lambda a, n: _bar(a, n, 'writing overlay.mp4'),
-    )
-
-
-def _answers(plan: Plan, record: Record) -> list[Answer]:
-    images = plan.image_array(len(record.published))
-    masks = plan.mask_array(1 + max(slot for _, slot in record.masks.values()))
-    answers = []
-    for image, stamp in zip(images, record.published, strict=True):
-        received, slot = record.masks.get(stamp, (None, None))
-        if received is None:
-            answers.append(Answer(image, None, None))
-        else:
-            answers.append(Answer(image, masks[slot], (received - stamp) / 1e6))
-    return answers
-
-
-def _about(options: Options, bundle: Bundle, source: Source) -> dict[str, Any]:
-    return {
-        'model': bundle.name,
-        'size_wh': list(source.size_wh),
-        'source': source.name,
-        'asked_rate_hz': options.request.rate_hz,
-        'seed': options.request.seed,
-    }
-
-
 def _tell(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-def _progress(total: int, text: str) -> Any:
-    from tqdm import tqdm
-
-    # In a log file a bar is a line each time it is drawn.
-    interval = 0.1 if sys.stderr.isatty() else 10.0
-    return tqdm(total=total or None, desc=text, unit='', mininterval=interval)
-
-
-def _bar(items: Iterable[T], total: int, text: str) -> Iterator[T]:
-    with _progress(total, text) as progress:
-        for item in items:
-            yield item
-            progress.update()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import stat
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.backends.base import check_size_wh
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.sim import Camera, Street
 
@@ -22,16 +24,25 @@ DEFAULT_FRAMES = 100
 _PICTURES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff', '.ppm')
 
 
+ClassAt = Callable[[npt.NDArray[np.floating], float], npt.NDArray[np.uint8]]
+
+
 @dataclass(frozen=True)
 class Shot:
     """One image of a drive.
 
-    :param image: uint8 (H, W, 3) BGR.
+    :param image: uint8 (H, W, 3) BGR, as it is published.
     :param T_odom_base: float64 (4, 4), None where the source knows no motion.
+    :param picture: what to show for it, uint8 (H, W, 3) BGR; None for the image itself.
+    :param mask: the true classes, uint8 (H, W); None where the source does not know them.
+    :param depth_m: float32 (H, W) along the optical axis, known where the mask is.
     """
 
     image: npt.NDArray[np.uint8]
     T_odom_base: npt.NDArray[np.float64] | None = None
+    picture: npt.NDArray[np.uint8] | None = None
+    mask: npt.NDArray[np.uint8] | None = None
+    depth_m: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,10 @@ class Source:
     :param K: float64 (3, 3) camera matrix.
     :param shots: yields the images; empty for a live camera.
     :param device: path of a live camera, which the camera process reads itself.
+    :param mount: where the camera sits on the robot; None where that is not known, and with it
+        no costmap.
+    :param class_at: what is on the ground at (N, 2) metres in odom, seconds after the first
+        image: uint8 (N,). Known where the masks of the shots are.
     """
 
     name: str
@@ -51,24 +66,35 @@ class Source:
     K: npt.NDArray[np.float64]
     shots: Callable[[], Iterator[Shot]] = field(repr=False)
     device: str | None = None
+    mount: Camera | None = None
+    class_at: ClassAt | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked of a source; None stands for the source's own choice."""
+    """What the user asked of a source; None stands for the source's own choice.
+
+    :param true_masks: publish the true classes in place of pictures: (id, id, id) a pixel.
+    """
 
     frames: int | None = None
     rate_hz: float = 10.0
     size_wh: tuple[int, int] | None = None
     seed: int = 0
+    true_masks: bool = False
 
 
 def open_source(text: str, request: Request) -> Source:
     """Open what `--source` names.
 
     :param text: ``street``, a folder of pictures, a video file or ``/dev/videoN``.
-    :raises DatasetError: if there is no such source or it has no images.
+    :raises DatasetError: if there is no such source, or it lacks images or true masks.
     """
+    if request.true_masks and text != 'street':
+        raise DatasetError(
+            f"only the source 'street' knows true masks, {text!r} does not: leave out "
+            '--true-masks or --source'
+        )
     if text == 'street':
         return _street(request)
     path = Path(text).expanduser()
@@ -91,13 +117,26 @@ def pinhole(size_wh: tuple[int, int], hfov_deg: float = 60.0) -> npt.NDArray[np.
 
 def _street(request: Request) -> Source:
     size_wh = request.size_wh or STREET_SIZE_WH
+    if request.true_masks:
+        # The network must get the masks as they are, so at their own size.
+        check_size_wh(size_wh)
     count = request.frames or DEFAULT_FRAMES
+    camera = Camera()
+    # Built when it is first needed: it takes a second, and the progress bar then shows.
+    street = functools.cache(lambda: Street(seed=request.seed))
+
+    def class_at(xy: npt.NDArray[np.floating], stamp_s: float) -> npt.NDArray[np.uint8]:
+        return street().class_at(xy, stamp_s)
 
     def shots() -> Iterator[Shot]:
-        for frame in Street(seed=request.seed).drive(count, request.rate_hz, size_wh):
-            yield Shot(frame.image_bgr, frame.T_odom_base)
+        for frame in street().drive(count, request.rate_hz, size_wh, camera):
+            image, picture = frame.image_bgr, None
+            if request.true_masks:
+                image, picture = np.repeat(frame.mask[..., None], 3, axis=2), image
+            yield Shot(image, frame.T_odom_base, picture, frame.mask, frame.depth)
 
-    return Source('street', size_wh, count, Camera().matrix(size_wh), shots)
+    K = camera.matrix(size_wh)
+    return Source('street', size_wh, count, K, shots, mount=camera, class_at=class_at)
 
 
 def _pictures(folder: Path, request: Request) -> Source:

@@ -29,6 +29,7 @@ from espnet_ros.ros.process import tune_malloc
 
 WARM_UP_PERIOD_S = 0.1
 CAMERA_FRAME = 'camera_optical_frame'
+ODOMETRY_FRAME = 'odom'
 
 
 class Prepared:
@@ -142,7 +143,7 @@ def odometry(poses: npt.NDArray[np.float64], index: int, rate_hz: float) -> Odom
     :param poses: T_odom_base, float64 (n, 4, 4), metres, one an image.
     """
     message = Odometry()
-    message.header.frame_id, message.child_frame_id = 'odom', 'base_link'
+    message.header.frame_id, message.child_frame_id = ODOMETRY_FRAME, 'base_link'
     pose = poses[index]
     position = message.pose.pose.position
     position.x, position.y, position.z = (float(v) for v in pose[:3, 3])

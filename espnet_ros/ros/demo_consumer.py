@@ -1,9 +1,10 @@
 """The demo's consumer process: subscribes to the masks as a navigation stack would.
 
 Started by the demo with the path of its plan (`espnet_ros.demo.drive.Plan`). It says ``ready``,
-one ``mask`` for each mask received and kept, ``flowing`` once every topic has delivered,
-``diagnostics`` for each report of the node and ``fault`` for each message that is not what the
-node promises. It ends on SIGTERM.
+one ``mask`` for each mask received and kept, ``flowing`` once every topic of an image has
+delivered, ``diagnostics`` and ``costmap_diagnostics`` for each report of the node and ``fault``
+for each message that is not what the node promises. Of occupancy grids it says what
+`espnet_ros.ros.demo_grids` does. It ends on SIGTERM.
 """
 
 from __future__ import annotations
@@ -21,10 +22,14 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
+from espnet_ros.ros.demo_camera import ODOMETRY_FRAME
+from espnet_ros.ros.demo_grids import GridInputs
 from espnet_ros.ros.demo_pipe import emit
 from espnet_ros.ros.process import tune_malloc
 
 NODE = '/segmentation'
+# status -> event
+_REPORTS = {f'{NODE}: image': 'diagnostics', f'{NODE}: costmap': 'costmap_diagnostics'}
 
 
 class Consumer:
@@ -69,9 +74,9 @@ class Consumer:
 
     def _on_diagnostics(self, message: Any) -> None:
         for status in message.status:
-            if status.name == f'{NODE}: image':
+            if status.name in _REPORTS:
                 emit(
-                    'diagnostics',
+                    _REPORTS[status.name],
                     trouble=status.message if status.level == DiagnosticStatus.ERROR else '',
                     values={pair.key: pair.value for pair in status.values},
                 )
@@ -110,8 +115,12 @@ def main() -> None:
     plan = json.loads(Path(sys.argv[1]).read_text())
     rclpy.init()
     node = rclpy.create_node('consumer')
-    with Path(plan['masks']).open('wb', buffering=0) as masks:
+    with (
+        Path(plan['masks']).open('wb', buffering=0) as masks,
+        Path(plan['grids']).open('wb', buffering=0) as grids,
+    ):
         Consumer(node, plan, masks)
+        GridInputs(node, NODE, tuple(plan['grid_topics']), ODOMETRY_FRAME, grids)
         emit('ready')
         with contextlib.suppress(ExternalShutdownException):
             rclpy.spin(node)

@@ -159,7 +159,8 @@ class Street:
             x = placed.footprint[:, 0]
             low, high = np.searchsorted(sorted_x, (x.min(), x.max()))
             near = order[low:high]
-            classes[near[placed.covers(xy[near])]] = placed.thing.class_id
+            if near.size:
+                classes[near[placed.covers(xy[near])]] = placed.thing.class_id
         return classes
 
     def _seen(self, canvas: Canvas, moving: list[Placed]) -> list[View]:

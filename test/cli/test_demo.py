@@ -19,6 +19,7 @@ import pytest
 
 from espnet_ros.cli.main import main
 from espnet_ros.demo import run as run_module
+from espnet_ros.demo.map_view import palette
 
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec('rclpy'), reason='no rclpy')
 
@@ -121,11 +122,54 @@ def test_every_image_comes_back_as_its_mask(start, pictures, green_model, tmp_pa
     assert 0 < report['start_to_first_mask_s'] < DEADLINE_S
     # Nine steps of 0.2 s, and the last mask.
     assert report['duration_s'] == pytest.approx(1.8, abs=1.0)
+    assert report['costmap']['received'] == 0 and 'no camera mount' in report['costmap']['note']
+    assert not (demo.output / 'costmap.png').exists() and 'costmap.mp4' not in output
     for line in ('masks received      10', 'lost                0', 'openvino'):
         assert line in output
     check_sheet(demo.output / 'contact_sheet.png')
     check_video(demo.output / 'overlay.mp4')
     assert not list(demo.temporary.iterdir()), 'nothing is left behind'
+
+
+def test_perfect_masks_make_a_costmap_close_to_the_truth(start):
+    demo = start('--true-masks', '--frames', 16, '--size', '320x240', '--rate', 8)
+    code, output, errors = demo.finish()
+    assert code == 0, output + errors
+    report = json.loads((demo.output / 'report.json').read_text())
+    assert report['true_masks'] is True and report['model'] == 'true_masks'
+    assert report['faults'] == [] and report['published'] == 16
+    costmap = report['costmap']
+    assert costmap['ground_iou'] > 0.95 and costmap['all_known_cells']['ground_iou'] > 0.95
+    assert costmap['obstacle_recall'] > 0.9 and costmap['false_obstacle_rate'] < 0.01
+    assert costmap['after_the_drive']['ground_iou'] > 0.9
+    # At most 5 a second for 2 s, and a machine at work on something else may lose some.
+    assert 2 <= costmap['received'] <= 12 and costmap['invalid'] == 0
+    names = {'pavement', 'people', 'structures', 'vehicles'}
+    assert set(costmap['layers_received']) == names
+    assert (costmap['size_cells'], costmap['resolution'], costmap['frame']) == (
+        [200, 200], 0.1, 'odom',
+    )  # fmt: skip
+    assert 0 < costmap['update_ms']['p50'] <= costmap['update_ms']['p95']
+    assert 'ground IoU' in output and str(demo.output / 'costmap.png') in output
+    sheet = cv2.imread(str(demo.output / 'costmap.png'))
+    # Four rows of 480 pixels: 320x240 is drawn 640 wide, the maps are square.
+    assert sheet.shape[1] == 16 + 640 + 12 + 640 + 12 + 480 + 12 + 480 + 16
+    assert sheet.shape[0] > 4 * 480
+    check_map_video(demo.output / 'costmap.mp4')
+
+
+def check_map_video(path: Path) -> None:
+    """Check that free ground is drawn ahead of the robot all the time."""
+    import av
+
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].average_rate == 8
+        frames = [f.to_ndarray(format='bgr24') for f in container.decode(video=0)]
+    assert len(frames) == 16
+    costmaps = [f[16 : 16 + 480, 16 + 640 + 12 :][:, :480].astype(int) for f in frames]
+    # 3 m ahead of the robot, 9 m of 12 being above it.
+    for costmap in costmaps:
+        assert np.abs(costmap[240, 240] - palette()[0]).max() < 12
 
 
 def check_sheet(path: Path) -> None:
@@ -221,6 +265,13 @@ def test_an_output_that_can_not_be_made_is_one_line(green_model, pictures, tmp_p
     output = tmp_path / 'file' / 'out'
     text = demo_error(capsys, '--source', pictures, '--model', green_model, '--output', output)
     assert str(output) in text
+
+
+def test_true_masks_take_no_model_and_no_other_source(green_model, pictures, capsys):
+    text = demo_error(capsys, '--true-masks', '--model', green_model)
+    assert 'leave out --model or --true-masks' in text
+    assert "only the source 'street'" in demo_error(capsys, '--true-masks', '--source', pictures)
+    assert 'nearest are' in demo_error(capsys, '--true-masks', '--size', '100x80')
 
 
 def test_without_ros_the_cure_is_named(monkeypatch, capsys):

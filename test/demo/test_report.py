@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from espnet_ros.demo.costmap import Tally
+from espnet_ros.demo.costmap_report import GridRecord, costmap_figures
 from espnet_ros.demo.report import Record, build_report, percentiles, table
 
 MS = 1_000_000
@@ -10,6 +12,7 @@ ABOUT = {
     'size_wh': [48, 32],
     'source': 'street',
     'asked_rate_hz': 10.0,
+    'costmap': costmap_figures(GridRecord(), {}, (), (Tally(),) * 3),
 }
 
 
@@ -108,6 +111,18 @@ def test_a_record_is_complete_when_every_topic_answered_every_image():
     assert run.is_complete
 
 
+def test_a_record_that_wants_a_costmap_waits_for_the_one_of_the_last_image():
+    run = record([20, 20])
+    run.wants_costmap = True
+    grid = {'event': 'grid', 'topic': 'layers/road', 'stamp': 1100 * MS}
+    run.add(grid)
+    run.add({**grid, 'topic': 'costmap', 'stamp': 1000 * MS})
+    assert not run.is_complete
+    run.add({**grid, 'topic': 'costmap'})
+    assert run.is_complete
+    assert run.grids.stamps() == [1000 * MS, 1100 * MS]
+
+
 def test_percentiles_are_linear_between_values():
     # Position 0.99 * 3 = 2.97 of 0, 10, 20, 30.
     assert percentiles([30.0, 0.0, 20.0, 10.0]) == {'p50': 15.0, 'p95': 28.5, 'p99': 29.7}
@@ -117,5 +132,6 @@ def test_the_table_is_aligned_and_names_every_figure():
     lines = table(build_report(record([20, None, 30]), ABOUT)).splitlines()
     assert all(line[21] == ' ' and line[22] != ' ' for line in lines)
     text = '\n'.join(lines)
+    assert '  costmap             none: this source knows no camera mount' in lines
     for expected in ('published    3', 'received      2', 'lost                1', 'onnx f32'):
         assert expected in text, text

@@ -6,11 +6,16 @@ import cv2
 import numpy as np
 import pytest
 
-from espnet_ros.core.errors import DatasetError
+from espnet_ros.core.errors import BackendError, DatasetError
 from espnet_ros.demo import drive as drive_module
 from espnet_ros.demo.drive import prepare
 from espnet_ros.demo.sources import Request, open_source, pinhole
 from espnet_ros.sim import Street
+
+
+@pytest.fixture(scope='module')
+def street() -> Street:
+    return Street(seed=3)
 
 
 def write_picture(path: Path, value: int, width: int = 48, height: int = 32) -> None:
@@ -109,7 +114,7 @@ def test_a_prepared_drive_holds_the_images_and_how_many_there_really_were(tmp_pa
     source = open_source(str(tmp_path / 'clip.avi'), Request(frames=9))
     plan = prepare(source, 10.0, tmp_path, lambda shots, total: shots)
     assert plan.count == 4 and plan.poses == [] and plan.size_wh == (48, 32)
-    images = plan.image_array(4)
+    images = plan.picture_array(4)
     assert images.shape == (4, 32, 48, 3)
     assert images[:, 3, 5, 0].tolist() == pytest.approx([0, 10, 20, 30], abs=3)
 
@@ -135,15 +140,58 @@ def test_a_disk_that_fills_up_on_the_way_is_one_sentence(tmp_path, monkeypatch):
         prepare(source, 10.0, tmp_path, lambda shots, total: shots)
 
 
-def test_the_street_drives_on_with_its_own_camera_and_poses():
+def test_the_street_drives_on_with_its_own_camera_and_poses(street):
     source = open_source('street', Request(frames=2, rate_hz=5.0, size_wh=(64, 40), seed=3))
     first, second = source.shots()
     assert (source.size_wh, source.count) == ((64, 40), 2)
     assert first.image.shape == (40, 64, 3)
-    frame = Street(seed=3).render(0.0, (64, 40))
+    frame = street.render(0.0, (64, 40))
     assert (first.image == frame.image_bgr).all()
     assert np.array_equal(source.K, frame.K)
     step = np.linalg.norm(second.T_odom_base[:3, 3] - first.T_odom_base[:3, 3])
     # 5 m/s for a fifth of a second.
     assert step == pytest.approx(1.0, abs=0.05)
     assert (first.image != second.image).any()
+
+
+def test_the_truth_about_the_street_is_kept_beside_its_images(tmp_path, street):
+    source = open_source('street', Request(frames=3, rate_hz=5.0, size_wh=(56, 40), seed=3))
+    plan = prepare(source, 5.0, tmp_path, lambda shots, total: shots, ('costmap',))
+    assert plan.pictures == plan.images and plan.grid_topics == ('costmap',)
+    frame = street.render(1.0, (56, 40))
+    kept = plan.truth_array()
+    assert kept.shape == (3,) and (kept['mask'][1] == frame.mask).all()
+    near = frame.depth < 100
+    assert np.allclose(kept['depth_m'][1][near], frame.depth[near], rtol=1e-3)
+    assert np.isinf(kept['depth_m'][1][np.isinf(frame.depth)]).all()
+    assert (plan.picture_array(3)[1] == frame.image_bgr).all()
+    assert np.allclose(plan.poses[1], frame.T_odom_base)
+    places = frame.T_odom_base[:2, 3] + np.array([[3.0, 0.0], [3.0, 4.0], [3.0, -30.0]])
+    assert (source.class_at(places, 0.2) == street.class_at(places, 0.2)).all()
+
+
+def test_true_masks_are_published_in_place_of_pictures_that_are_still_shown(tmp_path, street):
+    request = Request(frames=1, size_wh=(56, 40), seed=3, true_masks=True)
+    source = open_source('street', request)
+    plan = prepare(source, 10.0, tmp_path, lambda shots, total: shots)
+    frame = street.render(0.0, (56, 40))
+    published = np.fromfile(plan.images, np.uint8).reshape(40, 56, 3)
+    assert (published == frame.mask[..., None]).all() and len(np.unique(published)) > 3
+    assert (plan.picture_array(1)[0] == frame.image_bgr).all()
+
+
+def test_true_masks_are_refused_where_none_are_known_or_would_be_resized(tmp_path):
+    write_picture(tmp_path / 'a.png', 7)
+    with pytest.raises(DatasetError, match="only the source 'street' knows true masks"):
+        open_source(str(tmp_path), Request(true_masks=True))
+    with pytest.raises(BackendError, match=r'60x40 is not: nearest are 56x40, 64x40'):
+        open_source('street', Request(size_wh=(60, 40), true_masks=True))
+
+
+def test_only_the_street_knows_where_its_camera_sits(tmp_path):
+    write_picture(tmp_path / 'a.png', 7)
+    pictures = open_source(str(tmp_path), Request())
+    assert pictures.mount is None and pictures.class_at is None
+    plan = prepare(pictures, 10.0, tmp_path, lambda shots, total: shots)
+    assert plan.truth == '' and plan.grid_topics == ()
+    assert open_source('street', Request()).mount.height_m == 1.2
