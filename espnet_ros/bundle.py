@@ -49,6 +49,7 @@ class Bundle:
     :param licence: of the weights.
     :param files: role (``weights``, ``onnx``) -> path.
     :param sha256: role -> hexadecimal digest, as verified.
+    :param temperature: confidence is that of softmax(logits / temperature); 1.0 if not named.
     """
 
     path: Path
@@ -64,6 +65,7 @@ class Bundle:
     licence: str
     files: Mapping[str, Path]
     sha256: Mapping[str, str]
+    temperature: float = 1.0
 
     @classmethod
     def load(
@@ -102,6 +104,7 @@ class Bundle:
             licence=data['licence'],
             files={role: folder / FILES[role] for role in roles},
             sha256={role: data['files'][role]['sha256'] for role in roles},
+            temperature=float(data.get('temperature', 1.0)),
         )
 
 
@@ -146,12 +149,14 @@ def save_bundle(
     licence: str,
     contents: Mapping[str, bytes],
     name: str | None = None,
+    temperature: float = 1.0,
 ) -> Bundle:
     """Write a model folder in one step: it is complete and verified, or not there.
 
     :param path: the folder; an existing one is replaced if it is a model folder or empty.
     :param contents: role (``weights``, ``onnx``) -> what goes into the file.
     :param name: of the model; by default the folder's.
+    :param temperature: as in the ONNX file.
     :raises BundleError: if `path` is something else or the parts do not fit together.
     """
     target = Path(path).expanduser().absolute()
@@ -166,6 +171,7 @@ def save_bundle(
         'mean': [float(v) for v in mean],
         'std': [float(v) for v in std],
         'input_scale': float(input_scale),
+        'temperature': float(temperature),
         'classes': labels.to_list(),
         # NumPy's scalars are no YAML; a training must not fail on its last step over that.
         'metrics': json.loads(json.dumps(dict(metrics), default=float)),

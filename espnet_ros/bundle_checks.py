@@ -45,6 +45,9 @@ def description_problems(data: Mapping[str, Any]) -> Iterator[str]:
         yield f'std must be three numbers above 0, got {data["std"]!r}'
     if not _numbers([data['input_scale']], 1) or data['input_scale'] <= 0:
         yield f'input_scale must be a number above 0, got {data["input_scale"]!r}'
+    temperature = data.get('temperature', 1.0)
+    if not _numbers([temperature], 1) or temperature <= 0:
+        yield f'temperature must be a number above 0, got {temperature!r}'
     for key, kind in (('name', str), ('licence', str), ('metrics', dict)):
         if not isinstance(data[key], kind):
             yield f'{key} must be a {kind.__name__}, got {data[key]!r}'

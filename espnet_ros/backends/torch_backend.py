@@ -32,7 +32,9 @@ class TorchBackend(Backend):
         dtype = {'f32': torch.float32, 'bf16': torch.bfloat16, 'f16': torch.float16}[resolved]
         network = fold_batch_norm(load_bundle(self.bundle))
         bundle = self.bundle
-        graph: Any = DeploymentGraph(network, bundle.mean, bundle.std, bundle.input_scale)
+        graph: Any = DeploymentGraph(
+            network, bundle.mean, bundle.std, bundle.input_scale, bundle.temperature
+        )
         # The head is the graph's own and stays in float32, see there.
         network.to(dtype)
         self._graph = graph.to(target).to(memory_format=torch.channels_last)

@@ -21,6 +21,7 @@ VERBS = {
     'export': "rebuild a model's ONNX file from its weights",
     'train': 'train ESPNet from scratch on CamVid-like folders and the virtual street',
     'evaluate': 'class IoU of a model on labelled images, through any backend',
+    'evaluate_costmap': 'the cost maps against the truth, on the virtual street, without ROS',
     'check_nav2': "name the traps in a Nav2 parameter file that takes the node's outputs",
 }
 

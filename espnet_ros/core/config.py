@@ -101,6 +101,14 @@ class MaskConfig:
         'configure',
         choices=('image', 'network'),
     )
+    min_confidence: float = parameter(
+        0.0,
+        'Pixels whose probability is below it get no label (255): they neither mark nor clear '
+        'cost maps.',
+        'configure',
+        minimum=0.0,
+        maximum=1.0,
+    )
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -58,6 +60,24 @@ class ConfusionMatrix:
         counts = self.counts[: self.classes]
         total = counts.sum()
         return float(np.diag(counts).sum() / total) if total else float('nan')
+
+    def class_accuracy(self) -> npt.NDArray[np.float64]:
+        """Return the share of each class's pixels that are found, (C,), NaN for one never seen."""
+        counts = self.counts[: self.classes]
+        total = counts.sum(1)
+        hits = np.diag(counts[:, : self.classes])
+        out: npt.NDArray[np.float64] = np.where(total > 0, hits / np.maximum(total, 1), np.nan)
+        return out
+
+    def merged(self, groups: Sequence[int]) -> ConfusionMatrix:
+        """Return the matrix in which classes of one group are one class.
+
+        :param groups: the group of each class, (C,), 0..G - 1.
+        """
+        merged = ConfusionMatrix(max(groups) + 1)
+        target = np.array([*groups, merged.classes])
+        np.add.at(merged.counts, (target[:, None], target[None, :]), self.counts)
+        return merged
 
 
 def void_to_unlabeled(truth: npt.NDArray[np.uint8], classes: int) -> npt.NDArray[np.uint8]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.core.errors import ImageError
-from espnet_ros.core.labels import Labels
+from espnet_ros.core.labels import UNLABELED, Labels
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -27,7 +27,7 @@ class Inferrer(Protocol):
 class Segmentation:
     """What is known about each pixel.
 
-    :param mask: class_id, uint8 (H, W); UNLABELED where the model says void.
+    :param mask: class_id, uint8 (H, W); UNLABELED where the model says void or is not sure enough.
     :param confidence: round(255 * probability of the class), uint8 (H, W).
     :param stage_ms: milliseconds spent in ``resize``, ``infer`` and ``post``.
     """
@@ -44,6 +44,7 @@ class Segmenter:
     :param labels: the classes of its model.
     :param size_wh: size of the network input in pixels.
     :param mask_size: ``image`` for masks of the image's size, ``network`` for ``size_wh``.
+    :param min_confidence: pixels of a confidence (0..255) below it are UNLABELED.
     """
 
     def __init__(
@@ -52,11 +53,13 @@ class Segmenter:
         labels: Labels,
         size_wh: tuple[int, int],
         mask_size: str = 'image',
+        min_confidence: int = 0,
     ) -> None:
         self._backend = backend
         self._lut = labels.mask_lut
         self._size_wh = size_wh
         self._resize_back = mask_size == 'image'
+        self._min_confidence = min_confidence
 
     def segment(self, image_bgr: UInt8Array) -> Segmentation:
         """Return the mask of an image.
@@ -73,6 +76,8 @@ class Segmenter:
         inferred = time.perf_counter()
         mask: UInt8Array = cv2.LUT(masks[0], self._lut)  # type: ignore[assignment]
         confidence = confidences[0]
+        if self._min_confidence > 0:
+            mask[confidence < self._min_confidence] = UNLABELED
         if self._resize_back:
             # The exact kind keeps pixel centres where INTER_LINEAR and camera_info have them;
             # plain INTER_NEAREST shifts the mask by up to half a network pixel.

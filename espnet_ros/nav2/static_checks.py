@@ -145,8 +145,8 @@ def stale_is_free(layer: Layer, context: Context) -> Iterator[Finding]:
     if on_stale in effect:
         yield layer.error(
             'map_topic',
-            f'grid.on_stale of the node segmentation is {on_stale}, and {effect[on_stale]}: a dead '
-            'camera stops nobody',
+            f'grid.on_stale of the node segmentation is {on_stale}, and {effect[on_stale]}: a '
+            'dead camera stops nobody',
             'grid.on_stale: lethal',
         )
 

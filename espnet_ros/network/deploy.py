@@ -26,8 +26,9 @@ class UpsampleHead(nn.Module):
     then runs before the pixels are interleaved and moves C times less data.
     """
 
-    def __init__(self, up: nn.ConvTranspose2d) -> None:
+    def __init__(self, up: nn.ConvTranspose2d, temperature: float) -> None:
         super().__init__()
+        self.temperature = temperature
         weight = up.weight.detach()
         inputs, classes = weight.shape[:2]
         self.classes = classes
@@ -40,12 +41,16 @@ class UpsampleHead(nn.Module):
         # The head stays in float32: scores rounded to bf16 tie too often.
         batch, _, height, width = features.shape
         taps = self.taps(features.float()).reshape(batch, 4, self.classes, height, width)
-        ids, confidence = classify(taps, dim=2)
+        ids, confidence = classify(taps, 2, self.temperature)
         return F.pixel_shuffle(ids, 2).squeeze(1), F.pixel_shuffle(confidence, 2).squeeze(1)
 
 
 class ResizeHead(nn.Module):
     """Bilinear up-sampling of an encoder's scores, which are at 1/8 of the image size."""
+
+    def __init__(self, temperature: float) -> None:
+        super().__init__()
+        self.temperature = temperature
 
     def forward(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Turn (N, C, H / 8, W / 8) into class ids and confidence, float32 (N, H, W)."""
@@ -54,7 +59,8 @@ class ResizeHead(nn.Module):
             F.interpolate(
                 logits.float(), scale_factor=scale, mode='bilinear', align_corners=False
             ),
-            dim=1,
+            1,
+            self.temperature,
         )
 
 
@@ -65,6 +71,7 @@ class DeploymentGraph(nn.Module):
     :param mean: per channel, BGR, in 0..255.
     :param std: per channel, BGR, in 0..255.
     :param input_scale: the network sees ``(image - mean) / std * input_scale``.
+    :param temperature: confidence is that of softmax(logits / temperature).
     """
 
     mean: Tensor
@@ -76,10 +83,15 @@ class DeploymentGraph(nn.Module):
         mean: Sequence[float],
         std: Sequence[float],
         input_scale: float = 1.0,
+        temperature: float = 1.0,
     ) -> None:
         super().__init__()
         self.network = network
-        self.head = UpsampleHead(network.up1) if isinstance(network, ESPNet) else ResizeHead()
+        self.head: nn.Module = (
+            UpsampleHead(network.up1, temperature)
+            if isinstance(network, ESPNet)
+            else ResizeHead(temperature)
+        )
         self.register_buffer('mean', torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1))
         factor = input_scale / torch.tensor(std, dtype=torch.float64).view(1, 3, 1, 1)
         self.register_buffer('factor', factor.float())
@@ -90,7 +102,7 @@ class DeploymentGraph(nn.Module):
 
         :param image: uint8 (N, H, W, 3) BGR, H and W multiples of 8.
         :return: mask uint8 (N, H, W) of raw class ids (void included), and confidence uint8
-            (N, H, W) = round(255 * max softmax).
+            (N, H, W) = round(255 * max softmax(logits / temperature)).
         """
         pixels = image.to(torch.float32).permute(0, 3, 1, 2)
         pixels = (pixels - self.mean) * self.factor
@@ -127,7 +139,7 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     return network
 
 
-def classify(logits: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+def classify(logits: Tensor, dim: int, temperature: float) -> tuple[Tensor, Tensor]:
     """Return the best class and its probability.
 
     One TopK gives maximum and index: over five axes this is twice to five times as fast in
@@ -135,9 +147,13 @@ def classify(logits: Tensor, dim: int) -> tuple[Tensor, Tensor]:
 
     :param logits: float32.
     :param dim: the axis of the classes, which goes away.
-    :return: class ids and max softmax, float32.
+    :param temperature: of the softmax; the ids do not depend on it.
+    :return: class ids and max softmax(logits / temperature), float32.
     """
     best, ids = logits.topk(1, dim=dim)
+    below = logits - best
+    if temperature != 1.0:
+        below = below * (1 / temperature)
     # max softmax is the softmax term of the maximum, exp(0), over the sum of all terms.
-    confidence = torch.exp(logits - best).sum(dim=dim).reciprocal()
+    confidence = torch.exp(below).sum(dim=dim).reciprocal()
     return ids.squeeze(dim).float(), confidence

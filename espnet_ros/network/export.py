@@ -78,6 +78,7 @@ def write_bundle_from_network(
     licence: str,
     name: str | None,
     output: str | os.PathLike[str],
+    temperature: float = 1.0,
 ) -> Bundle:
     """Write a whole model folder: weights, ONNX graph and description.
 
@@ -85,13 +86,14 @@ def write_bundle_from_network(
     :param architecture: ``{name, classes, alpha2, alpha3}``, for ``espnet`` also ``skip``.
     :param name: of the model; None takes the folder's.
     :param output: the folder; see `espnet_ros.bundle.save_bundle`.
+    :param temperature: that calibrates the confidence.
     :raises BundleError: if `output` is something else than a model folder.
     """
     from safetensors.torch import save
 
     check_replaceable(Path(output).expanduser())
     network = copy.deepcopy(network).cpu().float().eval()
-    graph = DeploymentGraph(network, mean, std, input_scale)
+    graph = DeploymentGraph(network, mean, std, input_scale, temperature)
     tensors = {
         key: tensor.detach().contiguous()
         for key, tensor in network.state_dict().items()
@@ -110,6 +112,7 @@ def write_bundle_from_network(
         metrics=metrics,
         licence=licence,
         contents=contents,
+        temperature=temperature,
     )
 
 

@@ -51,5 +51,7 @@ def load_model(config: NodeConfig) -> LoadedModel:
             'model': bundle.name,
             'size_wh': f'{size_wh[0]}x{size_wh[1]}',
         }
-        segmenter = Segmenter(backend, bundle.labels, size_wh, config.mask.size)
+        mask = config.mask
+        min_confidence = round(255 * mask.min_confidence)
+        segmenter = Segmenter(backend, bundle.labels, size_wh, mask.size, min_confidence)
         return LoadedModel(segmenter, bundle.labels, facts, resources.pop_all())
