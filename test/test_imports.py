@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / 'espnet_ros'
-INFERENCE = {'onnxruntime', 'openvino', 'tensorrt', 'torch'}
+INFERENCE = {'onnxruntime', 'openvino', 'tensorrt', 'tensorrt_rtx', 'torch'}
 ROS = {'action_msgs', 'builtin_interfaces', 'rcl_interfaces', 'rclpy', 'tf2_ros'}
 HEAVY = {*INFERENCE, 'av', 'cv2', 'numpy', 'onnx', 'rclpy', 'yaml'}
 
@@ -26,11 +26,12 @@ ARROWS = {
     'resources': {'core'},
     'core': {'core'},
     'network': {'bundle', 'bundle_checks', 'core', 'network', 'resources'},
-    'backends': {'backends', 'bundle', 'bundle_checks', 'core'},
+    'backends': {'backends', 'bundle', 'bundle_checks', 'core', 'resources'},
     'ros': {'backends', 'bundle', 'core', 'resources', 'ros'},
     'sim': {'core', 'sim'},
     'nav2': {'core', 'nav2'},
-    'evaluation': {'core', 'demo', 'evaluation', 'resources', 'sim'},
+    'evaluation': {'core', 'evaluation', 'sim'},
+    'benchmark': {'backends', 'benchmark', 'bundle', 'core', 'network', 'sim'},
 }
 # Lent to one file each: the backend that runs the network itself, and drawn training images.
 EXTRA_ARROWS = {

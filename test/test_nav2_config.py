@@ -36,7 +36,7 @@ def labels_of(path: Path) -> Labels:
 def layers_of(path: Path) -> dict:
     document = yaml.safe_load(path.read_text(encoding='utf-8'))
     parameters = document['/**/segmentation']['ros__parameters']
-    assert list(document) == ['/**/segmentation'] and list(parameters) == ['layers']
+    assert list(document) == ['/**/segmentation'] and list(parameters) == ['layers', 'projection']
     return parameters['layers']
 
 

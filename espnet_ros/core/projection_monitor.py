@@ -39,7 +39,7 @@ _PERCENTILE = 30
 # Two looks are compared after the robot has moved so far: from 1.2 m high, a pitch error of 2
 # degrees then moves what was 5 m away by 0.5 m, the edge of a good mask by a cell of 0.1 m.
 _TRAVEL_M = 3.0
-_MEMORY_PAIRS, _FEWEST_CELLS = 20, 30
+_MEMORY_PAIRS, _FEWEST_PAIRS, _FEWEST_CELLS = 20, 3, 30
 _FEWEST_KEPT = 0.45
 
 
@@ -58,7 +58,8 @@ class ProjectionMonitor:
         self._looks = 0
         self._shares = RollingPercentiles(_MEMORY_LOOKS)
         self._last: tuple[Observation, tuple[float, float]] | None = None
-        self._kept = self._met = 0.0
+        # By class: who moves is never found again, whatever the pose; what stands is.
+        self._kept, self._met, self._pairs = np.zeros((3, 256))
 
     def see(self, mask: UInt8Array, camera: CameraModel, T_base_camera: npt.ArrayLike) -> None:
         """Take in where in the image the ground is.
@@ -105,8 +106,11 @@ class ProjectionMonitor:
         again = cv2.dilate(again.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
         keep = 1.0 - 1.0 / _MEMORY_PAIRS
         # What is out of view now says nothing.
-        self._kept = self._kept * keep + np.count_nonzero(things & again)
-        self._met = self._met * keep + np.count_nonzero(things & (again | (new[1] > 0)))
+        kept = np.bincount(old[0][things & again], minlength=256)
+        met = np.bincount(old[0][things & (again | (new[1] > 0))], minlength=256)
+        self._kept = self._kept * keep + kept
+        self._met = self._met * keep + met
+        self._pairs = self._pairs * keep + (met > 0)
 
     def problem(self) -> str:
         """Return what shows that the assumed pose is wrong, in one sentence, or ''."""
@@ -118,9 +122,10 @@ class ProjectionMonitor:
                 f'(expected at most {100 * _MOST_ABOVE:.3f} %): the camera looks further down '
                 f'than its pose says, {cure}'
             )
-        if self._met >= _FEWEST_CELLS and self._kept < _FEWEST_KEPT * self._met:
+        kept = self._best_kept(_FEWEST_CELLS, _FEWEST_PAIRS)
+        if kept is not None and kept < _FEWEST_KEPT:
             return (
-                f'only {100 * self._kept / self._met:.0f} % of the obstacle cells in view are '
+                f'of no class more than {100 * kept:.0f} % of the obstacle cells in view are '
                 f'found again after {_TRAVEL_M:g} m (expected at least {100 * _FEWEST_KEPT:.0f} '
                 f'%): the camera looks further up than its pose says, {cure}, or the odometry '
                 'is wrong'
@@ -129,11 +134,24 @@ class ProjectionMonitor:
 
     def values(self) -> dict[str, str]:
         """Return the figures for diagnostics."""
-        kept = f'{100 * self._kept / self._met:.0f} %' if self._met >= 1 else 'none yet'
+        best = self._best_kept(1, 1)
+        kept = 'none yet' if best is None else f'{100 * best:.0f} %'
         return {
             'ground above the horizon': f'{100 * self._above_horizon():.3f} %',
             f'obstacle cells found again after {_TRAVEL_M:g} m': kept,
         }
+
+    def _best_kept(self, cells: int, pairs: int) -> float | None:
+        """Return what share of the class that is found again best was.
+
+        :param cells: of a class that were looked for, at least. :param pairs: of looks, at least.
+        :returns: 0 to 1, None where no class was looked for so often.
+        """
+        # The oldest pairs have faded a little.
+        known = (self._met >= cells) & (self._pairs > pairs - 0.5)
+        if not known.any():
+            return None
+        return float((self._kept[known] / self._met[known]).max())
 
     def _above_horizon(self) -> float:
         return self._shares.percentile(_PERCENTILE) or 0.0

@@ -11,10 +11,10 @@ import numpy.typing as npt
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.layers import LayerSpec
 from espnet_ros.core.visualize import classes_in, colorize, legend, overlay
-from espnet_ros.demo.costmap import Costmap
 from espnet_ros.demo.map_view import MapView, cost_legend
 from espnet_ros.demo.pictures import Answer
-from espnet_ros.demo.truth import Truth
+from espnet_ros.evaluation.costmap_scores import Costmap
+from espnet_ros.evaluation.truth import Truth
 
 Image = npt.NDArray[np.uint8]
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from espnet_ros.core.labels import Labels
-from espnet_ros.demo.costmap import Costmap, Tally, compare, compare_known
-from espnet_ros.demo.truth import Truth
+from espnet_ros.evaluation.costmap_scores import Costmap, Tally, compare, compare_known
+from espnet_ros.evaluation.truth import Truth
 
 _COMBINED = 'costmap'
 

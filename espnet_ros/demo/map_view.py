@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.layers import LETHAL, UNKNOWN, LayerSpec, published_cost
-from espnet_ros.demo.costmap import Costmap
-from espnet_ros.demo.truth import RANGE_M, Truth
+from espnet_ros.evaluation.costmap_scores import Costmap
+from espnet_ros.evaluation.truth import RANGE_M, Truth
 
 Image = npt.NDArray[np.uint8]
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import BackendUnavailableError
@@ -18,12 +16,11 @@ from espnet_ros.core.labels import CAMVID
 from espnet_ros.core.layers import LayerSpec
 from espnet_ros.core.mapper import default_layers
 from espnet_ros.demo.sources import Source
+from espnet_ros.evaluation.costmap_parameters import read_parameters
 from espnet_ros.resources import share_directory
 
 # The street is driven on its road.
 _LAYERS_FILE = 'config/layers/road_vehicle_camvid.yaml'
-# How far CamVid's riders reach beyond the wheels they stand on, and walkers beyond their feet.
-_OVERHANG_M = {'Bicyclist': 0.4, 'Pedestrian': 0.3}
 # What runs a model that has no network, only a graph.
 _GRAPH_BACKENDS = ('openvino', 'onnx')
 
@@ -74,9 +71,8 @@ def node_setup(asked: Mapping[str, Any], bundle: Bundle, source: Source) -> Node
     }
     file = None
     if set(CAMVID.names) <= set(bundle.labels.names):
-        parameters |= {f'projection.overhang.{n}': reach for n, reach in _OVERHANG_M.items()}
         file = share_directory() / _LAYERS_FILE
-    config = NodeConfig.from_parameters({**parameters, **_read(file)})
+    config = NodeConfig.from_parameters({**parameters, **(read_parameters(file) if file else {})})
     return NodeSetup(parameters, file, config.layers or tuple(default_layers(bundle.labels)))
 
 
@@ -98,19 +94,3 @@ def true_masks_parameters(asked: Mapping[str, str], size_wh: tuple[int, int]) ->
             'install openvino or onnxruntime with pip'
         )
     return {**asked, 'backend': backend, 'input.size_wh': list(size_wh)}
-
-
-def _read(file: Path | None) -> dict[str, Any]:
-    """Return the parameters of a file that holds one section, by dotted name."""
-    if file is None:
-        return {}
-    (section,) = yaml.safe_load(file.read_text(encoding='utf-8')).values()
-    return dict(_flat('', section['ros__parameters']))
-
-
-def _flat(prefix: str, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    items: list[tuple[str, Any]] = []
-    for name, value in values.items():
-        more = _flat(f'{prefix}{name}.', value) if isinstance(value, dict) else None
-        items += more if more is not None else [(prefix + name, value)]
-    return items

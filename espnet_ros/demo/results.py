@@ -7,9 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from espnet_ros.bundle import Bundle
+from espnet_ros.core.camera import CameraModel
 from espnet_ros.demo.bars import bar
-from espnet_ros.demo.costmap import Costmap, Tally
 from espnet_ros.demo.costmap_pictures import costmap_pictures, costmap_sheet
 from espnet_ros.demo.costmap_report import (
     compare_drive,
@@ -30,10 +32,25 @@ from espnet_ros.demo.pictures import (
 )
 from espnet_ros.demo.report import Record, build_report
 from espnet_ros.demo.sources import Request, Source
-from espnet_ros.demo.truth import Truth
+from espnet_ros.evaluation.costmap_scores import Costmap, Tally
+from espnet_ros.evaluation.truth import Truth
 
 # How many moments of a drive are compared with the truth, and how many are drawn.
 _MOMENTS, _ROWS = 10, 4
+
+
+def true_drive(plan: Plan, source: Source) -> Truth | None:
+    """Return the truth about a prepared drive, None where it is not known."""
+    if source.mount is None or source.class_at is None or not plan.truth:
+        return None
+    return Truth(
+        CameraModel(plan.size_wh, source.K),
+        source.mount.pose(),
+        np.array(plan.poses),
+        plan.rate_hz,
+        plan.truth_array()['depth_m'],
+        source.class_at,
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,9 +23,8 @@ from espnet_ros.demo.children import Child, Children, Event, ros_environment
 from espnet_ros.demo.drive import Plan, prepare
 from espnet_ros.demo.node_parameters import NodeSetup, node_setup, true_masks_parameters
 from espnet_ros.demo.report import Record
-from espnet_ros.demo.results import Drive, draw, drive_report
+from espnet_ros.demo.results import Drive, draw, drive_report, true_drive
 from espnet_ros.demo.sources import STREET_SIZE_WH, Request, open_source
-from espnet_ros.demo.truth import Truth
 
 # Generous: a cold disk, a compile cache to fill, a machine at work on something else.
 _START_S = 120.0
@@ -71,7 +70,7 @@ def run_demo(options: Options) -> dict[str, Any]:
             setup.grid_topics,
         )
         record = _drive(setup, plan, folder)
-        drive = Drive(bundle, source, plan, setup, record, Truth.of(plan, source))
+        drive = Drive(bundle, source, plan, setup, record, true_drive(plan, source))
         report = drive_report(drive, options.request)
         (options.output / 'report.json').write_text(json.dumps(report, indent=2) + '\n')
         if record.received:

@@ -17,14 +17,12 @@ import numpy.typing as npt
 
 from espnet_ros.backends.base import check_size_wh
 from espnet_ros.core.errors import DatasetError
+from espnet_ros.evaluation.truth import ClassAt
 from espnet_ros.sim import Camera, Street
 
 STREET_SIZE_WH = (480, 360)
 DEFAULT_FRAMES = 100
 _PICTURES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff', '.ppm')
-
-
-ClassAt = Callable[[npt.NDArray[np.floating], float], npt.NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)

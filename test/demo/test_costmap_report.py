@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from espnet_ros.demo.costmap import Tally, compare
 from espnet_ros.demo.costmap_report import (
     GridRecord,
     compare_drive,
@@ -14,6 +13,7 @@ from espnet_ros.demo.costmap_report import (
     of_images,
     spread,
 )
+from espnet_ros.evaluation.costmap_scores import Tally, compare
 
 MS = 1_000_000
 TOPICS = ('costmap', 'layers/road', 'layers/people')

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from espnet_ros.demo.costmap import Tally
 from espnet_ros.demo.costmap_report import GridRecord, costmap_figures
 from espnet_ros.demo.report import Record, build_report, percentiles, table
+from espnet_ros.evaluation.costmap_scores import Tally
 
 MS = 1_000_000
 ABOUT = {

@@ -29,7 +29,7 @@ import numpy.typing as npt
 
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.layers import LETHAL
-from espnet_ros.demo.truth import RANGE_M, Flags, Truth
+from espnet_ros.evaluation.truth import RANGE_M, Flags, Truth
 
 # Steps of the rays: far less than a cell, in degrees and in metres.
 _TURN_DEG, _STEP_M = 0.2, 0.02

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from espnet_ros.demo.costmap import Tally, compare, compare_known
+from espnet_ros.evaluation.costmap_scores import Tally, compare, compare_known
 
 # Six columns of 0.5 m from x = 1, four rows from y = -1: the wall, from x = 3 on, covers the last
 # two columns.

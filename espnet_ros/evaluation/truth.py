@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.core.camera import CameraModel
-from espnet_ros.demo.drive import Plan
-from espnet_ros.demo.sources import ClassAt, Source
 from espnet_ros.sim.camera import rigid_inverse
+
+# What is on the ground at (N, 2) metres in odom at a time in seconds: uint8 (N,).
+ClassAt = Callable[[npt.NDArray[np.floating], float], npt.NDArray[np.uint8]]
 
 Points = npt.NDArray[np.floating]
 Flags = npt.NDArray[np.bool_]
@@ -41,20 +43,6 @@ class Truth:
     rate_hz: float
     depth_m: npt.NDArray[np.floating]
     class_at: ClassAt
-
-    @classmethod
-    def of(cls, plan: Plan, source: Source) -> Truth | None:
-        """Return the truth about a prepared drive, None where it is not known."""
-        if source.mount is None or source.class_at is None or not plan.truth:
-            return None
-        return cls(
-            CameraModel(plan.size_wh, source.K),
-            source.mount.pose(),
-            np.array(plan.poses),
-            plan.rate_hz,
-            plan.truth_array()['depth_m'],
-            source.class_at,
-        )
 
     def stamp_s(self, index: int) -> float:
         """Return the street's time of an image."""

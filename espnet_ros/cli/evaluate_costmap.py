@@ -1,0 +1,216 @@
+"""Measure the cost maps on the virtual street, where the truth is known, without ROS.
+
+drive: 480x360 images of a camera 1.2 m high that looks 10 degrees down, ten a second at 5 m/s.
+speed and memory: of one update, from the masks to the arrays of all layers, on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from espnet_ros.cli.options import add_inference_options
+
+T = TypeVar('T')
+
+_PARTS, _MASKS = ('drive', 'speed', 'memory'), ('true', 'model')
+_PRESET = 'config/layers/delivery_robot_camvid.yaml'
+_UPDATES, _MINUTES = 200, 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `espnet_ros evaluate_costmap`."""
+    parser.add_argument(
+        '--parts', nargs='+', choices=_PARTS, default=_PARTS,
+        help=f'what to measure ({" ".join(_PARTS)})',
+    )  # fmt: skip
+    parser.add_argument(
+        '--seeds', nargs='+', type=int, default=(0, 1, 2), metavar='SEED',
+        help='of the streets to drive along (0 1 2)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--length', type=float, default=100.0, metavar='METRES', help='of each drive (100)'
+    )
+    parser.add_argument(
+        '--masks', nargs='+', choices=_MASKS, default=('true',),
+        help='whose masks to drive with: the true ones, those of --model (true)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--pitch-error', nargs='+', type=float, default=(0.0,), metavar='DEGREES',
+        help='by how much the camera is taken to look further down than it does (0)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--parameters', type=Path, metavar='FILE',
+        help=f'parameter file of the node, for layers, grid and projection ({_PRESET})',
+    )  # fmt: skip
+    add_inference_options(parser)
+    parser.add_argument('--json', type=Path, help='write the figures here')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure what was asked for, print and write the figures."""
+    report: dict[str, Any] = {}
+    if 'drive' in args.parts:
+        report['drive'] = _drive(args)
+        _print_drive(report['drive'])
+    if 'speed' in args.parts:
+        report['speed'] = _speed()
+        _print_speed(report['speed'])
+    if 'memory' in args.parts:
+        report['memory'] = _memory()
+        _print_memory(report['memory'])
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=2) + '\n')
+    return 0
+
+
+def _drive(args: argparse.Namespace) -> dict[str, Any]:
+    from espnet_ros.core.config import NodeConfig
+    from espnet_ros.core.labels import CAMVID
+    from espnet_ros.evaluation import costmap_drive, costmap_figures
+    from espnet_ros.evaluation.costmap_parameters import read_parameters
+    from espnet_ros.resources import share_directory
+
+    file = args.parameters or share_directory() / _PRESET
+    config = NodeConfig.from_parameters(read_parameters(file))
+    views = list(dict.fromkeys(args.masks))
+    results: dict[tuple[str, float], list[Any]] = {
+        (view, error): [] for view in views for error in args.pitch_error
+    }
+    with _segment(args, 'model' in views) as (segment, model):
+        for seed in args.seeds:
+            # One street at a time: a drive is 100 MB.
+            recording = costmap_drive.record(
+                seed, args.length, segment, functools.partial(_bar, f'street {seed}')
+            )
+            for (view, error), found in results.items():
+                bar = functools.partial(_bar, f'{view} masks, {error:+g} degrees, street {seed}')
+                found.append(
+                    costmap_drive.evaluate_drive(recording, view, config, CAMVID, error, bar)
+                )
+    return {
+        'seeds': list(args.seeds),
+        'length_m': args.length,
+        'parameters': str(file),
+        'overhang_m': dict(config.overhang_m),
+        **model,
+        'runs': [
+            {'masks': view, 'pitch_error_deg': error,
+             **costmap_figures.of_drives(args.seeds, found)}
+            for (view, error), found in results.items()
+        ],
+    }  # fmt: skip
+
+
+@contextlib.contextmanager
+def _segment(args: argparse.Namespace, wanted: bool) -> Iterator[tuple[Any, dict[str, str]]]:
+    """Yield what makes masks of images, and what that is; None and {} where none is wanted."""
+    if not wanted:
+        yield None, {}
+        return
+    from espnet_ros.backends import create_backend
+    from espnet_ros.bundle import Bundle
+    from espnet_ros.core.errors import ParameterError
+    from espnet_ros.core.labels import CAMVID
+    from espnet_ros.core.pipeline import Segmenter
+
+    bundle = Bundle.load(args.model)
+    if bundle.labels.names[: len(CAMVID)] != CAMVID.names:
+        raise ParameterError(
+            f'the street has the classes {", ".join(CAMVID.names)}, but the model has '
+            f'{", ".join(bundle.labels.names)}: evaluate a model of the classes of CamVid'
+        )
+    with create_backend(args.backend, bundle, args.device, args.precision) as backend:
+        segmenter = Segmenter(backend, bundle.labels, bundle.size_wh)
+
+        def segment(image: Any) -> tuple[Any, Any]:
+            segmentation = segmenter.segment(image)
+            return segmentation.mask, segmentation.confidence
+
+        yield segment, {
+            'model': bundle.name,
+            'backend': backend.name,
+            'device': backend.device,
+            'precision': backend.precision,
+        }
+
+
+def _speed() -> dict[str, Any]:
+    from espnet_ros.evaluation import costmap_figures
+    from espnet_ros.evaluation import costmap_speed as speed
+
+    bars = [functools.partial(_bar, f'updates, {text}') for text in ('alone', 'all in turn')]
+    (alone,) = speed.in_fresh_process(speed.measure_speed, _UPDATES, speed.LOADS[:1], bars[0])
+    in_turn = speed.in_fresh_process(speed.measure_speed, _UPDATES, speed.LOADS, bars[1])
+    return costmap_figures.of_speed(speed.LOADS, alone, in_turn)
+
+
+def _memory() -> dict[str, Any]:
+    from espnet_ros.evaluation import costmap_figures
+    from espnet_ros.evaluation import costmap_speed as speed
+
+    bar = functools.partial(_bar, f'{_MINUTES} minutes of driving')
+    return costmap_figures.of_memory(
+        speed.in_fresh_process(speed.measure_memory, _MINUTES, bar)
+    )
+
+
+def _bar(text: str, items: Iterable[T], total: int) -> Iterable[T]:
+    """Return the items with a progress bar; a module's function, for other processes' sake."""
+    from tqdm import tqdm
+
+    return tqdm(items, desc=text, total=total, leave=False, disable=None)
+
+
+def _print_drive(figures: dict[str, Any]) -> None:
+    print(
+        f'{len(figures["seeds"])} drives of {figures["length_m"]:g} m; goals with true masks: '
+        'ground IoU >= 95, found >= 95, false <= 0.5'
+    )
+    print('masks  pitch error | ground IoU  obstacles found  false obstacles | '
+          'all known cells: IoU  false | warned after')  # fmt: skip
+    for run in figures['runs']:
+        known, warned = run['all_known_cells'], run['warned_after_m']
+        after = ', '.join('never' if m is None else f'{m:g} m' for m in warned)
+        print(
+            f'{run["masks"]:<6} {run["pitch_error_deg"]:>+9g} ° | '
+            f'{_percent(run["ground_iou"]):>10}  {_percent(run["obstacle_recall"]):>15}  '
+            f'{_percent(run["false_obstacle_rate"]):>15} | '
+            f'{_percent(known["ground_iou"]):>20} {_percent(known["false_obstacle_rate"]):>6} | '
+            f'{after}'
+        )
+        shares = (f'{n} {_percent(v)}' for n, v in run['ground_iou_by_class'].items())
+        print(f'{"":>18} | {", ".join(shares)}')
+
+
+def _print_speed(figures: dict[str, Any]) -> None:
+    alone = figures['update_ms']
+    print(
+        'one update, 200x200 cells, 11 classes, 5 layers: '
+        f'p50 {alone["p50"]:.2f}, p95 {alone["p95"]:.2f} ms (goal: p50 <= 4), CPU '
+        f'{figures["update_cpu_ms"]["p50"]:.2f} ms\n'
+        'and in turn with others:    p50    p95  CPU p50   times the first'
+    )
+    for row in figures['in_turn']:
+        name = f'{row["side"]}x{row["side"]}, {row["classes"]} classes, {row["cameras"]} camera'
+        print(
+            f'{name:<25}{row["update_ms"]["p50"]:>6.2f} {row["update_ms"]["p95"]:>6.2f} '
+            f'{row["update_cpu_ms"]["p50"]:>8.2f} {row["ratio"]:>13.2f}'
+        )
+
+
+def _print_memory(figures: dict[str, Any]) -> None:
+    print(
+        f'resident set after the first minute {figures["resident_mb"][0]:.1f} MB, after '
+        f'{len(figures["resident_mb"])} minutes {figures["resident_mb"][-1]:.1f} MB: '
+        f'{figures["growth_mb"]:+.1f} MB (goal: within 5)'
+    )
+
+
+def _percent(value: float | None) -> str:
+    return 'unknown' if value is None else f'{100 * value:.2f}'

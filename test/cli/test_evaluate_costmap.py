@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from espnet_ros.cli.main import main
+from espnet_ros.core.labels import CAMVID
+from espnet_ros.evaluation import costmap_drive, costmap_speed
+from espnet_ros.evaluation.costmap_speed import Times
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(costmap_drive, 'SIZE_WH', (240, 180))
+
+
+def evaluate(*arguments: object) -> int:
+    return main(['evaluate_costmap', *map(str, arguments)])
+
+
+def test_a_drive_with_true_masks(small, tmp_path, capsys):
+    file = tmp_path / 'figures.json'
+    options = ['--parts', 'drive', '--seeds', 2, '--length', 10, '--pitch-error', -2, 0]
+    assert evaluate(*options, '--json', file) == 0
+    drive = json.loads(file.read_text())['drive']
+    assert (drive['seeds'], drive['length_m']) == ([2], 10.0)
+    assert drive['parameters'].endswith('delivery_robot_camvid.yaml')
+    wrong, right = drive['runs']
+    assert (wrong['pitch_error_deg'], right['pitch_error_deg']) == (-2.0, 0.0)
+    assert right['masks'] == 'true' and right['ground_iou'] > 0.9
+    assert wrong['obstacle_recall'] < right['obstacle_recall']
+    assert set(right['by_seed']) == {'2'}
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:3] for line in lines if line.startswith('true')] == [
+        ['true', '-2', '°'], ['true', '+0', '°'],
+    ]  # fmt: skip
+    assert f'{100 * right["ground_iou"]:.2f}' in lines[-2]
+
+
+def test_the_masks_of_a_model(small, tmp_path, monkeypatch, capsys):
+    onnxruntime = pytest.importorskip('onnxruntime')
+    assert onnxruntime
+    file = tmp_path / 'figures.json'
+    options = ['--parts', 'drive', '--seeds', 0, '--length', 10, '--masks', 'true', 'model']
+    assert evaluate(*options, '--backend', 'onnx', '--json', file) == 0
+    drive = json.loads(file.read_text())['drive']
+    assert (drive['model'], drive['backend']) == ('espnet_camvid', 'onnx')
+    true, model = drive['runs']
+    assert (true['masks'], model['masks']) == ('true', 'model')
+    assert true['ground_iou'] != model['ground_iou'] > 0.5
+
+
+def test_speed_and_memory(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def fake(function, *args):
+        asked.append(function)
+        if function is costmap_speed.measure_memory:
+            return [100.0] * 9 + [100.25]
+        return [Times((float(i + 2),), (1.0,)) for i, _ in enumerate(args[1])]
+
+    monkeypatch.setattr(costmap_speed, 'in_fresh_process', fake)
+    file = tmp_path / 'figures.json'
+    assert evaluate('--parts', 'speed', 'memory', '--json', file) == 0
+    report = json.loads(file.read_text())
+    assert set(report) == {'speed', 'memory'}
+    assert report['speed']['update_ms']['p50'] == 2.0
+    three = report['speed']['in_turn'][-1]
+    assert (three['cameras'], three['update_ms']['p50'], three['ratio']) == (3, 8.0, 4.0)
+    assert report['memory']['growth_mb'] == 0.25
+    out = capsys.readouterr().out
+    assert 'p50 2.00' in out and '+0.2 MB' in out
+    assert len(asked) == 3
+
+
+def test_a_model_of_other_classes_is_one_line(green_model, capsys):
+    options = ['--parts', 'drive', '--masks', 'model', '--model', green_model]
+    assert evaluate(*options) == 2
+    error = capsys.readouterr().err
+    assert f'the street has the classes {", ".join(CAMVID.names)}, but' in error
+    assert 'Dark, Green' in error and error.count('\n') == 1
+
+
+def test_parameters_the_node_does_not_have_are_one_line(tmp_path, capsys):
+    file = tmp_path / 'mine.yaml'
+    file.write_text('/**:\n  ros__parameters: {grid.sise: [3.0, 3.0]}\n')
+    assert evaluate('--parts', 'drive', '--parameters', file) == 2
+    assert "unknown parameter 'grid.sise', did you mean 'grid.size'?" in capsys.readouterr().err
+    assert evaluate('--parts', 'drive', '--parameters', tmp_path / 'none.yaml') == 2
+    assert f'none.yaml: {os.strerror(2)}' in capsys.readouterr().err
