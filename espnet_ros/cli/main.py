@@ -22,6 +22,8 @@ VERBS = {
     'train': 'train ESPNet from scratch on CamVid-like folders and the virtual street',
     'evaluate': 'class IoU of a model on labelled images, through any backend',
     'evaluate_costmap': 'the cost maps against the truth, on the virtual street, without ROS',
+    'benchmark': "how fast backends are on this machine, beside the authors' way",
+    'verify': 'check a backend on this device against the reference, for people and for CI',
     'check_nav2': "name the traps in a Nav2 parameter file that takes the node's outputs",
 }
 

@@ -1,0 +1,71 @@
+"""One candidate of a benchmark: its process, and what it did in each round."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from espnet_ros.benchmark.process import Worker
+from espnet_ros.core.errors import BackendError
+
+# Building a TensorRT engine on a small board takes many minutes.
+LOAD_S = 3600.0
+_SLACK_S = 120.0
+_SLOWDOWN = 20.0
+
+
+class Contender:
+    """A worker that may fail at any time: what it can't do any more is its reason.
+
+    :param name: for messages and the name of the log.
+    :param request: what to load, see `jobs.open_job`.
+    :param folder: for the log.
+    """
+
+    def __init__(self, name: str, request: dict[str, Any], folder: Path) -> None:
+        self.name = name
+        self.request = request
+        self.facts: dict[str, Any] = {}
+        self.rounds: list[dict[str, Any]] = []
+        self.reason: str | None = None
+        self.worker: Worker | None = None
+        self._log = folder / f'{name.replace(":", "_")}.log'
+
+    def load(self) -> None:
+        """Start the process and load what it measures."""
+        self.worker = Worker(self.name, self._log)
+        self.facts |= self._ask(self.request, LOAD_S)
+
+    def ask(self, do: str, seconds: float = 0.0, **arguments: Any) -> None:
+        """Have the worker do something, if it still lives, and keep what it finds out.
+
+        :param do: a method of its job.
+        :param seconds: what it should take.
+        """
+        self.facts |= self._ask({'do': do, **arguments}, _SLACK_S + _SLOWDOWN * seconds)
+
+    def turn(self, expected_s: float, **arguments: Any) -> None:
+        """Have the worker measure for a round, if it still lives.
+
+        :param expected_s: how long that should take.
+        """
+        request = {'do': 'turn', **arguments}
+        answer = self._ask(request, _SLACK_S + _SLOWDOWN * expected_s)
+        if answer:
+            self.rounds.append(answer)
+
+    def close(self) -> None:
+        """End the process."""
+        if self.worker is not None:
+            self.worker.close()
+            self.worker = None
+
+    def _ask(self, request: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        if self.worker is None or self.reason is not None:
+            return {}
+        try:
+            return self.worker.ask(request, timeout_s)
+        except BackendError as error:
+            self.reason = ' '.join(str(error).split())
+            self.close()
+            return {}

@@ -1,0 +1,113 @@
+"""The parent's end of a worker process: ask, with a deadline, and learn why it died."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from espnet_ros.core.errors import BackendError
+
+_GRACE_S = 3.0
+_WORDS = 300
+
+
+class Worker:
+    """A process of its own that measures one thing, as a context manager.
+
+    It ends with the pipe, so that it does not outlive this process.
+
+    :param name: for messages.
+    :param log: file that it may complain to.
+    """
+
+    def __init__(self, name: str, log: Path) -> None:
+        self.name = name
+        self._log = log
+        self._answers: queue.Queue[str | None] = queue.Queue()
+        with log.open('wb') as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, '-m', 'espnet_ros.benchmark.worker'],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                # The terminal's Ctrl-C is the parent's to handle.
+                start_new_session=True,
+            )
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """Return the process id."""
+        return self._process.pid
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def ask(self, request: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        """Send one request and return its answer.
+
+        :raises BackendError: if the worker reports an error, dies, or does not answer in time;
+            it is then gone.
+        """
+        assert self._process.stdin is not None
+        # A worker that died is noticed by its missing answer, which also says why.
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(request) + '\n')
+            self._process.stdin.flush()
+        try:
+            line = self._answers.get(timeout=timeout_s)
+        except queue.Empty:
+            self._process.kill()
+            raise BackendError(
+                f'no answer for {timeout_s:.0f} s, the process was ended'
+            ) from None
+        if line is None:
+            raise BackendError(self._obituary())
+        answer: dict[str, Any] = json.loads(line)
+        if 'error' in answer:
+            raise BackendError(answer['error'])
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                self._answers.put(line)
+        self._answers.put(None)
+
+    def _obituary(self) -> str:
+        code = self._process.wait()
+        how = f'with status {code}' if code >= 0 else f'by {signal.Signals(-code).name}'
+        if code == -signal.SIGKILL:
+            how += ' (is there enough memory?)'
+        words = [line for line in self._log.read_text(errors='replace').splitlines() if line]
+        last = f'; its last words: {words[-1][:_WORDS]}' if words else ''
+        return f'the process ended {how}{last}'

@@ -1,0 +1,83 @@
+"""Run a pipeline at full speed or at a fixed input rate, and boil times down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Clock = Callable[[], float]
+# Processes image i and returns the milliseconds of each stage.
+Step = Callable[[int], Mapping[str, float]]
+
+END_TO_END = 'end_to_end'
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What became of images that came at a fixed rate.
+
+    :param arrived: how many came.
+    :param done: how many of them were processed; the others were replaced by a newer one.
+    """
+
+    arrived: int
+    done: int
+
+    @property
+    def missed(self) -> int:
+        """Return how many were never looked at."""
+        return self.arrived - self.done
+
+
+def full_speed(
+    step: Step, seconds: float, clock: Clock = time.perf_counter
+) -> dict[str, list[float]]:
+    """Process one image after the other, at least one, until the time is up.
+
+    :return: milliseconds of each image by stage, and under `END_TO_END` from before the first
+        stage to after the last.
+    """
+    times: dict[str, list[float]] = {}
+    start, index = clock(), 0
+    while True:
+        before = clock()
+        stages = step(index)
+        after = clock()
+        for stage, value in {**stages, END_TO_END: (after - before) * 1e3}.items():
+            times.setdefault(stage, []).append(float(value))
+        index += 1
+        if after - start >= seconds:
+            return times
+
+
+def paced(
+    step: Step,
+    count: int,
+    rate_hz: float,
+    clock: Clock = time.perf_counter,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Pace:
+    """Process images as the node does: always the newest, never one twice.
+
+    :param count: how many images arrive; image i does so i / rate_hz seconds after the start.
+    """
+    start, last, done = clock(), -1, 0
+    while last < count - 1:
+        elapsed = clock() - start
+        # The small part is for times that are a rounding error short of an arrival.
+        newest = min(int(elapsed * rate_hz + 1e-6), count - 1)
+        if newest == last:
+            sleep(max(0.0, (last + 1) / rate_hz - elapsed))
+            continue
+        step(newest)
+        last, done = newest, done + 1
+    return Pace(count, done)
+
+
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    """Return p50, p95 and p99, linear between values."""
+    points = np.percentile(np.asarray(values, np.float64), (50, 95, 99))
+    return dict(zip(('p50', 'p95', 'p99'), (round(float(p), 3) for p in points), strict=True))

@@ -1,0 +1,100 @@
+"""Measure how fast backends are on this machine, each in a process of its own.
+
+They take turns, so that what disturbs the machine disturbs all alike, and are compared with the
+authors' way of running the network. What this machine can't do is a row with the reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+from pathlib import Path
+
+from espnet_ros.cli.demo import rate
+from espnet_ros.cli.options import size_wh
+from espnet_ros.core.config import parameter_specs
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `espnet_ros benchmark`."""
+    from espnet_ros.backends import BACKENDS
+
+    defaults = {spec.name: spec.default for spec in parameter_specs()}
+    parser.add_argument(
+        '--model', default=defaults['model'], help=f'as of the node ({defaults["model"]})'
+    )
+    parser.add_argument(
+        '--device', default=defaults['device'],
+        help=f'for all backends: auto, cpu, cuda or cuda:N ({defaults["device"]})',
+    )  # fmt: skip
+    parser.add_argument(
+        '--backends', default=','.join(BACKENDS), metavar='NAME:PRECISION,...',
+        help=f'what to measure ({",".join(BACKENDS)})',
+    )  # fmt: skip
+    parser.add_argument(
+        '--size', type=_sizes, metavar='WxH,...', help="of the network input (the model's own)"
+    )
+    parser.add_argument(
+        '--image-size', type=size_wh, metavar='WxH',
+        help="of the camera image (1280x720, or the first picture's)",
+    )  # fmt: skip
+    parser.add_argument(
+        '--images', type=Path, metavar='DIR', help='pictures to run on (the virtual street)'
+    )
+    parser.add_argument(
+        '--encoding', default='raw', choices=('raw', 'jpeg'),
+        help='what the camera sends; jpeg is decoded in the measured time (raw)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--seconds', type=_seconds, default=10.0, help='at full speed, for each backend (10)'
+    )
+    parser.add_argument(
+        '--rate', type=rate, default=10.0,
+        help='then as long again with so many images a second (10)',
+    )  # fmt: skip
+    parser.add_argument('--json', type=Path, help='write the figures here, a row for each backend')
+    parser.add_argument('--plot', type=Path, metavar='FILE.png', help='draw the stages here')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print the table, and return 0 if any backend could be measured."""
+    from espnet_ros.benchmark.plan import BASELINE, Plan, parse_candidates
+    from espnet_ros.benchmark.run import run_benchmark
+    from espnet_ros.benchmark.table import table
+
+    report = run_benchmark(
+        Plan(
+            model=args.model,
+            candidates=parse_candidates(args.backends),
+            device=args.device,
+            sizes_wh=args.size,
+            image_size_wh=args.image_size,
+            images=args.images,
+            seconds=args.seconds,
+            rate_hz=args.rate,
+            encoding=args.encoding,
+        )
+    )
+    print(table(report))
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=2) + '\n')
+    if args.plot:
+        import cv2
+
+        from espnet_ros.benchmark.plot import plot
+
+        args.plot.write_bytes(cv2.imencode('.png', plot(report))[1].tobytes())
+    good = [row for row in report['rows'] if row['reason'] is None and row['backend'] != BASELINE]
+    return 0 if good else 1
+
+
+def _sizes(text: str) -> tuple[tuple[int, int], ...]:
+    return tuple(size_wh(part) for part in text.split(','))
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0.1 <= float(text) <= 3600.0:
+            return float(text)
+    raise argparse.ArgumentTypeError(f'expected 0.1 to 3600 seconds, got {text!r}')

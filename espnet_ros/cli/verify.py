@@ -1,0 +1,75 @@
+"""Check a backend on this device against the reference, on real images.
+
+Exit code 0 if enough pixels agree, 1 if not: for CI and for a new robot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+from espnet_ros.cli.options import add_inference_options
+
+# Share of equal pixels that is asked for where no threshold is given.
+THRESHOLDS = {'f32': 0.999, 'bf16': 0.997, 'f16': 0.997}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `espnet_ros verify`."""
+    add_inference_options(parser)
+    parser.add_argument(
+        '--images', type=Path, metavar='DIR', help='pictures to compare on (the virtual street)'
+    )
+    parser.add_argument(
+        '--reference', choices=('onnx', 'torch'),
+        help='what to compare with, in f32 on the CPU (the one that is installed and another '
+        'than --backend)',
+    )  # fmt: skip
+    words = ', '.join(f'{value} for {name}' for name, value in THRESHOLDS.items())
+    parser.add_argument(
+        '--threshold', type=_share, help=f'share of pixels that must be equal ({words})'
+    )
+    parser.add_argument('--json', type=Path, help='write the figures here')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, print one sentence, and return 0 if enough pixels agree."""
+    from espnet_ros.benchmark.verify import verify
+
+    figures = verify(
+        model=args.model,
+        backend=args.backend,
+        device=args.device,
+        precision=args.precision,
+        images=args.images,
+        reference=args.reference,
+        threshold=args.threshold,
+        thresholds=THRESHOLDS,
+    )
+    print(_sentence(figures))
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=2) + '\n')
+    return 0 if figures['passed'] else 1
+
+
+def _sentence(figures: dict[str, Any]) -> str:
+    error = figures['confidence_error']
+    return (
+        f'{"PASS" if figures["passed"] else "FAIL"}: {figures["backend"]} {figures["precision"]} '
+        f'on {figures["device"]} gives {figures["mask_agreement"]:.3%} of the pixels the class '
+        f'that {figures["reference"]} f32 gives them, at least {figures["threshold"]:.3%} asked '
+        f'for ({len(figures["images"])} images of {figures["image_source"]}, model '
+        f'{figures["model"]}; worst {figures["worst_image"]} with '
+        f'{figures["worst_image_agreement"]:.3%}; confidence off by {error["mean"]:.4f} on '
+        f'average, {error["p99"]:.4f} at p99, {error["max"]:.4f} at most)'
+    )
+
+
+def _share(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0.0 <= float(text) <= 1.0:
+            return float(text)
+    raise argparse.ArgumentTypeError(f'expected a share of 0 to 1, got {text!r}')

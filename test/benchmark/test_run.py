@@ -1,0 +1,102 @@
+"""Whole benchmarks with a small network, in real processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip('onnxruntime')
+
+from espnet_ros.benchmark import run
+from espnet_ros.benchmark.plan import Plan, parse_candidates
+from espnet_ros.benchmark.plot import plot
+from espnet_ros.benchmark.table import table
+
+
+def benchmark(model: Path, backends: str, **options: object) -> dict:
+    plan = Plan(
+        model=str(model), candidates=parse_candidates(backends), device='cpu', seconds=0.2,
+        rounds=2, rate_hz=20.0, **options,
+    )  # fmt: skip
+    return run.run_benchmark(plan)
+
+
+def test_every_backend_gets_its_row_and_a_dead_one_its_reason(
+    small_model: Path, pictures: Path, dying_openvino: None
+):
+    report = benchmark(small_model, 'openvino:f32,onnx:f32,torch:f32', images=pictures)
+    rows = {row['backend']: row for row in report['rows']}
+    assert list(rows) == ['baseline', 'openvino', 'onnx', 'torch']
+    assert rows['openvino']['reason'] == (
+        'the process ended with status 4; its last words: illegal instruction'
+    )
+    # At the network's own size the order of resize and normalisation does not matter.
+    assert rows['onnx']['mask_agreement'] == 1.0
+    assert rows['torch']['mask_agreement'] >= 0.999
+    assert rows['baseline']['mask_agreement'] >= 0.999
+    assert rows['baseline']['ratio_to_baseline'] == 1.0
+    for name in ('baseline', 'onnx', 'torch'):
+        row = rows[name]
+        assert row['reason'] is None
+        assert list(row['stage_ms']) == ['decode', 'resize', 'infer', 'post']
+        assert row['end_to_end_ms']['p50'] >= row['stage_ms']['infer']['p50'] > 0
+        assert row['arrived'] == 4
+        assert row['cpu_s_per_image'] > 0
+        assert row['gemm_fraction'] > 0
+    assert report['image_size_wh'] == [64, 48]
+    assert report['sizes'][0]['reference'] == 'onnx f32'
+    dead = [entry for entry in report['sizes'][0]['gemm'] if entry['library'] == 'openvino']
+    assert all(entry['gflops'] is None and entry['reason'] for entry in dead)
+    text = table(report)
+    assert 'openvino f32: the process ended with status 4' in text
+    assert 'onnx f32' in text
+    assert '100.000%' in text
+    assert plot(report).ndim == 3
+
+
+def test_sizes_and_jpeg(small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(run, 'gemm_kinds', lambda cuda: [])
+    folder = tmp_path / 'wide'
+    folder.mkdir()
+    cv2.imwrite(str(folder / 'a.png'), np.full((60, 100, 3), 90, np.uint8))
+    report = benchmark(
+        small_model, 'onnx', images=folder, sizes_wh=((64, 48), (96, 40)),
+        image_size_wh=(120, 80), encoding='jpeg',
+    )  # fmt: skip
+    assert [(row['backend'], row['size_wh']) for row in report['rows']] == [
+        ('baseline', [64, 48]), ('onnx', [64, 48]), ('baseline', [96, 40]), ('onnx', [96, 40]),
+    ]  # fmt: skip
+    assert report['image_size_wh'] == [120, 80]
+    assert all(row['stage_ms']['decode']['p50'] > 0 for row in report['rows'])
+    assert all(row['gemm_fraction'] is None for row in report['rows'])
+    text = table(report)
+    assert '120x80 jpeg image to mask at 96x40' in text
+    assert 'no library to measure with' in text
+
+
+def row(backend: str, infer_ms: float | None) -> dict:
+    points = {'p50': infer_ms, 'p95': infer_ms, 'p99': infer_ms}
+    return {
+        'backend': backend,
+        'precision': 'f32',
+        'size_wh': [64, 48],
+        'stage_ms': None if infer_ms is None else {'infer': points},
+        'end_to_end_ms': None if infer_ms is None else points,
+        'ratio_to_baseline': None,
+    }
+
+
+def test_bars_are_as_long_as_the_times():
+    report = {
+        'image_size_wh': [64, 48], 'encoding': 'raw', 'model': 'm', 'processor': 'p',
+        'processors': 2, 'rows': [row('a', 80.0), row('b', 20.0), row('c', None)],
+    }  # fmt: skip
+    picture = plot(report)
+    grey = np.all(picture == (153, 153, 153), axis=2)
+    lengths = [int(grey[y].sum()) for y in (91, 131, 171)]
+    assert lengths[0] > 400
+    assert lengths[1] == pytest.approx(lengths[0] / 4, abs=1)
+    assert lengths[2] == 0
