@@ -51,7 +51,7 @@ TORCH = [
     'safetensors>=0.4',
 ]
 
-TRAIN = [*TORCH, 'opencv-python-headless>=4.5.4', 'tqdm']
+TRAIN = [*TORCH, 'opencv-python-headless>=4.5.4', 'tensorboard', 'tqdm']
 
 TEST = [
     *DEMO,
@@ -64,6 +64,8 @@ TEST = [
     'onnxruntime>=1.17',
     'pytest>=8',
     'ruff==0.17.6',
+    # 95 MB, and with it the parser and the builder of TensorRT run without a GPU.
+    'tensorrt-rtx-cu12>=1.7; platform_machine == "x86_64"',
     'types-PyYAML',
 ]
 

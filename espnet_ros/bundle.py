@@ -1,5 +1,7 @@
 """A model folder (bundle): ``model.yaml``, ``weights.safetensors`` and ``model.onnx``.
 
+``model_f16.onnx``, the same graph with the network in float16, may be there besides.
+
 ``model.yaml`` says everything a reader needs to run the model and carries the sha256 of the
 other files, so a truncated download or a mixed-up folder is refused before it drives a robot.
 """
@@ -20,6 +22,7 @@ from typing import Any
 import yaml
 
 from espnet_ros.bundle_checks import (
+    ALL_FILES,
     DESCRIPTION,
     FILES,
     FORMAT,
@@ -47,7 +50,7 @@ class Bundle:
     :param labels: the classes, void included where the model has it.
     :param metrics: what the model reached, as its makers wrote it down.
     :param licence: of the weights.
-    :param files: role (``weights``, ``onnx``) -> path.
+    :param files: role (``weights``, ``onnx``, ``onnx_f16`` where it is there) -> path.
     :param sha256: role -> hexadecimal digest, as verified.
     :param temperature: confidence is that of softmax(logits / temperature); 1.0 if not named.
     """
@@ -69,12 +72,13 @@ class Bundle:
 
     @classmethod
     def load(
-        cls, path_or_name: str | os.PathLike[str], roles: Sequence[str] = tuple(FILES)
+        cls, path_or_name: str | os.PathLike[str], roles: Sequence[str] | None = None
     ) -> Bundle:
         """Read and verify a model folder.
 
         :param path_or_name: a folder, or the name of a shipped model.
-        :param roles: the files to verify and offer; the others may be missing.
+        :param roles: the files to verify and offer, the others may be missing; None for all
+            that the description names.
         :raises BundleError: if anything is missing, changed or does not fit together; all
             offenders are listed.
         """
@@ -82,6 +86,7 @@ class Bundle:
         data = _read_description(folder)
         problems = list(description_problems(data))
         if not problems:
+            roles = roles or [role for role in ALL_FILES if role in data['files']]
             problems += file_problems(folder, data, roles)
         if problems:
             raise BundleError(
@@ -89,6 +94,7 @@ class Bundle:
                 'where it came, or write it again with `espnet_ros import_checkpoint`, '
                 '`espnet_ros export` or `espnet_ros train`'
             )
+        assert roles is not None
         width, height = data['size_wh']
         return cls(
             path=folder,
@@ -102,7 +108,7 @@ class Bundle:
             labels=Labels.from_list(data['classes']),
             metrics=dict(data['metrics']),
             licence=data['licence'],
-            files={role: folder / FILES[role] for role in roles},
+            files={role: folder / ALL_FILES[role] for role in roles},
             sha256={role: data['files'][role]['sha256'] for role in roles},
             temperature=float(data.get('temperature', 1.0)),
         )
@@ -154,7 +160,8 @@ def save_bundle(
     """Write a model folder in one step: it is complete and verified, or not there.
 
     :param path: the folder; an existing one is replaced if it is a model folder or empty.
-    :param contents: role (``weights``, ``onnx``) -> what goes into the file.
+    :param contents: role (``weights``, ``onnx``, if wanted ``onnx_f16``) -> what goes into the
+        file.
     :param name: of the model; by default the folder's.
     :param temperature: as in the ONNX file.
     :raises BundleError: if `path` is something else or the parts do not fit together.
@@ -176,14 +183,14 @@ def save_bundle(
         # NumPy's scalars are no YAML; a training must not fail on its last step over that.
         'metrics': json.loads(json.dumps(dict(metrics), default=float)),
         'licence': licence,
-        'files': {r: {'sha256': hashlib.sha256(contents[r]).hexdigest()} for r in FILES},
+        'files': {r: {'sha256': hashlib.sha256(c).hexdigest()} for r, c in contents.items()},
     }
     work = Path(tempfile.mkdtemp(prefix=f'.{target.name}-', dir=target.parent))
     try:
         fresh = work / 'new'
         fresh.mkdir()
-        for role, file_name in FILES.items():
-            (fresh / file_name).write_bytes(contents[role])
+        for role, content in contents.items():
+            (fresh / ALL_FILES[role]).write_bytes(content)
         text = yaml.safe_dump(description, sort_keys=False, default_flow_style=None, width=99)
         (fresh / DESCRIPTION).write_text(text, encoding='utf-8')
         Bundle.load(fresh)

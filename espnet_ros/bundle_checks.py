@@ -11,6 +11,9 @@ from typing import Any
 
 DESCRIPTION = 'model.yaml'
 FILES = {'weights': 'weights.safetensors', 'onnx': 'model.onnx'}
+# May be there besides: the same graph with the network in float16, for TensorRT.
+OPTIONAL_FILES = {'onnx_f16': 'model_f16.onnx'}
+ALL_FILES = {**FILES, **OPTIONAL_FILES}
 FORMAT = 1
 # Height and width of what the networks see must be multiples of it.
 STRIDE = 8
@@ -53,7 +56,9 @@ def description_problems(data: Mapping[str, Any]) -> Iterator[str]:
             yield f'{key} must be a {kind.__name__}, got {data[key]!r}'
     yield from _architecture_problems(data['architecture'], data['classes'])
     files = data['files']
-    for role in FILES:
+    for role in ALL_FILES:
+        if role in OPTIONAL_FILES and (not isinstance(files, dict) or role not in files):
+            continue
         if not isinstance(files, dict) or not isinstance(files.get(role), dict):
             yield f'files lacks {role}'
         elif not isinstance(files[role].get('sha256'), str):
@@ -68,7 +73,7 @@ def file_problems(folder: Path, data: Mapping[str, Any], roles: Iterable[str]) -
     """
     count = len(data['classes'])
     for role in roles:
-        name = FILES[role]
+        name = ALL_FILES[role]
         try:
             content = (folder / name).read_bytes()
         except OSError as error:
@@ -89,7 +94,7 @@ def file_problems(folder: Path, data: Mapping[str, Any], roles: Iterable[str]) -
 def classes_in(role: str, content: bytes) -> int | None:
     """Return the class count of a model file, or None if it can not be told.
 
-    :param role: ``weights`` (safetensors) or ``onnx``.
+    :param role: ``weights`` (safetensors), ``onnx`` or ``onnx_f16``.
     :param content: the whole file.
     """
     try:

@@ -62,6 +62,17 @@ def folder(tmp_path):
     return save(tmp_path / 'tiny').path
 
 
+def test_a_folder_without_a_temperature_has_1(folder):
+    change(folder, temperature=None)
+    assert Bundle.load(folder).temperature == 1.0
+
+
+@pytest.mark.parametrize('wrong', [0, -1.0, 'warm', float('nan')])
+def test_a_temperature_that_is_none_is_refused(folder, wrong):
+    change(folder, temperature=wrong)
+    assert 'temperature must be a number above 0' in refusal(folder)
+
+
 @pytest.fixture
 def shipped(tmp_path, monkeypatch):
     """Ship two models from a share folder of our own."""
@@ -163,6 +174,17 @@ def test_the_whole_network_keeps_its_classifier_in_the_encoder(tmp_path):
     )
 
 
+def test_the_graph_in_half_precision_may_be_there(folder):
+    contents = {'weights': safetensors(3), 'onnx': onnx(3), 'onnx_f16': onnx(3)}
+    assert set(save(folder, contents=contents).files) == set(contents)
+    (folder / 'model_f16.onnx').write_bytes(b'damaged')
+    assert 'model_f16.onnx is not the file model.yaml was written for' in refusal(folder)
+    assert set(Bundle.load(folder, roles=('onnx',)).files) == {'onnx'}
+    contents['onnx_f16'] = onnx(12)
+    with pytest.raises(BundleError, match=r'model_f16\.onnx holds a model of 12 classes'):
+        save(folder, contents=contents)
+
+
 @pytest.mark.parametrize(
     ('changes', 'words'),
     [
@@ -191,6 +213,7 @@ def test_the_whole_network_keeps_its_classifier_in_the_encoder(tmp_path):
         ({'classes': 3}, 'classes must be a list'),
         ({'files': {'weights': {}}}, 'files.weights lacks sha256; files lacks onnx'),
         ({'files': []}, 'files lacks weights; files lacks onnx'),
+        ({'files': {'onnx_f16': {}}}, 'files lacks onnx; files.onnx_f16 lacks sha256'),
         ({'classes': [{'name': 'a'}] * 3}, 'class table refused'),
     ],
 )

@@ -12,6 +12,17 @@ from types import ModuleType
 
 from espnet_ros.core.errors import BackendUnavailableError
 
+# Library -> the advice for who has not got it, where it is not simply `pip install` of its name.
+HOW_TO_GET = {
+    'tensorrt': 'on a Jetson `sudo apt install python3-libnvinfer` (a virtual environment sees it '
+    'if made with --system-site-packages), elsewhere `pip install tensorrt`',
+}
+
+
+def how_to_get(library: str) -> str:
+    """Return the command that installs a Python package."""
+    return HOW_TO_GET.get(library, f'`pip install {library}`')
+
 
 def installed(library: str) -> bool:
     """Tell whether a Python package can be found, without importing it."""

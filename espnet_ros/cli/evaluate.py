@@ -4,91 +4,108 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 from espnet_ros.cli.options import add_inference_options
+
+WORST = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros evaluate`."""
     add_inference_options(parser)
     parser.add_argument(
-        '--dataset', required=True, metavar='SPEC', help='camvid:DIR or street:COUNT'
-    )
-    parser.add_argument('--split', default='val', choices=('train', 'val'))
+        '--dataset', required=True, metavar='SPEC',
+        help='camvid:DIR, street:COUNT or the path of a data.yaml (docs/training.md)',
+    )  # fmt: skip
+    parser.add_argument('--split', default='val', help='train, val (the default) or test')
+    parser.add_argument(
+        '--confusion', type=Path, metavar='FILE.png',
+        help='draw what each class was taken for',
+    )  # fmt: skip
+    parser.add_argument(
+        '--worst', type=Path, metavar='FILE.png',
+        help=f'draw the {WORST} images of the lowest class mIoU: image, truth and mask',
+    )  # fmt: skip
     parser.add_argument('--json', type=Path, help='write the figures here')
 
 
 def run(args: argparse.Namespace) -> int:
     """Segment the split, print and write the figures."""
+    from tqdm import tqdm
+
     from espnet_ros.backends import create_backend
     from espnet_ros.bundle import Bundle
-    from espnet_ros.core.errors import DatasetError
-    from espnet_ros.core.labels import CAMVID
+    from espnet_ros.core.pipeline import Segmenter
+    from espnet_ros.evaluation.model_figures import ClassMap, figures, measure
+    from espnet_ros.evaluation.model_pictures import confusion_picture
     from espnet_ros.network.training.datasets import load_dataset
 
     bundle = Bundle.load(args.model)
-    if bundle.labels.names[: len(CAMVID)] != CAMVID.names:
-        raise DatasetError(
-            f'{args.dataset} has the classes {", ".join(CAMVID.names)}, but the model has '
-            f'{", ".join(bundle.labels.names)}: evaluate it on a dataset of its own classes'
-        )
-    samples = load_dataset(args.dataset, args.split, CAMVID)
+    dataset = load_dataset(args.dataset, args.split)
+    classes, names = ClassMap(bundle.labels, dataset.labels), dataset.labels.names
     with create_backend(args.backend, bundle, args.device, args.precision) as backend:
-        figures = measure(backend, bundle, samples, CAMVID.names)
-    _print_table(figures)
+        segmenter = Segmenter(backend, bundle.labels, bundle.size_wh)
+        segmenter.segment(dataset.samples[0].image)  # the first call compiles
+        title = f'{bundle.name} on {backend.name}'
+        progress = tqdm(dataset.samples, desc=title, leave=False, disable=None)
+        measurement = measure(segmenter, progress, classes, len(names))
+        found = {
+            'model': bundle.name, 'temperature': bundle.temperature, 'dataset': args.dataset,
+            'split': args.split, 'images': len(dataset.samples), 'backend': backend.name,
+            'device': backend.device, 'precision': backend.precision,
+            **figures(measurement, names),
+        }  # fmt: skip
+        if args.worst:
+            _write_png(args.worst, _worst(measurement, dataset, segmenter, classes, title))
+    if args.confusion:
+        title = f'{bundle.name} on {args.dataset} {args.split}: per cent of each true class'
+        _write_png(args.confusion, confusion_picture(measurement.matrix, names, title))
+    _print_table(found)
     if args.json:
-        args.json.write_text(json.dumps(figures, indent=2) + '\n')
+        args.json.write_text(json.dumps(found, indent=2) + '\n')
     return 0
 
 
-def measure(backend: Any, bundle: Any, samples: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return the figures of a started backend on the samples.
+def _worst(measurement: Any, dataset: Any, segmenter: Any, classes: Any, title: str) -> Any:
+    import numpy as np
 
-    :param samples: `network.training.datasets.Sample` of the classes `names`.
-    """
-    from tqdm import tqdm
+    from espnet_ros.evaluation.model_pictures import worst_picture
 
-    from espnet_ros.core.metrics import ConfusionMatrix
-    from espnet_ros.core.pipeline import Segmenter
-
-    segmenter = Segmenter(backend, bundle.labels, bundle.size_wh)
-    segmenter.segment(samples[0].image)  # the first call compiles
-    matrix, seconds = ConfusionMatrix(len(names)), 0.0
-    for sample in tqdm(
-        samples, desc=f'{bundle.name} on {backend.name}', leave=False, disable=None
-    ):
-        start = time.perf_counter()
-        segmentation = segmenter.segment(sample.image)
-        seconds += time.perf_counter() - start
-        matrix.update(segmentation.mask, sample.truth)
-    iou = matrix.iou()
-    return {
-        'model': bundle.name,
-        'backend': backend.name,
-        'device': backend.device,
-        'precision': backend.precision,
-        'images': len(samples),
-        'miou_void_ignored': round(matrix.miou(), 4),
-        'miou_void_as_error': round(matrix.miou(void_as_error=True), 4),
-        'pixel_accuracy': round(matrix.pixel_accuracy(), 4),
-        # JSON has no NaN: a class that never occurs has no IoU.
-        'per_class': {
-            n: round(float(v), 4) if v == v else None for n, v in zip(names, iou, strict=True)
-        },
-        'images_per_s': round(len(samples) / seconds, 2),
-    }
+    rows = []
+    order = np.argsort(measurement.mious, kind='stable')  # NaN comes last
+    for index in order[:WORST]:
+        sample = dataset.samples[index]
+        caption = f'{sample.name}: class mIoU {100 * measurement.mious[index]:.1f}'
+        mask = classes(segmenter.segment(sample.image).mask)
+        rows.append((caption, sample.image, sample.truth, mask))
+    heading = f'{title}: the {len(rows)} worst of {len(dataset.samples)} images'
+    return worst_picture(rows, dataset.labels, heading)
 
 
-def _print_table(figures: dict[str, Any]) -> None:
-    for name, value in figures['per_class'].items():
+def _write_png(path: Path, picture: Any) -> None:
+    import cv2
+
+    # cv2.imwrite only says that it failed, not why.
+    path.write_bytes(cv2.imencode('.png', picture)[1].tobytes())
+
+
+def _print_table(found: dict[str, Any]) -> None:
+    for name, value in found['per_class'].items():
         print(f'  {name:<14}', 'not in the truth' if value is None else f'{100 * value:6.2f}')
+    category = found['category_miou']
     print(
-        f'class mIoU {100 * figures["miou_void_ignored"]:.2f} (void ignored), '
-        f'{100 * figures["miou_void_as_error"]:.2f} (void truth as false positive); '
-        f'pixel accuracy {100 * figures["pixel_accuracy"]:.2f}\n'
-        f'{figures["images"]} images, {figures["images_per_s"]} images/s: {figures["model"]} on '
-        f'{figures["backend"]} {figures["precision"]}, {figures["device"]}'
+        f'class mIoU {_percent(found["miou_void_ignored"])} (void ignored), '
+        f'{_percent(found["miou_void_as_error"])} (void truth as false positive)'
+        + (f'; category mIoU {_percent(category)}' if category is not None else '')
+        + f'\nclass accuracy {_percent(found["class_accuracy"])}, pixel accuracy '
+        f'{_percent(found["pixel_accuracy"])}, expected calibration error {found["ece"]} at '
+        f'temperature {found["temperature"]}\n'
+        f'{found["images"]} images, {found["images_per_s"]} images/s: {found["model"]} on '
+        f'{found["backend"]} {found["precision"]}, {found["device"]}'
     )
+
+
+def _percent(value: float | None) -> str:
+    return 'unknown' if value is None else f'{100 * value:.2f}'

@@ -1,10 +1,11 @@
-"""Rebuild the ONNX file of a model folder from its weights."""
+"""Rebuild the ONNX file of a model folder from its weights, and calibrate its confidence."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,6 +14,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--output', type=Path, required=True,
         help='model folder to write; may be the same, an existing one is replaced',
+    )  # fmt: skip
+    parser.add_argument(
+        '--calibrate', metavar='SPEC',
+        help='fit the temperature of the confidence on the split val of camvid:DIR, street:COUNT '
+        'or a data.yaml; by default the one of the model stays',
     )  # fmt: skip
     parser.add_argument('--json', type=Path, help='write the figures here')
 
@@ -25,8 +31,11 @@ def run(args: argparse.Namespace) -> int:
 
     # Only the weights have to be whole: a lost or damaged ONNX file is what this mends.
     source = Bundle.load(args.model, roles=('weights',))
+    network, temperature = load_bundle(source), source.temperature
+    if args.calibrate:
+        temperature = _calibrated(network, source, args.calibrate)
     bundle = write_bundle_from_network(
-        load_bundle(source),
+        network,
         architecture=source.architecture,
         labels=source.labels,
         size_wh=source.size_wh,
@@ -37,10 +46,27 @@ def run(args: argparse.Namespace) -> int:
         licence=source.licence,
         name=source.name,
         output=args.output,
+        temperature=temperature,
     )
     for role, file in bundle.files.items():
         print(f'{file}: {file.stat().st_size:,} bytes, sha256 {bundle.sha256[role]}')
     if args.json:
-        figures = {'path': str(bundle.path), 'sha256': dict(bundle.sha256)}
+        figures = {
+            'path': str(bundle.path),
+            'temperature': temperature,
+            'sha256': dict(bundle.sha256),
+        }
         args.json.write_text(json.dumps(figures) + '\n')
     return 0
+
+
+def _calibrated(network: Any, bundle: Any, spec: str) -> float:
+    from espnet_ros.network.training.calibrate import calibrate, in_classes_of
+    from espnet_ros.network.training.datasets import load_dataset
+
+    samples = in_classes_of(bundle.labels, load_dataset(spec, 'val'))
+    found = calibrate(
+        network, samples, bundle.size_wh, bundle.mean, bundle.std, bundle.input_scale
+    )
+    print(found)
+    return found.temperature

@@ -1,4 +1,4 @@
-"""Train a model from scratch and write it as a bundle; a broken-off run goes on."""
+"""Train a model and write it as a bundle with calibrated confidence; a broken-off run goes on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 from espnet_ros.cli.options import size_wh
 
@@ -14,23 +15,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros train`."""
     parser.add_argument(
         '--data', action='append', default=[], metavar='SPEC',
-        help='camvid:DIR or street:COUNT; may be given several times',
+        help='camvid:DIR, street:COUNT or the path of a data.yaml (docs/training.md); may be '
+        'given several times',
     )  # fmt: skip
     parser.add_argument(
         '--taught', action='append', default=[], metavar='SPEC',
         help="like --data, where the teacher's opinion counts beside the truth",
     )  # fmt: skip
     parser.add_argument('--teacher', type=Path, metavar='MODEL', help='a model folder to ask')
-    parser.add_argument('--val', required=True, metavar='SPEC', help='for choosing the best epoch')
+    parser.add_argument(
+        '--val', required=True, metavar='SPEC',
+        help='for choosing the best epoch and calibrating; its classes are those of the model',
+    )  # fmt: skip
     parser.add_argument('--work', type=Path, required=True, help='folder of checkpoints and log')
     parser.add_argument('--output', type=Path, required=True, help='model folder to write')
     parser.add_argument('--name', help="the model's name (default: the output folder's)")
     parser.add_argument(
-        '--start-from',
-        type=Path,
-        metavar='MODEL',
-        help='a model folder whose weights to go on from',
-    )
+        '--start-from', metavar='MODEL',
+        help='a model folder, or the name of a shipped model, whose weights to go on from',
+    )  # fmt: skip
     parser.add_argument('--epochs', type=int, default=60)
     parser.add_argument('--validate-every', type=int, default=5, metavar='EPOCHS')
     parser.add_argument('--alpha2', type=int, default=2, help='ESP modules at level 2')
@@ -43,39 +46,84 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, choose the best epoch on val, write the bundle."""
+    """Train, choose the best epoch on val, calibrate, write the bundle."""
+    from espnet_ros.bundle import Bundle, check_replaceable
+    from espnet_ros.core.errors import ParameterError
+    from espnet_ros.network.training.datasets import load_dataset
+
+    if bool(args.taught) != bool(args.teacher):
+        raise ParameterError('--taught and --teacher need each other: give both or neither')
+    # A long run must not fail at its end over what can be told now.
+    check_replaceable(args.output)
+    start = Bundle.load(args.start_from) if args.start_from else None
+    val = load_dataset(args.val, 'val')
+    train = []
+    for spec in [*args.data, *args.taught]:
+        samples = _same_classes(load_dataset(spec, 'train'), val, spec)
+        if spec in args.taught:
+            samples = [dataclasses.replace(sample, taught=True) for sample in samples]
+        train += samples
+    trainer = _trainer(args, train, val)
+    if start is not None:
+        taken, tensors = trainer.start_from(start)
+        print(f'{taken} of {tensors} tensors start as those of {start.name}')
+    print(f'{len(train)} training and {len(val.samples)} validation samples, '
+          f'from epoch {trainer.epoch}')  # fmt: skip
+    trainer.run(args.epochs, args.validate_every)
+    metrics = _write(args, trainer, val)
+    if args.json:
+        args.json.write_text(json.dumps(metrics) + '\n')
+    return 0
+
+
+def _same_classes(dataset: Any, val: Any, spec: str) -> Any:
+    from espnet_ros.core.errors import DatasetError
+
+    if dataset.labels.names != val.labels.names:
+        raise DatasetError(
+            f'{spec} has the classes {", ".join(dataset.labels.names)}, but --val has '
+            f'{", ".join(val.labels.names)}: they must be the same, in the same order'
+        )
+    return dataset.samples
+
+
+def _trainer(args: argparse.Namespace, train: Any, val: Any) -> Any:
     import torch
 
     from espnet_ros.bundle import Bundle
-    from espnet_ros.core.errors import ParameterError
-    from espnet_ros.core.labels import CAMVID
-    from espnet_ros.network.export import write_bundle_from_network
-    from espnet_ros.network.training.datasets import load_dataset
+    from espnet_ros.network.training.curves import Curves
     from espnet_ros.network.training.distillation import Teacher
-    from espnet_ros.network.training.trainer import Recipe, Trainer
+    from espnet_ros.network.training.recipe import Recipe
+    from espnet_ros.network.training.trainer import Trainer
 
-    labels = CAMVID
-    if bool(args.taught) != bool(args.teacher):
-        raise ParameterError('--taught and --teacher need each other: give both or neither')
-    train = [sample for spec in args.data for sample in load_dataset(spec, 'train', labels)]
-    for spec in args.taught:
-        samples = load_dataset(spec, 'train', labels)
-        train += [dataclasses.replace(sample, taught=True) for sample in samples]
-    val = load_dataset(args.val, 'val', labels)
+    labels = val.labels
     recipe = Recipe(
         args.alpha2, args.alpha3, args.crop, args.batch, args.learning_rate, seed=args.seed
     )
     device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     teacher = Teacher(Bundle.load(args.teacher), labels, device) if args.teacher else None
-    trainer = Trainer(train, val, len(labels), recipe, args.work, device, teacher)
-    if args.start_from:
-        trainer.start_from(Bundle.load(args.start_from))
-    print(f'{len(train)} training and {len(val)} validation samples, from epoch {trainer.epoch}')
-    trainer.run(args.epochs, args.validate_every)
-    metrics = {'val_miou_void_ignored': round(trainer.best, 4)}
-    height, width = val[0].truth.shape
+    trainer = Trainer(train, val.samples, len(labels), recipe, args.work, device, teacher)
+    try:
+        trainer.curves = Curves(args.work / 'tensorboard', labels, trainer.epoch)
+    except ImportError:
+        print('no curves for TensorBoard: it is not installed (pip install tensorboard)')
+    return trainer
+
+
+def _write(args: argparse.Namespace, trainer: Any, val: Any) -> dict[str, float]:
+    from espnet_ros.network.export import write_bundle_from_network
+    from espnet_ros.network.training.calibrate import calibrate
+
+    network, recipe, labels = trainer.best_network(), trainer.recipe, val.labels
+    height, width = val.samples[0].truth.shape
+    calibration = calibrate(network, val.samples, (width, height), trainer.mean, trainer.std)
+    print(calibration)
+    metrics = {
+        'val_miou_void_ignored': round(trainer.best, 4),
+        'val_ece': round(calibration.ece_after, 4),
+    }
     write_bundle_from_network(
-        trainer.best_network(),
+        network,
         architecture={
             'name': 'espnet', 'classes': len(labels), 'alpha2': recipe.alpha2,
             'alpha3': recipe.alpha3, 'skip': 'joined',
@@ -83,8 +131,7 @@ def run(args: argparse.Namespace) -> int:
         labels=labels, size_wh=(width, height), mean=trainer.mean, std=trainer.std,
         input_scale=1.0, metrics=metrics, licence='Apache-2.0',
         name=args.name or args.output.name, output=args.output,
+        temperature=calibration.temperature,
     )  # fmt: skip
     print(f'{args.output}: class mIoU {trainer.best:.4f} on {args.val} (void ignored)')
-    if args.json:
-        args.json.write_text(json.dumps(metrics) + '\n')
-    return 0
+    return metrics

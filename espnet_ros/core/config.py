@@ -306,7 +306,7 @@ class NodeConfig:
         'auto',
         'Inference library; auto takes the fastest one that is installed.',
         'configure',
-        choices=('auto', 'openvino', 'onnx', 'torch'),
+        choices=('auto', 'openvino', 'onnx', 'torch', 'tensorrt'),
     )
     device: str = parameter(
         'auto', 'Where to infer: auto, cpu, cuda or cuda:N.', 'configure', check=_device_problem

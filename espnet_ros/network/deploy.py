@@ -8,6 +8,7 @@ uint8 and the last ones are the casts back; all between is floating point.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -137,6 +138,18 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
             )
             second.bn = nn.Identity()  # type: ignore[assignment]
     return network
+
+
+def in_half_precision(graph: DeploymentGraph) -> DeploymentGraph:
+    """Return a copy whose network computes in float16; normalisation and head stay in float32.
+
+    :param graph: in float32.
+    """
+    graph = copy.deepcopy(graph)
+    # Folded first, so that each weight is rounded once.
+    fold_batch_norm(graph.network)
+    graph.network.half()
+    return graph
 
 
 def classify(logits: Tensor, dim: int, temperature: float) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,14 @@ _MISSING = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
 collect_ignore_glob = ['test_*.py'] if _MISSING else []
 
 
+@pytest.fixture(scope='session', autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory):
+    """Keep the engines that are built here out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.mktemp('cache')))
+        yield
+
+
 def _checker_network():
     """Return an ESPNet that sees nothing but the brightness b of pixel (2i, 2j), -1..1.
 

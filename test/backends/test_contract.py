@@ -14,7 +14,12 @@ from espnet_ros.backends import create_backend
 from espnet_ros.backends.machine import cuda_devices
 from espnet_ros.core.errors import BackendError
 
-LIBRARIES = {'openvino': 'openvino', 'onnx': 'onnxruntime', 'torch': 'torch'}
+LIBRARIES = {
+    'openvino': ('openvino',),
+    'onnx': ('onnxruntime',),
+    'torch': ('torch',),
+    'tensorrt': ('tensorrt', 'tensorrt_rtx'),
+}
 CHOICES = [
     ('openvino', 'cpu', 'f32'),
     ('openvino', 'cpu', 'bf16'),
@@ -25,14 +30,16 @@ CHOICES = [
     ('torch', 'cuda', 'f32'),
     ('torch', 'cuda', 'bf16'),
     ('torch', 'cuda', 'f16'),
+    ('tensorrt', 'cuda', 'f32'),
+    ('tensorrt', 'cuda', 'f16'),
 ]
 
 
 def lacking(choice) -> str:
     """Return what this machine has not of a choice, or nothing."""
     name, device, precision = choice
-    if importlib.util.find_spec(LIBRARIES[name]) is None:
-        return f'{LIBRARIES[name]} is not installed'
+    if not any(importlib.util.find_spec(library) for library in LIBRARIES[name]):
+        return f'{LIBRARIES[name][0]} is not installed'
     if device == 'cuda' and not cuda_devices():
         return 'no CUDA device'
     if name == 'onnx' and device == 'cuda':

@@ -26,7 +26,8 @@ def no_cuda(monkeypatch):
 
 
 def test_unknown_backends_are_refused(checker):
-    with pytest.raises(BackendUnavailableError, match="auto, openvino, onnx, torch, got 'trt'"):
+    words = "auto, openvino, onnx, torch, tensorrt, got 'trt'"
+    with pytest.raises(BackendUnavailableError, match=words):
         create_backend('trt', checker)
 
 
@@ -38,11 +39,20 @@ def test_unknown_backends_are_refused(checker):
         ('torch', 'torch', 'openvino or onnx'),
     ],
 )
-def test_a_missing_library_comes_with_its_cure(name, library, others, checker, without):
+def test_a_missing_library_comes_with_its_cure(
+    name, library, others, checker, without, no_cuda
+):
     without(library)
     words = f'backend {name} needs .* `pip install {library}`, or choose backend {others}'
     with pytest.raises(BackendUnavailableError, match=words):
         create_backend(name, checker)
+
+
+def test_tensorrt_comes_with_jetpack_or_pip(checker, without):
+    without('tensorrt', 'tensorrt_rtx')
+    words = 'needs .* tensorrt, .*: on a Jetson `sudo apt install python3-libnvinfer`.*elsewhere '
+    with pytest.raises(BackendUnavailableError, match=words + '`pip install tensorrt`, or choose'):
+        create_backend('tensorrt', checker)
 
 
 def test_a_library_that_does_not_load_says_why(checker, tmp_path, monkeypatch):
@@ -74,6 +84,18 @@ def test_auto_takes_what_can_do_as_asked(checker, no_cuda, without):
     assert create_backend('auto', checker, precision='bf16').name == 'torch'
 
 
+def test_auto_takes_tensorrt_where_nothing_else_can(checker, monkeypatch):
+    monkeypatch.setattr(backends, 'installed', lambda library: library == 'tensorrt_rtx')
+    monkeypatch.setattr(backends, 'cuda_devices', lambda: 1)
+    assert create_backend('auto', checker).name == 'tensorrt'
+    assert create_backend('auto', checker, 'cuda:0', 'f16').name == 'tensorrt'
+    with pytest.raises(BackendUnavailableError, match='device cpu: install one of openvino'):
+        create_backend('auto', checker, 'cpu')
+    monkeypatch.setattr(backends, 'cuda_devices', lambda: 0)
+    with pytest.raises(BackendUnavailableError, match='on device auto: install one of openvino'):
+        create_backend('auto', checker)
+
+
 def test_auto_prefers_pytorch_where_it_has_a_gpu(checker, monkeypatch):
     torch = pytest.importorskip('torch')
     monkeypatch.setattr(backends, 'cuda_devices', lambda: 1)
@@ -91,13 +113,16 @@ def test_auto_prefers_pytorch_where_it_has_a_gpu(checker, monkeypatch):
         ('openvino', {'device': 'cuda'}, "runs on cpu, not on 'cuda'"),
         ('openvino', {'precision': 'f16'}, "computes in f32 or bf16, not in 'f16'"),
         ('onnx', {'precision': 'bf16'}, "computes in f32, not in 'bf16'"),
+        ('tensorrt', {'device': 'cpu'}, "runs on cuda, not on 'cpu'"),
+        ('tensorrt', {'precision': 'bf16'}, "computes in f32 or f16, not in 'bf16'"),
         ('torch', {'precision': 'int8'}, "computes in f32 or bf16 or f16, not in 'int8'"),
         ('torch', {'device': 'cpu', 'precision': 'f16'}, 'f16 only on CUDA devices'),
         ('torch', {'device': 'cuda:99'}, "has no device 'cuda:99'"),
         ('onnx', {'device': 'cuda:99'}, "has no device 'cuda:99'"),
     ],
 )
-def test_devices_and_precisions_that_are_not_there(name, options, words, checker):
+def test_devices_and_precisions_that_are_not_there(name, options, words, checker, monkeypatch):
+    monkeypatch.setattr(backends, 'installed', lambda library: True)
     with (
         pytest.raises(BackendUnavailableError, match=words),
         create_backend(name, checker, **options),
@@ -122,7 +147,8 @@ def test_nothing_heavy_is_imported_before_a_backend_is_entered(checker):
         'from espnet_ros.backends import create_backend\n'
         'from espnet_ros.bundle import Bundle\n'
         f'create_backend("openvino", Bundle.load({str(checker.path)!r}))\n'
-        'heavy = {"torch", "openvino", "onnxruntime", "onnx", "safetensors"} & set(sys.modules)\n'
+        'heavy = {"torch", "openvino", "onnxruntime", "onnx", "safetensors", "tensorrt_rtx"}\n'
+        'heavy &= set(sys.modules)\n'
         'assert not heavy, heavy\n'
     )
     subprocess.run([sys.executable, '-c', script], check=True, timeout=60)

@@ -21,6 +21,7 @@ from espnet_ros.core.parameter_spec import APPLIES
 NAMES = [
     'model', 'backend', 'device', 'precision', 'cameras', 'autostart', 'enabled',
     'input.transport', 'input.reliability', 'input.size_wh', 'input.rectified', 'mask.size',
+    'mask.min_confidence',
     'overlay.opacity', 'overlay.jpeg_quality', 'grid.frame', 'grid.size', 'grid.resolution',
     'grid.recentre_step', 'grid.half_life', 'grid.publish_rate', 'grid.stale_after',
     'grid.on_stale', 'projection.source', 'projection.max_range', 'projection.min_range',
@@ -80,6 +81,7 @@ def test_the_usual_ways_to_write_no_cameras():
         ('overlay.jpeg_quality', 0, 'expected 1 to 100'),
         ('overlay.opacity', 1.1, 'expected 0.0 to 1.0'),
         ('overlay.opacity', math.nan, 'expected 0.0 to 1.0'),
+        ('mask.min_confidence', 1.5, 'expected 0.0 to 1.0'),
         ('diagnostics.period', 0.0, 'expected 0.1 to 60.0'),
         ('input.size_wh', [480], 'multiples of 8'),
         ('input.size_wh', [480, 362], 'multiples of 8'),

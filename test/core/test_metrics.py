@@ -46,3 +46,16 @@ def test_nothing_seen_is_nan_not_zero() -> None:
 def test_shapes_must_agree() -> None:
     with pytest.raises(ValueError, match=r'\(2, 5\).*\(5, 2\)'):
         ConfusionMatrix(3).update(MASK, TRUTH.T)
+
+
+def test_class_accuracy_is_the_share_found() -> None:
+    np.testing.assert_allclose(matrix().class_accuracy(), [5 / 6, 2 / 3, np.nan])
+
+
+def test_merged_classes_forgive_each_other_and_keep_void() -> None:
+    # Classes 0 and 1 become group 1, class 2 group 0: all 9 known pixels are right.
+    merged = matrix().merged([1, 1, 0])
+    assert merged.classes == 2
+    np.testing.assert_allclose(merged.iou(), [np.nan, 1])
+    np.testing.assert_allclose(merged.iou(void_as_error=True), [np.nan, 9 / 10])
+    np.testing.assert_array_equal(matrix().merged([0, 1, 2]).counts, matrix().counts)

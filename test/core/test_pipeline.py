@@ -68,6 +68,15 @@ def test_void_and_ids_without_a_class_become_unlabeled():
     assert result.mask[0, :4].tolist() == [0, 1, UNLABELED, UNLABELED]
 
 
+def test_what_is_not_sure_enough_becomes_unlabeled_and_keeps_its_confidence():
+    image = np.zeros((8, 16, 3), np.uint8)
+    image[0, :4, 0] = (0, 1, 2, 1)
+    image[0, :4, 1] = (99, 100, 255, 0)
+    result = Segmenter(BlueIsTheClass(), LABELS, (16, 8), min_confidence=100).segment(image)
+    assert result.mask[0, :4].tolist() == [UNLABELED, 1, UNLABELED, UNLABELED]
+    assert result.confidence[0, :4].tolist() == [99, 100, 255, 0]
+
+
 def test_the_mask_is_enlarged_about_pixel_centres():
     # 3 -> 8 pixels: centres (i + 0.5) * 3 / 8 = 0.19 0.56 0.94 1.31 1.69 2.06 2.44 2.81.
     backend = BlueIsTheClass()

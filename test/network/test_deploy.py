@@ -81,6 +81,23 @@ def test_channels_are_normalised_in_the_order_of_the_image():
     assert (mask == 0).all()
 
 
+@pytest.mark.parametrize('name', ['espnet', 'espnet_c'])
+@pytest.mark.parametrize('temperature', [0.5, 2.0])
+def test_a_temperature_changes_the_confidence_alone(name, temperature):
+    network = trained(name)
+    with torch.no_grad():
+        plain, _ = DeploymentGraph(network, [100.0] * 3, [50.0] * 3, 0.5)(IMAGE)
+        mask, confidence = DeploymentGraph(network, [100.0] * 3, [50.0] * 3, 0.5, temperature)(
+            IMAGE
+        )
+        logits = network((IMAGE.permute(0, 3, 1, 2).float() - 100) / 50 * 0.5)
+    if logits.shape[2:] != IMAGE.shape[1:3]:
+        logits = F.interpolate(logits, scale_factor=8, mode='bilinear', align_corners=False)
+    torch.testing.assert_close(mask, plain, rtol=0, atol=0)
+    levels = 255 * (logits / temperature).softmax(1).amax(1)
+    assert (confidence - levels).abs().max() <= 0.51
+
+
 def test_encoder_scores_are_interpolated_between_their_centres():
     # Two cells side by side: blue 0 | 80 and red 40 | 40. Bilinear up-sampling by 8 gives blue
     # 0 up to x = 3, then 80 * (x - 3.5) / 8, then 80 from x = 12 on: above 40 from x = 8 on.

@@ -21,10 +21,10 @@ ARCHITECTURE = {'name': 'espnet', 'classes': 11, 'alpha2': 1, 'alpha3': 2, 'skip
 INPUT = {'mean': (100.0, 110.0, 120.0), 'std': (60.0, 70.0, 80.0), 'input_scale': 1.0}
 
 
-def write(folder, network):
+def write(folder, network, **options):
     return export.write_bundle_from_network(
         network, ARCHITECTURE, CAMVID, (64, 48), **INPUT, metrics={'miou': np.float32(0.5)},
-        licence='Apache-2.0', name='tiny', output=folder,
+        licence='Apache-2.0', name='tiny', output=folder, **options,
     )  # fmt: skip
 
 
@@ -64,6 +64,34 @@ def test_axes_are_free_and_tensorrt_finds_only_casts_at_uint8(bundle):
     assert writers == ['Cast', 'Cast']
 
 
+def test_half_precision_has_the_weights_rounded_and_the_same_masks(bundle):
+    import onnxruntime
+
+    model = onnx.load(bundle.files['onnx_f16'])
+    types = {tensor.data_type for tensor in model.graph.initializer if len(tensor.dims) == 4}
+    # The head and the normalisation are in float32.
+    assert types == {onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT}
+    sizes = [bundle.files[role].stat().st_size for role in ('onnx_f16', 'onnx')]
+    assert sizes[0] < 0.7 * sizes[1]
+    image = np.random.default_rng(3).integers(0, 256, (2, 40, 72, 3), dtype=np.uint8)
+    masks = []
+    for role in ('onnx', 'onnx_f16'):
+        session = onnxruntime.InferenceSession(str(bundle.files[role]))
+        masks.append(session.run(['mask'], {'image': image})[0])
+    assert len(np.unique(masks[0])) > 2
+    assert (masks[0] == masks[1]).mean() > 0.98
+
+
+def test_scores_that_half_precision_can_not_hold_leave_its_file_out(tmp_path):
+    torch.manual_seed(0)
+    network = create_network(**ARCHITECTURE)
+    with torch.no_grad():
+        network.encoder.level1[1].bn.weight.fill_(1e7)
+    with pytest.warns(UserWarning, match=r'model_f16\.onnx is left out: .* at least 90\.0%'):
+        written = write(tmp_path / 'large', network)
+    assert set(written.files) == {'weights', 'onnx'}
+
+
 def test_a_graph_that_disagrees_with_pytorch_is_not_written(network, tmp_path, monkeypatch):
     exported = torch.onnx.export
 
@@ -75,6 +103,37 @@ def test_a_graph_that_disagrees_with_pytorch_is_not_written(network, tmp_path, m
     with pytest.raises(BundleError, match=r'at least 99.9% .* nothing was written'):
         write(tmp_path / 'bad', network)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_backend_has_the_temperature_of_the_folder(network, tmp_path):
+    from espnet_ros.backends import create_backend
+
+    image = np.random.default_rng(2).integers(0, 256, (1, 48, 64, 3), dtype=np.uint8)
+
+    def confidence(temperature, name):
+        bundle = write(tmp_path / f'{temperature}', network, temperature=temperature)
+        assert bundle.temperature == temperature
+        with create_backend(name, bundle, 'cpu', 'f32') as backend:
+            return backend.infer(image)[1].astype(int)
+
+    plain = confidence(1.0, 'torch')
+    for name in ('torch', 'onnx'):
+        assert confidence(0.25, name).mean() > plain.mean() + 5
+    onnx_levels, torch_levels = (confidence(0.25, name) for name in ('onnx', 'torch'))
+    assert np.abs(onnx_levels - torch_levels).max() <= 1
+
+
+def test_the_verb_keeps_or_fits_the_temperature(network, tmp_path, capsys):
+    source = write(tmp_path / 'source', network, temperature=1.5)
+    parser = argparse.ArgumentParser()
+    export_verb.add_arguments(parser)
+    arguments = [str(source.path), '--output', str(tmp_path / 'a')]
+    assert export_verb.run(parser.parse_args(arguments)) == 0
+    assert Bundle.load(tmp_path / 'a').temperature == 1.5
+    arguments = [str(source.path), '--output', str(tmp_path / 'b'), '--calibrate', 'street:2']
+    assert export_verb.run(parser.parse_args(arguments)) == 0
+    fitted = Bundle.load(tmp_path / 'b').temperature
+    assert f'temperature {fitted}, expected calibration error' in capsys.readouterr().out
 
 
 def test_verb_mends_a_folder_whose_onnx_is_lost(bundle, network, tmp_path, capsys):

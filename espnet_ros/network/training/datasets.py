@@ -1,7 +1,8 @@
-"""Labelled images: CamVid folders and the virtual street, decoded once and kept in memory."""
+"""Labelled images from files or the virtual street, decoded once and kept in memory."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,9 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from espnet_ros.core.errors import DatasetError
-from espnet_ros.core.labels import UNLABELED, Labels
-
-Array = npt.NDArray[np.uint8]
+from espnet_ros.core.labels import CAMVID, Labels
+from espnet_ros.network.training.description import Description, camvid, read_description
+from espnet_ros.network.training.label_files import Array, read_image, read_truth
 
 
 @dataclass(frozen=True)
@@ -33,64 +34,82 @@ class Sample:
     taught: bool = False
 
 
-def load_dataset(spec: str, split: str, labels: Labels) -> list[Sample]:
-    """Load ``camvid:DIR`` or ``street:COUNT``.
+@dataclass(frozen=True)
+class Dataset:
+    """A split of a dataset.
 
-    :param split: ``train`` or ``val``; the street's splits are streets of other seeds.
-    :raises DatasetError: for another form, or as the loaders say.
+    :param labels: its classes.
+    :param samples: images and truths, all of one size.
+    """
+
+    labels: Labels
+    samples: list[Sample]
+
+
+def load_dataset(spec: str, split: str) -> Dataset:
+    """Load ``camvid:DIR``, ``street:COUNT`` or a data.yaml.
+
+    :param split: ``train``, ``val`` or ``test``; the street's are streets of other seeds.
+    :raises DatasetError: for another form, an empty split, or listing every file that can't be
+        used: image without a label, label of another size, class ids or colours that the class
+        table does not name, images of several sizes without ``size_wh``.
     """
     kind, _, argument = spec.partition(':')
+    if spec.endswith(('.yaml', '.yml')):
+        return _load(read_description(Path(spec)), split)
     if kind == 'camvid' and argument:
-        return load_camvid(Path(argument), split, labels)
+        return _load(camvid(Path(argument)), split)
     if kind == 'street' and argument.isdigit() and int(argument) > 0:
-        return render_street(int(argument), split)
-    raise DatasetError(f'dataset must be camvid:DIR or street:COUNT, got {spec!r}')
+        return Dataset(CAMVID, render_street(int(argument), split))
+    raise DatasetError(
+        f'dataset must be camvid:DIR, street:COUNT or the path of a data.yaml, got {spec!r}'
+    )
 
 
-def load_camvid(folder: Path, split: str, labels: Labels) -> list[Sample]:
-    """Load a split laid out as ``DIR/split/*.png`` with ``DIR/splitannot/*.png``.
-
-    :raises DatasetError: if the split is empty, or listing every image without a label, label of
-        another size, label that is no single-channel image and label id out of range.
-    """
-    images = sorted((folder / split).glob('*.png'))
-    if not images:
-        raise DatasetError(
-            f'no *.png in {folder / split}: expected CamVid as {split}/, {split}annot/'
-        )
+def _load(description: Description, split: str) -> Dataset:
     samples, problems = [], []
-    for path in tqdm(images, desc=f'{folder.name} {split}', leave=False, disable=None):
+    pairs = description.pairs(split)
+    for image, truth in tqdm(
+        pairs, desc=f'{description.name} {split}', leave=False, disable=None
+    ):
         try:
-            samples.append(_read(path, folder / f'{split}annot' / path.name, len(labels)))
+            samples.append(_read(image, truth, description))
         except DatasetError as error:
             problems.append(str(error))
+    problems += _mixed_sizes(samples)
     if problems:
         raise DatasetError('dataset refused:\n  ' + '\n  '.join(problems))
-    return samples
+    return Dataset(description.labels, samples)
 
 
-def _read(image_path: Path, truth_path: Path, classes: int) -> Sample:
-    image = cv2.imread(str(image_path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise DatasetError(f'{image_path}: not a readable image')
-    truth = cv2.imread(str(truth_path), cv2.IMREAD_UNCHANGED)
-    if truth is None:
-        raise DatasetError(f'{image_path.name}: its label {truth_path} is missing or unreadable')
-    if truth.ndim != 2 or truth.dtype != np.uint8:
-        raise DatasetError(
-            f'{truth_path}: expected one channel of 8-bit class ids, got shape {truth.shape} '
-            f'of {truth.dtype}'
-        )
+def _read(image_path: Path, truth_path: Path, description: Description) -> Sample:
+    image = read_image(image_path)
+    if not truth_path.exists():
+        raise DatasetError(f'{image_path}: its label {truth_path} is missing')
+    truth = read_truth(truth_path, description.code)
     if truth.shape != image.shape[:2]:
         raise DatasetError(f'{truth_path}: label is {truth.shape}, image is {image.shape[:2]}')
-    wrong = np.setdiff1d(truth, [*range(classes + 1), UNLABELED])
-    if len(wrong):
-        raise DatasetError(
-            f'{truth_path}: class ids {wrong.tolist()} are not 0..{classes - 1}, '
-            f'{classes} or {UNLABELED} (void)'
+    size = description.size_wh
+    if size is not None and size != truth.shape[::-1]:
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        truth = np.asarray(
+            cv2.resize(truth, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8
         )
-    ids: Array = np.where(truth == classes, UNLABELED, truth).astype(np.uint8)
-    return Sample(image_path.name, np.asarray(image, np.uint8), ids)
+    return Sample(image_path.name, image, truth)
+
+
+def _mixed_sizes(samples: Sequence[Sample]) -> list[str]:
+    """Return a sentence for every image of another size than most."""
+    counts = Counter(sample.truth.shape for sample in samples)
+    if len(counts) < 2:
+        return []
+    (height, width), _ = counts.most_common(1)[0]
+    problems = [
+        f'{s.name}: {s.truth.shape[1]}x{s.truth.shape[0]}, most images are {width}x{height}'
+        for s in samples
+        if s.truth.shape != (height, width)
+    ]
+    return [*problems, 'give `size_wh: [WIDTH, HEIGHT]` in a data.yaml to bring all to one size']
 
 
 def render_street(count: int, split: str) -> list[Sample]:
@@ -101,7 +120,10 @@ def render_street(count: int, split: str) -> list[Sample]:
     from espnet_ros.sim import Camera, Street
 
     per_street = 4
-    first_seed = {'train': 1_000, 'val': 2_000}[split]
+    first_seeds = {'train': 1_000, 'val': 2_000, 'test': 3_000}
+    if split not in first_seeds:
+        raise DatasetError(f'the street has the splits train, val or test, got {split!r}')
+    first_seed = first_seeds[split]
     samples: list[Sample] = []
     with tqdm(total=count, desc=f'street {split}', leave=False, disable=None) as bar:
         for seed in range(first_seed, first_seed + -(-count // per_street)):
@@ -118,6 +140,20 @@ def render_street(count: int, split: str) -> list[Sample]:
                 samples.append(Sample(name, frame.image_bgr, frame.mask))
                 bar.update()
     return samples
+
+
+def check_size(samples: Sequence[Sample], stride: int) -> None:
+    """Refuse images that a network can't take whole.
+
+    :raises DatasetError: if height or width is no multiple of `stride`.
+    """
+    shape = samples[0].truth.shape
+    if any(v % stride for v in shape):
+        height, width = (stride * max(1, round(v / stride)) for v in shape)
+        raise DatasetError(
+            f'validation images must be multiples of {stride}, got {shape[1]}x{shape[0]}: write '
+            f'`size_wh: [{width}, {height}]` into a data.yaml'
+        )
 
 
 def channel_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[float]]:

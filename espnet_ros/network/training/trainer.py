@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
-import math
-import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -22,45 +20,20 @@ from espnet_ros.core.metrics import ConfusionMatrix
 from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.espnet import STRIDE, ESPNet
 from espnet_ros.network.training.augment import random_view
-from espnet_ros.network.training.datasets import Sample, channel_statistics, class_frequencies
+from espnet_ros.network.training.curves import Curves
+from espnet_ros.network.training.datasets import (
+    Sample,
+    channel_statistics,
+    check_size,
+    class_frequencies,
+)
 from espnet_ros.network.training.distillation import Teacher, distillation_loss
 from espnet_ros.network.training.loss import SegmentationLoss
+from espnet_ros.network.training.recipe import Recipe, learning_rate_at
+from espnet_ros.network.training.state import read_state, write_state
 
-WARM_UP = 0.1
 DISTILLATION = 1.0
 EMA_DECAY = 0.995
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What a run depends on beside the data.
-
-    :param alpha2: residual modules at level 2.
-    :param alpha3: residual modules at level 3.
-    :param crop_wh: size of the training views, multiples of 8.
-    :param batch: views a step.
-    :param learning_rate: peak of the schedule.
-    :param weight_decay: of AdamW.
-    :param seed: of initialisation and every random choice.
-    """
-
-    alpha2: int = 2
-    alpha3: int = 8
-    crop_wh: tuple[int, int] = (352, 288)
-    batch: int = 4
-    learning_rate: float = 3e-3
-    weight_decay: float = 1e-3
-    seed: int = 0
-
-
-def learning_rate_at(progress: float, peak: float) -> float:
-    """Return the rate at `progress` 0..1 of the run: linear warm-up, then half a cosine.
-
-    It depends on nothing but the progress, so a run may be resumed with more or fewer epochs.
-    """
-    if progress < WARM_UP:
-        return peak * max(progress / WARM_UP, 0.01)
-    return peak * 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
 
 
 class Trainer:
@@ -88,8 +61,11 @@ class Trainer:
             )
         if any(v % STRIDE for v in recipe.crop_wh):
             raise ParameterError(f'crop must be two multiples of {STRIDE}, got {recipe.crop_wh}')
+        check_size(val, STRIDE)
         self.train_samples, self.val_samples = train, val
         self.classes, self.recipe, self.work, self.teacher = classes, recipe, work, teacher
+        # Is told of each epoch, if there is one.
+        self.curves: Curves | None = None
         self.device = device or torch.device('cpu')
         torch.manual_seed(recipe.seed)
         self.mean, self.std = channel_statistics(train)
@@ -108,26 +84,33 @@ class Trainer:
         if (work / 'last.pt').exists():
             self._resume(work / 'last.pt')
 
-    def start_from(self, bundle: Bundle) -> None:
+    def start_from(self, bundle: Bundle) -> tuple[int, int]:
         """Begin with a model's weights and normalisation; a run that has begun keeps its own.
 
+        Of a model with another number of classes all is taken but what ends in the classes.
+
+        :returns: how many tensors were taken, and of how many.
         :raises CheckpointError: if the model is of another architecture.
         """
+        own = self.average.state_dict()
         if self.epoch > 0:
-            return
+            return 0, len(own)
         expected = {
-            'name': 'espnet', 'classes': self.classes, 'alpha2': self.recipe.alpha2,
-            'alpha3': self.recipe.alpha3, 'skip': 'joined',
+            'name': 'espnet', 'alpha2': self.recipe.alpha2, 'alpha3': self.recipe.alpha3,
+            'skip': 'joined',
         }  # fmt: skip
-        if dict(bundle.architecture) != expected:
+        if {k: v for k, v in bundle.architecture.items() if k != 'classes'} != expected:
             raise CheckpointError(
                 f'{bundle.name} can not start this training: expected {expected}, '
                 f'got {dict(bundle.architecture)}'
             )
-        tensors = load_bundle(bundle).state_dict()
-        self.network.load_state_dict(tensors)
-        self.average.load_state_dict(tensors)
+        theirs = load_bundle(bundle).state_dict()
+        # A decoder of fewer than five classes has fewer branches, too.
+        taken = {n: t for n, t in theirs.items() if n in own and t.shape == own[n].shape}
+        self.network.load_state_dict({**own, **taken})
+        self.average.load_state_dict({**own, **taken})
         self.mean, self.std = list(bundle.mean), list(bundle.std)
+        return len(taken), len(own)
 
     def run(self, epochs: int, validate_every: int) -> None:
         """Train until `epochs` are done, saving after each one."""
@@ -143,6 +126,10 @@ class Trainer:
                     self.best = matrix.miou()
                     self._save('best.pt')
             self._save('last.pt')
+            if self.curves is not None:
+                self.curves.numbers(row, self.optimizer.param_groups[0]['lr'])
+                if 'val_miou' in row:
+                    self.curves.pictures(self.epoch, self.val_samples, self.predict)
             with (self.work / 'log.jsonl').open('a') as log:
                 log.write(json.dumps(row) + '\n')
             tqdm.write(json.dumps(row))
@@ -150,12 +137,16 @@ class Trainer:
     def evaluate(self, samples: Sequence[Sample]) -> ConfusionMatrix:
         """Return the confusion matrix of the averaged weights on whole images."""
         matrix = ConfusionMatrix(self.classes)
+        for sample in tqdm(samples, desc='validate', leave=False, disable=None):
+            matrix.update(self.predict(sample), sample.truth)
+        return matrix
+
+    def predict(self, sample: Sample) -> npt.NDArray[np.uint8]:
+        """Return the mask of the averaged weights, class_id, uint8 (H, W)."""
         self.average.eval()
         with torch.inference_mode():
-            for sample in tqdm(samples, desc='validate', leave=False, disable=None):
-                logits = self.average(self._normalise(sample.image[None]))
-                matrix.update(logits.argmax(1).to(torch.uint8).cpu().numpy()[0], sample.truth)
-        return matrix
+            logits = self.average(self._normalise(sample.image[None]))
+            return np.asarray(logits.argmax(1).to(torch.uint8).cpu().numpy()[0], np.uint8)
 
     def best_network(self) -> ESPNet:
         """Return the averaged network of the best epoch, on the CPU.
@@ -236,32 +227,18 @@ class Trainer:
         self._encoder_logits = output
 
     def _save(self, name: str) -> None:
-        state = {
-            'epoch': self.epoch, 'steps': self.steps, 'best': self.best,
-            'recipe': json.dumps(asdict(self.recipe)), 'mean': self.mean, 'std': self.std,
-            'network': self.network.state_dict(), 'average': self.average.state_dict(),
-            'optimizer': self.optimizer.state_dict(),
-        }  # fmt: skip
-        # A kill or a full disk while writing leaves the last good file as it was.
-        partial = self.work / f'{name}.partial'
-        with partial.open('wb') as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self.work / name)
+        write_state(
+            self.work / name, self.recipe,
+            {
+                'epoch': self.epoch, 'steps': self.steps, 'best': self.best,
+                'mean': self.mean, 'std': self.std,
+                'network': self.network.state_dict(), 'average': self.average.state_dict(),
+                'optimizer': self.optimizer.state_dict(),
+            },
+        )  # fmt: skip
 
     def _resume(self, path: Path) -> None:
-        try:
-            state = torch.load(path, weights_only=True, map_location=self.device)
-        except Exception as error:
-            raise CheckpointError(
-                f'{path} can not be read ({error}): move it away to start anew'
-            ) from error
-        if state['recipe'] != json.dumps(asdict(self.recipe)):
-            raise CheckpointError(
-                f'{path} is of another recipe: expected {json.dumps(asdict(self.recipe))}, '
-                f'got {state["recipe"]}; use its options or another work folder'
-            )
+        state = read_state(path, self.recipe, self.device)
         self.network.load_state_dict(state['network'])
         self.average.load_state_dict(state['average'])
         self.optimizer.load_state_dict(state['optimizer'])

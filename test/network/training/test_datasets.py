@@ -12,7 +12,6 @@ from espnet_ros.network.training.datasets import (
     Sample,
     channel_statistics,
     class_frequencies,
-    load_camvid,
     load_dataset,
 )
 
@@ -29,7 +28,9 @@ def test_camvid_void_becomes_unlabeled(tmp_path: Path) -> None:
     truth = np.zeros((4, 6), np.uint8)
     truth[1, 2], truth[3, 5] = 11, 10
     write(tmp_path, 'a.png', truth)
-    (sample,) = load_camvid(tmp_path, 'train', CAMVID)
+    dataset = load_dataset(f'camvid:{tmp_path}', 'train')
+    assert dataset.labels == CAMVID
+    (sample,) = dataset.samples
     assert sample.image.shape == (4, 6, 3)
     assert (sample.truth[1, 2], sample.truth[3, 5], sample.truth[0, 0]) == (255, 10, 0)
 
@@ -42,7 +43,7 @@ def test_every_bad_file_is_named(tmp_path: Path) -> None:
     write(tmp_path, 'rgb.png', np.zeros((4, 6, 3), np.uint8))
     (tmp_path / 'train' / 'broken.png').write_bytes(b'no picture')
     with pytest.raises(DatasetError) as error:
-        load_camvid(tmp_path, 'train', CAMVID)
+        load_dataset(f'camvid:{tmp_path}', 'train')
     message = str(error.value)
     for part in ('missing.png', 'range.png', '[12]', 'size.png', 'rgb.png', 'broken.png'):
         assert part in message
@@ -51,10 +52,17 @@ def test_every_bad_file_is_named(tmp_path: Path) -> None:
 
 def test_empty_split_and_unknown_specs_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r'no \*\.png'):
-        load_dataset(f'camvid:{tmp_path}', 'train', CAMVID)
+        load_dataset(f'camvid:{tmp_path}', 'train')
     for spec in ('street:0', 'street:x', 'cityscapes:/x', 'camvid:'):
-        with pytest.raises(DatasetError, match=r'camvid:DIR or street:COUNT'):
-            load_dataset(spec, 'train', CAMVID)
+        with pytest.raises(DatasetError, match=r'camvid:DIR, street:COUNT or'):
+            load_dataset(spec, 'train')
+
+
+def test_splits_of_the_street_are_of_different_streets() -> None:
+    names = [load_dataset('street:1', s).samples[0].name for s in ('train', 'val', 'test')]
+    assert len(set(names)) == 3
+    with pytest.raises(DatasetError, match="train, val or test, got 'all'"):
+        load_dataset('street:1', 'all')
 
 
 def test_statistics_and_frequencies_by_hand() -> None:

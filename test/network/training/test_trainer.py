@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -18,7 +19,8 @@ from espnet_ros.core.labels import LabelClass, Labels
 from espnet_ros.network.export import write_bundle_from_network
 from espnet_ros.network.training.datasets import Sample
 from espnet_ros.network.training.loss import SegmentationLoss, lovasz_softmax
-from espnet_ros.network.training.trainer import Recipe, Trainer, learning_rate_at
+from espnet_ros.network.training.recipe import Recipe, learning_rate_at
+from espnet_ros.network.training.trainer import Trainer
 
 RECIPE = Recipe(alpha2=1, alpha3=1, crop_wh=(48, 32), batch=2)
 
@@ -155,6 +157,73 @@ def test_fewer_samples_than_a_batch_are_refused(tmp_path: Path) -> None:
 def test_a_crop_the_network_cannot_take_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match=r'multiples of 8.*\(50, 32\)'):
         trainer(tmp_path, Recipe(alpha2=1, alpha3=1, crop_wh=(50, 32), batch=2))
+
+
+def test_a_model_of_other_classes_lends_all_but_the_classes(tmp_path: Path) -> None:
+    teacher = trainer(tmp_path / 'a')
+    teacher.run(1, validate_every=1)
+    labels = Labels([LabelClass(n, (0, 0, 0), 'ground') for n in ('dark', 'bright')])
+    write_bundle_from_network(
+        teacher.best_network(),
+        {'name': 'espnet', 'classes': 2, 'alpha2': 1, 'alpha3': 1, 'skip': 'joined'},
+        labels=labels, size_wh=(64, 48), mean=(1.0, 2.0, 3.0), std=(4.0, 5.0, 6.0),
+        input_scale=1.0, metrics={}, licence='none', name='a', output=tmp_path / 'model',
+    )  # fmt: skip
+    other = Trainer(samples(4), samples(2), 6, RECIPE, tmp_path / 'b')
+    assert len(other.network.merge2[1].branches) > len(teacher.network.merge2[1].branches)
+    before = other.network.state_dict()['up1.weight'].clone()
+    taken, tensors = other.start_from(Bundle.load(tmp_path / 'model'))
+    assert 0 < taken < tensors
+    theirs, ours = teacher.best_network().state_dict(), other.network.state_dict()
+    for name in ('encoder.level1.0.weight', 'encoder.level3.blocks.0.reduce.weight'):
+        torch.testing.assert_close(ours[name], theirs[name])
+    torch.testing.assert_close(ours['up1.weight'], before)
+    assert ours['encoder.classifier.weight'].shape[0] == 6
+    # And the other way, where the model has tensors that the new one lacks.
+    fewer = Trainer(samples(4), samples(2), 1, RECIPE, tmp_path / 'c')
+    assert fewer.start_from(Bundle.load(tmp_path / 'model'))[0] > 0
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    run.run(1, validate_every=1)
+    files = {p.name: p.read_bytes() for p in tmp_path.glob('*.pt')}
+    assert set(files) == {'best.pt', 'last.pt'}
+    # A file may grow to a tenth of what is needed: the write fails half way, as on a full disk.
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(files['last.pt']) // 10, limits[1]))
+    try:
+        with pytest.raises(CheckpointError, match=r'can not be written \(File too large\)'):
+            run.run(2, validate_every=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {p.name: p.read_bytes() for p in tmp_path.glob('*.pt*')} == files
+    resumed = trainer(tmp_path)
+    assert resumed.epoch == 1
+    resumed.run(2, validate_every=2)
+    assert json.loads((tmp_path / 'log.jsonl').read_text().splitlines()[-1])['epoch'] == 2
+
+
+def test_a_checkpoint_of_other_code_is_refused(tmp_path: Path) -> None:
+    torch.save({'epoch': 3}, tmp_path / 'last.pt')
+    with pytest.raises(CheckpointError, match=r'last\.pt lacks average, best, mean'):
+        trainer(tmp_path)
+
+
+def test_the_recipe_is_written_as_by_the_first_version(tmp_path: Path) -> None:
+    trainer(tmp_path).run(1, validate_every=1)
+    state = torch.load(tmp_path / 'last.pt', weights_only=True)
+    assert state['recipe'] == (
+        '{"alpha2": 1, "alpha3": 1, "crop_wh": [48, 32], "batch": 2, "learning_rate": 0.003, '
+        '"weight_decay": 0.001, "seed": 0}'
+    )
+
+
+def test_validation_images_the_network_cannot_take_are_refused(tmp_path: Path) -> None:
+    truth = np.zeros((50, 61), np.uint8)
+    odd = Sample('odd', np.zeros((50, 61, 3), np.uint8), truth)
+    with pytest.raises(DatasetError, match=r'got 61x50: write `size_wh: \[64, 48\]`'):
+        Trainer(samples(4), [odd], 2, RECIPE, tmp_path)
 
 
 KILLED = """

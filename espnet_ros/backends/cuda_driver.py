@@ -1,0 +1,240 @@
+"""The few calls of the CUDA driver that running an engine needs, through ctypes.
+
+The driver (libcuda) is on every machine whose GPU works, whatever CUDA version JetPack, pip or a
+container brought; the runtime (libcudart) and its Python bindings are not. Its entry points keep
+their signatures for good, a changed one gets a new name (``_v2``).
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from ctypes import c_char_p, c_int, c_size_t, c_uint, c_uint64, c_void_p
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from espnet_ros.core.errors import BackendError, BackendUnavailableError
+
+_POINTER = ctypes.POINTER(c_void_p)
+_SIGNATURES: dict[str, tuple[Any, ...]] = {
+    'cuInit': (c_uint,),
+    'cuDeviceGetCount': (ctypes.POINTER(c_int),),
+    'cuDeviceGet': (ctypes.POINTER(c_int), c_int),
+    'cuDeviceGetName': (c_char_p, c_int, c_int),
+    'cuDeviceGetAttribute': (ctypes.POINTER(c_int), c_int, c_int),
+    'cuDevicePrimaryCtxRetain': (_POINTER, c_int),
+    'cuDevicePrimaryCtxRelease_v2': (c_int,),
+    'cuCtxSetCurrent': (c_void_p,),
+    'cuStreamCreate': (_POINTER, c_uint),
+    'cuStreamDestroy_v2': (c_void_p,),
+    'cuStreamSynchronize': (c_void_p,),
+    'cuStreamBeginCapture_v2': (c_void_p, c_int),
+    'cuStreamEndCapture': (c_void_p, _POINTER),
+    'cuGraphInstantiateWithFlags': (_POINTER, c_void_p, c_uint64),
+    'cuGraphLaunch': (c_void_p, c_void_p),
+    'cuGraphDestroy': (c_void_p,),
+    'cuGraphExecDestroy': (c_void_p,),
+    'cuMemAlloc_v2': (ctypes.POINTER(c_uint64), c_size_t),
+    'cuMemFree_v2': (c_uint64,),
+    'cuMemHostAlloc': (_POINTER, c_size_t, c_uint),
+    'cuMemFreeHost': (c_void_p,),
+    'cuMemcpyHtoDAsync_v2': (c_uint64, c_void_p, c_size_t, c_void_p),
+    'cuMemcpyDtoHAsync_v2': (c_void_p, c_uint64, c_size_t, c_void_p),
+    'cuGetErrorString': (c_int, ctypes.POINTER(c_char_p)),
+}
+_NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING
+_THREAD_LOCAL = 1  # CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
+_MULTIPROCESSORS, _MAJOR, _MINOR = 16, 75, 76  # CU_DEVICE_ATTRIBUTE_...
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """What engines depend on.
+
+    :param name: as the driver gives it; all Jetson Orins are called ``Orin``.
+    :param compute_capability: major and minor.
+    :param multiprocessors: tells the Orins apart.
+    """
+
+    name: str
+    compute_capability: tuple[int, int]
+    multiprocessors: int
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """The same number of bytes on the device and, page-locked, on the host.
+
+    :param device: address.
+    :param host: address.
+    :param size: bytes.
+    :param array: the host side, uint8 (size,); not to be used once the buffer is freed.
+    """
+
+    device: int
+    host: int
+    size: int
+    array: npt.NDArray[np.uint8]
+
+
+class Cuda:
+    """One device: its primary context, which TensorRT shares, and one stream.
+
+    :param index: of the device.
+    :raises BackendUnavailableError: if there is no such device.
+    """
+
+    def __init__(self, index: int) -> None:
+        self._driver = _open_driver()
+        self._context: c_void_p | None = None
+        self._stream: c_void_p | None = None
+        count, self._device = c_int(), c_int()
+        self._call('cuDeviceGetCount', ctypes.byref(count))
+        if index >= count.value:
+            raise BackendUnavailableError(
+                f'there is no CUDA device {index}, the driver counts {count.value}: choose '
+                f'device auto or one of cuda:0 to cuda:{count.value - 1}'
+            )
+        self._call('cuDeviceGet', ctypes.byref(self._device), index)
+        context, stream = c_void_p(), c_void_p()
+        self._call('cuDevicePrimaryCtxRetain', ctypes.byref(context), self._device)
+        self._context = context
+        try:
+            self.use()
+            self._call('cuStreamCreate', ctypes.byref(stream), _NON_BLOCKING)
+        except BackendError:
+            self.close()
+            raise
+        self._stream = stream
+
+    @property
+    def stream(self) -> int:
+        """Return the handle of the stream."""
+        assert self._stream is not None and self._stream.value is not None
+        return self._stream.value
+
+    def gpu(self) -> Gpu:
+        """Return what the device is."""
+        name = ctypes.create_string_buffer(256)
+        self._call('cuDeviceGetName', name, len(name), self._device)
+        values = []
+        for attribute in (_MAJOR, _MINOR, _MULTIPROCESSORS):
+            value = c_int()
+            self._call('cuDeviceGetAttribute', ctypes.byref(value), attribute, self._device)
+            values.append(value.value)
+        return Gpu(name.value.decode(), (values[0], values[1]), values[2])
+
+    def use(self) -> None:
+        """Make the context current in this thread, as every other call needs it."""
+        self._call('cuCtxSetCurrent', self._context)
+
+    def allocate(self, size: int) -> Buffer:
+        """Allocate a buffer.
+
+        :raises BackendError: if device or host have no memory left.
+        """
+        device, host = c_uint64(), c_void_p()
+        self._call('cuMemAlloc_v2', ctypes.byref(device), size)
+        try:
+            self._call('cuMemHostAlloc', ctypes.byref(host), size, 0)
+        except BackendError:
+            self._release('cuMemFree_v2', device)
+            raise
+        assert host.value is not None
+        memory = (ctypes.c_uint8 * size).from_address(host.value)
+        return Buffer(device.value, host.value, size, np.ctypeslib.as_array(memory))
+
+    def free(self, buffer: Buffer) -> None:
+        """Free a buffer."""
+        self._release('cuMemFree_v2', buffer.device)
+        self._release('cuMemFreeHost', buffer.host)
+
+    def upload(self, buffer: Buffer) -> None:
+        """Enqueue the copy of a buffer to the device."""
+        self._call('cuMemcpyHtoDAsync_v2', buffer.device, buffer.host, buffer.size, self._stream)
+
+    def download(self, buffer: Buffer) -> None:
+        """Enqueue the copy of a buffer to the host."""
+        self._call('cuMemcpyDtoHAsync_v2', buffer.host, buffer.device, buffer.size, self._stream)
+
+    def wait(self) -> None:
+        """Wait for all that was enqueued."""
+        self._call('cuStreamSynchronize', self._stream)
+
+    def capture(self, enqueue: Callable[[], None]) -> int:
+        """Record what a function enqueues, instead of running it, and return it as a graph.
+
+        :raises BackendError: if something in it can't be recorded.
+        """
+        graph, executable = c_void_p(), c_void_p()
+        self._call('cuStreamBeginCapture_v2', self._stream, _THREAD_LOCAL)
+        try:
+            enqueue()
+        finally:
+            # Even a failed capture has to be ended before the stream takes other work.
+            ended = self._driver.cuStreamEndCapture(self._stream, ctypes.byref(graph))
+        _check(self._driver, 'cuStreamEndCapture', ended)
+        try:
+            self._call('cuGraphInstantiateWithFlags', ctypes.byref(executable), graph, 0)
+        finally:
+            self._call('cuGraphDestroy', graph)
+        assert executable.value is not None
+        return executable.value
+
+    def launch(self, graph: int) -> None:
+        """Enqueue an executable graph."""
+        self._call('cuGraphLaunch', graph, self._stream)
+
+    def free_graph(self, graph: int) -> None:
+        """Free an executable graph."""
+        self._release('cuGraphExecDestroy', graph)
+
+    def close(self) -> None:
+        """Free the stream and give the context back."""
+        if self._stream is not None:
+            self._release('cuStreamDestroy_v2', self._stream)
+            self._stream = None
+        if self._context is not None:
+            self._release('cuDevicePrimaryCtxRelease_v2', self._device)
+            self._context = None
+
+    def _call(self, name: str, *arguments: Any) -> None:
+        _check(self._driver, name, getattr(self._driver, name)(*arguments))
+
+    def _release(self, name: str, handle: Any) -> None:
+        """Free something, also on a device that is lost and fails every call."""
+        getattr(self._driver, name)(handle)
+
+
+def _open_driver() -> Any:
+    try:
+        driver = ctypes.CDLL('libcuda.so.1')
+        for name, types in _SIGNATURES.items():
+            getattr(driver, name).argtypes = types
+    except (OSError, AttributeError) as error:
+        raise BackendUnavailableError(
+            f'this machine has no usable NVIDIA driver ({error}): TensorRT runs on a Jetson with '
+            'JetPack 6.1 or later, or with an NVIDIA GPU and its driver; in a container start it '
+            'with the NVIDIA runtime (`--runtime nvidia` or `--gpus all`); or choose another '
+            'backend'
+        ) from error
+    try:
+        _check(driver, 'cuInit', driver.cuInit(0))
+    except BackendError as error:
+        raise BackendUnavailableError(
+            f'the NVIDIA driver is installed but has no device to offer ({error}): check it with '
+            '`nvidia-smi`, or choose another backend'
+        ) from error
+    return driver
+
+
+def _check(driver: Any, name: str, result: int) -> None:
+    if result == 0:
+        return
+    text = c_char_p()
+    driver.cuGetErrorString(result, ctypes.byref(text))
+    meaning = (text.value or b'unknown error').decode()
+    raise BackendError(f'{name} failed: {meaning} (CUDA error {result})')

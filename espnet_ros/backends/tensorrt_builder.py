@@ -1,0 +1,111 @@
+"""From the ONNX graph to an engine (TensorRT's plan)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from espnet_ros.backends.cuda_driver import Gpu
+from espnet_ros.backends.tensorrt_library import Library
+from espnet_ros.backends.tensorrt_progress import progress_monitor
+from espnet_ros.core.errors import BackendError
+
+INPUT = 'image'
+OUTPUTS = ('mask', 'confidence')
+_TURING = (7, 5)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What an engine takes: batches of 1 up to so many images of one size.
+
+    :param batch: the largest one, for which the engine is optimised.
+    :param height: of the images.
+    :param width: of the images.
+    """
+
+    batch: int
+    height: int
+    width: int
+
+    def shape(self, batch: int) -> tuple[int, int, int, int]:
+        """Return the shape of a batch."""
+        return (batch, self.height, self.width, 3)
+
+
+def build_engine(
+    library: Library, model: bytes, profile: Profile, gpu: Gpu | None, timing: bytes | None
+) -> tuple[bytes, bytes | None]:
+    """Build an engine, which takes minutes on a Jetson.
+
+    :param model: the ONNX file; its tensor types are the engine's, so precision lives in it.
+    :param gpu: the device; None builds for any that TensorRT for RTX supports, without one here.
+    :param timing: what an earlier build measured, or None.
+    :return: the engine, and what was measured for the next build, or None.
+    :raises BackendError: naming the operators that TensorRT refuses, or its reason to give up.
+    """
+    library.messages.clear()
+    builder: Any = library.module.Builder(library.logger)
+    network = _parse(library, builder, model)
+    config = builder.create_builder_config()
+    _configure(library, config, gpu)
+    # In a name of its own, as the builder calls it until the end.
+    monitor = progress_monitor(library)
+    config.progress_monitor = monitor
+    shapes = builder.create_optimization_profile()
+    largest = profile.shape(profile.batch)
+    shapes.set_shape(INPUT, profile.shape(1), largest, largest)
+    config.add_optimization_profile(shapes)
+    cache = None
+    if not library.is_rtx:
+        cache = config.create_timing_cache(timing or b'')
+        config.set_timing_cache(cache, ignore_mismatch=False)
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise BackendError(
+            f'{library.name} could not build an engine for {profile.batch} images of '
+            f'{profile.width}x{profile.height}: {library.take_messages()}'
+        )
+    return bytes(plan), None if cache is None else bytes(cache.serialize())
+
+
+def _parse(library: Library, builder: Any, model: bytes) -> Any:
+    flags = library.module.NetworkDefinitionCreationFlag
+    # Needed in TensorRT 10; in 11 there is no other kind, and the flag is accepted.
+    network = builder.create_network(1 << int(flags.STRONGLY_TYPED))
+    parser = library.module.OnnxParser(network, library.logger)
+    if not parser.parse(model):
+        errors = [parser.get_error(i) for i in range(parser.num_errors)]
+        reasons = [
+            f'{e.node_operator() or "the file"}: {" ".join(e.desc().split()).rstrip(".")}'
+            for e in errors
+        ]
+        raise BackendError(
+            f'{library.name} can not run this ONNX graph: {"; ".join(dict.fromkeys(reasons))}. '
+            'Write the model folder again with `espnet_ros export`, or choose another backend'
+        )
+    uint8 = library.module.DataType.UINT8
+    tensors = [network.get_input(i) for i in range(network.num_inputs)]
+    tensors += [network.get_output(i) for i in range(network.num_outputs)]
+    found = {tensor.name: tensor.dtype for tensor in tensors}
+    if found != dict.fromkeys((INPUT, *OUTPUTS), uint8):
+        raise BackendError(
+            f'expected an ONNX graph from uint8 {INPUT} to uint8 {" and ".join(OUTPUTS)}, got '
+            f'{", ".join(f"{n} {t}" for n, t in found.items())}: the model was not made by '
+            '`espnet_ros export`'
+        )
+    return network
+
+
+def _configure(library: Library, config: Any, gpu: Gpu | None) -> None:
+    trt = library.module
+    # Rounds the factors of every product to 10 bits; f32 is to mean f32, and f16 has its own way.
+    config.clear_flag(trt.BuilderFlag.TF32)
+    if not library.is_rtx:
+        return
+    # Without this its engines can not be captured into a CUDA graph.
+    config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
+    if gpu is not None and gpu.compute_capability == _TURING:
+        # The one kind of GPU that is left out unless named.
+        config.num_compute_capabilities = 1
+        config.set_compute_capability(trt.ComputeCapability.SM75, 0)

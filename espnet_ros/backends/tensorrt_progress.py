@@ -1,0 +1,96 @@
+"""The progress of an engine's build, in the log and as a bar on a terminal."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import Any
+
+from espnet_ros.backends.tensorrt_library import Library, log
+
+_EVERY_S = 10.0
+
+
+def progress_monitor(library: Library) -> Any:
+    """Return what the builder reports to; the library calls it from threads of its own."""
+    base: Any = library.module.IProgressMonitor
+
+    class Monitor(base):
+        def __init__(self) -> None:
+            base.__init__(self)
+            self._view = BuildView()
+
+        def phase_start(self, phase: str, parent: str | None, steps: int) -> None:
+            self._view.start(phase, parent, steps)
+
+        def step_complete(self, phase: str, step: int) -> bool:
+            self._view.step(phase, step)
+            return True
+
+        def phase_finish(self, phase: str) -> None:
+            self._view.finish(phase)
+
+    return Monitor()
+
+
+class BuildView:
+    """Shows how much of a build is done: in a bar, or now and then in a line of the log."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        # Phase -> its parent, its steps and how many of them are done.
+        self._phases: dict[str, tuple[str | None, int, int]] = {}
+        self._shown = 0.0
+        self._bar: Any = None
+        self._next_line = time.monotonic() + _EVERY_S
+
+    def start(self, phase: str, parent: str | None, steps: int) -> None:
+        """Note that a phase of so many steps begins, in the current step of another or of none."""
+        with self._lock:
+            self._phases[phase] = (parent, steps, 0)
+            if self._bar is None:
+                self._bar = _bar()
+
+    def step(self, phase: str, step: int) -> None:
+        """Note that a step, counted from 0, is done."""
+        with self._lock:
+            parent, steps, _ = self._phases[phase]
+            self._phases[phase] = (parent, steps, step + 1)
+            self._show()
+
+    def finish(self, phase: str) -> None:
+        """Note that a phase is over, whether or not all its steps were told."""
+        with self._lock:
+            self._phases.pop(phase, None)
+            if self._bar is not None and not self._phases:
+                self._bar.close()
+                self._bar = None
+
+    def percent(self) -> float:
+        """Return the share of the outermost phase that is done, at least what was shown."""
+        inside = [self._done(name) for name, (up, _, _) in self._phases.items() if not up]
+        return max([self._shown, *(100 * done for done in inside)])
+
+    def _done(self, phase: str) -> float:
+        _, steps, done = self._phases[phase]
+        inside = [self._done(name) for name, (up, _, _) in self._phases.items() if up == phase]
+        return min((done + max(inside, default=0.0)) / steps, 1.0)
+
+    def _show(self) -> None:
+        self._shown = self.percent()
+        if self._bar is not None:
+            self._bar.update(int(self._shown) - self._bar.n)
+        elif time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + _EVERY_S
+            log.warning('the engine is built to %d %%', self._shown)
+
+
+def _bar() -> Any:
+    if not sys.stderr.isatty():
+        return None
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return None
+    return tqdm(total=100, desc='building the engine', unit='%', leave=False)

@@ -1,0 +1,137 @@
+"""An engine at work on one shape of batch: buffers, execution context and CUDA graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from espnet_ros.backends.cuda_driver import Buffer, Cuda
+from espnet_ros.backends.tensorrt_builder import INPUT, OUTPUTS
+from espnet_ros.backends.tensorrt_library import Library, log
+from espnet_ros.core.errors import BackendError
+
+UInt8Array = npt.NDArray[np.uint8]
+
+
+class Runner:
+    """Runs an engine on batches of one shape.
+
+    A captured graph holds addresses, shape and the state of its execution context, so each shape
+    has a context of its own.
+
+    :param engine: TensorRT's.
+    :param shape: of the images, (N, H, W, 3).
+    :param kernels: what TensorRT for RTX compiled for this engine earlier, or None.
+    :raises BackendError: if the device has too little memory.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        cuda: Cuda,
+        engine: Any,
+        shape: tuple[int, ...],
+        kernels: bytes | None = None,
+    ) -> None:
+        self._library = library
+        self._cuda = cuda
+        self._shape = shape
+        self._buffers: dict[str, Buffer] = {}
+        self._graph: int | None = None
+        self._is_fresh = True
+        self._kernels: Any = None
+        cuda.use()
+        self._context = self._create_context(engine, kernels)
+        try:
+            self._bind()
+        except BaseException:
+            self.close()
+            raise
+
+    def run(self, images: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
+        """Return mask and confidence of a batch.
+
+        :param images: uint8 (N, H, W, 3), contiguous.
+        """
+        self._cuda.use()
+        self._buffers[INPUT].array[...] = images.reshape(-1)
+        if self._graph is not None:
+            self._cuda.launch(self._graph)
+        else:
+            self._enqueue()
+        self._cuda.wait()
+        if self._is_fresh:
+            # Only now, as the first run settles what the context put off until it had a shape.
+            self._is_fresh = False
+            self._capture()
+        mask, confidence = (
+            self._buffers[name].array.reshape(self._shape[:3]).copy() for name in OUTPUTS
+        )
+        return mask, confidence
+
+    def compiled_kernels(self) -> bytes | None:
+        """Return what TensorRT for RTX compiled, to be given to the next start."""
+        return None if self._kernels is None else bytes(self._kernels.serialize())
+
+    def close(self) -> None:
+        """Free what the runner made; the context is to be current."""
+        if self._graph is not None:
+            self._cuda.free_graph(self._graph)
+            self._graph = None
+        self._context = None
+        for buffer in self._buffers.values():
+            self._cuda.free(buffer)
+        self._buffers = {}
+
+    def _create_context(self, engine: Any, kernels: bytes | None) -> Any:
+        if not self._library.is_rtx:
+            context = engine.create_execution_context()
+        else:
+            config = engine.create_runtime_config()
+            trt = self._library.module
+            # A graph would go on with the general kernels that run until these are compiled.
+            config.dynamic_shapes_kernel_specialization_strategy = (
+                trt.DynamicShapesKernelSpecializationStrategy.EAGER
+            )
+            self._kernels = config.create_runtime_cache()
+            if kernels:
+                # Checked by the library; what does not fit this GPU leaves the cache empty.
+                self._kernels.deserialize(kernels)
+            config.set_runtime_cache(self._kernels)
+            context = engine.create_execution_context(runtime_config=config)
+        if context is None:
+            raise BackendError(
+                f'{self._library.name} could not prepare the engine to run: '
+                f'{self._library.take_messages()}. If memory is short, choose a smaller '
+                'input.size_wh'
+            )
+        return context
+
+    def _bind(self) -> None:
+        pixels = int(np.prod(self._shape[:3]))
+        for name in (INPUT, *OUTPUTS):
+            buffer = self._cuda.allocate(pixels * (3 if name == INPUT else 1))
+            self._buffers[name] = buffer
+            if not self._context.set_tensor_address(name, buffer.device):
+                raise BackendError(self._library.take_messages())
+        if not self._context.set_input_shape(INPUT, tuple(self._shape)):
+            raise BackendError(self._library.take_messages())
+
+    def _enqueue(self) -> None:
+        self._cuda.upload(self._buffers[INPUT])
+        if not self._context.execute_async_v3(self._cuda.stream):
+            raise BackendError(self._library.take_messages())
+        for name in OUTPUTS:
+            self._cuda.download(self._buffers[name])
+
+    def _capture(self) -> None:
+        """Record upload, engine and download as one graph, launched by a single call."""
+        stream = self._cuda.stream
+        if self._library.is_rtx and not self._context.is_stream_capturable(stream):
+            return
+        try:
+            self._graph = self._cuda.capture(self._enqueue)
+        except BackendError as error:
+            log.warning('the engine runs without a CUDA graph, a little slower: %s', error)

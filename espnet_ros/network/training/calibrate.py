@@ -1,0 +1,107 @@
+"""The temperature of a network's confidence, from pixels of labelled images."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+
+from espnet_ros.core.calibration import calibration_error, fit_temperature
+from espnet_ros.core.errors import DatasetError
+from espnet_ros.core.labels import UNLABELED, Labels
+from espnet_ros.network.training.datasets import Dataset, Sample
+
+# So many are enough for one number, and few enough to hold the logits of all.
+PIXELS = 200_000
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was found.
+
+    :param temperature: confidence should be that of softmax(logits / temperature).
+    :param ece_before: expected calibration error at temperature 1, 0..1.
+    :param ece_after: and at `temperature`.
+    """
+
+    temperature: float
+    ece_before: float
+    ece_after: float
+
+    def __str__(self) -> str:
+        return (
+            f'confidence calibrated: temperature {self.temperature}, expected calibration error '
+            f'{self.ece_before:.4f} -> {self.ece_after:.4f}'
+        )
+
+
+def in_classes_of(labels: Labels, dataset: Dataset) -> list[Sample]:
+    """Return the samples with the truth in class ids of a model.
+
+    :raises DatasetError: listing the classes of the dataset that the model has not.
+    """
+    names = dataset.labels.names
+    missing = [name for name in names if name not in labels.names]
+    if missing:
+        raise DatasetError(f'the model does not know {", ".join(missing)} of the dataset')
+    lut = np.full(256, UNLABELED, np.uint8)
+    lut[: len(names)] = [labels.names.index(name) for name in names]
+    return [dataclasses.replace(sample, truth=lut[sample.truth]) for sample in dataset.samples]
+
+
+def calibrate(
+    network: nn.Module, samples: Sequence[Sample], size_wh: tuple[int, int],
+    mean: Sequence[float], std: Sequence[float], input_scale: float = 1.0,
+) -> Calibration:  # fmt: skip
+    """Fit the temperature on random known pixels of the samples.
+
+    :param network: on the CPU, in evaluation mode.
+    :param size_wh: of the network input, to which the samples are brought.
+    :raises DatasetError: if no pixel of the samples has a class.
+    """
+    rng = np.random.default_rng(0)
+    share = -(-PIXELS // len(samples))
+    rows, classes = [], []
+    for sample in tqdm(samples, desc='calibrate', leave=False, disable=None):
+        logits = _logits(network, _sized(sample.image, size_wh, cv2.INTER_LINEAR), mean, std,
+                         input_scale)  # fmt: skip
+        truth = _sized(sample.truth, size_wh, cv2.INTER_NEAREST_EXACT).ravel()
+        known = np.flatnonzero(truth != UNLABELED)
+        chosen = rng.choice(known, min(share, len(known)), replace=False)
+        rows.append(logits.flatten(1)[:, torch.from_numpy(chosen)].T.numpy())
+        classes.append(truth[chosen])
+    scores, truths = np.concatenate(rows), np.concatenate(classes)
+    temperature = fit_temperature(scores, truths)
+    before, after = (calibration_error(scores, truths, t) for t in (1.0, temperature))
+    return Calibration(temperature, before, after)
+
+
+@torch.inference_mode()
+def _logits(
+    network: nn.Module, image: npt.NDArray[np.uint8], mean: Sequence[float],
+    std: Sequence[float], input_scale: float,
+) -> Tensor:  # fmt: skip
+    """Return the scores of each pixel, float32 (C, H, W)."""
+    pixels = (image - np.asarray(mean)) / np.asarray(std) * input_scale
+    logits = network(torch.from_numpy(pixels).float().permute(2, 0, 1)[None])
+    if logits.shape[2:] != image.shape[:2]:
+        # An encoder alone answers at 1/8 of the size, see espnet_ros.network.deploy.
+        logits = functional.interpolate(
+            logits, size=image.shape[:2], mode='bilinear', align_corners=False
+        )
+    return logits[0]  # type: ignore[no-any-return]
+
+
+def _sized(array: Any, size_wh: tuple[int, int], interpolation: int) -> npt.NDArray[np.uint8]:
+    if array.shape[1::-1] == size_wh:
+        return np.asarray(array, np.uint8)
+    return np.asarray(cv2.resize(array, size_wh, interpolation=interpolation), np.uint8)

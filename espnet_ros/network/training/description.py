@@ -1,0 +1,210 @@
+"""What a data.yaml says: where images and labels lie, and what the labels mean.
+
+docs/training.md has the form with examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from espnet_ros.core.errors import BundleError, DatasetError
+from espnet_ros.core.labels import CAMVID, CITYSCAPES, UNLABELED, Labels
+from espnet_ros.network.training.label_files import LabelCode, pack_rgb
+
+Pairs = list[tuple[Path, Path]]
+
+_COMMON = ('layout', 'root', 'size_wh')
+_CLASS_KEYS = ('name', 'color_rgb', 'kind', 'ids', 'colors')
+_IMAGES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
+_LABELS = ('.png', '.bmp', '.webp', '.tif', '.tiff')
+# labelIds of Cityscapes in trainId order, from its labels.py; 0..33 are all there are.
+_CITYSCAPES_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+
+
+@dataclass(frozen=True)
+class Description:
+    """A dataset before its files are read.
+
+    :param name: for messages.
+    :param labels: its classes.
+    :param code: what the pixels of its label images mean.
+    :param pairs: split -> image and label files, sorted.
+    :param size_wh: to which images and labels are brought, None for as they are.
+    """
+
+    name: str
+    labels: Labels
+    code: LabelCode
+    pairs: Callable[[str], Pairs]
+    size_wh: tuple[int, int] | None = None
+
+
+def read_description(path: Path) -> Description:
+    """Read a data.yaml.
+
+    :raises DatasetError: if it can't be read or does not fit; all offenders are listed.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except OSError as error:
+        raise DatasetError(f'{path} can not be read: {error.strerror}') from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DatasetError(f'{path} is not YAML: {" ".join(str(error).split())}') from error
+    layout = data.get('layout') if isinstance(data, dict) else None
+    if layout not in _LAYOUTS:
+        raise DatasetError(f'{path}: layout must be one of {", ".join(_LAYOUTS)}, got {layout!r}')
+    build, needed, optional = _LAYOUTS[layout]
+    allowed = (*_COMMON, *needed, *optional)
+    problems = [f'{key} is missing' for key in needed if key not in data]
+    problems += [
+        f'unknown key {key!r}, expected {", ".join(allowed)}' for key in data if key not in allowed
+    ]
+    size = data.get('size_wh')
+    if size is not None and not _is_size(size):
+        problems.append(f'size_wh must be [width, height], multiples of 8, got {size!r}')
+    if not problems:
+        root = path.parent / str(data.get('root', '.'))
+        try:
+            return build(path.name, data, root, tuple(size) if size else None)
+        except (BundleError, DatasetError) as error:
+            problems.append(str(error))
+    raise DatasetError(f'{path} refused: {"; ".join(problems)}')
+
+
+def camvid(
+    folder: Path, labels: Labels = CAMVID, size_wh: tuple[int, int] | None = None
+) -> Description:
+    """Describe ``DIR/split/*.png`` with ids in ``DIR/splitannot/*.png``, void one above the last.
+
+    :param size_wh: as of `Description`.
+    """
+
+    def pairs(split: str) -> Pairs:
+        images = sorted((folder / split).glob('*.png'))
+        if not images:
+            raise DatasetError(
+                f'no *.png in {folder / split}: expected CamVid as {split}/, {split}annot/'
+            )
+        return [(path, folder / f'{split}annot' / path.name) for path in images]
+
+    ids = {i: i for i in range(len(labels))} | {len(labels): UNLABELED, UNLABELED: UNLABELED}
+    return Description(f'camvid:{folder}', labels, LabelCode(ids), pairs, size_wh)
+
+
+def _camvid(
+    _name: str, data: Mapping[str, Any], root: Path, size_wh: tuple[int, int] | None
+) -> Description:
+    labels = CAMVID
+    if 'classes' in data:
+        labels, code = _class_table(data)
+        if code.colored or any(key != class_id for key, class_id in code.meaning.items()):
+            raise DatasetError('layout camvid has ids in the order of the classes: use folders')
+    return camvid(root, labels, size_wh)
+
+
+def _cityscapes(
+    name: str, _data: Mapping[str, Any], root: Path, size_wh: tuple[int, int] | None
+) -> Description:
+    def pairs(split: str) -> Pairs:
+        folder, ending = root / 'leftImg8bit' / split, '_leftImg8bit.png'
+        images = sorted(folder.glob(f'*/*{ending}'))
+        if not images:
+            raise DatasetError(f'no */*{ending} in {folder}: expected the layout of Cityscapes')
+        labels = root / 'gtFine' / split
+        return [
+            (i, labels / i.parent.name / i.name.replace(ending, '_gtFine_labelIds.png'))
+            for i in images
+        ]
+
+    # -1, the licence plate, is 255 in a file of 8 bits.
+    ids = dict.fromkeys([*range(34), UNLABELED], UNLABELED)
+    ids.update({label_id: i for i, label_id in enumerate(_CITYSCAPES_IDS)})
+    return Description(name, CITYSCAPES, LabelCode(ids), pairs, size_wh)
+
+
+def _folders(
+    name: str, data: Mapping[str, Any], root: Path, size_wh: tuple[int, int] | None
+) -> Description:
+    labels, code = _class_table(data)
+    splits, suffix = data['splits'], str(data.get('label_suffix', ''))
+    if not isinstance(splits, dict) or not all(
+        isinstance(s, dict) and set(s) == {'images', 'labels'} for s in splits.values()
+    ):
+        raise DatasetError(
+            f'splits must be {{train: {{images: DIR, labels: DIR}}, val: ...}}, got {splits!r}'
+        )
+
+    def pairs(split: str) -> Pairs:
+        if split not in splits:
+            raise DatasetError(f'{name} has no split {split!r}, only {", ".join(splits)}')
+        images = root / splits[split]['images']
+        paths = sorted(p for p in images.glob('*') if p.suffix.lower() in _IMAGES)
+        if not paths:
+            raise DatasetError(f'no images ({" ".join(_IMAGES)}) in {images}')
+        folder = root / splits[split]['labels']
+        return [(path, _label_of(path, folder, suffix)) for path in paths]
+
+    return Description(name, labels, code, pairs, size_wh)
+
+
+def _label_of(image: Path, folder: Path, suffix: str) -> Path:
+    paths = [folder / f'{image.stem}{suffix}{ending}' for ending in _LABELS]
+    return next((path for path in paths if path.exists()), paths[0])
+
+
+def _class_table(data: Mapping[str, Any]) -> tuple[Labels, LabelCode]:
+    """Return the classes and what pixels mean, from ``classes``, ``labels`` and ``void``."""
+    kind = data.get('labels', 'ids')
+    if kind not in ('ids', 'colors'):
+        raise DatasetError(f'labels must be ids or colors, got {kind!r}')
+    rows = data['classes']
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise DatasetError('classes must be a list of {name, color_rgb: [r, g, b], kind}')
+    labels = Labels.from_list(rows)
+    own = [row.get(kind, [row['color_rgb']] if kind == 'colors' else [i]) for i, row in
+           enumerate(rows)]  # fmt: skip
+    void = data.get('void', [])
+    meaning: dict[int, int] = {} if kind == 'colors' else {UNLABELED: UNLABELED}
+    problems = [f'{row["name"]!r} has the unknown key {key!r}' for row in rows for key in row
+                if key not in _CLASS_KEYS]  # fmt: skip
+    for values, target in [(void, UNLABELED), *zip(own, range(len(labels)), strict=True)]:
+        who = '`void`' if target == UNLABELED else repr(labels[target].name)
+        for value in values if isinstance(values, list) else [values]:
+            key = _key(value, kind)
+            if key is None:
+                problems.append(f'{who}: {value!r} is none of {kind}')
+            elif meaning.setdefault(key, target) != target:
+                problems.append(f'{who}: {value!r} is used twice')
+    if problems:
+        raise DatasetError('class table refused: ' + '; '.join(problems))
+    return labels, LabelCode(meaning, kind == 'colors')
+
+
+def _key(value: Any, kind: str) -> int | None:
+    if kind == 'ids':
+        return value if isinstance(value, int) and 0 <= value <= 255 else None
+    ok = isinstance(value, list) and len(value) == 3
+    ok = ok and all(isinstance(v, int) and 0 <= v <= 255 for v in value)
+    return pack_rgb(tuple(value)) if ok else None
+
+
+def _is_size(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(isinstance(v, int) and v >= 8 and v % 8 == 0 for v in value)
+    )
+
+
+_Build = Callable[[str, Mapping[str, Any], Path, 'tuple[int, int] | None'], Description]
+# Layout -> how it is read, the keys it needs and those it may have.
+_LAYOUTS: dict[str, tuple[_Build, tuple[str, ...], tuple[str, ...]]] = {
+    'camvid': (_camvid, (), ('classes',)),
+    'cityscapes': (_cityscapes, (), ()),
+    'folders': (_folders, ('classes', 'splits'), ('labels', 'void', 'label_suffix')),
+}

@@ -1,0 +1,137 @@
+"""Images and label images from files: class ids, palettes and colours become class_id."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from espnet_ros.core.errors import DatasetError
+
+Array = npt.NDArray[np.uint8]
+
+_PNG = b'\x89PNG\r\n\x1a\n'
+_PALETTE = 3
+_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class LabelCode:
+    """What the pixels of label images mean.
+
+    :param meaning: pixel value -> class_id or UNLABELED; a colour is r << 16 | g << 8 | b.
+    :param colored: whether the pixels are colours; if not, they are ids.
+    """
+
+    meaning: Mapping[int, int]
+    colored: bool = False
+
+
+def pack_rgb(color: tuple[int, ...]) -> int:
+    """Return r << 16 | g << 8 | b."""
+    red, green, blue = color
+    return red << 16 | green << 8 | blue
+
+
+def read_image(path: Path) -> Array:
+    """Read an image, uint8 (H, W, 3) BGR.
+
+    :raises DatasetError: if it is none.
+    """
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise DatasetError(f'{path}: not a readable image')
+    return np.asarray(image, np.uint8)
+
+
+def read_truth(path: Path, code: LabelCode) -> Array:
+    """Read a label image as class_id, uint8 (H, W), UNLABELED where void.
+
+    :raises DatasetError: if it is missing or no label image, or holds what the code does not name.
+    """
+    values = _colors(path) if code.colored else _ids(path)
+    found = np.unique(values)
+    wrong = [int(v) for v in found if int(v) not in code.meaning]
+    if wrong:
+        raise DatasetError(f'{path}: {_unknown(wrong, code)}')
+    ids = np.array([code.meaning[int(v)] for v in found], np.uint8)
+    return np.asarray(ids[np.searchsorted(found, values)], np.uint8)
+
+
+def _ids(path: Path) -> Array:
+    ids = _decode(path, cv2.IMREAD_UNCHANGED)
+    if ids.ndim != 2 or ids.dtype != np.uint8:
+        raise DatasetError(
+            f'{path}: expected one channel of 8-bit class ids, got shape {ids.shape} of '
+            f'{ids.dtype}; coloured label images need a data.yaml with `labels: colors`'
+        )
+    return ids
+
+
+def _colors(path: Path) -> npt.NDArray[np.int32]:
+    bgr = _decode(path, cv2.IMREAD_COLOR).astype(np.int32)
+    return np.asarray(bgr[..., 2] << 16 | bgr[..., 1] << 8 | bgr[..., 0], np.int32)
+
+
+def _decode(path: Path, flags: int) -> Array:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f'{path}: label can not be read ({error.strerror})') from error
+    indices = flags == cv2.IMREAD_UNCHANGED and _is_palette(content)
+    if indices:
+        content, depth = _without_palette(content), content[24]
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
+    if pixels is None:
+        raise DatasetError(f'{path}: label is no readable image')
+    # Gray of fewer bits is stretched to 0..255.
+    return np.asarray(pixels // (255 // (2**depth - 1)) if indices else pixels)
+
+
+def _is_palette(content: bytes) -> bool:
+    return content.startswith(_PNG) and len(content) > 25 and content[25] == _PALETTE
+
+
+def _without_palette(content: bytes) -> bytes:
+    """Return a palette PNG as a gray one of its indices; OpenCV offers only the colours."""
+    parts, at = [_PNG], len(_PNG)
+    while at + 8 <= len(content):
+        (length,) = struct.unpack_from('>I', content, at)
+        kind, data = content[at + 4 : at + 8], content[at + 8 : at + 8 + length]
+        at += length + 12
+        if kind == b'IHDR':
+            data = data[:9] + b'\0' + data[10:]
+        if kind in (b'IHDR', b'IDAT', b'IEND'):
+            crc = zlib.crc32(kind + data)
+            parts.append(struct.pack('>I', len(data)) + kind + data + struct.pack('>I', crc))
+    return b''.join(parts)
+
+
+def _unknown(wrong: list[int], code: LabelCode) -> str:
+    if code.colored:
+        shown = [[v >> 16, v >> 8 & 255, v & 255] for v in wrong[:_SHOWN]]
+        more = f' and {len(wrong) - _SHOWN} more' if len(wrong) > _SHOWN else ''
+        return (
+            f'colours (RGB) {str(shown)[1:-1]}{more} are in no class of the table nor in `void`; '
+            'label images must be saved without loss and without smoothing'
+        )
+    return f'class ids {wrong} are not in the class table, which has {_ranges(code.meaning)}'
+
+
+def _ranges(values: Mapping[int, int]) -> str:
+    """Return e.g. ``0..11, 255``."""
+    texts: list[str] = []
+    start = previous = -2
+    for value in [*sorted(values), -2]:
+        if value != previous + 1:
+            if previous >= 0:
+                texts.append(str(start) if start == previous else f'{start}..{previous}')
+            start = value
+        previous = value
+    return ', '.join(texts)

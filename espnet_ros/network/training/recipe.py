@@ -1,0 +1,40 @@
+"""What a training run depends on beside the data, and the learning rate over it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+WARM_UP = 0.1
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a run depends on beside the data.
+
+    :param alpha2: residual modules at level 2.
+    :param alpha3: residual modules at level 3.
+    :param crop_wh: size of the training views, multiples of 8.
+    :param batch: views a step.
+    :param learning_rate: peak of the schedule.
+    :param weight_decay: of AdamW.
+    :param seed: of initialisation and every random choice.
+    """
+
+    alpha2: int = 2
+    alpha3: int = 8
+    crop_wh: tuple[int, int] = (352, 288)
+    batch: int = 4
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-3
+    seed: int = 0
+
+
+def learning_rate_at(progress: float, peak: float) -> float:
+    """Return the rate at `progress` 0..1 of the run: linear warm-up, then half a cosine.
+
+    It depends on nothing but the progress, so a run may be resumed with more or fewer epochs.
+    """
+    if progress < WARM_UP:
+        return peak * max(progress / WARM_UP, 0.01)
+    return peak * 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))

@@ -1,0 +1,189 @@
+"""The real parser and builder: TensorRT for RTX builds without a GPU, for those it supports."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from espnet_ros.backends import machine, tensorrt_builder, tensorrt_library
+from espnet_ros.backends.cuda_driver import Gpu
+from espnet_ros.backends.tensorrt_builder import Profile, build_engine
+from espnet_ros.backends.tensorrt_library import load_library
+from espnet_ros.backends.tensorrt_progress import BuildView
+from espnet_ros.bundle import Bundle
+from espnet_ros.core.errors import BackendError, BackendUnavailableError
+
+needs_rtx = pytest.mark.skipif(
+    not machine.installed('tensorrt_rtx'), reason='tensorrt_rtx is not installed'
+)
+PLAN = b'vtrt'
+
+
+@pytest.fixture
+def library(monkeypatch):
+    # TensorRT itself does not even make a builder without a GPU.
+    monkeypatch.setattr(tensorrt_library, 'LIBRARIES', ('tensorrt_rtx',))
+    return load_library()
+
+
+@needs_rtx
+@pytest.mark.parametrize('role', ['onnx', 'onnx_f16'])
+@pytest.mark.parametrize('gpu', [None, Gpu('RTX 2080', (7, 5), 46)], ids=['any', 'Turing'])
+def test_our_graph_is_parsed_and_built(role, gpu, library, checker):
+    model = checker.files[role].read_bytes()
+    plan, timing = build_engine(library, model, Profile(3, 48, 64), gpu, None)
+    assert plan.startswith(PLAN)
+    assert timing is None
+
+
+@needs_rtx
+def test_the_shipped_model_is_built_and_tells_its_progress(library, monkeypatch):
+    percents = []
+    monkeypatch.setattr(BuildView, '_show', lambda view: percents.append(view.percent()))
+    bundle = Bundle.load('espnet_camvid')
+    width, height = bundle.size_wh
+    profile = Profile(1, height, width)
+    for role in set(bundle.files) - {'weights'}:
+        model = bundle.files[role].read_bytes()
+        assert build_engine(library, model, profile, None, None)[0].startswith(PLAN)
+    # The library does not tell the last step of all.
+    assert min(percents) < 20 and 80 < max(percents) <= 100
+
+
+@needs_rtx
+@pytest.mark.parametrize(
+    ('kind', 'names'),
+    [
+        ('Runtime', ['deserialize_cuda_engine']),
+        ('ICudaEngine', ['create_execution_context', 'create_runtime_config']),
+        (
+            'IRuntimeConfig',
+            [
+                'create_runtime_cache', 'set_runtime_cache',
+                'dynamic_shapes_kernel_specialization_strategy',
+            ],
+        ),
+        ('IRuntimeCache', ['serialize', 'deserialize']),
+        (
+            'IExecutionContext',
+            [
+                'set_tensor_address', 'set_input_shape', 'execute_async_v3',
+                'is_stream_capturable',
+            ],
+        ),
+        ('DynamicShapesKernelSpecializationStrategy', ['EAGER']),
+    ],
+)  # fmt: skip
+def test_what_only_a_gpu_can_run_is_at_least_there_by_name(kind, names, library):
+    missing = [name for name in names if not hasattr(getattr(library.module, kind), name)]
+    assert not missing
+
+
+@needs_rtx
+def test_operators_that_it_lacks_are_named(library):
+    onnx = pytest.importorskip('onnx')
+    make, uint8 = onnx.helper.make_node, onnx.TensorProto.UINT8
+    nodes = [
+        make('Cast', ['image'], ['pixels'], to=1),
+        make('Frobnicate', ['pixels'], ['other'], domain='nobody'),
+        make('Det', ['other'], ['scores']),
+        make('Cast', ['scores'], ['mask'], to=2),
+    ]
+    tensors = [onnx.helper.make_tensor_value_info(n, uint8, None) for n in ('image', 'mask')]
+    graph = onnx.helper.make_graph(nodes, 'graph', tensors[:1], tensors[1:])
+    opsets = [onnx.helper.make_opsetid('', 17), onnx.helper.make_opsetid('nobody', 1)]
+    model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    with pytest.raises(BackendError, match=r'can not run this ONNX graph: Frobnicate: .*; Det'):
+        build_engine(library, model.SerializeToString(), Profile(1, 48, 64), None, None)
+
+
+@needs_rtx
+def test_graphs_of_others_are_refused(library):
+    onnx = pytest.importorskip('onnx')
+    value = onnx.helper.make_tensor_value_info
+    node = onnx.helper.make_node('Relu', ['image'], ['mask'])
+    shape = [1, 48, 64, 3]
+    graph = onnx.helper.make_graph(
+        [node], 'graph', [value('image', 1, shape)], [value('mask', 1, shape)]
+    )
+    opsets = [onnx.helper.make_opsetid('', 17)]
+    model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    with pytest.raises(BackendError, match='expected an ONNX graph from uint8 image to uint8'):
+        build_engine(library, model.SerializeToString(), Profile(1, 48, 64), None, None)
+
+
+@needs_rtx
+def test_a_file_that_is_no_onnx(library):
+    with pytest.raises(BackendError, match=r'the file: .*Failed to parse'):
+        build_engine(library, b'nonsense', Profile(1, 48, 64), None, None)
+
+
+@needs_rtx
+def test_a_size_that_the_graph_can_not_take_is_named(library, checker):
+    model = checker.files['onnx'].read_bytes()
+    with pytest.raises(BackendError, match='could not build an engine for 1 images of 61x48: '):
+        build_engine(library, model, Profile(1, 48, 61), None, None)
+
+
+def test_without_the_library_it_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(tensorrt_library, 'installed', lambda name: False)
+    words = 'needs TensorRT 10 or later.*python3-libnvinfer.*elsewhere `pip install tensorrt`'
+    with pytest.raises(BackendUnavailableError, match=words):
+        load_library()
+
+
+def test_versions_before_10_are_refused(monkeypatch, tmp_path):
+    (tmp_path / 'tensorrt.py').write_text("__version__ = '8.6.2'")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, 'tensorrt', raising=False)
+    with pytest.raises(BackendUnavailableError, match=r'8\.6\.2 is installed: use JetPack 6\.1'):
+        load_library()
+    del sys.modules['tensorrt']
+
+
+def test_the_profile_goes_from_one_image_to_the_batch():
+    assert Profile(3, 48, 64).shape(1) == (1, 48, 64, 3)
+    assert tensorrt_builder.OUTPUTS == ('mask', 'confidence')
+
+
+def test_nested_steps_count_for_their_share_and_never_go_back():
+    view = BuildView()
+    view.start('build', None, 4)
+    view.step('build', 0)
+    assert view.percent() == 25
+    view.start('time', 'build', 2)
+    view.start('tactics', 'time', 10)
+    view.step('tactics', 4)
+    assert view.percent() == pytest.approx(25 + 25 / 2 / 2)
+    view.finish('tactics')
+    assert view.percent() == pytest.approx(31.25)
+    view.finish('time')
+    view.step('build', 1)
+    assert view.percent() == 50
+    view.finish('build')
+    assert view.percent() == 50
+
+
+def test_a_terminal_has_a_bar(monkeypatch, capsys):
+    pytest.importorskip('tqdm')
+    monkeypatch.setattr(sys.stderr, 'isatty', lambda: True, raising=False)
+    view = BuildView()
+    view.start('build', None, 2)
+    view.step('build', 0)
+    view.step('build', 1)
+    view.finish('build')
+    shown = capsys.readouterr().err
+    assert 'building the engine' in shown and '100' in shown
+
+
+def test_the_log_has_a_line_now_and_then(monkeypatch, caplog):
+    now = [0.0]
+    monkeypatch.setattr('espnet_ros.backends.tensorrt_progress.time.monotonic', lambda: now[0])
+    view = BuildView()
+    view.start('build', None, 100)
+    for step in range(100):
+        now[0] += 0.5
+        view.step('build', step)
+    lines = [record.message for record in caplog.records]
+    assert lines == [f'the engine is built to {p} %' for p in (20, 40, 60, 80, 100)]
+    assert np.all(view.percent() == 100)

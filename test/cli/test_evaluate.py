@@ -1,0 +1,66 @@
+"""The verb, on a model and pictures whose truth is known for every pixel."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from espnet_ros.cli.main import main
+
+pytest.importorskip('onnxruntime')
+KEYS = {
+    'miou_void_ignored', 'miou_void_as_error', 'category_miou', 'per_class', 'pixel_accuracy',
+    'ece', 'images_per_s',
+}  # fmt: skip
+
+
+@pytest.fixture
+def labelled(pictures: Path) -> Path:
+    """Give the pictures labels: green is Green and blue Dark, but for a void first row."""
+    (pictures / 'labels').mkdir()
+    for path in pictures.glob('*.png'):
+        truth = (cv2.imread(str(path))[..., 1] > 127).astype(np.uint8)
+        truth[0] = 255
+        # One picture is labelled the other way round.
+        truth = np.where(truth < 2, 1 - truth, 255).astype(np.uint8) if path.stem == '3' else truth
+        cv2.imwrite(str(pictures / 'labels' / path.name), truth)
+    folders = {'images': '.', 'labels': 'labels'}
+    classes = [
+        {'name': 'Dark', 'color_rgb': [200, 0, 0], 'kind': 'upright'},
+        {'name': 'Green', 'color_rgb': [0, 20, 100], 'kind': 'ground'},
+    ]
+    data = {'layout': 'folders', 'splits': {'val': folders}, 'classes': classes}
+    (pictures / 'data.yaml').write_text(yaml.safe_dump(data))
+    return pictures / 'data.yaml'
+
+
+def test_figures_and_pictures(green_model, labelled, tmp_path, capsys) -> None:
+    files = {name: tmp_path / f'{name}.png' for name in ('confusion', 'worst')}
+    options = [text for name, file in files.items() for text in (f'--{name}', str(file))]
+    arguments = ['--model', str(green_model), '--backend', 'onnx', '--dataset', str(labelled)]
+    assert main(['evaluate', *arguments, *options, '--json', str(tmp_path / 'f.json')]) == 0
+    found = json.loads((tmp_path / 'f.json').read_text())
+    assert set(found) >= KEYS
+    # Nine of ten pictures of one size are right and one is wrong everywhere.
+    assert found['pixel_accuracy'] == pytest.approx(0.9)
+    assert found['ece'] == pytest.approx(0.9 - 200 / 255, abs=1e-4)
+    assert found['category_miou'] is None
+    assert (found['images'], found['split'], found['temperature']) == (10, 'val', 1.0)
+    assert set(found['per_class']) == {'Dark', 'Green'}
+    assert cv2.imread(str(files['confusion'])) is not None
+    worst = cv2.imread(str(files['worst']))
+    # The worst row first: its truth and its mask are each other's opposite.
+    row = worst[2 * 26 + 150]
+    assert (row[16 + 416 + 5] != row[16 + 2 * 416 + 5]).any()
+    assert 'pixel accuracy 90.00' in capsys.readouterr().out
+
+
+def test_a_dataset_of_other_classes_is_refused(green_model, tmp_path, capsys) -> None:
+    arguments = ['--model', str(green_model), '--backend', 'onnx', '--dataset', 'street:1']
+    assert main(['evaluate', *arguments]) == 2
+    assert 'does not know Sky, Building' in capsys.readouterr().err

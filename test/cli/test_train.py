@@ -1,0 +1,92 @@
+"""The verb from data.yaml to a bundle, on pictures that are learned in seconds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+pytest.importorskip('torch')
+pytest.importorskip('onnx')
+
+from espnet_ros.bundle import Bundle
+from espnet_ros.cli.main import main
+
+SMALL = ['--alpha2', '1', '--alpha3', '1', '--crop', '48x32', '--batch', '2']
+CLASSES = [
+    {'name': 'left', 'color_rgb': [250, 0, 0], 'kind': 'ground'},
+    {'name': 'right', 'color_rgb': [0, 250, 0], 'kind': 'upright'},
+]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Write four pictures, dark on one side, with labels in colours."""
+    rng = np.random.default_rng(0)
+    for split in ('train', 'val'):
+        for part in ('images', 'labels'):
+            (tmp_path / split / part).mkdir(parents=True)
+        for index in range(4):
+            bright = np.zeros((48, 64, 3), np.uint8)
+            bright[:, 20 + 8 * index :] = 1
+            noise = rng.integers(0, 60, bright.shape)
+            image = (180 * bright + noise).astype(np.uint8)
+            label = np.where(bright, [0, 250, 0], [0, 0, 250]).astype(np.uint8)
+            cv2.imwrite(str(tmp_path / split / 'images' / f'{index}.jpg'), image)
+            cv2.imwrite(str(tmp_path / split / 'labels' / f'{index}.png'), label)
+    splits = {
+        split: {part: f'{split}/{part}' for part in ('images', 'labels')}
+        for split in ('train', 'val')
+    }
+    data = {'layout': 'folders', 'splits': splits, 'labels': 'colors', 'classes': CLASSES}
+    (tmp_path / 'data.yaml').write_text(yaml.safe_dump(data))
+    return tmp_path
+
+
+def arguments(site: Path, *more: str) -> list[str]:
+    data = str(site / 'data.yaml')
+    return [
+        'train', '--data', data, '--val', data, '--work', str(site / 'work'), '--output',
+        str(site / 'model'), '--json', str(site / 'f.json'), *SMALL, *more,
+    ]  # fmt: skip
+
+
+def test_the_model_has_the_classes_of_the_dataset_and_a_temperature(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, 'tensorboard', None)
+    assert main(arguments(site, '--epochs', '2', '--validate-every', '1')) == 0
+    text = capsys.readouterr().out
+    assert 'no curves for TensorBoard: it is not installed' in text
+    bundle = Bundle.load(site / 'model')
+    assert bundle.labels.to_list() == CLASSES
+    assert bundle.size_wh == (64, 48)
+    assert f'temperature {bundle.temperature},' in text and bundle.temperature != 1.0
+    figures = json.loads((site / 'f.json').read_text())
+    assert figures == dict(bundle.metrics)
+    assert set(figures) == {'val_miou_void_ignored', 'val_ece'}
+    # Going on from there, with the model's own weights offered in vain.
+    more = ('--epochs', '3', '--validate-every', '1', '--start-from', str(site / 'model'))
+    assert main(arguments(site, *more)) == 0
+    text = capsys.readouterr().out
+    assert 'from epoch 2' in text and '0 of ' in text
+
+
+def test_what_cannot_end_well_does_not_begin(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(site, '--data', 'street:1')) == 2
+    assert 'street:1 has the classes Sky,' in capsys.readouterr().err
+    (site / 'train' / 'labels' / '1.png').unlink()
+    assert main(arguments(site)) == 2
+    assert '1.jpg: its label' in capsys.readouterr().err
+    (site / 'model').mkdir()
+    (site / 'model' / 'notes.txt').write_text('mine')
+    assert main(arguments(site)) == 2
+    assert 'is no model folder' in capsys.readouterr().err
+    assert not (site / 'work').exists()

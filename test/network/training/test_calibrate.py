@@ -1,0 +1,72 @@
+"""Networks whose scores are the image's own channels."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch')
+
+from torch import nn
+
+from espnet_ros.core.errors import DatasetError
+from espnet_ros.core.labels import LabelClass, Labels
+from espnet_ros.network.training.calibrate import calibrate, in_classes_of
+from espnet_ros.network.training.datasets import Dataset, Sample
+
+
+class Channels(nn.Module):
+    """Logits of three classes: blue, green and red after normalisation."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return image
+
+
+def sure_in_three_of_four() -> Sample:
+    """Blue wins by 6 everywhere, and is the truth of three quarters of the known pixels."""
+    image = np.zeros((8, 16, 3), np.uint8)
+    image[..., 0] = 60
+    truth = np.zeros((8, 16), np.uint8)
+    truth[:, :3] = 1
+    truth[:, 12:] = 255
+    return Sample('s', image, truth)
+
+
+def test_the_temperature_makes_the_confidence_the_share_of_hits() -> None:
+    found = calibrate(
+        Channels(), [sure_in_three_of_four()], (16, 8), (0.0, 0.0, 0.0), (10.0, 10.0, 10.0)
+    )
+    # 1 / (1 + 2 exp(-6 / T)) = 3/4 at T = 6 / ln 6, where e^-1.79 = 1/6.
+    assert found.temperature == pytest.approx(6 / math.log(6), rel=0.02)
+    assert found.ece_before == pytest.approx(0.25, abs=0.01)
+    assert found.ece_after < 0.01
+    assert str(found.temperature) in str(found)
+
+
+def test_mean_std_and_scale_are_those_of_the_deployment() -> None:
+    same = calibrate(
+        Channels(), [sure_in_three_of_four()], (16, 8), (30.0, 0.0, 0.0), (5.0, 5.0, 5.0), 0.5
+    )
+    # Blue wins by (60 - 30) / 5 * 0.5 = 3 over 0 and 0.
+    assert same.temperature == pytest.approx(3 / math.log(6), rel=0.02)
+
+
+def test_an_encoder_answers_at_an_eighth() -> None:
+    found = calibrate(
+        nn.AvgPool2d(8), [sure_in_three_of_four()], (16, 8), (0.0,) * 3, (10.0,) * 3
+    )
+    assert found.temperature == pytest.approx(6 / math.log(6), rel=0.02)
+
+
+def test_classes_are_brought_together_by_name() -> None:
+    def labels(names: str) -> Labels:
+        return Labels([LabelClass(n, (0, 0, 0), 'ground') for n in names])
+
+    truth = np.array([[0, 1, 255]], np.uint8)
+    dataset = Dataset(labels('ab'), [Sample('s', np.zeros((1, 3, 3), np.uint8), truth)])
+    (sample,) = in_classes_of(labels('bca'), dataset)
+    assert sample.truth.tolist() == [[2, 0, 255]]
+    with pytest.raises(DatasetError, match='does not know b of the dataset'):
+        in_classes_of(labels('ac'), dataset)

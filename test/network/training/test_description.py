@@ -1,0 +1,153 @@
+"""data.yaml files, right and wrong, with the smallest datasets that they describe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from espnet_ros.core.errors import DatasetError
+from espnet_ros.core.labels import CAMVID, CITYSCAPES
+from espnet_ros.network.training.datasets import load_dataset
+
+CLASSES = [
+    {'name': 'path', 'color_rgb': [200, 10, 30], 'kind': 'ground'},
+    {'name': 'rest', 'color_rgb': [0, 255, 1], 'kind': 'upright'},
+]
+SPLITS = {
+    'train': {'images': 'photos', 'labels': 'labels'},
+    'val': {'images': 'empty', 'labels': 'labels'},
+}
+
+
+def describe(folder: Path, **data: Any) -> str:
+    (folder / 'data.yaml').write_text(yaml.safe_dump(data))
+    return str(folder / 'data.yaml')
+
+
+def draw(path: Path, picture: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), picture)
+
+
+def image(height: int = 5, width: int = 7) -> np.ndarray:
+    return np.full((height, width, 3), 90, np.uint8)
+
+
+def test_folders_with_colours(tmp_path: Path) -> None:
+    label = np.zeros((5, 7, 3), np.uint8)
+    label[:2] = CLASSES[0]['color_rgb'][::-1]
+    label[2] = CLASSES[1]['color_rgb'][::-1]
+    label[3] = (30, 20, 10)
+    draw(tmp_path / 'photos' / 'a.jpg', image())
+    draw(tmp_path / 'labels' / 'a_mask.png', label)
+    classes = [CLASSES[0], {**CLASSES[1], 'colors': [[0, 255, 1], [10, 20, 30]]}]
+    spec = describe(
+        tmp_path, layout='folders', splits=SPLITS, label_suffix='_mask', labels='colors',
+        classes=classes, void=[[0, 0, 0]],
+    )  # fmt: skip
+    dataset = load_dataset(spec, 'train')
+    assert dataset.labels.names == ('path', 'rest')
+    assert dataset.labels[0].kind == 'ground'
+    (sample,) = dataset.samples
+    assert sample.name == 'a.jpg'
+    assert sample.truth[:, 3].tolist() == [0, 0, 1, 1, 255]
+
+
+def test_folders_with_ids_of_their_own(tmp_path: Path) -> None:
+    draw(tmp_path / 'photos' / 'a.png', image())
+    draw(tmp_path / 'labels' / 'a.png', np.repeat(np.uint8([[3, 7, 8, 0, 255]]).T, 7, 1))
+    classes = [{**CLASSES[0], 'ids': [3]}, {**CLASSES[1], 'ids': [7, 8]}]
+    spec = describe(tmp_path, layout='folders', splits=SPLITS, classes=classes, void=[0])
+    (sample,) = load_dataset(spec, 'train').samples
+    assert sample.truth[:, 0].tolist() == [0, 1, 1, 255, 255]
+
+
+def test_cityscapes_ids_become_train_ids(tmp_path: Path) -> None:
+    name = 'ulm_000000_000019'
+    # road, bicycle, ego vehicle, licence plate (-1), parking
+    ids = np.repeat(np.uint8([[7, 33, 1, 255, 9]]).T, 7, 1)
+    draw(tmp_path / 'leftImg8bit/train/ulm' / f'{name}_leftImg8bit.png', image())
+    draw(tmp_path / 'gtFine/train/ulm' / f'{name}_gtFine_labelIds.png', ids)
+    dataset = load_dataset(describe(tmp_path, layout='cityscapes', root='.'), 'train')
+    assert dataset.labels == CITYSCAPES
+    assert dataset.samples[0].truth[:, 0].tolist() == [0, 18, 255, 255, 255]
+    with pytest.raises(DatasetError, match='expected the layout of Cityscapes'):
+        load_dataset(describe(tmp_path, layout='cityscapes'), 'val')
+
+
+def test_camvid_layout_under_another_root_and_size(tmp_path: Path) -> None:
+    for name, height in (('a', 32), ('b', 16)):
+        draw(tmp_path / 'c/train' / f'{name}.png', image(height, 24))
+        halves = np.where(np.arange(24) < 12, 0, 10).astype(np.uint8)[None].repeat(height, 0)
+        draw(tmp_path / 'c/trainannot' / f'{name}.png', halves)
+    spec = describe(tmp_path, layout='camvid', root='c', size_wh=[16, 8])
+    dataset = load_dataset(spec, 'train')
+    assert dataset.labels == CAMVID
+    for sample in dataset.samples:
+        assert sample.image.shape == (8, 16, 3)
+        assert sample.truth.tolist() == [[0] * 8 + [10] * 8] * 8
+
+
+def test_images_of_several_sizes_are_refused_without_a_size(tmp_path: Path) -> None:
+    for name, height in (('a', 5), ('b', 5), ('odd', 6)):
+        draw(tmp_path / 'train' / f'{name}.png', image(height))
+        draw(tmp_path / 'trainannot' / f'{name}.png', np.zeros((height, 7), np.uint8))
+    with pytest.raises(DatasetError) as error:
+        load_dataset(f'camvid:{tmp_path}', 'train')
+    assert 'odd.png: 7x6, most images are 7x5' in str(error.value)
+    assert 'size_wh' in str(error.value) and 'a.png' not in str(error.value)
+
+
+def test_a_missing_label_and_an_empty_split_are_named(tmp_path: Path) -> None:
+    draw(tmp_path / 'photos' / 'a.png', image())
+    spec = describe(tmp_path, layout='folders', splits=SPLITS, classes=CLASSES)
+    with pytest.raises(DatasetError, match=r'photos/a\.png: its label .*labels/a\.png is missing'):
+        load_dataset(spec, 'train')
+    with pytest.raises(DatasetError, match=r'no images .* in .*empty'):
+        load_dataset(spec, 'val')
+    with pytest.raises(DatasetError, match="no split 'test', only train, val"):
+        load_dataset(spec, 'test')
+
+
+GOOD: dict[str, Any] = {'layout': 'folders', 'splits': SPLITS, 'classes': CLASSES}
+
+
+@pytest.mark.parametrize(
+    ('data', 'words'),
+    [
+        ({'layout': 'voc'}, "one of camvid, cityscapes, folders, got 'voc'"),
+        ({'layout': 'folders'}, 'classes is missing; splits is missing'),
+        ({**GOOD, 'spilts': 1}, "unknown key 'spilts', expected layout, root, size_wh, classes"),
+        ({**GOOD, 'size_wh': [30, 40]}, 'multiples of 8, got [30, 40]'),
+        ({**GOOD, 'splits': {'train': 'a'}}, "got {'train': 'a'}"),
+        ({**GOOD, 'labels': 'rgb'}, "labels must be ids or colors, got 'rgb'"),
+        ({**GOOD, 'classes': ['path']}, 'must be a list of {name, color_rgb'),
+        ({**GOOD, 'classes': [{'name': 'path'}]}, 'color_rgb'),
+        ({**GOOD, 'classes': CLASSES[:1] * 2}, "'path' is used 2 times"),
+        ({**GOOD, 'void': [1]}, "'rest': 1 is used twice"),
+        ({**GOOD, 'void': [256]}, '`void`: 256 is none of ids'),
+        ({**GOOD, 'labels': 'colors', 'void': [[0, 0]]}, '`void`: [0, 0] is none of colors'),
+        ({**GOOD, 'classes': [{**CLASSES[0], 'id': 3}]}, "'path' has the unknown key 'id'"),
+        ({'layout': 'camvid', 'classes': [{**CLASSES[0], 'ids': [4]}]}, 'use folders'),
+    ],
+)
+def test_what_does_not_fit_is_said(data: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError) as error:
+        load_dataset(describe(tmp_path, **data), 'train')
+    assert 'data.yaml' in str(error.value) and words in str(error.value)
+
+
+def test_a_file_that_is_no_yaml_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r'gone\.yaml can not be read: No such file'):
+        load_dataset(str(tmp_path / 'gone.yaml'), 'train')
+    (tmp_path / 'data.yaml').write_text('layout: [')
+    with pytest.raises(DatasetError, match='is not YAML'):
+        load_dataset(str(tmp_path / 'data.yaml'), 'train')
+    (tmp_path / 'data.yaml').write_text('')
+    with pytest.raises(DatasetError, match='got None'):
+        load_dataset(str(tmp_path / 'data.yaml'), 'train')

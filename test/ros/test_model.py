@@ -1,0 +1,23 @@
+"""What the parameters make of a model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from espnet_ros.core.config import NodeConfig
+from espnet_ros.core.labels import UNLABELED
+from espnet_ros.ros.model import load_model
+
+
+def test_pixels_below_min_confidence_get_no_label(toy_model) -> None:
+    # The toy's class is 0 (blue 0) and its confidence is the green value; 0.5 is level 128.
+    image = np.zeros((24, 32, 3), np.uint8)
+    image[:, :, 1] = 127
+    image[:, 20:, 1] = 128
+    values = {'model': str(toy_model), 'backend': 'onnx', 'mask.min_confidence': 0.5}
+    model = load_model(NodeConfig.from_parameters(values))
+    try:
+        mask = model.segmenter.segment(image).mask
+    finally:
+        model.close()
+    assert (mask[:, :20] == UNLABELED).all() and (mask[:, 20:] == 0).all()
