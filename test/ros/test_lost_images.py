@@ -36,7 +36,8 @@ def test_an_image_that_is_lost_is_counted_and_logged(error, rejected, failed, le
         warning=lambda text, **_: logged.append(('warning', text)),
         error=lambda text, **_: logged.append(('error', text)),
     )
-    node = SimpleNamespace(_model=SimpleNamespace(segmenter=None), get_logger=lambda: logger)
+    model, costmap = SimpleNamespace(segmenter=None), SimpleNamespace()
+    node = SimpleNamespace(_model=model, _costmap=costmap, get_logger=lambda: logger)
     camera = FakeCamera(error)
     SegmentationNode._process(node, camera, None)
     assert (camera.monitor.rejected.total(), camera.monitor.failed) == (rejected, failed)
