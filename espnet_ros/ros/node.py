@@ -153,7 +153,7 @@ class SegmentationNode(LifecycleNode):
             return
         logger = self.get_logger()
         try:
-            costmap.put(camera.name, camera.process(message, model.segmenter))
+            segmented = camera.process(message, model.segmenter)
         except ImageError as error:
             camera.monitor.reject(error)
             logger.warning(f'image rejected: {error}', throttle_duration_sec=_QUIET_S)
@@ -161,6 +161,8 @@ class SegmentationNode(LifecycleNode):
             # Whatever a backend throws at one image, the next image gets its chance.
             camera.monitor.fail(error)
             logger.error(f'image lost: {error!r}', throttle_duration_sec=_QUIET_S)
+        else:
+            costmap.put(camera.name, segmented)
 
     def _publish_label_info(self, labels: Labels) -> None:
         messages = label_info_module()
