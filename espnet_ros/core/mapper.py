@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ from espnet_ros.core.transforms import rigid
 UInt8Array = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 
-# Stamps of several cameras are never in order; one this much older is of another time.
+# Images of one camera may come out of order; one this much older is of another time. Cameras are
+# not compared with each other: two whose clocks differ would clear the grid at every image.
 _BACK_S = 1.0
 # No robot for which this package is meant moves farther between two looks.
 _JUMP_M, _JUMP_M_PER_S = 1.0, 30.0
@@ -100,7 +102,8 @@ class Mapper:
         spec = GridSpec.around((0.0, 0.0), grid.size, grid.resolution)
         memory = Memory(grid.half_life, recentre_step_m=grid.recentre_step)
         self._grid = SemanticGrid(len(labels), spec, memory)
-        self._last: tuple[float, Floats] | None = None
+        # By camera: stamp and pose of the newest look that could be used.
+        self._last: dict[str, tuple[float, Floats]] = {}
         self._lock = threading.Lock()
 
     def add(self, look: Look) -> str:
@@ -113,16 +116,16 @@ class Mapper:
         """
         pose = rigid(look.T_grid_base, 'T_grid_base')
         with self._lock:
-            notice = self._break(look.stamp_s, pose)
+            notice = self._break(look, pose)
             if notice:
                 self._grid.clear()
             xy = float(pose[0, 3]), float(pose[1, 3])
             self._grid.recentre(xy)
             observation = self._observe(look, pose)
-            # Only a look that could be used says where the robot is.
-            newest = self._last is None or bool(notice) or look.stamp_s >= self._last[0]
-            if newest:
-                self._last = look.stamp_s, pose
+            if notice:
+                self._last = {}
+            if look.stamp_s >= self._last.get(look.camera, (-math.inf, pose))[0]:
+                self._last[look.camera] = look.stamp_s, pose
             if look.depth_m is None:
                 self.monitors[look.camera].compare(observation, xy)
             self._grid.add(observation, look.stamp_s)
@@ -146,7 +149,7 @@ class Mapper:
         """Forget everything."""
         with self._lock:
             self._grid.clear()
-            self._last = None
+            self._last = {}
 
     def render(self, fill: int | None = None) -> CostMap:
         """Return what the grid says now.
@@ -161,11 +164,11 @@ class Mapper:
         names = [layer.name for layer in self.layers.layers]
         return CostMap(spec, Occupancy(dict.fromkeys(names, full), full))
 
-    def _break(self, stamp_s: float, pose: Floats) -> str:
+    def _break(self, look: Look, pose: Floats) -> str:
         """Return why what is known is of another time or place, or ''."""
-        if self._last is None:
+        if look.camera not in self._last:
             return ''
-        last_s, last_pose = self._last
+        stamp_s, (last_s, last_pose) = look.stamp_s, self._last[look.camera]
         if stamp_s < last_s - _BACK_S:
             return f'time went back by {last_s - stamp_s:.1f} s'
         moved = float(np.linalg.norm(pose[:2, 3] - last_pose[:2, 3]))

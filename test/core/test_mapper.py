@@ -70,6 +70,14 @@ def test_looks_of_slower_cameras_are_taken():
     assert at(grid.render(), 1.25, 0.05) == 0
 
 
+def test_cameras_whose_clocks_differ_do_not_clear_each_others_view():
+    grid = mapper()
+    for step in range(3):
+        assert grid.add(look(stamp_s=10.0 + step / 10)) == ''
+        assert grid.add(look('left', stamp_s=5.0 + step / 10, mount_yaw=math.pi / 2)) == ''
+    assert at(grid.render(), 1.25, 0.05) == 0
+
+
 @pytest.mark.parametrize(
     ('later', 'words'),
     [
