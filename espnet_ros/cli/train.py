@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 from espnet_ros.cli.options import size_wh
+
+GPU_WORKERS = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,10 +37,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument('--epochs', type=int, default=60)
     parser.add_argument('--validate-every', type=int, default=5, metavar='EPOCHS')
+    parser.add_argument(
+        '--architecture', choices=('espnet', 'espnet_c'), default='espnet',
+        help='espnet_c is the encoder alone: trained first, it is what --start-from gives to the '
+        'whole network, as in the paper (default: %(default)s)',
+    )  # fmt: skip
     parser.add_argument('--alpha2', type=int, default=2, help='ESP modules at level 2')
     parser.add_argument('--alpha3', type=int, default=8, help='ESP modules at level 3')
     parser.add_argument('--crop', type=size_wh, default=(352, 288), metavar='WxH')
-    parser.add_argument('--batch', type=int, default=4)
+    parser.add_argument(
+        '--batch', type=int, default=4, help='images a step, of all processes of torchrun together'
+    )
+    parser.add_argument(
+        '--workers', type=int,
+        help='processes that read ahead for each one that trains (default: 0 on a CPU, whose '
+        'cores have enough to do, 8 for a GPU)',
+    )  # fmt: skip
     parser.add_argument('--learning-rate', type=float, default=3e-3)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--json', type=Path, help='write the figures here')
@@ -47,38 +60,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, choose the best epoch on val, calibrate, write the bundle."""
-    from espnet_ros.bundle import Bundle, check_replaceable
     from espnet_ros.core.errors import ParameterError
-    from espnet_ros.network.training.datasets import load_dataset
+    from espnet_ros.network.training.processes import join, leave
 
     if bool(args.taught) != bool(args.teacher):
         raise ParameterError('--taught and --teacher need each other: give both or neither')
+    processes, device = join()
+    try:
+        return _run(args, processes, device)
+    finally:
+        leave()
+
+
+def _run(args: argparse.Namespace, processes: Any, device: Any) -> int:
+    from espnet_ros.bundle import Bundle, check_replaceable
+    from espnet_ros.network.training.datasets import load_dataset
+
     # A long run must not fail at its end over what can be told now.
     check_replaceable(args.output)
     start = Bundle.load(args.start_from) if args.start_from else None
     val = load_dataset(args.val, 'val')
-    train = []
-    for spec in [*args.data, *args.taught]:
-        samples = _same_classes(load_dataset(spec, 'train'), val, spec)
-        if spec in args.taught:
-            samples = [dataclasses.replace(sample, taught=True) for sample in samples]
-        train += samples
-    trainer = _trainer(args, train, val)
+    train = [s for spec in args.data for s in _samples(spec, val)]
+    taught = [s for spec in args.taught for s in _samples(spec, val)]
+    if args.teacher:
+        taught = _teacher(args.teacher, val.labels, device).teach(taught, not processes.first)
+    trainer = _trainer(args, [*train, *taught], val, processes, device)
+    say = print if processes.first else _nothing
     if start is not None:
         taken, tensors = trainer.start_from(start)
-        print(f'{taken} of {tensors} tensors start as those of {start.name}')
-    print(f'{len(train)} training and {len(val.samples)} validation samples, '
-          f'from epoch {trainer.epoch}')  # fmt: skip
+        say(f'{taken} of {tensors} tensors start as those of {start.name}')
+    say(f'{len(trainer.train_samples)} training and {len(val.samples)} validation samples, '
+        f'from epoch {trainer.epoch}')  # fmt: skip
     trainer.run(args.epochs, args.validate_every)
-    metrics = _write(args, trainer, val)
-    if args.json:
-        args.json.write_text(json.dumps(metrics) + '\n')
+    if processes.first:
+        metrics = _write(args, trainer, val)
+        if args.json:
+            args.json.write_text(json.dumps(metrics) + '\n')
     return 0
 
 
-def _same_classes(dataset: Any, val: Any, spec: str) -> Any:
-    from espnet_ros.core.errors import DatasetError
+def _nothing(_text: str) -> None:
+    """Say nothing: one process of several speaks for all."""
 
+
+def _samples(spec: str, val: Any) -> Any:
+    from espnet_ros.core.errors import DatasetError
+    from espnet_ros.network.training.datasets import load_dataset
+
+    dataset = load_dataset(spec, 'train')
     if dataset.labels.names != val.labels.names:
         raise DatasetError(
             f'{spec} has the classes {", ".join(dataset.labels.names)}, but --val has '
@@ -87,24 +116,32 @@ def _same_classes(dataset: Any, val: Any, spec: str) -> Any:
     return dataset.samples
 
 
-def _trainer(args: argparse.Namespace, train: Any, val: Any) -> Any:
-    import torch
-
+def _teacher(model: Path, labels: Any, device: Any) -> Any:
     from espnet_ros.bundle import Bundle
-    from espnet_ros.network.training.curves import Curves
     from espnet_ros.network.training.distillation import Teacher
+
+    return Teacher(Bundle.load(model), labels, device)
+
+
+def _trainer(args: argparse.Namespace, train: Any, val: Any, processes: Any, device: Any) -> Any:
+    from espnet_ros.network.training.curves import Curves
     from espnet_ros.network.training.recipe import Recipe
     from espnet_ros.network.training.trainer import Trainer
 
-    labels = val.labels
     recipe = Recipe(
-        args.alpha2, args.alpha3, args.crop, args.batch, args.learning_rate, seed=args.seed
+        args.architecture, args.alpha2, args.alpha3, args.crop, args.batch, args.learning_rate,
+        seed=args.seed,
+    )  # fmt: skip
+    workers = args.workers
+    if workers is None:
+        workers = GPU_WORKERS if device.type == 'cuda' else 0
+    trainer = Trainer(
+        train, val.samples, len(val.labels), recipe, args.work, device, processes, workers
     )
-    device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    teacher = Teacher(Bundle.load(args.teacher), labels, device) if args.teacher else None
-    trainer = Trainer(train, val.samples, len(labels), recipe, args.work, device, teacher)
+    if not processes.first:
+        return trainer
     try:
-        trainer.curves = Curves(args.work / 'tensorboard', labels, trainer.epoch)
+        trainer.curves = Curves(args.work / 'tensorboard', val.labels, trainer.epoch)
     except ImportError:
         print('no curves for TensorBoard: it is not installed (pip install tensorboard)')
     return trainer
@@ -122,11 +159,12 @@ def _write(args: argparse.Namespace, trainer: Any, val: Any) -> dict[str, float]
         'val_miou_void_ignored': round(trainer.best, 4),
         'val_ece': round(calibration.ece_after, 4),
     }
+    skip = {'skip': 'joined'} if recipe.architecture == 'espnet' else {}
     write_bundle_from_network(
         network,
         architecture={
-            'name': 'espnet', 'classes': len(labels), 'alpha2': recipe.alpha2,
-            'alpha3': recipe.alpha3, 'skip': 'joined',
+            'name': recipe.architecture, 'classes': len(labels), 'alpha2': recipe.alpha2,
+            'alpha3': recipe.alpha3, **skip,
         },
         labels=labels, size_wh=(width, height), mean=trainer.mean, std=trainer.std,
         input_scale=1.0, metrics=metrics, licence='Apache-2.0',

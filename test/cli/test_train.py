@@ -90,3 +90,30 @@ def test_what_cannot_end_well_does_not_begin(
     assert main(arguments(site)) == 2
     assert 'is no model folder' in capsys.readouterr().err
     assert not (site / 'work').exists()
+
+
+def test_the_encoder_first_then_the_whole_network(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    encoder = ('--architecture', 'espnet_c', '--epochs', '1', '--validate-every', '1')
+    assert main(arguments(site, *encoder)) == 0
+    bundle = Bundle.load(site / 'model')
+    assert bundle.architecture == {'name': 'espnet_c', 'classes': 2, 'alpha2': 1, 'alpha3': 1}
+    (site / 'model').rename(site / 'encoder')
+    (site / 'work').rename(site / 'encoder_work')
+    whole = ('--start-from', str(site / 'encoder'), '--epochs', '1', '--validate-every', '1')
+    capsys.readouterr()
+    assert main(arguments(site, *whole)) == 0
+    assert 'tensors start as those of model' in capsys.readouterr().out
+    assert Bundle.load(site / 'model').architecture['name'] == 'espnet'
+
+
+def test_a_taught_run(site: Path) -> None:
+    assert main(arguments(site, '--epochs', '1', '--validate-every', '1')) == 0
+    (site / 'model').rename(site / 'teacher')
+    taught = (
+        '--taught', str(site / 'data.yaml'), '--teacher', str(site / 'teacher'),
+        '--work', str(site / 'pupil'), '--epochs', '1', '--validate-every', '1',
+    )  # fmt: skip
+    assert main(arguments(site, *taught)) == 0
+    assert (site / 'pupil' / 'last.pt').exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +19,21 @@ ROTATION_DEG = 4.0
 CLASS_CENTRED = 0.5
 
 
-def random_view(
-    sample: Sample, size_wh: tuple[int, int], rng: np.random.Generator
-) -> tuple[Array, Array, Array]:
-    """Return a random crop of `size_wh`, uint8: image and truth, and the image's own colours.
+class View(NamedTuple):
+    """What is learned from: a random crop of a sample in random colours.
 
-    :returns: (H, W, 3) in random colours, (H, W), and (H, W, 3) as it was.
+    :param image: uint8 (H, W, 3) BGR.
+    :param truth: uint8 (H, W) class_id, UNLABELED where void or beyond the sample.
+    :param opinion: uint8 (H / 2, W / 2, C), see `Sample`; None if there is none.
     """
+
+    image: Array
+    truth: Array
+    opinion: Array | None
+
+
+def random_view(sample: Sample, size_wh: tuple[int, int], rng: np.random.Generator) -> View:
+    """Return a random view of `size_wh`, both even."""
     warp = _random_warp(sample.truth, size_wh, rng)
     image = np.asarray(
         cv2.warpAffine(
@@ -35,7 +45,30 @@ def random_view(
         sample.truth, warp, size_wh, flags=cv2.INTER_NEAREST,
         borderMode=cv2.BORDER_CONSTANT, borderValue=UNLABELED,
     )  # fmt: skip
-    return random_colors(image.astype(np.float32), rng), np.asarray(truth, np.uint8), image
+    opinion = None if sample.opinion is None else _warp_opinion(sample.opinion, warp, size_wh)
+    return View(random_colors(image.astype(np.float32), rng), np.asarray(truth, np.uint8), opinion)
+
+
+def _warp_opinion(
+    opinion: Array, warp: npt.NDArray[np.float64], size_wh: tuple[int, int]
+) -> Array:
+    """Warp what is at half the size of image and view."""
+    # Pixel i at half size is centred on 2 i + 1/2: v = A x + b becomes
+    # 2 v' + 1/2 = A (2 x' + 1/2) + b.
+    half = warp.copy()
+    half[:, 2] = (warp[:, :2].sum(1) / 2 + warp[:, 2] - 0.5) / 2
+    size = (size_wh[0] // 2, size_wh[1] // 2)
+    # warpAffine takes four channels at a time.
+    parts = [
+        np.atleast_3d(
+            cv2.warpAffine(
+                np.ascontiguousarray(opinion[..., first : first + 4]), half, size,
+                flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101,
+            )
+        )
+        for first in range(0, opinion.shape[2], 4)
+    ]  # fmt: skip
+    return np.asarray(np.concatenate(parts, axis=2), np.uint8)
 
 
 def _random_warp(

@@ -25,13 +25,14 @@ class Sample:
     :param name: file name or scene, for messages.
     :param image: uint8 (H, W, 3) BGR.
     :param truth: uint8 (H, W) class_id, UNLABELED where void.
-    :param taught: whether the teacher's opinion counts beside the truth.
+    :param opinion: a teacher's probability of each class for every 2 x 2 pixels, 0..255, uint8
+        (H / 2, W / 2, C); None where only the truth counts.
     """
 
     name: str
     image: Array
     truth: Array
-    taught: bool = False
+    opinion: Array | None = None
 
 
 @dataclass(frozen=True)

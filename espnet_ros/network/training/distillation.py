@@ -5,15 +5,21 @@ Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015, at te
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
+from tqdm import tqdm
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.labels import Labels
 from espnet_ros.network.checkpoint import load_bundle
+from espnet_ros.network.training.datasets import Sample
 
 
 class Teacher:
@@ -37,6 +43,28 @@ class Teacher:
         self._mean = torch.tensor(bundle.mean, device=device).view(1, 3, 1, 1)
         self._scale = torch.tensor(bundle.std, device=device).view(1, 3, 1, 1) / bundle.input_scale
 
+    def teach(self, samples: Sequence[Sample], quiet: bool = False) -> list[Sample]:
+        """Return the samples with this teacher's opinion, for which each is looked at once.
+
+        :param quiet: without a progress bar.
+        """
+        return [
+            dataclasses.replace(sample, opinion=self.opinion(sample.image))
+            for sample in tqdm(samples, desc='ask the teacher', leave=False, disable=quiet or None)
+        ]
+
+    def opinion(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Return how likely each class is in every 2 x 2 pixels, 0..255, (H / 2, W / 2, C).
+
+        The mean of what it says of the image and of its mirror image, which is right more often.
+
+        :param image: uint8 (H, W, 3) BGR, H and W multiples of 8.
+        """
+        mirrored = self.probabilities(np.ascontiguousarray(image[None, :, ::-1])).flip(3)
+        mean = (self.probabilities(image[None]) + mirrored) / 2
+        levels = functional.avg_pool2d(mean, 2)[0].movedim(0, 2) * 255
+        return np.asarray(levels.round().to(torch.uint8).cpu().numpy(), np.uint8)
+
     @torch.no_grad()
     def probabilities(self, images: npt.NDArray[np.uint8]) -> Tensor:
         """Return how likely each class is, float32 (B, C, H, W), summing to 1.
@@ -45,13 +73,27 @@ class Teacher:
         """
         pixels = torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2).float()
         logits = self._network((pixels - self._mean) / self._scale)
+        if logits.shape[2:] != pixels.shape[2:]:
+            # An encoder alone answers at 1/8 of the size, see espnet_ros.network.deploy.
+            logits = functional.interpolate(
+                logits, size=pixels.shape[2:], mode='bilinear', align_corners=False
+            )
         return logits[:, self._order].softmax(1)  # type: ignore[no-any-return]
 
 
-def distillation_loss(logits: Tensor, probabilities: Tensor) -> Tensor:
-    """Return the mean cross-entropy of the pupil under the teacher's probabilities.
+def distillation_loss(logits: Tensor, opinion: Tensor) -> Tensor:
+    """Return the mean cross-entropy of the pupil under a teacher's probabilities.
 
-    :param logits: (B, C, H, W).
-    :param probabilities: (B, C, H, W).
+    :param logits: (B, C, H, W), or of an encoder alone (B, C, H / 8, W / 8).
+    :param opinion: 0..255, (B, H / 2, W / 2, C), see `Sample`.
     """
+    probabilities = opinion.movedim(3, 1).to(logits.dtype)
+    finer = logits.shape[2] // probabilities.shape[2]
+    if finer:
+        logits = functional.avg_pool2d(logits, finer)
+    else:
+        coarser = probabilities.shape[2] // logits.shape[2]
+        probabilities = functional.avg_pool2d(probabilities, coarser)
+    # Rounded and warped, they no longer sum to 1.
+    probabilities = probabilities / probabilities.sum(1, keepdim=True).clamp(min=1)
     return -(probabilities * logits.log_softmax(1)).sum(1).mean()

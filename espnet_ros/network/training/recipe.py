@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from torch import nn
+
+from espnet_ros.network.espnet import create_network
+
 WARM_UP = 0.1
 
 
@@ -12,15 +16,18 @@ WARM_UP = 0.1
 class Recipe:
     """What a run depends on beside the data.
 
+    :param architecture: ``espnet``, or ``espnet_c``, its encoder alone, which the paper trains
+        first.
     :param alpha2: residual modules at level 2.
     :param alpha3: residual modules at level 3.
     :param crop_wh: size of the training views, multiples of 8.
-    :param batch: views a step.
+    :param batch: views a step, of all processes together.
     :param learning_rate: peak of the schedule.
     :param weight_decay: of AdamW.
     :param seed: of initialisation and every random choice.
     """
 
+    architecture: str = 'espnet'
     alpha2: int = 2
     alpha3: int = 8
     crop_wh: tuple[int, int] = (352, 288)
@@ -28,6 +35,12 @@ class Recipe:
     learning_rate: float = 3e-3
     weight_decay: float = 1e-3
     seed: int = 0
+
+    def network(self, classes: int) -> nn.Module:
+        """Return a new network of random weights."""
+        return create_network(
+            self.architecture, classes=classes, alpha2=self.alpha2, alpha3=self.alpha3
+        )
 
 
 def learning_rate_at(progress: float, peak: float) -> float:

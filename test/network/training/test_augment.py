@@ -20,9 +20,10 @@ def sample() -> Sample:
 def test_truth_follows_the_image() -> None:
     agree = []
     for seed in range(20):
-        image, truth, _ = random_view(sample(), (48, 32), np.random.default_rng(seed))
+        image, truth, opinion = random_view(sample(), (48, 32), np.random.default_rng(seed))
         assert image.shape == (32, 48, 3) and image.dtype == np.uint8
         assert truth.shape == (32, 48) and set(np.unique(truth)) <= {0, 1, UNLABELED}
+        assert opinion is None
         gray = image.mean(2)
         dark, bright = gray[truth == 0], gray[truth == 1]
         if len(dark) > 50 and len(bright) > 50:
@@ -44,3 +45,24 @@ def test_both_mirrorings_occur() -> None:
         if all(len(c) for c in columns):
             bright_left.add(bool(columns[1].mean() < columns[0].mean()))
     assert bright_left == {False, True}
+
+
+def test_the_opinion_follows_the_truth() -> None:
+    # Seven classes as stripes: more than the four channels that are warped at a time.
+    stripes = np.repeat(np.arange(7, dtype=np.uint8), 12)[None].repeat(60, 0)
+    halves = 255 * np.eye(7, dtype=np.uint8)[stripes[::2, ::2]]
+    plain = Sample('stripes', np.zeros((60, 84, 3), np.uint8), stripes, halves)
+    compared = 0
+    for seed in range(10):
+        _, truth, opinion = random_view(plain, (48, 32), np.random.default_rng(seed))
+        assert opinion is not None and opinion.shape == (16, 24, 7) and opinion.dtype == np.uint8
+        blocks = truth.reshape(16, 2, 24, 2)
+        low, high = blocks.min((1, 3)), blocks.max((1, 3))
+        # Where a 2 x 2 block and its neighbours are of one class, the opinion is sure of it.
+        inside = (low == high) & (high < 7) & (opinion.max(2) > 250)
+        assert (opinion.argmax(2)[inside] == low[inside]).all()
+        compared += int(inside.sum())
+        # A shift by a pixel would make a stripe's edge disagree.
+        known = (low == high) & (high < 7)
+        assert (opinion.argmax(2)[known] == low[known]).mean() > 0.97
+    assert compared > 1500

@@ -16,20 +16,35 @@ from espnet_ros.core.labels import LabelClass, Labels
 from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.espnet import create_network
 from espnet_ros.network.export import write_bundle_from_network
+from espnet_ros.network.training.datasets import Sample
 from espnet_ros.network.training.distillation import Teacher, distillation_loss
 
 LABELS = Labels([LabelClass('a', (1, 0, 0), 'ground'), LabelClass('b', (2, 0, 0), 'sky')])
 
 
 def test_the_loss_by_hand() -> None:
-    # One pixel, both equally likely for the pupil: ln 2 whatever the teacher says.
-    assert float(
-        distillation_loss(torch.zeros(1, 2, 1, 1), torch.tensor([[[[0.9]], [[0.1]]]]))
-    ) == pytest.approx(math.log(2))
-    # Probabilities 3/4 and 1/4 under 1 and 0: -ln(3/4).
-    logits = torch.tensor([[[[math.log(3.0)]], [[0.0]]]])
-    certain = torch.tensor([[[[1.0]], [[0.0]]]])
+    # Every 2 x 2 pixels, both equally likely for the pupil: ln 2 whatever the teacher says.
+    opinion = torch.tensor([[[[230, 25]]]], dtype=torch.uint8)
+    assert float(distillation_loss(torch.zeros(1, 2, 2, 2), opinion)) == pytest.approx(math.log(2))
+    # The mean score of the four is ln 3: probabilities 3/4 and 1/4 under 1 and 0: -ln(3/4).
+    logits = torch.zeros(1, 2, 2, 2)
+    logits[0, 0] = math.log(3) + torch.tensor([[1.0, -1.0], [2.0, -2.0]])
+    certain = torch.tensor([[[[255, 0]]]], dtype=torch.uint8)
     assert float(distillation_loss(logits, certain)) == pytest.approx(-math.log(0.75))
+    # Rounding, or the edge of a view, must not make an opinion weigh less.
+    faint = torch.tensor([[[[100, 0]]]], dtype=torch.uint8)
+    assert float(distillation_loss(logits, faint)) == pytest.approx(-math.log(0.75))
+
+
+def test_of_an_encoder_alone_the_loss_is_of_the_mean_opinion() -> None:
+    # 8 x 16 pixels: 4 x 8 opinions, 1 x 2 scores. Right half: sure of class 1.
+    opinion = torch.zeros(1, 4, 8, 2, dtype=torch.uint8)
+    opinion[0, :2, :4, 0] = 255
+    opinion[0, 2:, :4, 1] = 255
+    opinion[0, :, 4:, 1] = 255
+    logits = torch.tensor([[[[0.0, 0.0]], [[0.0, math.log(3.0)]]]])
+    expected = (math.log(2) - math.log(0.75)) / 2
+    assert float(distillation_loss(logits, opinion)) == pytest.approx(expected)
 
 
 @pytest.fixture(scope='module')
@@ -60,6 +75,17 @@ def test_probabilities_are_of_the_pupils_classes_in_its_order(bundle: Bundle) ->
     share = 1 / (1 + np.exp((logits[0, 0] - logits[0, 2]).numpy()))
     np.testing.assert_allclose(probabilities[0, 0].numpy(), share, atol=1e-5)
     np.testing.assert_allclose(probabilities.sum(1).numpy(), 1, atol=1e-5)
+
+
+def test_its_opinion_is_the_mean_over_mirror_images_and_blocks(bundle: Bundle) -> None:
+    teacher = Teacher(bundle, LABELS, torch.device('cpu'))
+    image = np.random.default_rng(0).integers(0, 256, (32, 48, 3), np.uint8)
+    (taught,) = teacher.teach([Sample('a', image, np.zeros((32, 48), np.uint8))], quiet=True)
+    assert taught.opinion is not None and taught.opinion.shape == (16, 24, 2)
+    seen = teacher.probabilities(image[None])[0].numpy()
+    mirrored = teacher.probabilities(image[None, :, ::-1].copy())[0].numpy()[..., ::-1]
+    block = ((seen + mirrored) / 2)[:, 10:12, 6:8].mean((1, 2))
+    np.testing.assert_allclose(taught.opinion[5, 3], 255 * block, atol=0.51)
 
 
 def test_a_teacher_of_other_classes_is_refused(bundle: Bundle) -> None:

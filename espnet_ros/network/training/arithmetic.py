@@ -1,0 +1,31 @@
+"""In what a network is trained: bfloat16 where the device multiplies it faster, else float32."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+import torch
+
+
+class Arithmetic:
+    """Precision and memory layout for training on a device.
+
+    Weights, batch statistics and the loss stay in float32, see `torch.autocast`.
+
+    :param device: to train on.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        if device.type == 'cuda':
+            self.bf16 = torch.cuda.is_bf16_supported()
+        else:
+            self.bf16 = bool(torch.cpu.get_capabilities().get('avx512_bf16'))
+        # On CPUs, PyTorch 2.13 computes wrong gradients for dilated convolutions in bfloat16
+        # with channels last.
+        contiguous = self.bf16 and device.type == 'cpu'
+        self.memory_format = torch.contiguous_format if contiguous else torch.channels_last
+
+    def __call__(self) -> AbstractContextManager[object]:
+        """Return the context in which the network runs."""
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=self.bf16)

@@ -1,0 +1,102 @@
+"""Random views of the samples as batches, made by worker processes where the device is fast."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from espnet_ros.network.training.augment import View, random_view
+from espnet_ros.network.training.datasets import Sample
+from espnet_ros.network.training.processes import Processes
+from espnet_ros.network.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step of one process learns from.
+
+    :param images: uint8 (B, H, W, 3) BGR.
+    :param truth: int64 (B, H, W) class_id, UNLABELED where void.
+    :param taught: int64 (T,), which of the images a teacher has an opinion of.
+    :param opinion: uint8 (T, H / 2, W / 2, C), see `espnet_ros.network.training.datasets.Sample`.
+    """
+
+    images: Tensor
+    truth: Tensor
+    taught: Tensor
+    opinion: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on a device."""
+        fields = {
+            field.name: getattr(self, field.name).to(device, non_blocking=True)
+            for field in dataclasses.fields(self)
+        }
+        return Batch(**fields)
+
+
+class Views(Dataset):  # type: ignore[type-arg]
+    """The view that a sample gives in an epoch, whichever process makes it.
+
+    :param samples: to learn from.
+    :param recipe: for size and seed.
+    """
+
+    def __init__(self, samples: Sequence[Sample], recipe: Recipe) -> None:
+        self._samples = samples
+        self._recipe = recipe
+
+    def __getitem__(self, key: tuple[int, int]) -> View:
+        """Return the view of an (epoch, index)."""
+        rng = np.random.default_rng((self._recipe.seed, *key))
+        return random_view(self._samples[key[1]], self._recipe.crop_wh, rng)
+
+
+def epoch_batches(
+    samples: Sequence[Sample], recipe: Recipe, epoch: int, processes: Processes, workers: int,
+    pinned: bool,
+) -> DataLoader[Batch]:  # fmt: skip
+    """Return this process's share of an epoch: each sample once, in random order and view.
+
+    Seeded by the epoch, so that a resumed run sees what an unbroken one would have seen.
+
+    :param epoch: counted from 0.
+    :param workers: processes that make views; 0 makes them here, between the steps.
+    :param pinned: in memory that a GPU can copy from while it computes.
+    """
+    order = np.random.default_rng((recipe.seed, epoch)).permutation(len(samples))
+    steps = len(order) // recipe.batch
+    whole = order[: steps * recipe.batch].reshape(steps, recipe.batch)
+    mine = whole[:, processes.rank :: processes.count]
+    return DataLoader(
+        Views(samples, recipe),
+        batch_sampler=[[(epoch, int(index)) for index in row] for row in mine],
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=pinned,
+        worker_init_fn=_one_thread,
+    )
+
+
+def collate(views: Sequence[View]) -> Batch:
+    """Stack views."""
+    opinions = {i: view.opinion for i, view in enumerate(views) if view.opinion is not None}
+    opinion = np.stack(list(opinions.values())) if opinions else np.empty((0, 0, 0, 0), np.uint8)
+    return Batch(
+        torch.from_numpy(np.stack([view.image for view in views])),
+        torch.from_numpy(np.stack([view.truth for view in views])).long(),
+        torch.tensor(list(opinions), dtype=torch.int64),
+        torch.from_numpy(opinion),
+    )
+
+
+def _one_thread(_worker: int) -> None:
+    # As many workers as cores are enough.
+    cv2.setNumThreads(0)

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch')
+
+from espnet_ros.network.training.augment import View
+from espnet_ros.network.training.datasets import Sample
+from espnet_ros.network.training.processes import Processes
+from espnet_ros.network.training.recipe import Recipe
+from espnet_ros.network.training.views import Batch, collate, epoch_batches
+
+RECIPE = Recipe(crop_wh=(24, 16), batch=4, seed=3)
+
+
+def samples(count: int) -> list[Sample]:
+    """Images whose truth is their index, every third with an opinion."""
+    return [
+        Sample(
+            str(i), np.full((32, 40, 3), 20 * i, np.uint8), np.full((32, 40), i, np.uint8),
+            np.full((16, 20, 2), i, np.uint8) if i % 3 == 0 else None,
+        )
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def batches(epoch: int, processes: Processes | None = None, workers: int = 0) -> list[Batch]:
+    loader = epoch_batches(
+        samples(11), RECIPE, epoch, processes or Processes(), workers, pinned=False
+    )
+    return list(loader)
+
+
+def seen(batch: Batch) -> list[int]:
+    """Return which samples the views are of; they may hang over a border, which is void."""
+    return [int(truth[truth != 255].unique()) for truth in batch.truth]
+
+
+def test_an_epoch_sees_each_sample_once_in_whole_batches() -> None:
+    first = [seen(batch) for batch in batches(0)]
+    assert [len(indices) for indices in first] == [4, 4]
+    flat = [index for indices in first for index in indices]
+    assert len(set(flat)) == 8 and set(flat) <= set(range(11))
+    assert first != [seen(batch) for batch in batches(1)]
+    assert batches(0)[0].images.shape == (4, 16, 24, 3)
+
+
+def test_processes_share_each_batch() -> None:
+    alone = [seen(batch) for batch in batches(5)]
+    shares = [[seen(batch) for batch in batches(5, Processes(rank, 2))] for rank in (0, 1)]
+    assert [len(indices) for indices in shares[0]] == [2, 2]
+    for whole, left, right in zip(alone, *shares, strict=True):
+        assert sorted(whole) == sorted(left + right)
+
+
+def test_views_are_the_same_whoever_makes_them() -> None:
+    here, there = batches(2), batches(2, workers=2)
+    for one, other in zip(here, there, strict=True):
+        torch.testing.assert_close(one.images, other.images)
+        torch.testing.assert_close(one.opinion, other.opinion)
+
+
+def test_opinions_stay_with_their_images() -> None:
+    for batch in batches(0):
+        indices = seen(batch)
+        assert batch.taught.tolist() == [k for k, index in enumerate(indices) if index % 3 == 0]
+        for k, opinion in zip(batch.taught, batch.opinion, strict=True):
+            assert opinion.shape == (8, 12, 2)
+            assert opinion.unique().tolist() == [indices[k]]
+
+
+def test_a_batch_that_nobody_taught() -> None:
+    view = View(np.zeros((16, 24, 3), np.uint8), np.full((16, 24), 255, np.uint8), None)
+    batch = collate([view, view]).to(torch.device('cpu'))
+    assert len(batch.taught) == 0 and batch.truth.dtype == torch.int64
