@@ -27,8 +27,9 @@ LESS = {
 
 
 def blocks() -> list[str]:
-    """Return the bash blocks, but for those that need ROS or are what runs this test."""
-    found = re.findall(r'(<!-- needs ROS -->\n)?```bash\n(.*?)```', DOC, re.DOTALL)
+    """Return the bash blocks, but for those that are marked or are what runs this test."""
+    mark = r'(<!-- (?:needs ROS|not run by the tests) -->\n)?'
+    found = re.findall(mark + r'```bash\n(.*?)```', DOC, re.DOTALL)
     return [text for mark, text in found if not mark and not text.startswith('make test')]
 
 
