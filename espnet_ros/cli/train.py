@@ -83,7 +83,7 @@ def _run(args: argparse.Namespace, processes: Any, device: Any) -> int:
     train = [s for spec in args.data for s in _samples(spec, val)]
     taught = [s for spec in args.taught for s in _samples(spec, val)]
     if args.teacher:
-        taught = _teacher(args.teacher, val.labels, device).teach(taught, not processes.first)
+        taught = _teacher(args.teacher, val.labels, device).teach(taught, processes)
     trainer = _trainer(args, [*train, *taught], val, processes, device)
     say = print if processes.first else _nothing
     if start is not None:

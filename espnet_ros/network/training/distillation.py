@@ -9,7 +9,6 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -20,6 +19,8 @@ from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.labels import Labels
 from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.training.datasets import Sample
+from espnet_ros.network.training.label_files import Array
+from espnet_ros.network.training.processes import Processes
 
 
 class Teacher:
@@ -43,17 +44,27 @@ class Teacher:
         self._mean = torch.tensor(bundle.mean, device=device).view(1, 3, 1, 1)
         self._scale = torch.tensor(bundle.std, device=device).view(1, 3, 1, 1) / bundle.input_scale
 
-    def teach(self, samples: Sequence[Sample], quiet: bool = False) -> list[Sample]:
+    def teach(self, samples: Sequence[Sample], processes: Processes) -> list[Sample]:
         """Return the samples with this teacher's opinion, for which each is looked at once.
 
-        :param quiet: without a progress bar.
+        :param processes: which share the work.
         """
+        with tqdm(
+            total=len(samples), desc='ask the teacher', leave=False,
+            disable=None if processes.first else True,
+        ) as bar:  # fmt: skip
+
+            def ask(sample: Sample) -> Array:
+                bar.update(processes.count)
+                return self.opinion(sample.image)
+
+            opinions = processes.map(ask, samples)
         return [
-            dataclasses.replace(sample, opinion=self.opinion(sample.image))
-            for sample in tqdm(samples, desc='ask the teacher', leave=False, disable=quiet or None)
+            dataclasses.replace(sample, opinion=opinion)
+            for sample, opinion in zip(samples, opinions, strict=True)
         ]
 
-    def opinion(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    def opinion(self, image: Array) -> Array:
         """Return how likely each class is in every 2 x 2 pixels, 0..255, (H / 2, W / 2, C).
 
         The mean of what it says of the image and of its mirror image, which is right more often.
@@ -66,7 +77,7 @@ class Teacher:
         return np.asarray(levels.round().to(torch.uint8).cpu().numpy(), np.uint8)
 
     @torch.no_grad()
-    def probabilities(self, images: npt.NDArray[np.uint8]) -> Tensor:
+    def probabilities(self, images: Array) -> Tensor:
         """Return how likely each class is, float32 (B, C, H, W), summing to 1.
 
         :param images: uint8 (B, H, W, 3) BGR.

@@ -7,12 +7,17 @@ averaged (`torch.nn.parallel.DistributedDataParallel`).
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 
 from espnet_ros.core.errors import ParameterError
+
+Item = TypeVar('Item')
+Result = TypeVar('Result')
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,18 @@ class Processes:
         if self.count > 1:
             distributed.all_reduce(values)
         return values
+
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """Return what `function` makes of each item; the processes share the work.
+
+        :param items: the same for all of them.
+        """
+        mine = [function(item) for item in items[self.rank :: self.count]]
+        if self.count == 1:
+            return mine
+        parts: list[Any] = [None] * self.count
+        distributed.all_gather_object(parts, mine)
+        return [parts[index % self.count][index // self.count] for index in range(len(items))]
 
     def as_first(self, network: nn.Module) -> None:
         """Take the first process's tensors, e.g. batch statistics, which are not averaged."""

@@ -18,6 +18,7 @@ from espnet_ros.network.espnet import create_network
 from espnet_ros.network.export import write_bundle_from_network
 from espnet_ros.network.training.datasets import Sample
 from espnet_ros.network.training.distillation import Teacher, distillation_loss
+from espnet_ros.network.training.processes import Processes
 
 LABELS = Labels([LabelClass('a', (1, 0, 0), 'ground'), LabelClass('b', (2, 0, 0), 'sky')])
 
@@ -80,7 +81,7 @@ def test_probabilities_are_of_the_pupils_classes_in_its_order(bundle: Bundle) ->
 def test_its_opinion_is_the_mean_over_mirror_images_and_blocks(bundle: Bundle) -> None:
     teacher = Teacher(bundle, LABELS, torch.device('cpu'))
     image = np.random.default_rng(0).integers(0, 256, (32, 48, 3), np.uint8)
-    (taught,) = teacher.teach([Sample('a', image, np.zeros((32, 48), np.uint8))], quiet=True)
+    (taught,) = teacher.teach([Sample('a', image, np.zeros((32, 48), np.uint8))], Processes())
     assert taught.opinion is not None and taught.opinion.shape == (16, 24, 2)
     seen = teacher.probabilities(image[None])[0].numpy()
     mirrored = teacher.probabilities(image[None, :, ::-1].copy())[0].numpy()[..., ::-1]

@@ -39,8 +39,9 @@ def noted(batch):
     return step(batch)
 run._step = noted
 run.run(2, validate_every=1)
+squares = processes.map(lambda item: (item * item, processes.rank), range(5))
 (work / f'{{processes.rank}}.json').write_text(json.dumps({{
-    'count': processes.count, 'seen': seen, 'best': run.best,
+    'count': processes.count, 'squares': squares, 'seen': seen, 'best': run.best,
     'weights': test_trainer.weights(run).double().sum().item(),
 }}))
 leave()
@@ -65,6 +66,8 @@ def test_two_processes_learn_one_network_from_different_images(tmp_path: Path) -
     assert len(first['seen']) == len(second['seen']) == 8
     assert set(first['seen']).isdisjoint(second['seen'])
     assert first['weights'] == second['weights']
+    # Every other item was squared by the other process; both know all.
+    assert first['squares'] == [[0, 0], [1, 1], [4, 0], [9, 1], [16, 0]] == second['squares']
     # Each judged a part of the validation images; both know the whole.
     assert first['best'] == second['best'] > 0
     assert len((tmp_path / 'log.jsonl').read_text().splitlines()) == 2
@@ -82,3 +85,4 @@ def test_alone_nothing_is_shared() -> None:
     assert alone.share(network) is network and alone.first
     assert alone.sum(torch.tensor([3])).tolist() == [3]
     alone.as_first(network)
+    assert alone.map(str, [1, 2]) == ['1', '2']
