@@ -105,10 +105,10 @@ def _random_centre(
 def random_colors(image: npt.NDArray[np.float32], rng: np.random.Generator) -> Array:
     """Return uint8 (H, W, 3) with random saturation, contrast, brightness, tint, blur, noise."""
     gray = image @ np.array([0.114, 0.587, 0.299], np.float32)
-    image = gray[..., None] + (image - gray[..., None]) * np.float32(rng.uniform(0.5, 1.5))
+    image = gray[..., None] + (image - gray[..., None]) * np.float32(rng.uniform(0.6, 1.4))
     mean = np.float32(gray.mean())
-    image = mean + (image - mean) * np.float32(rng.uniform(0.6, 1.4))
-    image = image * rng.uniform(0.9, 1.1, 3).astype(np.float32) + np.float32(rng.uniform(-35, 35))
+    image = mean + (image - mean) * np.float32(rng.uniform(0.7, 1.3))
+    image = image * rng.uniform(0.9, 1.1, 3).astype(np.float32) + np.float32(rng.uniform(-25, 25))
     if rng.random() < 0.2:
         blurred = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.2))
         image = np.asarray(blurred, np.float32)
