@@ -171,13 +171,13 @@ class Camera:
         return {'latency': (now_ns - stamp_ns) / 1e6} if stamp_ns and now_ns else {}
 
     def _publish_camera_info(self, header: Header, image: UInt8Array, mask: UInt8Array) -> None:
-        problem = ''
+        problem, missing = '', ''
         if self._camera_info is None:
             topic = self._subscriptions[1].topic_name if self._subscriptions else ''
-            problem = f'no camera_info on {topic}: masks go out without one'
+            missing = f'no camera_info on {topic}: masks go out without one'
         else:
             try:
                 self._outputs.publish_camera_info(header, image, mask, self._camera_info)
             except CameraInfoError as error:
                 problem = str(error)
-        self.monitor.camera_info_problem = problem
+        self.monitor.camera_info_problem, self.monitor.camera_info_missing = problem, missing
