@@ -114,6 +114,11 @@ class Camera:
         if self.depth is not None:
             self._subscriptions.append(create(Image, self._depth_topic, self.depth.put, infos))
 
+    @property
+    def image_subscription(self) -> Any:
+        """Return the subscription to the images, None while there is none."""
+        return self._subscriptions[0] if self._subscriptions else None
+
     def unsubscribe(self) -> None:
         """Stop to listen."""
         for subscription in self._subscriptions:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from rclpy.subscription import Subscription
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 
@@ -61,6 +62,13 @@ class SegmentationNode(LifecycleNode):
         self._enable = self.create_service(SetBool, '~/enable', self._on_enable)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._timer = self.create_timer(self._config.diagnostics.period, self._report)
+
+    @property
+    def subscriptions(self) -> Iterator[Subscription[Any]]:
+        """Yield the subscriptions, those to images first."""
+        # Executors serve what is ready in this order, and odometry comes with every image.
+        images = [camera.image_subscription for camera in self._cameras]
+        yield from sorted(super().subscriptions, key=lambda s: s not in images)
 
     def autostart(self) -> None:
         """Configure and activate, if the parameter says so."""
