@@ -48,8 +48,10 @@ class Worker:
         """Take one item through all steps; return whether there was one."""
         _, held = self._steps[0]
         held.acquire()
-        taken = self._mailbox.take()
-        if taken is not None:
+        try:
+            taken = self._mailbox.take()
+            if taken is None:
+                return False
             key, value = taken
             for step, lock in self._steps:
                 if lock is not held:
@@ -58,5 +60,6 @@ class Worker:
                     held.release()
                     held = lock
                 value = step(key, value)
-        held.release()
-        return taken is not None
+            return True
+        finally:
+            held.release()
