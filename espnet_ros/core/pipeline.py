@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import cv2
@@ -23,18 +24,24 @@ class Inferrer(Protocol):
         """Return masks and confidences, uint8 (N, H, W), of images, uint8 (N, H, W, 3) BGR."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Segmentation:
     """What is known about each pixel.
 
     :param mask: class_id, uint8 (H, W); UNLABELED where the model says void or is not sure enough.
-    :param confidence: round(255 * probability of the class), uint8 (H, W).
+    :param network_confidence: round(255 * probability of the class), uint8, of the network's size.
     :param stage_ms: milliseconds spent in ``resize``, ``infer`` and ``post``.
     """
 
     mask: UInt8Array
-    confidence: UInt8Array
+    network_confidence: UInt8Array
     stage_ms: dict[str, float]
+
+    @cached_property
+    def confidence(self) -> UInt8Array:
+        """Return the confidence at the size of the mask, uint8 (H, W)."""
+        # Not before it is asked for: the mask need not wait for it.
+        return _enlarge(self.network_confidence, (self.mask.shape[1], self.mask.shape[0]))
 
 
 class Segmenter:
@@ -75,21 +82,23 @@ class Segmenter:
         masks, confidences = self._backend.infer(np.ascontiguousarray(network_image)[None])
         inferred = time.perf_counter()
         mask: UInt8Array = cv2.LUT(masks[0], self._lut)  # type: ignore[assignment]
-        confidence = confidences[0]
         if self._min_confidence > 0:
-            mask[confidence < self._min_confidence] = UNLABELED
+            mask[confidences[0] < self._min_confidence] = UNLABELED
         if self._resize_back:
-            # The exact kind keeps pixel centres where INTER_LINEAR and camera_info have them;
-            # plain INTER_NEAREST shifts the mask by up to half a network pixel.
-            mask = _resize(mask, image_wh, cv2.INTER_NEAREST_EXACT)
-            confidence = _resize(confidence, image_wh, cv2.INTER_NEAREST_EXACT)
+            mask = _enlarge(mask, image_wh)
         done = time.perf_counter()
         stage_ms = {
             'resize': (resized - start) * 1e3,
             'infer': (inferred - resized) * 1e3,
             'post': (done - inferred) * 1e3,
         }
-        return Segmentation(mask, confidence, stage_ms)
+        return Segmentation(mask, confidences[0], stage_ms)
+
+
+def _enlarge(network_array: UInt8Array, size_wh: tuple[int, int]) -> UInt8Array:
+    # The exact kind keeps pixel centres where INTER_LINEAR and camera_info have them; plain
+    # INTER_NEAREST shifts the mask by up to half a network pixel.
+    return _resize(network_array, size_wh, cv2.INTER_NEAREST_EXACT)
 
 
 def _resize(image: UInt8Array, size_wh: tuple[int, int], interpolation: int) -> UInt8Array:

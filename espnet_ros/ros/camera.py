@@ -45,6 +45,21 @@ class Segmented:
     camera_info_topic: str
 
 
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What came of an image, not yet published.
+
+    :param message: the image as it came.
+    :param image: uint8 (H, W, 3) BGR.
+    :param decode_ms: milliseconds from one to the other.
+    """
+
+    message: Any
+    image: UInt8Array
+    segmentation: Segmentation
+    decode_ms: float
+
+
 class Camera:
     """One camera.
 
@@ -99,6 +114,11 @@ class Camera:
         if self.depth is not None:
             self._subscriptions.append(create(Image, self._depth_topic, self.depth.put, infos))
 
+    @property
+    def image_subscription(self) -> Any:
+        """Return the subscription to the images, None while there is none."""
+        return self._subscriptions[0] if self._subscriptions else None
+
     def unsubscribe(self) -> None:
         """Stop to listen."""
         for subscription in self._subscriptions:
@@ -106,30 +126,35 @@ class Camera:
         self._subscriptions = []
         self._camera_info = None
 
-    def process(self, message: Any, segmenter: Segmenter) -> Segmented:
-        """Decode, segment and publish one image; return what goes on to the grid.
+    def segment(self, message: Any, segmenter: Segmenter) -> Answer:
+        """Decode and segment one image.
 
         :raises ImageError: if the image can't be used.
         """
         start = time.perf_counter()
         image = self._decode(message)
-        decoded = time.perf_counter()
-        segmentation = segmenter.segment(image)
-        segmented = time.perf_counter()
-        self._outputs.publish(message.header, segmentation)
+        decode_ms = (time.perf_counter() - start) * 1e3
+        return Answer(message, image, segmenter.segment(image), decode_ms)
+
+    def publish(self, answer: Answer) -> Segmented:
+        """Publish what came of one image, the mask first; return what goes on to the grid."""
+        start = time.perf_counter()
+        header, image, segmentation = answer.message.header, answer.image, answer.segmentation
+        self._outputs.publish_mask(header, segmentation.mask)
         stage_ms = {
-            'decode': (decoded - start) * 1e3,
+            'decode': answer.decode_ms,
             **segmentation.stage_ms,
-            'publish': (time.perf_counter() - segmented) * 1e3,
-            **self._latency_ms(message),
+            'publish': (time.perf_counter() - start) * 1e3,
+            **self._latency_ms(header),
         }
-        self._publish_camera_info(message, image, segmentation.mask)
-        self._outputs.publish_colors(message.header, image, segmentation.mask)
+        self._outputs.publish_confidence(header, segmentation)
+        self._publish_camera_info(header, image, segmentation.mask)
+        self._outputs.publish_colors(header, image, segmentation.mask)
         self.monitor.process(stage_ms)
-        image_wh = (image.shape[1], image.shape[0])
         return Segmented(
-            message.header, image_wh, segmentation, self._camera_info, self._camera_info_topic
-        )
+            header, (image.shape[1], image.shape[0]), segmentation, self._camera_info,
+            self._camera_info_topic,
+        )  # fmt: skip
 
     def why_silent(self) -> str:
         """Return the likeliest reason why no image arrives."""
@@ -143,21 +168,21 @@ class Camera:
         """Destroy what the constructor made."""
         self._outputs.destroy()
 
-    def _latency_ms(self, message: Any) -> dict[str, float]:
-        stamp = message.header.stamp
+    def _latency_ms(self, header: Header) -> dict[str, float]:
+        stamp = header.stamp
         stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
         now_ns = self._node.get_clock().now().nanoseconds
         # Zero is "not set" for a stamp and "no /clock yet" for simulated time.
         return {'latency': (now_ns - stamp_ns) / 1e6} if stamp_ns and now_ns else {}
 
-    def _publish_camera_info(self, message: Any, image: UInt8Array, mask: UInt8Array) -> None:
-        problem = ''
+    def _publish_camera_info(self, header: Header, image: UInt8Array, mask: UInt8Array) -> None:
+        problem, missing = '', ''
         if self._camera_info is None:
             topic = self._subscriptions[1].topic_name if self._subscriptions else ''
-            problem = f'no camera_info on {topic}: masks go out without one'
+            missing = f'no camera_info on {topic}: masks go out without one'
         else:
             try:
-                self._outputs.publish_camera_info(message.header, image, mask, self._camera_info)
+                self._outputs.publish_camera_info(header, image, mask, self._camera_info)
             except CameraInfoError as error:
                 problem = str(error)
-        self.monitor.camera_info_problem = problem
+        self.monitor.camera_info_problem, self.monitor.camera_info_missing = problem, missing

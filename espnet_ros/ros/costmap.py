@@ -235,11 +235,19 @@ class Costmap:
             cost_map = self._mapper.render(_FILL.get(policy))
             news = self._stale is None or self._stale[0] != policy
             if news:
-                self._node.get_logger().error(f'cost maps are stale ({policy}): {why}')
+                self._log_stale(policy, why)
             moved = self._stale is not None and self._stale[1] != cost_map.spec
             self._stale = policy, cost_map.spec
             if policy == 'decay' or (policy != 'hold' and (news or moved)):
                 self._send(cost_map, self._node.get_clock().now().to_msg())
+
+    def _log_stale(self, policy: str, why: str) -> None:
+        logger = self._node.get_logger()
+        if self._monitor.updates:
+            logger.error(f'cost maps are stale ({policy}): {why}')
+        else:
+            # Cameras may take their time to start.
+            logger.warning(f'cost maps wait for the first image ({policy} until then): {why}')
 
     def _send(self, cost_map: CostMap, stamp: Any) -> None:
         start = time.perf_counter()

@@ -118,9 +118,10 @@ class Camera:
         stamp = now.to_msg()
         for part in (message, self._info_message, pose):
             part.header.stamp = stamp
-        self._odometry.publish(pose)
-        self._info.publish(self._info_message)
+        # The image first, as drivers do.
         self._image.publish(message)
+        self._info.publish(self._info_message)
+        self._odometry.publish(pose)
         return int(now.nanoseconds)
 
 

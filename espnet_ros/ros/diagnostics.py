@@ -31,6 +31,7 @@ class CameraMonitor:
         self.stages = StageTimes(STAGES)
         self.last_error = ''
         self.camera_info_problem = ''
+        self.camera_info_missing = ''
         self._rate = RollingRate()
         self._start_s = time.monotonic()
         self._last_image_s: float | None = None
@@ -117,7 +118,9 @@ def judge(
         return DiagnosticStatus.OK, 'disabled'
     if monitor.camera_info_problem:
         return DiagnosticStatus.WARN, monitor.camera_info_problem
-    return DiagnosticStatus.OK, f'segmenting at {monitor.rate_hz:.1f} Hz'
+    rate = f'segmenting at {monitor.rate_hz:.1f} Hz'
+    # Masks need no calibration; the status of the cost maps warns where they miss it.
+    return DiagnosticStatus.OK, '; '.join(filter(None, (rate, monitor.camera_info_missing)))
 
 
 def why_silent(node: Node, topic: str, type_name: str, reliable: bool) -> str:

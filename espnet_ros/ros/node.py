@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import traceback
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from rclpy.subscription import Subscription
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 
@@ -16,7 +18,7 @@ from espnet_ros.core.config import parameter_spec
 from espnet_ros.core.errors import EspnetRosError, ImageError
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.transforms import camera_mount
-from espnet_ros.ros.camera import Camera
+from espnet_ros.ros.camera import Answer, Camera
 from espnet_ros.ros.costmap import Costmap
 from espnet_ros.ros.diagnostics import CameraMonitor, judge, make_status
 from espnet_ros.ros.label_info import label_info_module, make_label_info
@@ -30,6 +32,8 @@ from espnet_ros.ros.parameters import (
 from espnet_ros.ros.poses import create_poses
 from espnet_ros.ros.qos import latched_profile
 from espnet_ros.ros.worker import Worker
+
+T = TypeVar('T')
 
 _NO_MODEL = dict.fromkeys(('backend', 'device', 'precision', 'model', 'size_wh'), '')
 # Seconds between repetitions of one complaint in the log.
@@ -58,6 +62,13 @@ class SegmentationNode(LifecycleNode):
         self._enable = self.create_service(SetBool, '~/enable', self._on_enable)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._timer = self.create_timer(self._config.diagnostics.period, self._report)
+
+    @property
+    def subscriptions(self) -> Iterator[Subscription[Any]]:
+        """Yield the subscriptions, those to images first."""
+        # Executors serve what is ready in this order, and odometry comes with every image.
+        images = [camera.image_subscription for camera in self._cameras]
+        yield from sorted(super().subscriptions, key=lambda s: s not in images)
 
     def autostart(self) -> None:
         """Configure and activate, if the parameter says so."""
@@ -101,7 +112,7 @@ class SegmentationNode(LifecycleNode):
         """Start the workers and subscribe."""
         if self._costmap is not None:
             self._costmap.activate()
-        self._worker = Worker(tuple(self._cameras), self._process)
+        self._worker = Worker(tuple(self._cameras), self._segment, self._publish)
         for camera in self._cameras:
             camera.subscribe(self._worker.put)
         return super().on_activate(state)
@@ -147,13 +158,25 @@ class SegmentationNode(LifecycleNode):
                 f'{", ".join(waiting)} will take effect after deactivate, cleanup and configure'
             )
 
-    def _process(self, camera: Camera, message: Any) -> None:
-        model, costmap = self._model, self._costmap
-        if model is None or costmap is None:
+    def _segment(self, camera: Camera, message: Any) -> Answer | None:
+        model = self._model
+        if model is None:
+            return None
+        return self._guard(camera, lambda: camera.segment(message, model.segmenter))
+
+    def _publish(self, camera: Camera, answer: Answer | None) -> None:
+        costmap = self._costmap
+        if answer is None or costmap is None:
             return
+        segmented = self._guard(camera, lambda: camera.publish(answer))
+        if segmented is not None:
+            costmap.put(camera.name, segmented)
+
+    def _guard(self, camera: Camera, step: Callable[[], T]) -> T | None:
+        """Return what a step gives, or None and tell why not."""
         logger = self.get_logger()
         try:
-            segmented = camera.process(message, model.segmenter)
+            return step()
         except ImageError as error:
             camera.monitor.reject(error)
             logger.warning(f'image rejected: {error}', throttle_duration_sec=_QUIET_S)
@@ -161,8 +184,7 @@ class SegmentationNode(LifecycleNode):
             # Whatever a backend throws at one image, the next image gets its chance.
             camera.monitor.fail(error)
             logger.error(f'image lost: {error!r}', throttle_duration_sec=_QUIET_S)
-        else:
-            costmap.put(camera.name, segmented)
+        return None
 
     def _publish_label_info(self, labels: Labels) -> None:
         messages = label_info_module()

@@ -52,10 +52,14 @@ class CameraOutputs:
         self._overlay = publisher(Image, 'overlay')
         self._overlay_jpeg = publisher(CompressedImage, 'overlay/compressed')
 
-    def publish(self, header: Header, segmentation: Segmentation) -> None:
-        """Publish mask and confidence under the header of their image."""
-        self._mask.publish(array_to_image(segmentation.mask, header, 'mono8'))
-        self._confidence.publish(array_to_image(segmentation.confidence, header, 'mono8'))
+    def publish_mask(self, header: Header, mask: UInt8Array) -> None:
+        """Publish a mask under the header of its image."""
+        self._mask.publish(array_to_image(mask, header, 'mono8'))
+
+    def publish_confidence(self, header: Header, segmentation: Segmentation) -> None:
+        """Publish the confidence, if somebody subscribes to it."""
+        if self._confidence.get_subscription_count():
+            self._confidence.publish(array_to_image(segmentation.confidence, header, 'mono8'))
 
     def publish_camera_info(
         self, header: Header, image: UInt8Array, mask: UInt8Array, camera_info: CameraInfo

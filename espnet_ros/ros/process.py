@@ -14,6 +14,7 @@ from espnet_ros.core.errors import EspnetRosError
 
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
+_M_ARENA_MAX = -8
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -21,7 +22,8 @@ def tune_malloc() -> bool:
     """Let glibc keep the memory of images instead of asking the kernel for each one.
 
     By default every block of an image's size is mapped, zeroed page by page and unmapped again,
-    which costs more than the transport. Call it before anything else allocates.
+    which costs more than the transport. And each thread would get a pool of its own, which is
+    given back to the kernel as soon as it is empty. Call it before anything else allocates.
 
     :return: False where the C library has no mallopt.
     """
@@ -29,7 +31,8 @@ def tune_malloc() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
-    return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))
+    options = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_ARENA_MAX, 1))
+    return all(bool(mallopt(*option)) for option in options)
 
 
 class Stop:

@@ -11,10 +11,14 @@ from typing import Any
 
 from espnet_ros.ros.process import Stop, run_until_signal, tune_malloc
 
+_SWITCH_S = 1e-4
+
 
 def main() -> int:
     """Run the node until SIGINT or SIGTERM; return the exit code."""
     tune_malloc()
+    # An image is handed from one thread to another, which by default may wait 5 ms for its turn.
+    sys.setswitchinterval(_SWITCH_S)
     return run_until_signal(_spin)
 
 

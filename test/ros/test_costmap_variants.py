@@ -99,6 +99,14 @@ def test_without_layers_all_upright_classes_are_lethal(start):
     assert (at(grid, 1.75, 0.05), at(grid, 2.15, 0.05)) == (100, -1)
 
 
+def test_before_the_first_image_the_grid_is_lethal_and_the_log_says_that_it_waits(start):
+    rig = start(pose__source='fixed', grid__stale_after=0.1, **LAYERS)
+    rig.peer.wait(lambda: rig.grids() and (cells(rig.grids()[-1]) == 100).all(), 'lethal')
+    log = rig.process.log.read_text()
+    assert 'cost maps wait for the first image (lethal until then): no image for' in log
+    assert '[ERROR]' not in log
+
+
 @pytest.mark.parametrize(
     ('policy', 'expected'), [('unknown', {-1}), ('hold', None), ('decay', {-1})]
 )

@@ -95,6 +95,12 @@ def test_a_calibration_problem_warns(clock):
     assert verdict(monitor) == (DiagnosticStatus.WARN, 'no K')
 
 
+def test_a_camera_without_calibration_is_ok_and_says_so():
+    monitor = CameraMonitor()
+    monitor.camera_info_missing = 'no camera_info'
+    assert verdict(monitor) == (DiagnosticStatus.OK, 'segmenting at 0.0 Hz; no camera_info')
+
+
 def publisher(type_name='sensor_msgs/msg/Image', reliability=ReliabilityPolicy.RELIABLE):
     return SimpleNamespace(
         topic_type=type_name, qos_profile=QoSProfile(depth=1, reliability=reliability)

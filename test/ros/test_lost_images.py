@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from types import SimpleNamespace
 
 import pytest
@@ -12,16 +13,25 @@ from espnet_ros.ros.node import SegmentationNode
 
 
 class FakeCamera:
-    """Fails as told."""
+    """Fails as told, in one step."""
 
-    def __init__(self, error):
+    name = ''
+
+    def __init__(self, step, error):
         self.monitor = CameraMonitor()
-        self._error = error
+        self._step, self._error = step, error
 
-    def process(self, message, segmenter):
+    def segment(self, message, segmenter):
+        if self._step == 'segment':
+            raise self._error
+        return 'answer'
+
+    def publish(self, answer):
+        assert answer == 'answer' and self._step == 'publish'
         raise self._error
 
 
+@pytest.mark.parametrize('step', ['segment', 'publish'])
 @pytest.mark.parametrize(
     ('error', 'rejected', 'failed', 'level'),
     [
@@ -30,7 +40,7 @@ class FakeCamera:
         (RuntimeError('from C++'), 0, 1, 'error'),
     ],
 )
-def test_an_image_that_is_lost_is_counted_and_logged(error, rejected, failed, level):
+def test_an_image_that_is_lost_is_counted_and_logged(step, error, rejected, failed, level):
     logged = []
     logger = SimpleNamespace(
         warning=lambda text, **_: logged.append(('warning', text)),
@@ -38,8 +48,9 @@ def test_an_image_that_is_lost_is_counted_and_logged(error, rejected, failed, le
     )
     model, costmap = SimpleNamespace(segmenter=None), SimpleNamespace()
     node = SimpleNamespace(_model=model, _costmap=costmap, get_logger=lambda: logger)
-    camera = FakeCamera(error)
-    SegmentationNode._process(node, camera, None)
+    node._guard = functools.partial(SegmentationNode._guard, node)
+    camera = FakeCamera(step, error)
+    SegmentationNode._publish(node, camera, SegmentationNode._segment(node, camera, None))
     assert (camera.monitor.rejected.total(), camera.monitor.failed) == (rejected, failed)
     assert str(error) in camera.monitor.last_error
     assert [(kind, str(error) in text) for kind, text in logged] == [(level, True)]

@@ -69,3 +69,50 @@ def test_the_worker_handles_the_latest_while_it_was_busy_and_stops_after_the_one
     assert replaced == [False, True]
     assert handled[0] == ('a', 1)
     assert ('a', 2) not in handled
+
+
+def test_the_newest_item_is_taken_while_one_is_in_the_last_step_and_order_is_kept():
+    release = threading.Event()
+    begun = {n: threading.Event() for n in (1, 2, 4)}
+    published = []
+
+    def infer(key, item):
+        begun[item].set()
+        return -item
+
+    def publish(key, result):
+        assert release.wait(DEADLINE_S)
+        published.append((key, result))
+
+    worker = Worker(('a',), infer, publish)
+    replaced = []
+    for items in ([1], [2], [3, 4]):
+        replaced += [worker.put('a', item) for item in items]
+        if items[-1] in (1, 2):
+            assert begun[items[-1]].wait(DEADLINE_S)
+    # The first is being published, the second is inferred and waits, the third was pushed out.
+    assert replaced == [False, False, False, True]
+    assert published == [] and not begun[4].is_set()
+    release.set()
+    assert begun[4].wait(DEADLINE_S)
+    worker.stop()
+    assert published == [('a', -1), ('a', -2), ('a', -4)]
+
+
+def test_a_step_has_one_item_at_a_time():
+    busy, most = [], []
+    done = threading.Semaphore(0)
+
+    def infer(key, item):
+        busy.append(item)
+        most.append(len(busy))
+        busy.remove(item)
+        return item
+
+    worker = Worker(('a', 'b'), infer, lambda key, item: done.release())
+    for item in range(50):
+        worker.put('ab'[item % 2], item)
+        if item % 2:
+            assert done.acquire(timeout=DEADLINE_S)
+    worker.stop()
+    assert len(most) >= 25 and set(most) == {1}

@@ -158,8 +158,10 @@ def test_padded_rgb_rows_are_understood(driver, make_quadrants):
 def test_camera_info_follows_and_a_bad_one_only_warns(driver, make_quadrants):
     driver.send_until(driver.message(make_quadrants(64, 48)))
     driver.wait_for_status(
-        lambda level, text, values: 'no camera_info on /camera_info' in text,
-        'a warning that there is no camera_info',
+        lambda level, text, values: (
+            level == DiagnosticStatus.OK and 'Hz; no camera_info on /camera_info' in text
+        ),
+        'word that there is no camera_info',
     )
     info = CameraInfo(width=64, height=48, d=[0.5], distortion_model='other')
 

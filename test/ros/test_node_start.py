@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import subprocess
@@ -105,3 +106,31 @@ def test_ctrl_c_during_an_import_is_clean(ros_domain, toy_model, module):
     assert process.returncode == 0, log
     assert 'Traceback' not in log
     assert 'configured:' not in log or module == 'onnxruntime'
+
+
+def test_an_executor_serves_images_before_all_that_was_subscribed_to_earlier(
+    ros_domain, toy_model
+):
+    code = (
+        'import sys, rclpy\n'
+        'from espnet_ros.ros.node import SegmentationNode\n'
+        'rclpy.init(args=sys.argv)\n'
+        'node = SegmentationNode()\n'
+        'node.trigger_configure()\n'
+        'print([s.topic_name for s in node.subscriptions])\n'
+        'node.trigger_activate()\n'
+        'print([s.topic_name for s in node.subscriptions])\n'
+        'node.close()\n'
+        'node.destroy_node()\n'
+        'rclpy.shutdown()\n'
+    )
+    arguments = ['--ros-args', '-p', f'model:={toy_model}', '-p', 'backend:=onnx',
+                 '-p', 'pose.source:=odometry', '-p', 'cameras:=[front, left]']  # fmt: skip
+    result = subprocess.run(
+        [sys.executable, '-c', code, *arguments], capture_output=True, text=True,
+        timeout=DEADLINE_S,
+    )  # fmt: skip
+    inactive, active = map(ast.literal_eval, result.stdout.splitlines())
+    assert inactive == ['/odometry']
+    assert active[:2] == ['/front/image', '/left/image']
+    assert set(active[2:]) == {'/odometry', '/front/camera_info', '/left/camera_info'}

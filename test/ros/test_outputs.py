@@ -1,4 +1,4 @@
-"""Colour outputs cost nothing while nobody looks."""
+"""What nobody looks at costs nothing."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from std_msgs.msg import Header
 
 from espnet_ros.core.config import OverlayConfig
 from espnet_ros.core.labels import CAMVID
+from espnet_ros.core.pipeline import Segmentation
 from espnet_ros.ros import outputs
 from espnet_ros.ros.conversions import image_to_bgr
 
@@ -89,3 +90,18 @@ def test_an_overlay_on_a_mask_of_the_network_size_shrinks_the_image(drawn):
     camera = outputs.CameraOutputs(node, '', CAMVID, OverlayConfig)
     camera.publish_colors(Header(), IMAGE, np.zeros((8, 16), np.uint8))
     assert image_to_bgr(node.sent['~/overlay'][0]).shape == (8, 16, 3)
+
+
+def test_confidence_is_made_for_those_who_subscribe():
+    node = FakeNode()
+    camera = outputs.CameraOutputs(node, '', CAMVID, OverlayConfig)
+    # 2 -> 4 pixels across, 1 -> 3 down.
+    segmentation = Segmentation(np.zeros((3, 4), np.uint8), np.array([[9, 7]], np.uint8), {})
+    camera.publish_confidence(Header(frame_id='f'), segmentation)
+    assert node.sent == {} and 'confidence' not in vars(segmentation)
+    node.subscribers = {'~/confidence'}
+    camera.publish_confidence(Header(frame_id='f'), segmentation)
+    (message,) = node.sent['~/confidence']
+    assert (message.header.frame_id, message.encoding) == ('f', 'mono8')
+    assert (message.width, message.height, message.step) == (4, 3, 4)
+    assert list(message.data) == [9, 9, 7, 7] * 3
