@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, ClassVar
 
@@ -13,7 +14,12 @@ import numpy.typing as npt
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.bundle_checks import STRIDE
-from espnet_ros.core.errors import BackendError, BackendUnavailableError, EspnetRosError
+from espnet_ros.core.errors import (
+    BackendError,
+    BackendUnavailableError,
+    DeviceError,
+    EspnetRosError,
+)
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -25,11 +31,11 @@ class Backend(ABC):
 
     :param bundle: the model.
     :param device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-    :param precision: ``auto``, ``f32``, ``bf16`` or ``f16``.
+    :param precision: ``auto``, ``f32``, ``bf16``, ``f16`` or ``int8``.
     :raises BackendUnavailableError: on entering, if library, device or precision are not here.
     """
 
-    name: ClassVar[str]
+    name: str
     # What the library can do at all; whether this machine can is checked on entering.
     device_kinds: ClassVar[tuple[str, ...]]
     precisions: ClassVar[tuple[str, ...]]
@@ -39,6 +45,8 @@ class Backend(ABC):
         # As asked for until entered, then as resolved: 'CPU (AMD EPYC)', 'bf16'.
         self.device = device
         self.precision = precision
+        # Called with a sentence, from any thread, while loading or a first `infer` takes long.
+        self.on_progress: Callable[[str], None] | None = None
         self._asked = (device, precision)
         self._active = False
 
@@ -87,7 +95,7 @@ class Backend(ABC):
         :return: mask uint8 (N, H, W) of the model's class ids (void included), and confidence
             uint8 (N, H, W) = round(255 * max softmax).
         :raises BackendError: if the backend is not entered, `images` is something else, or the
-            library fails.
+            library fails; a `DeviceError` if its device ran out of memory or is gone.
         """
         if not self._active:
             raise BackendError(
@@ -98,7 +106,8 @@ class Backend(ABC):
         try:
             mask, confidence = self._infer(np.ascontiguousarray(images))
         except Exception as error:
-            raise BackendError(
+            kind = DeviceError if isinstance(error, DeviceError) else BackendError
+            raise kind(
                 f'backend {self.name} failed on {images.shape[0]} images of '
                 f'{images.shape[2]}x{images.shape[1]}: {error}'
             ) from error

@@ -1,8 +1,12 @@
-"""Rebuild the ONNX file of a model folder from its weights, and calibrate its confidence."""
+"""Rebuild the ONNX files of a model folder from its weights: float32, float16 and, if asked, int8.
+
+It can calibrate the confidence, too.
+"""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -19,6 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--calibrate', metavar='SPEC',
         help='fit the temperature of the confidence on the split val of camvid:DIR, street:COUNT '
         'or a data.yaml; by default the one of the model stays',
+    )  # fmt: skip
+    parser.add_argument(
+        '--int8', metavar='SPEC',
+        help='write model_int8.onnx for TensorRT, calibrated on the split train of such a dataset '
+        'and compared on its split val; without it the folder has none',
     )  # fmt: skip
     parser.add_argument('--json', type=Path, help='write the figures here')
 
@@ -48,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
         output=args.output,
         temperature=temperature,
     )
+    if args.int8:
+        bundle, int8 = _with_int8(bundle, args.int8)
     for role, file in bundle.files.items():
         print(f'{file}: {file.stat().st_size:,} bytes, sha256 {bundle.sha256[role]}')
     if args.json:
@@ -55,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
             'path': str(bundle.path),
             'temperature': temperature,
             'sha256': dict(bundle.sha256),
+            'int8': dataclasses.asdict(int8) if args.int8 else None,
         }
         args.json.write_text(json.dumps(figures) + '\n')
     return 0
@@ -70,3 +82,15 @@ def _calibrated(network: Any, bundle: Any, spec: str) -> float:
     )
     print(found)
     return found.temperature
+
+
+def _with_int8(bundle: Any, spec: str) -> tuple[Any, Any]:
+    from espnet_ros.network.quantize import add_int8
+    from espnet_ros.network.training.calibrate import in_classes_of
+    from espnet_ros.network.training.datasets import load_dataset
+
+    calibration = load_dataset(spec, 'train').samples
+    check = in_classes_of(bundle.labels, load_dataset(spec, 'val'))
+    written, figures = add_int8(bundle, calibration, check)
+    print(f'int8 on {spec}: {figures}')
+    return written, figures
