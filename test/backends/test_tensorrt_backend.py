@@ -278,6 +278,19 @@ def test_a_cache_that_can_not_be_made_costs_only_time(built, checker, tmp_path, 
     assert 'could not be kept' in caplog.text and 'XDG_CACHE_HOME' in caplog.text
 
 
+def test_a_cache_on_a_disk_that_became_read_only_is_used(built, checker, monkeypatch, caplog):
+    start(checker)
+
+    def fails(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    for call in ('chmod', 'mkdir', 'replace', 'unlink'):
+        monkeypatch.setattr(os, call, fails)
+    monkeypatch.setattr(tensorrt_cache.tempfile, 'mkstemp', fails)
+    start(checker)
+    assert len(built) == 1 and not caplog.records[1:]
+
+
 def test_the_cache_is_private(built, checker, tmp_path):
     start(checker)
     files = [*entries(tmp_path, 'engine'), *entries(tmp_path, 'timing')]
@@ -298,8 +311,8 @@ def test_memory_that_runs_out_is_said_and_freed(call, backend, fake_cuda, monkey
     backend.warm_up((24, 16))
     before = fake_cuda.fake_live()
     monkeypatch.setenv('FAKE_CUDA_FAIL', call)
-    # What the driver of fake_cuda.c has free; 32 x 16 x 3 bytes of image are too many already.
-    words = rf'32x16: {call} failed: out of memory .*; 0\.0 MiB were asked for, 1\.5 of 1024\.0 MiB'
+    # What fake_cuda.c has free.
+    words = rf'32x16: {call} failed: out of memory .*MiB were asked for, 1\.5 of 1024\.0 MiB are'
     with pytest.raises(DeviceError, match=words):
         backend.infer(images(0, 1, 16, 32))
     assert fake_cuda.fake_live() == before
@@ -398,9 +411,11 @@ def test_half_precision_needs_its_file(built, checker, monkeypatch):
         create_backend('tensorrt', single, precision='f16'),
     ):
         pass
+    files = {role: file for role, file in checker.files.items() if role != 'onnx_int8'}
+    half = SimpleNamespace(**{**vars(checker), 'files': files})
     with (
         pytest.raises(BackendUnavailableError, match=r'export --int8`, or choose precision f16'),
-        create_backend('tensorrt', checker, precision='int8'),
+        create_backend('tensorrt', half, precision='int8'),
     ):
         pass
 
@@ -408,37 +423,34 @@ def test_half_precision_needs_its_file(built, checker, monkeypatch):
 @pytest.mark.parametrize(
     ('capability', 'is_rtx', 'asked', 'words'),
     [
-        ((5, 2), False, 'f16', r'not compute in f16 on Old \(compute capability 5\.2\).*sion f32'),
-        ((5, 2), False, 'int8', 'not compute in int8 on Old .*choose precision f32, the next best'),
-        ((5, 3), False, 'int8', 'not compute in int8 on Old .*choose precision f16, the next best'),
-        ((7, 5), True, 'int8', 'not compute in int8 on Old .*choose precision f16, the next best'),
+        ((5, 2), False, 'f16', r'in f16 on Old \(compute capability 5\.2\).* f32, the next best'),
+        ((5, 2), False, 'int8', 'in int8 on Old .*choose precision f32, the next best'),
+        ((5, 3), False, 'int8', 'in int8 on Old .*choose precision f16, the next best'),
+        ((7, 5), True, 'int8', 'in int8 on Old .*choose precision f16, the next best'),
     ],
 )
 def test_a_precision_the_gpu_has_not_comes_with_the_next_best(
     capability, is_rtx, asked, words, checker
 ):
-    files = {**checker.files, 'onnx_int8': checker.files['onnx']}
-    bundle = SimpleNamespace(**{**vars(checker), 'files': files})
     library, gpu = fake_library(is_rtx), Gpu('Old', capability, 4)
     with pytest.raises(BackendUnavailableError, match=words):
-        tensorrt_engines.resolve_precision(asked, bundle, library, gpu)
+        tensorrt_engines.resolve_precision(asked, checker, library, gpu)
 
 
 def test_int8_has_to_be_named(checker):
-    files = {**checker.files, 'onnx_int8': checker.files['onnx']}
-    bundle = SimpleNamespace(**{**vars(checker), 'files': files})
     library, orin = fake_library(False), Gpu('Orin', (8, 7), 16)
-    for asked, resolved in (('auto', 'f16'), ('int8', 'int8')):
-        assert tensorrt_engines.resolve_precision(asked, bundle, library, orin) == resolved
-    assert tensorrt_engines.resolve_precision('auto', bundle, library, Gpu('Old', (5, 2), 4)) == 'f32'
+    old = Gpu('Old', (5, 2), 4)
+    cases = (('auto', orin, 'f16'), ('int8', orin, 'int8'), ('auto', old, 'f32'))
+    for asked, gpu, resolved in cases:
+        assert tensorrt_engines.resolve_precision(asked, checker, library, gpu) == resolved
 
 
 def test_precisions_do_not_share_an_engine(built, checker, caplog):
     caplog.set_level(logging.WARNING)
-    for precision in ('f32', 'f16'):
+    for precision in ('f32', 'f16', 'int8'):
         with create_backend('tensorrt', checker, precision=precision) as backend:
             backend.warm_up((24, 16))
-    assert len(built) == 2
+    assert len(built) == 3
     assert 'TensorRT 10.3.0 builds an engine in f16 for model checker and 24x16' in caplog.text
 
 
