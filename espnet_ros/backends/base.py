@@ -51,20 +51,8 @@ class Backend(ABC):
         self._active = False
 
     def __enter__(self) -> Backend:
+        self.check_asked()
         device, precision = self._asked
-        if not re.fullmatch(r'auto|cpu|cuda(:\d+)?', device):
-            raise BackendUnavailableError(
-                f'device must be auto, cpu, cuda or cuda:N, got {device!r}'
-            )
-        if device != 'auto' and device.partition(':')[0] not in self.device_kinds:
-            raise BackendUnavailableError(
-                f'backend {self.name} runs on {" or ".join(self.device_kinds)}, not on {device!r}'
-            )
-        if precision not in ('auto', *self.precisions):
-            raise BackendUnavailableError(
-                f'backend {self.name} computes in {" or ".join(self.precisions)}, not in '
-                f'{precision!r}'
-            )
         try:
             self.device, self.precision = self._load(device, precision)
         except EspnetRosError:
@@ -87,6 +75,26 @@ class Backend(ABC):
         self._active = False
         self.device, self.precision = self._asked
         self._free()
+
+    def check_asked(self) -> None:
+        """Refuse a device or precision that the library can't do on any machine.
+
+        :raises BackendUnavailableError: naming what it can.
+        """
+        device, precision = self._asked
+        if not re.fullmatch(r'auto|cpu|cuda(:\d+)?', device):
+            raise BackendUnavailableError(
+                f'device must be auto, cpu, cuda or cuda:N, got {device!r}'
+            )
+        if device != 'auto' and device.partition(':')[0] not in self.device_kinds:
+            raise BackendUnavailableError(
+                f'backend {self.name} runs on {" or ".join(self.device_kinds)}, not on {device!r}'
+            )
+        if precision not in ('auto', *self.precisions):
+            raise BackendUnavailableError(
+                f'backend {self.name} computes in {" or ".join(self.precisions)}, not in '
+                f'{precision!r}'
+            )
 
     def infer(self, images: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
         """Segment images.

@@ -118,6 +118,7 @@ def build_ahead(
     :return: what was built for what, and whether it had to be (else it was there).
     :raises BackendError: if it can't be built or kept.
     """
+    TensorRTBackend(bundle, device, precision).check_asked()
     check_size_wh(size_wh)
     library = load_library()
     gpu = _gpu(library, device)

@@ -467,8 +467,21 @@ def test_an_engine_built_ahead_is_the_one_that_runs(built, checker, fake_cuda, m
     assert [call[:3] for call in built] == [(1, 16, 24)]
     build_ahead(checker, 'auto', 'f16', (24, 16), 3)
     assert [call[:3] for call in built] == [(1, 16, 24), (3, 16, 24)]
-    with pytest.raises(BackendError, match='20x16 is not: nearest are 16x16, 24x16'):
-        build_ahead(checker, 'auto', 'f32', (20, 16))
+
+
+@pytest.mark.parametrize(
+    ('device', 'precision', 'size', 'words'),
+    [
+        ('auto', 'f32', (20, 16), '20x16 is not: nearest are 16x16, 24x16'),
+        ('auto', 'bf16', (24, 16), "computes in f32 or f16 or int8, not in 'bf16'"),
+        ('cpu', 'f32', (24, 16), "runs on cuda, not on 'cpu'"),
+        ('cuda:2', 'f32', (24, 16), 'no CUDA device 2, the driver counts 1'),
+    ],
+)
+def test_what_can_not_be_built_ahead_is_said(device, precision, size, words, built, checker):
+    with pytest.raises(BackendError, match=words):
+        build_ahead(checker, device, precision, size)
+    assert not built
 
 
 def test_building_ahead_for_a_cache_that_can_not_keep_it_is_an_error(built, checker, tmp_path):
