@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from espnet_ros.backends.base import Backend, UInt8Array
@@ -21,6 +22,7 @@ class TorchBackend(Backend):
     device_kinds = ('cpu', 'cuda')
     precisions = ('f32', 'bf16', 'f16')
     _run: Any = None
+    _on_cuda = False
 
     def _load(self, device: str, precision: str) -> tuple[str, str]:
         self._torch = torch = import_library('torch', self.name)
@@ -33,6 +35,7 @@ class TorchBackend(Backend):
             tune_malloc()
             self._run = self._on_cpu(graph)
             return f'CPU ({processor_name()})', resolved
+        self._on_cuda = True
         try:
             graph = graph.to(target)
         except RuntimeError as error:
@@ -47,6 +50,12 @@ class TorchBackend(Backend):
 
     def _free(self) -> None:
         self._run = None
+        if self._on_cuda:
+            self._on_cuda = False
+            # PyTorch keeps freed memory for itself, which others may wait for; and a GPU that is
+            # lost fails every call.
+            with suppress(RuntimeError):
+                self._torch.cuda.empty_cache()
 
     def _deployment_graph(self, precision: str) -> Any:
         from espnet_ros.network.checkpoint import load_bundle

@@ -137,7 +137,7 @@ def device_failure(
             f'{device} has too little memory for {what}: {need}, {_memory(torch, device)}. End '
             'other programs on it, choose a smaller input.size_wh, or device cpu'
         )
-    if 'CUDA error' in str(error):
+    if re.search('CUDA error|cuDNN error|CUDNN_STATUS|CUBLAS_STATUS', str(error)):
         return DeviceError(
             f'{device} failed ({_first_line(error)}): check it with `nvidia-smi`, restart the '
             'node, or choose device cpu'

@@ -35,12 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Load the weights strictly, export, write and say what was written."""
     from espnet_ros.bundle import Bundle
+    from espnet_ros.bundle_checks import ALL_FILES
     from espnet_ros.network.checkpoint import load_bundle
     from espnet_ros.network.export import write_bundle_from_network
 
     # Only the weights have to be whole: a lost or damaged ONNX file is what this mends.
     source = Bundle.load(args.model, roles=('weights',))
     network, temperature = load_bundle(source), source.temperature
+    lost = (source.path / ALL_FILES['onnx_int8']).exists()
     if args.calibrate:
         temperature = _calibrated(network, source, args.calibrate)
     bundle = write_bundle_from_network(
@@ -51,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         mean=source.mean,
         std=source.std,
         input_scale=source.input_scale,
-        metrics=source.metrics,
+        metrics={k: v for k, v in source.metrics.items() if not k.startswith('int8_')},
         licence=source.licence,
         name=source.name,
         output=args.output,
@@ -59,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
     )
     if args.int8:
         bundle, int8 = _with_int8(bundle, args.int8)
+    elif lost:
+        print(f'{ALL_FILES["onnx_int8"]} is left out: give --int8 SPEC to calibrate and compare it anew')
     for role, file in bundle.files.items():
         print(f'{file}: {file.stat().st_size:,} bytes, sha256 {bundle.sha256[role]}')
     if args.json:

@@ -38,7 +38,11 @@ class FakeStream:
 @pytest.fixture
 def cuda(monkeypatch):
     """Put the fakes in place; return what they saw and what they are to do."""
-    cuda = SimpleNamespace(pinned=[], graphs=[], fails=None, capability=(8, 7))
+    cuda = SimpleNamespace(pinned=[], graphs=[], fails=None, capability=(8, 7), emptied=0)
+
+    def empty():
+        cuda.emptied += 1
+        raise RuntimeError('CUDA error: the device is lost')
 
     @contextlib.contextmanager
     def capture(graph, stream, capture_error_mode):
@@ -63,7 +67,7 @@ def cuda(monkeypatch):
     for name, fake in {
         'Stream': FakeStream, 'stream': nothing, 'device': nothing, 'graph': capture,
         'CUDAGraph': FakeGraph, 'current_stream': lambda device: None,
-        'mem_get_info': lambda device: (3 << 20, 8 << 30),
+        'mem_get_info': lambda device: (3 << 20, 8 << 30), 'empty_cache': empty,
         'get_device_name': lambda device: 'Orin',
         'get_device_capability': lambda device: cuda.capability,
         'is_available': lambda: True, 'device_count': lambda: 1,
@@ -167,9 +171,12 @@ def test_memory_that_runs_out_in_the_capture_is_no_reason_to_go_on_without(runne
         runners.run(np.zeros((1, 16, 24, 3), np.uint8))
 
 
-def test_a_gpu_that_is_lost_is_said(runners, network, monkeypatch):
-    network.error = RuntimeError('CUDA error: unspecified launch failure\nCompile with ...')
-    with pytest.raises(DeviceError, match=r'failed \(CUDA error: unspecified launch failure\)'):
+@pytest.mark.parametrize(
+    'error', ['CUDA error: unspecified launch failure', 'cuDNN error: CUDNN_STATUS_INTERNAL_ERROR']
+)
+def test_a_gpu_that_is_lost_is_said(error, runners, network):
+    network.error = RuntimeError(f'{error}\nCompile with ...')
+    with pytest.raises(DeviceError, match=rf'cpu failed \({error}\): check it with `nvidia-smi`'):
         runners.run(np.zeros((1, 16, 24, 3), np.uint8))
 
 
@@ -203,6 +210,8 @@ def test_auto_is_half_precision_where_gpu_and_model_have_it(
     on_cpu.capability = capability
     with create_backend('torch', checker, 'cuda', asked) as backend:
         assert (backend.device, backend.precision) == ('cuda:0 (Orin)', resolved)
+        assert on_cpu.emptied == 0
+    assert on_cpu.emptied == 1
 
 
 def test_auto_is_single_precision_for_a_model_whose_float16_differs(on_cpu, checker):

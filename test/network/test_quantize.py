@@ -172,3 +172,8 @@ def test_the_verb_says_what_int8_costs(copy, tmp_path, capsys, monkeypatch):
     assert 'int8 on street:2: class mIoU' in shown and 'model_int8.onnx: ' in shown
     assert json.loads(figures.read_text())['int8']['images'] == 2
     assert 'onnx_int8' in Bundle.load(out).files
+    export_verb.run(parser.parse_args([out, '--output', out, '--json', str(figures)]))
+    assert 'model_int8.onnx is left out: give --int8 SPEC' in capsys.readouterr().out
+    assert json.loads(figures.read_text())['int8'] is None
+    again = Bundle.load(out)
+    assert 'onnx_int8' not in again.files and again.metrics == {}
