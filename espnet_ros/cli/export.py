@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     if args.int8:
         bundle, int8 = _with_int8(bundle, args.int8)
     elif lost:
-        print(f'{ALL_FILES["onnx_int8"]} is left out: give --int8 SPEC to calibrate and compare it anew')
+        print(f'{ALL_FILES["onnx_int8"]} is left out: give --int8 SPEC to calibrate it anew')
     for role, file in bundle.files.items():
         print(f'{file}: {file.stat().st_size:,} bytes, sha256 {bundle.sha256[role]}')
     if args.json:
