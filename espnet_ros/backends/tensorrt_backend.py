@@ -94,6 +94,8 @@ class TensorRTBackend(Backend):
             return self._loaded[size]
         for other in [s for s in self._runners if s[1:3] == size]:
             self._drop(other)
+        # Not beside the larger one, which may need the memory.
+        self._loaded.pop(size, None)
         profile = Profile(batch, height, width)
         self._loaded[size] = (profile, self._engines.load(self._runtime, profile))
         return self._loaded[size]

@@ -236,16 +236,23 @@ def test_a_precision_the_gpu_has_not_comes_with_the_next_best(
         pass
 
 
-def test_a_network_that_does_not_fit_on_the_gpu_is_said(cuda, checker, monkeypatch):
+def test_a_network_that_does_not_fit_on_the_gpu_is_said(cuda, checker, monkeypatch, caplog):
     def full(module, *args, **options):
         if args and isinstance(args[0], torch.device):
             raise RuntimeError('CUDA out of memory. Tried to allocate 2.00 MiB')
         return module
 
     monkeypatch.setattr(torch.nn.Module, 'to', full)
+    monkeypatch.setattr('espnet_ros.backends.cuda_devices', lambda: 1)
     words = r'cuda:0 has too little memory for the network: 2\.00 MiB more .* 3 of 8192 MiB'
     with (
         pytest.raises(DeviceError, match=words),
         create_backend('torch', checker, 'cuda'),
     ):
         pass
+    # Who left the choice open gets the masks all the same.
+    image = np.zeros((1, 16, 24, 3), np.uint8)
+    with create_backend('auto', checker) as backend:
+        assert backend.name != 'torch' and backend.device.startswith('CPU')
+        np.testing.assert_array_equal(backend.infer(image)[0], np.full((1, 16, 24), 3))
+    assert 'as torch on cuda failed: cuda:0 has too little memory' in caplog.text
