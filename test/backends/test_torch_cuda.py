@@ -221,6 +221,24 @@ def test_auto_is_single_precision_for_a_model_whose_float16_differs(on_cpu, chec
         assert backend.precision == 'f32'
 
 
+@pytest.mark.parametrize('precision', ['f32', 'f16'])
+def test_the_whole_graph_is_captured_and_replayed(precision, on_cpu, checker, monkeypatch):
+    # On the CPU in truth, which computes in float16, too, if slowly.
+    monkeypatch.setattr(
+        torch, 'zeros', lambda *a, zeros=torch.zeros, **k: zeros(*a, **{**k, 'device': 'cpu'})
+    )  # fmt: skip
+    bright = np.tile(np.array([[1, 0], [2, 4]], np.uint8), (8, 12))
+    image = np.zeros((1, 16, 24, 3), np.uint8)
+    image[:, :8] = 255
+    with create_backend('torch', checker, 'cuda', precision) as backend:
+        for pixels in (image, 255 - image, image):
+            mask, confidence = backend.infer(pixels)
+            np.testing.assert_array_equal(mask[0], np.where(pixels[0, ..., 0] > 0, bright, 3))
+            assert np.abs(confidence.astype(int) - 114).max() <= 1
+    assert [graph.replays for graph in on_cpu.graphs] == [3]
+    assert on_cpu.pinned == [(1, 16, 24, 3), (2, 1, 16, 24)]
+
+
 @pytest.mark.parametrize(
     ('capability', 'asked', 'best'), [((7, 5), 'bf16', 'f16'), ((5, 2), 'f16', 'f32')]
 )

@@ -1,9 +1,11 @@
 """The table of the GPU report with made-up rows, and its end without a GPU."""
 
 import contextlib
+import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import gpu_figures
 import gpu_report
@@ -11,6 +13,8 @@ import numpy as np
 import pytest
 from gpu_figures import Peaks, Row, feature_values, floor_ms, table
 
+from espnet_ros.backends import create_backend
+from espnet_ros.backends.cuda_driver import Gpu
 from espnet_ros.backends.machine import cuda_devices
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import BackendError, BackendUnavailableError
@@ -139,6 +143,43 @@ def test_the_reference_of_int8_is_its_own_graph(shipped):
     )
     share = (masks['int8'] == masks['f32']).mean()
     assert 0.9 < share < 1.0
+
+
+def test_the_whole_report_on_a_machine_with_half_of_the_backends(
+    shipped, monkeypatch, tmp_path, capsys
+):
+    pytest.importorskip('onnxruntime')
+
+    def opened(bundle, backend, precision, device):
+        if (backend, precision) in (('torch', 'f16'), ('tensorrt', 'int8')):
+            raise BackendUnavailableError('none of these here')
+        # Stands for all others, and is right in any precision.
+        return create_backend('onnx', bundle, 'cpu', 'f32')
+
+    cuda = SimpleNamespace(gpu=lambda: Gpu('Orin', (8, 7), 16), close=lambda: None)
+    monkeypatch.setattr(gpu_report, 'Cuda', lambda index: cuda)
+    monkeypatch.setattr(gpu_report, 'opened', opened)
+    monkeypatch.setattr(gpu_report, 'peaks_of', lambda device: Peaks({'f32': 1e12}, 1e11, 1e10))
+    monkeypatch.setenv('XDG_CACHE_HOME', 'as before')
+    figures = tmp_path / 'figures.json'
+    options = ['--size', '96x64', '--runs', '2', '--batch', '1', '2', '--json', str(figures)]
+    assert gpu_report.main([*options, '--reference', 'onnx']) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith('Orin, model espnet_camvid, 96x64, host to host')
+    found = [row[:3] + row[-1:] for row in cells(shown[shown.index('| backend') :])[:14]]
+    assert [row[:2] for row in found[::2]] == [list(pair) for pair in gpu_report.CONTENDERS]
+    assert {tuple(row[:2]): row[3] for row in found}[('tensorrt', 'int8')] == '-'
+    assert [row[3] for row in found].count('100.000%') == 10
+    assert shown.count('not here: none of these here') == 4
+    report = json.loads(figures.read_text())
+    assert report['gpu']['name'] == 'Orin' and report['peaks']['flops'] == {'f32': 1e12}
+    assert len(report['rows']) == 14
+
+    monkeypatch.setattr(gpu_report, 'CONTENDERS', (('tensorrt', 'f16'),))
+    wrong = SimpleNamespace(infer=lambda images: (images[..., 0], images[..., 1]))
+    monkeypatch.setattr(gpu_report, 'opened', lambda *_: contextlib.nullcontext(wrong))
+    assert gpu_report.main(['--size', '96x64', '--runs', '1', '--reference', 'onnx']) == 1
+    assert 'WRONG' in capsys.readouterr().out
 
 
 @pytest.mark.skipif(cuda_devices() > 0, reason='this machine has a GPU')
