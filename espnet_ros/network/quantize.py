@@ -4,7 +4,7 @@ Symmetric post-training quantisation as TensorRT wants it and as in Krishnamoort
 deep convolutional networks for efficient inference" (2018): weights with a scale for each output
 channel, activations with one scale a tensor, from the smallest and largest value of each
 calibration image, averaged. Only the inputs of convolutions are quantised; sums, concatenations,
-PReLU and batch normalisation between them stay in float16, and so do the first and the last
+PReLU and batch normalisation between them stay as they are, and so do the first and the last
 convolution, next to the image and to the scores.
 """
 
