@@ -41,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
         return _build(args)
     if not args.images:
         raise ParameterError('name at least one picture to segment, or --build-only')
+    if args.batch != 1:
+        raise ParameterError('--batch goes with --build-only: pictures are segmented one by one')
     return _segment(args)
 
 

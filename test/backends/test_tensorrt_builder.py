@@ -1,6 +1,8 @@
 """The real parser and builder: TensorRT for RTX builds without a GPU, for those it supports."""
 
 import sys
+from collections import deque
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -164,6 +166,21 @@ def test_rtx_builds_ahead_without_a_gpu_and_finds_it_again(library, checker, mon
 
 def no_gpu(index):
     raise BackendUnavailableError('no GPU')
+
+
+@pytest.mark.parametrize(('flags', 'asked'), [({'STRONGLY_TYPED': 1}, 2), ({}, 0)])
+def test_networks_are_strongly_typed_by_flag_or_because_there_is_no_other_kind(flags, asked):
+    seen = []
+    parser = SimpleNamespace(parse=lambda model: False, num_errors=0)
+    module = SimpleNamespace(
+        NetworkDefinitionCreationFlag=SimpleNamespace(**flags),
+        OnnxParser=lambda network, logger: parser,
+    )
+    library = tensorrt_library.Library(module, 'TensorRT 12', False, deque(), None)
+    builder = SimpleNamespace(create_network=seen.append)
+    with pytest.raises(BackendError, match='TensorRT 12 can not run this ONNX graph'):
+        tensorrt_builder._parse(library, builder, b'')
+    assert seen == [asked]
 
 
 class Config:

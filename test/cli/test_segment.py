@@ -84,6 +84,11 @@ def test_pictures_or_build_only_are_needed(green_model, capsys):
     assert 'name at least one picture to segment, or --build-only' in capsys.readouterr().err
 
 
+def test_pictures_are_segmented_one_by_one(pictures, green_model, capsys):
+    assert segment(pictures / '5.png', '--model', green_model, '--batch', '2') == 2
+    assert '--batch goes with --build-only' in capsys.readouterr().err
+
+
 def test_build_only_is_for_tensorrt(green_model, capsys):
     assert segment('--model', green_model, '--build-only') == 2
     assert "--build-only is for backend tensorrt, got 'onnx'" in capsys.readouterr().err
