@@ -4,8 +4,8 @@ Symmetric post-training quantisation as TensorRT wants it and as in Krishnamoort
 deep convolutional networks for efficient inference" (2018): weights with a scale for each output
 channel, activations with one scale a tensor, from the smallest and largest value of each
 calibration image, averaged. Only the inputs of convolutions are quantised; sums, concatenations,
-PReLU and batch normalisation between them stay as they are, and so do the first and the last
-convolution, next to the image and to the scores.
+PReLU and batch normalisation between them stay as they are, and so do the convolutions of the
+image and the last one, before the scores.
 """
 
 from __future__ import annotations
@@ -121,7 +121,9 @@ def quantize_onnx(model: bytes, images: Sequence[UInt8Array]) -> bytes:
             'int8 needs the packages onnx and onnxruntime: `pip install onnx onnxruntime`'
         ) from error
     graph = version_converter.convert_version(onnx.load_model_from_string(model), _OPSET)
-    convolutions = [node.name for node in graph.graph.node if node.op_type == 'Conv']
+    convolutions = [node for node in graph.graph.node if node.op_type == 'Conv']
+    image = convolutions[0].input[0]
+    exact = [node.name for node in convolutions if node.input[0] == image]
     with tempfile.TemporaryDirectory() as folder, _quiet():
         file = Path(folder, 'model.onnx')
         quantization.quantize_static(
@@ -130,7 +132,7 @@ def quantize_onnx(model: bytes, images: Sequence[UInt8Array]) -> bytes:
             _Reader(images),
             op_types_to_quantize=['Conv'],
             per_channel=True,
-            nodes_to_exclude=[convolutions[0], convolutions[-1]],
+            nodes_to_exclude=[*exact, convolutions[-1].name],
             extra_options={
                 'ActivationSymmetric': True,
                 'WeightSymmetric': True,

@@ -62,13 +62,15 @@ def copy(source, tmp_path):
     return write(tmp_path / 'tiny', 0)
 
 
-def test_all_convolutions_but_the_first_and_the_last_read_int8(graph):
+def test_all_convolutions_but_those_of_the_image_and_the_last_read_int8(graph):
     writers = {output: node for node in graph.node for output in node.output}
     convolutions = [node for node in graph.node if node.op_type == 'Conv']
-    assert len(convolutions) > 20
+    assert len(convolutions) > 20 and convolutions[0].input[0] not in {
+        node.output[0] for node in graph.node if node.op_type == 'DequantizeLinear'
+    }
     for node in convolutions:
         kinds = {writers[name].op_type for name in node.input[:2] if name in writers}
-        inside = node is not convolutions[0] and node is not convolutions[-1]
+        inside = node.input[0] != convolutions[0].input[0] and node is not convolutions[-1]
         assert ('DequantizeLinear' in kinds) == inside, node.name
         if inside:
             assert kinds == {'DequantizeLinear'}, node.name
