@@ -1,6 +1,7 @@
 """A model folder (bundle): ``model.yaml``, ``weights.safetensors`` and ``model.onnx``.
 
-``model_f16.onnx``, the same graph with the network in float16, may be there besides.
+``model_f16.onnx``, the same graph with the network in float16, and ``model_int8.onnx``, that one
+with quantisation in it, may be there besides.
 
 ``model.yaml`` says everything a reader needs to run the model and carries the sha256 of the
 other files, so a truncated download or a mixed-up folder is refused before it drives a robot.
@@ -50,7 +51,8 @@ class Bundle:
     :param labels: the classes, void included where the model has it.
     :param metrics: what the model reached, as its makers wrote it down.
     :param licence: of the weights.
-    :param files: role (``weights``, ``onnx``, ``onnx_f16`` where it is there) -> path.
+    :param files: role (``weights``, ``onnx``, ``onnx_f16`` and ``onnx_int8`` where they are
+        there) -> path.
     :param sha256: role -> hexadecimal digest, as verified.
     :param temperature: confidence is that of softmax(logits / temperature); 1.0 if not named.
     """
@@ -160,8 +162,8 @@ def save_bundle(
     """Write a model folder in one step: it is complete and verified, or not there.
 
     :param path: the folder; an existing one is replaced if it is a model folder or empty.
-    :param contents: role (``weights``, ``onnx``, if wanted ``onnx_f16``) -> what goes into the
-        file.
+    :param contents: role (``weights``, ``onnx``, if wanted ``onnx_f16``, ``onnx_int8``) -> what
+        goes into the file.
     :param name: of the model; by default the folder's.
     :param temperature: as in the ONNX file.
     :raises BundleError: if `path` is something else or the parts do not fit together.

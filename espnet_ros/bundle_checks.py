@@ -11,8 +11,9 @@ from typing import Any
 
 DESCRIPTION = 'model.yaml'
 FILES = {'weights': 'weights.safetensors', 'onnx': 'model.onnx'}
-# May be there besides: the same graph with the network in float16, for TensorRT.
-OPTIONAL_FILES = {'onnx_f16': 'model_f16.onnx'}
+# May be there besides, for TensorRT: the same graph with the network in float16, and that one
+# with quantisation written into it.
+OPTIONAL_FILES = {'onnx_f16': 'model_f16.onnx', 'onnx_int8': 'model_int8.onnx'}
 ALL_FILES = {**FILES, **OPTIONAL_FILES}
 FORMAT = 1
 # Height and width of what the networks see must be multiples of it.
@@ -94,7 +95,7 @@ def file_problems(folder: Path, data: Mapping[str, Any], roles: Iterable[str]) -
 def classes_in(role: str, content: bytes) -> int | None:
     """Return the class count of a model file, or None if it can not be told.
 
-    :param role: ``weights`` (safetensors), ``onnx`` or ``onnx_f16``.
+    :param role: ``weights`` (safetensors), ``onnx``, ``onnx_f16`` or ``onnx_int8``.
     :param content: the whole file.
     """
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,8 +44,10 @@ def cache_directory() -> Path:
     folder = base / PACKAGE
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # What is loaded from here is trusted, so nobody else may write into it.
-        folder.chmod(0o700)
+        # What is loaded from here is trusted, so nobody else may write into it. Where that holds,
+        # the disk may be read-only: the cache was filled when the robot's image was made.
+        if stat.S_IMODE(folder.stat().st_mode) != 0o700:
+            folder.chmod(0o700)
     except OSError as error:
         raise EspnetRosError(
             f'expected to keep a cache in {folder}, but {error.strerror}; set XDG_CACHE_HOME to '

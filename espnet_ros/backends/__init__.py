@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 
+from espnet_ros.backends.auto_backend import AutoBackend
 from espnet_ros.backends.base import Backend
 from espnet_ros.backends.machine import cuda_devices, how_to_get, installed
 from espnet_ros.bundle import Bundle
@@ -27,14 +28,17 @@ def create_backend(
 
     :param name: ``auto``, ``openvino``, ``onnx``, ``torch`` or ``tensorrt``; auto takes torch if
         it has a CUDA device (and `device` lets it), else the first installed one of the others
-        that can do what is asked for.
+        that can do what is asked for, and goes on to the next when that one can't be loaded or
+        its device runs out of memory or is gone.
     :param bundle: the model.
     :param device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-    :param precision: ``auto``, ``f32``, ``bf16`` or ``f16``.
+    :param precision: ``auto``, ``f32``, ``bf16``, ``f16`` or ``int8``.
     :raises BackendUnavailableError: for another name, or if the library is not installed.
     """
     if name == 'auto':
-        name = _choose(device, precision)
+        names = _choices(device, precision)
+        candidates = [_class_of(n)(bundle, d, precision) for n, d in names]
+        return AutoBackend(candidates) if len(candidates) > 1 else candidates[0]
     if name not in _BACKENDS:
         raise BackendUnavailableError(
             f'backend must be one of auto, {", ".join(BACKENDS)}, got {name!r}'
@@ -64,20 +68,36 @@ def _has_device(name: str) -> bool:
     return 'cpu' in _class_of(name).device_kinds or cuda_devices() > 0
 
 
-def _choose(device: str, precision: str) -> str:
-    if device != 'cpu' and cuda_devices() and installed('torch'):
-        import torch
-
-        if torch.cuda.is_available():
-            return 'torch'
+def _choices(device: str, precision: str) -> list[tuple[str, str]]:
+    """Return the backends that can do what is asked for and their devices, best first."""
     kind = device.partition(':')[0]
-    for name in BACKENDS:
-        able = _class_of(name)
-        fits = kind in ('auto', *able.device_kinds) and precision in ('auto', *able.precisions)
-        if fits and _is_installed(name) and _has_device(name):
-            return name
+    found = [
+        (name, device)
+        for name in BACKENDS
+        if kind in ('auto', *_class_of(name).device_kinds)
+        and precision in ('auto', *_class_of(name).precisions)
+        and _is_installed(name)
+        and _has_device(name)
+    ]
+    if kind != 'cpu' and ('torch', device) in found and _torch_has_cuda():
+        place = found.index(('torch', device))
+        # Without CUDA it stays where it is, for when the GPU fails.
+        del found[place]
+        if kind == 'auto' and precision != 'f16':
+            found.insert(place, ('torch', 'cpu'))
+        found.insert(0, ('torch', 'cuda' if kind == 'auto' else device))
+    if found:
+        return found
     everywhere = [_BACKENDS[n][2][0] for n in BACKENDS if 'cpu' in _class_of(n).device_kinds]
     raise BackendUnavailableError(
         f'no installed backend can compute in {precision} precision on device {device}: install '
         f'one of {", ".join(everywhere)} with pip, or choose device auto and precision auto'
     )
+
+
+def _torch_has_cuda() -> bool:
+    if not cuda_devices():
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, ClassVar
 
@@ -13,7 +14,12 @@ import numpy.typing as npt
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.bundle_checks import STRIDE
-from espnet_ros.core.errors import BackendError, BackendUnavailableError, EspnetRosError
+from espnet_ros.core.errors import (
+    BackendError,
+    BackendUnavailableError,
+    DeviceError,
+    EspnetRosError,
+)
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -25,11 +31,11 @@ class Backend(ABC):
 
     :param bundle: the model.
     :param device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-    :param precision: ``auto``, ``f32``, ``bf16`` or ``f16``.
+    :param precision: ``auto``, ``f32``, ``bf16``, ``f16`` or ``int8``.
     :raises BackendUnavailableError: on entering, if library, device or precision are not here.
     """
 
-    name: ClassVar[str]
+    name: str
     # What the library can do at all; whether this machine can is checked on entering.
     device_kinds: ClassVar[tuple[str, ...]]
     precisions: ClassVar[tuple[str, ...]]
@@ -39,24 +45,14 @@ class Backend(ABC):
         # As asked for until entered, then as resolved: 'CPU (AMD EPYC)', 'bf16'.
         self.device = device
         self.precision = precision
+        # Called with a sentence, from any thread, while loading or a first `infer` takes long.
+        self.on_progress: Callable[[str], None] | None = None
         self._asked = (device, precision)
         self._active = False
 
     def __enter__(self) -> Backend:
+        self.check_asked()
         device, precision = self._asked
-        if not re.fullmatch(r'auto|cpu|cuda(:\d+)?', device):
-            raise BackendUnavailableError(
-                f'device must be auto, cpu, cuda or cuda:N, got {device!r}'
-            )
-        if device != 'auto' and device.partition(':')[0] not in self.device_kinds:
-            raise BackendUnavailableError(
-                f'backend {self.name} runs on {" or ".join(self.device_kinds)}, not on {device!r}'
-            )
-        if precision not in ('auto', *self.precisions):
-            raise BackendUnavailableError(
-                f'backend {self.name} computes in {" or ".join(self.precisions)}, not in '
-                f'{precision!r}'
-            )
         try:
             self.device, self.precision = self._load(device, precision)
         except EspnetRosError:
@@ -80,6 +76,26 @@ class Backend(ABC):
         self.device, self.precision = self._asked
         self._free()
 
+    def check_asked(self) -> None:
+        """Refuse a device or precision that the library can't do on any machine.
+
+        :raises BackendUnavailableError: naming what it can.
+        """
+        device, precision = self._asked
+        if not re.fullmatch(r'auto|cpu|cuda(:\d+)?', device):
+            raise BackendUnavailableError(
+                f'device must be auto, cpu, cuda or cuda:N, got {device!r}'
+            )
+        if device != 'auto' and device.partition(':')[0] not in self.device_kinds:
+            raise BackendUnavailableError(
+                f'backend {self.name} runs on {" or ".join(self.device_kinds)}, not on {device!r}'
+            )
+        if precision not in ('auto', *self.precisions):
+            raise BackendUnavailableError(
+                f'backend {self.name} computes in {" or ".join(self.precisions)}, not in '
+                f'{precision!r}'
+            )
+
     def infer(self, images: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
         """Segment images.
 
@@ -87,7 +103,7 @@ class Backend(ABC):
         :return: mask uint8 (N, H, W) of the model's class ids (void included), and confidence
             uint8 (N, H, W) = round(255 * max softmax).
         :raises BackendError: if the backend is not entered, `images` is something else, or the
-            library fails.
+            library fails; a `DeviceError` if its device ran out of memory or is gone.
         """
         if not self._active:
             raise BackendError(
@@ -98,7 +114,8 @@ class Backend(ABC):
         try:
             mask, confidence = self._infer(np.ascontiguousarray(images))
         except Exception as error:
-            raise BackendError(
+            kind = DeviceError if isinstance(error, DeviceError) else BackendError
+            raise kind(
                 f'backend {self.name} failed on {images.shape[0]} images of '
                 f'{images.shape[2]}x{images.shape[1]}: {error}'
             ) from error

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from espnet_ros.core.errors import BackendError, BackendUnavailableError
+from espnet_ros.core.errors import BackendError, BackendUnavailableError, DeviceError
 
 _POINTER = ctypes.POINTER(c_void_p)
 _SIGNATURES: dict[str, tuple[Any, ...]] = {
@@ -37,6 +37,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     'cuGraphLaunch': (c_void_p, c_void_p),
     'cuGraphDestroy': (c_void_p,),
     'cuGraphExecDestroy': (c_void_p,),
+    'cuMemGetInfo_v2': (ctypes.POINTER(c_size_t), ctypes.POINTER(c_size_t)),
     'cuMemAlloc_v2': (ctypes.POINTER(c_uint64), c_size_t),
     'cuMemFree_v2': (c_uint64,),
     'cuMemHostAlloc': (_POINTER, c_size_t, c_uint),
@@ -95,8 +96,8 @@ class Cuda:
         self._call('cuDeviceGetCount', ctypes.byref(count))
         if index >= count.value:
             raise BackendUnavailableError(
-                f'there is no CUDA device {index}, the driver counts {count.value}: choose '
-                f'device auto or one of cuda:0 to cuda:{count.value - 1}'
+                f'there is no CUDA device {index}, the driver counts {count.value}: choose device '
+                f'auto or one of {", ".join(f"cuda:{i}" for i in range(count.value))}'
             )
         self._call('cuDeviceGet', ctypes.byref(self._device), index)
         context, stream = c_void_p(), c_void_p()
@@ -134,15 +135,19 @@ class Cuda:
     def allocate(self, size: int) -> Buffer:
         """Allocate a buffer.
 
-        :raises BackendError: if device or host have no memory left.
+        :raises DeviceError: if device or host have no memory left, with what is free.
         """
         device, host = c_uint64(), c_void_p()
-        self._call('cuMemAlloc_v2', ctypes.byref(device), size)
         try:
+            self._call('cuMemAlloc_v2', ctypes.byref(device), size)
             self._call('cuMemHostAlloc', ctypes.byref(host), size, 0)
-        except BackendError:
-            self._release('cuMemFree_v2', device)
-            raise
+        except DeviceError as error:
+            if device.value:
+                self._release('cuMemFree_v2', device)
+            raise DeviceError(
+                f'{error}; {size / 2**20:.1f} MiB were asked for, {self._memory()}. End other '
+                'programs on the GPU or choose a smaller input.size_wh'
+            ) from error
         assert host.value is not None
         memory = (ctypes.c_uint8 * size).from_address(host.value)
         return Buffer(device.value, host.value, size, np.ctypeslib.as_array(memory))
@@ -167,20 +172,23 @@ class Cuda:
     def capture(self, enqueue: Callable[[], None]) -> int:
         """Record what a function enqueues, instead of running it, and return it as a graph.
 
-        :raises BackendError: if something in it can't be recorded.
+        :raises DeviceError: if something in it can't be recorded.
         """
         graph, executable = c_void_p(), c_void_p()
         self._call('cuStreamBeginCapture_v2', self._stream, _THREAD_LOCAL)
         try:
             enqueue()
-        finally:
+        except BaseException:
             # Even a failed capture has to be ended before the stream takes other work.
-            ended = self._driver.cuStreamEndCapture(self._stream, ctypes.byref(graph))
-        _check(self._driver, 'cuStreamEndCapture', ended)
+            self._release('cuStreamEndCapture', self._stream, ctypes.byref(graph))
+            if graph.value:
+                self._release('cuGraphDestroy', graph)
+            raise
+        self._call('cuStreamEndCapture', self._stream, ctypes.byref(graph))
         try:
             self._call('cuGraphInstantiateWithFlags', ctypes.byref(executable), graph, 0)
         finally:
-            self._call('cuGraphDestroy', graph)
+            self._release('cuGraphDestroy', graph)
         assert executable.value is not None
         return executable.value
 
@@ -201,12 +209,20 @@ class Cuda:
             self._release('cuDevicePrimaryCtxRelease_v2', self._device)
             self._context = None
 
+    def _memory(self) -> str:
+        free, total = c_size_t(), c_size_t()
+        try:
+            self._call('cuMemGetInfo_v2', ctypes.byref(free), ctypes.byref(total))
+        except DeviceError:
+            return 'how much is free can not be told'
+        return f'{free.value / 2**20:.1f} of {total.value / 2**20:.1f} MiB are free'
+
     def _call(self, name: str, *arguments: Any) -> None:
         _check(self._driver, name, getattr(self._driver, name)(*arguments))
 
-    def _release(self, name: str, handle: Any) -> None:
-        """Free something, also on a device that is lost and fails every call."""
-        getattr(self._driver, name)(handle)
+    def _release(self, name: str, *arguments: Any) -> None:
+        """Free or end something, also on a device that is lost and fails every call."""
+        getattr(self._driver, name)(*arguments)
 
 
 def _open_driver() -> Any:
@@ -237,4 +253,4 @@ def _check(driver: Any, name: str, result: int) -> None:
     text = c_char_p()
     driver.cuGetErrorString(result, ctypes.byref(text))
     meaning = (text.value or b'unknown error').decode()
-    raise BackendError(f'{name} failed: {meaning} (CUDA error {result})')
+    raise DeviceError(f'{name} failed: {meaning} (CUDA error {result})')

@@ -7,12 +7,12 @@ from typing import Any
 
 from espnet_ros.backends.cuda_driver import Gpu
 from espnet_ros.backends.tensorrt_library import Library
-from espnet_ros.backends.tensorrt_progress import progress_monitor
+from espnet_ros.backends.tensorrt_progress import BuildView, Listener, progress_monitor
 from espnet_ros.core.errors import BackendError
 
 INPUT = 'image'
 OUTPUTS = ('mask', 'confidence')
-_TURING = (7, 5)
+TURING = (7, 5)
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,19 @@ class Profile:
 
 
 def build_engine(
-    library: Library, model: bytes, profile: Profile, gpu: Gpu | None, timing: bytes | None
+    library: Library,
+    model: bytes,
+    profile: Profile,
+    gpu: Gpu | None,
+    timing: bytes | None,
+    listener: Listener | None = None,
 ) -> tuple[bytes, bytes | None]:
     """Build an engine, which takes minutes on a Jetson.
 
     :param model: the ONNX file; its tensor types are the engine's, so precision lives in it.
     :param gpu: the device; None builds for any that TensorRT for RTX supports, without one here.
     :param timing: what an earlier build measured, or None.
+    :param listener: told the per cent that are done, from any thread.
     :return: the engine, and what was measured for the next build, or None.
     :raises BackendError: naming the operators that TensorRT refuses, or its reason to give up.
     """
@@ -49,18 +55,16 @@ def build_engine(
     network = _parse(library, builder, model)
     config = builder.create_builder_config()
     _configure(library, config, gpu)
-    # In a name of its own, as the builder calls it until the end.
-    monitor = progress_monitor(library)
-    config.progress_monitor = monitor
     shapes = builder.create_optimization_profile()
     largest = profile.shape(profile.batch)
     shapes.set_shape(INPUT, profile.shape(1), largest, largest)
     config.add_optimization_profile(shapes)
-    cache = None
-    if not library.is_rtx:
-        cache = config.create_timing_cache(timing or b'')
-        config.set_timing_cache(cache, ignore_mismatch=False)
-    plan = builder.build_serialized_network(network, config)
+    cache = None if library.is_rtx else _timing_cache(config, timing)
+    with BuildView(listener) as view:
+        # In a name of its own, as the builder calls it until the end.
+        monitor = progress_monitor(library, view)
+        config.progress_monitor = monitor
+        plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise BackendError(
             f'{library.name} could not build an engine for {profile.batch} images of '
@@ -69,10 +73,20 @@ def build_engine(
     return bytes(plan), None if cache is None else bytes(cache.serialize())
 
 
+def _timing_cache(config: Any, timing: bytes | None) -> Any:
+    """Return the cache a build reads and fills, empty if the one of `timing` does not fit."""
+    cache = config.create_timing_cache(timing) if timing else None
+    if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
+        cache = config.create_timing_cache(b'')
+        config.set_timing_cache(cache, ignore_mismatch=False)
+    return cache
+
+
 def _parse(library: Library, builder: Any, model: bytes) -> Any:
     flags = library.module.NetworkDefinitionCreationFlag
-    # Needed in TensorRT 10; in 11 there is no other kind, and the flag is accepted.
-    network = builder.create_network(1 << int(flags.STRONGLY_TYPED))
+    # Needed in TensorRT 10; deprecated in 11, where there is no other kind.
+    strongly_typed = getattr(flags, 'STRONGLY_TYPED', None)
+    network = builder.create_network(0 if strongly_typed is None else 1 << int(strongly_typed))
     parser = library.module.OnnxParser(network, library.logger)
     if not parser.parse(model):
         errors = [parser.get_error(i) for i in range(parser.num_errors)]
@@ -105,7 +119,7 @@ def _configure(library: Library, config: Any, gpu: Gpu | None) -> None:
         return
     # Without this its engines can not be captured into a CUDA graph.
     config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
-    if gpu is not None and gpu.compute_capability == _TURING:
+    if gpu is not None and gpu.compute_capability == TURING:
         # The one kind of GPU that is left out unless named.
         config.num_compute_capabilities = 1
         config.set_compute_capability(trt.ComputeCapability.SM75, 0)

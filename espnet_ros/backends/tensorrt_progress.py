@@ -1,49 +1,68 @@
-"""The progress of an engine's build, in the log and as a bar on a terminal."""
+"""The progress of an engine's build: in the log, as a bar on a terminal, and to who listens."""
 
 from __future__ import annotations
 
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from espnet_ros.backends.tensorrt_library import Library, log
 
-_EVERY_S = 10.0
+# Told the per cent of a build that are done.
+Listener = Callable[[int], None]
+
+_LOG_EVERY_S = 10.0
+_TELL_EVERY_S = 1.0
 
 
-def progress_monitor(library: Library) -> Any:
+def progress_monitor(library: Library, view: BuildView) -> Any:
     """Return what the builder reports to; the library calls it from threads of its own."""
     base: Any = library.module.IProgressMonitor
 
     class Monitor(base):
         def __init__(self) -> None:
             base.__init__(self)
-            self._view = BuildView()
 
         def phase_start(self, phase: str, parent: str | None, steps: int) -> None:
-            self._view.start(phase, parent, steps)
+            view.start(phase, parent, steps)
 
         def step_complete(self, phase: str, step: int) -> bool:
-            self._view.step(phase, step)
+            view.step(phase, step)
             return True
 
         def phase_finish(self, phase: str) -> None:
-            self._view.finish(phase)
+            view.finish(phase)
 
     return Monitor()
 
 
 class BuildView:
-    """Shows how much of a build is done: in a bar, or now and then in a line of the log."""
+    """Shows how much of a build is done: in a bar, or now and then in a line of the log.
 
-    def __init__(self) -> None:
+    :param listener: told the per cent, too, at most once a second; one that raises is logged and
+        not told any more, as it must not end the build.
+    """
+
+    def __init__(self, listener: Listener | None = None) -> None:
+        self._listener = listener
         self._lock = threading.Lock()
         # Phase -> its parent, its steps and how many of them are done.
         self._phases: dict[str, tuple[str | None, int, int]] = {}
         self._shown = 0.0
         self._bar: Any = None
-        self._next_line = time.monotonic() + _EVERY_S
+        self._next_line = time.monotonic() + _LOG_EVERY_S
+        self._next_told = 0.0
+
+    def __enter__(self) -> BuildView:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        # A build that fails does not finish its phases.
+        with self._lock:
+            self._phases = {}
+            self._close_bar()
 
     def start(self, phase: str, parent: str | None, steps: int) -> None:
         """Note that a phase of so many steps begins, in the current step of another or of none."""
@@ -58,14 +77,14 @@ class BuildView:
             parent, steps, _ = self._phases[phase]
             self._phases[phase] = (parent, steps, step + 1)
             self._show()
+            self._tell()
 
     def finish(self, phase: str) -> None:
         """Note that a phase is over, whether or not all its steps were told."""
         with self._lock:
             self._phases.pop(phase, None)
-            if self._bar is not None and not self._phases:
-                self._bar.close()
-                self._bar = None
+            if not self._phases:
+                self._close_bar()
 
     def percent(self) -> float:
         """Return the share of the outermost phase that is done, at least what was shown."""
@@ -75,15 +94,31 @@ class BuildView:
     def _done(self, phase: str) -> float:
         _, steps, done = self._phases[phase]
         inside = [self._done(name) for name, (up, _, _) in self._phases.items() if up == phase]
-        return min((done + max(inside, default=0.0)) / steps, 1.0)
+        return min((done + max(inside, default=0.0)) / max(steps, 1), 1.0)
 
     def _show(self) -> None:
         self._shown = self.percent()
         if self._bar is not None:
             self._bar.update(int(self._shown) - self._bar.n)
         elif time.monotonic() >= self._next_line:
-            self._next_line = time.monotonic() + _EVERY_S
+            self._next_line = time.monotonic() + _LOG_EVERY_S
             log.warning('the engine is built to %d %%', self._shown)
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+        if self._listener is None or now < self._next_told:
+            return
+        self._next_told = now + _TELL_EVERY_S
+        try:
+            self._listener(round(self._shown))
+        except Exception:
+            self._listener = None
+            log.exception('the progress of the build can not be told')
+
+    def _close_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
 
 def _bar() -> Any:

@@ -24,7 +24,7 @@ class Runner:
     :param engine: TensorRT's.
     :param shape: of the images, (N, H, W, 3).
     :param kernels: what TensorRT for RTX compiled for this engine earlier, or None.
-    :raises BackendError: if the device has too little memory.
+    :raises BackendError: if the device has too little memory, or the library refuses a call.
     """
 
     def __init__(

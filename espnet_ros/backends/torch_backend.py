@@ -1,12 +1,18 @@
-"""PyTorch, eager: on CUDA devices, and the reference on the CPU."""
+"""PyTorch: on CUDA devices as CUDA graphs, and on the CPU."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from espnet_ros.backends.base import Backend, UInt8Array
 from espnet_ros.backends.machine import import_library, processor_name
+from espnet_ros.backends.torch_cuda import CudaRunners, device_failure
 from espnet_ros.core.errors import BackendUnavailableError
+from espnet_ros.core.memory import tune_malloc
+
+# Compute capability from which GPUs have it.
+_LEAST = {'f32': (0, 0), 'f16': (5, 3), 'bf16': (8, 0)}
 
 
 class TorchBackend(Backend):
@@ -15,44 +21,67 @@ class TorchBackend(Backend):
     name = 'torch'
     device_kinds = ('cpu', 'cuda')
     precisions = ('f32', 'bf16', 'f16')
+    _run: Any = None
+    _on_cuda = False
 
     def _load(self, device: str, precision: str) -> tuple[str, str]:
         self._torch = torch = import_library('torch', self.name)
         import_library('safetensors', self.name)
+        target = self._resolve(device)
+        resolved = self._precision_on(target, precision)
+        graph = self._deployment_graph(resolved)
+        if target.type == 'cpu':
+            # PyTorch asks for the memory of every activation anew.
+            tune_malloc()
+            self._run = self._on_cpu(graph)
+            return f'CPU ({processor_name()})', resolved
+        self._on_cuda = True
+        try:
+            graph = graph.to(target)
+        except RuntimeError as error:
+            failure = device_failure(torch, target, error, 'the network')
+            raise failure or error from error
+        self._run = CudaRunners(torch, graph, target).run
+        return f'{target} ({torch.cuda.get_device_name(target)})', resolved
+
+    def _infer(self, images: UInt8Array) -> tuple[Any, Any]:
+        mask, confidence = self._run(images)
+        return mask, confidence
+
+    def _free(self) -> None:
+        self._run = None
+        if self._on_cuda:
+            self._on_cuda = False
+            # PyTorch keeps freed memory for itself, which others may wait for; and a GPU that is
+            # lost fails every call.
+            with suppress(RuntimeError):
+                self._torch.cuda.empty_cache()
+
+    def _deployment_graph(self, precision: str) -> Any:
         from espnet_ros.network.checkpoint import load_bundle
         from espnet_ros.network.deploy import DeploymentGraph, fold_batch_norm
 
-        target = self._resolve(device)
-        if precision == 'f16' and target.type == 'cpu':
-            raise BackendUnavailableError(
-                f'backend {self.name} computes in f16 only on CUDA devices: choose device cuda, '
-                'or precision f32 or bf16'
-            )
-        resolved = 'f32' if precision == 'auto' else precision
-        dtype = {'f32': torch.float32, 'bf16': torch.bfloat16, 'f16': torch.float16}[resolved]
-        network = fold_batch_norm(load_bundle(self.bundle))
-        bundle = self.bundle
+        torch, bundle = self._torch, self.bundle
+        dtype = {'f32': torch.float32, 'bf16': torch.bfloat16, 'f16': torch.float16}[precision]
+        network = fold_batch_norm(load_bundle(bundle))
         graph: Any = DeploymentGraph(
             network, bundle.mean, bundle.std, bundle.input_scale, bundle.temperature
         )
         # The head is the graph's own and stays in float32, see there.
         network.to(dtype)
-        self._graph = graph.to(target).to(memory_format=torch.channels_last)
-        self._target = target
-        if target.type == 'cpu':
-            return f'CPU ({processor_name()})', resolved
-        return f'{target} ({torch.cuda.get_device_name(target)})', resolved
+        return graph.to(memory_format=torch.channels_last)
 
-    def _infer(self, images: UInt8Array) -> tuple[Any, Any]:
+    def _on_cpu(self, graph: Any) -> Any:
         torch = self._torch
-        # PyTorch has no read-only tensors and warns of arrays that are.
-        images = images if images.flags.writeable else images.copy()
-        with torch.inference_mode():
-            mask, confidence = self._graph(torch.from_numpy(images).to(self._target))
-            return mask.cpu().numpy(), confidence.cpu().numpy()
 
-    def _free(self) -> None:
-        self._graph = None
+        def run(images: UInt8Array) -> tuple[Any, Any]:
+            # PyTorch has no read-only tensors and warns of arrays that are.
+            images = images if images.flags.writeable else images.copy()
+            with torch.inference_mode():
+                mask, confidence = graph(torch.from_numpy(images))
+                return mask.numpy(), confidence.numpy()
+
+        return run
 
     def _resolve(self, device: str) -> Any:
         torch = self._torch
@@ -69,3 +98,25 @@ class TorchBackend(Backend):
                     'CUDA build of PyTorch, or choose device cpu'
                 )
         return target
+
+    def _precision_on(self, target: Any, asked: str) -> str:
+        if target.type == 'cpu':
+            if asked == 'f16':
+                raise BackendUnavailableError(
+                    f'backend {self.name} computes in f16 only on CUDA devices: choose device '
+                    'cuda, or precision f32 or bf16'
+                )
+            return 'f32' if asked == 'auto' else asked
+        capability = self._torch.cuda.get_device_capability(target)
+        able = [name for name, least in _LEAST.items() if capability >= least]
+        if asked == 'auto':
+            # Where the file is missing, the export found that float16 changes the masks.
+            return 'f16' if 'f16' in able and 'onnx_f16' in self.bundle.files else 'f32'
+        if asked not in able:
+            raise BackendUnavailableError(
+                f'backend {self.name} does not compute in {asked} on '
+                f'{self._torch.cuda.get_device_name(target)} (compute capability '
+                f'{".".join(map(str, capability))}): choose precision {able[-1]}, the next best '
+                'here'
+            )
+        return asked

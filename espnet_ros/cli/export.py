@@ -1,8 +1,12 @@
-"""Rebuild the ONNX file of a model folder from its weights, and calibrate its confidence."""
+"""Rebuild the ONNX files of a model folder from its weights: float32, float16 and, if asked, int8.
+
+It can calibrate the confidence, too.
+"""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -20,18 +24,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='fit the temperature of the confidence on the split val of camvid:DIR, street:COUNT '
         'or a data.yaml; by default the one of the model stays',
     )  # fmt: skip
+    parser.add_argument(
+        '--int8', metavar='SPEC',
+        help='write model_int8.onnx for TensorRT, calibrated on the split train of such a dataset '
+        'and compared on its split val; without it the folder has none',
+    )  # fmt: skip
     parser.add_argument('--json', type=Path, help='write the figures here')
 
 
 def run(args: argparse.Namespace) -> int:
     """Load the weights strictly, export, write and say what was written."""
     from espnet_ros.bundle import Bundle
+    from espnet_ros.bundle_checks import ALL_FILES
     from espnet_ros.network.checkpoint import load_bundle
     from espnet_ros.network.export import write_bundle_from_network
 
     # Only the weights have to be whole: a lost or damaged ONNX file is what this mends.
     source = Bundle.load(args.model, roles=('weights',))
     network, temperature = load_bundle(source), source.temperature
+    lost = (source.path / ALL_FILES['onnx_int8']).exists()
     if args.calibrate:
         temperature = _calibrated(network, source, args.calibrate)
     bundle = write_bundle_from_network(
@@ -42,12 +53,16 @@ def run(args: argparse.Namespace) -> int:
         mean=source.mean,
         std=source.std,
         input_scale=source.input_scale,
-        metrics=source.metrics,
+        metrics={k: v for k, v in source.metrics.items() if not k.startswith('int8_')},
         licence=source.licence,
         name=source.name,
         output=args.output,
         temperature=temperature,
     )
+    if args.int8:
+        bundle, int8 = _with_int8(bundle, args.int8)
+    elif lost:
+        print(f'{ALL_FILES["onnx_int8"]} is left out: give --int8 SPEC to calibrate it anew')
     for role, file in bundle.files.items():
         print(f'{file}: {file.stat().st_size:,} bytes, sha256 {bundle.sha256[role]}')
     if args.json:
@@ -55,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
             'path': str(bundle.path),
             'temperature': temperature,
             'sha256': dict(bundle.sha256),
+            'int8': dataclasses.asdict(int8) if args.int8 else None,
         }
         args.json.write_text(json.dumps(figures) + '\n')
     return 0
@@ -70,3 +86,15 @@ def _calibrated(network: Any, bundle: Any, spec: str) -> float:
     )
     print(found)
     return found.temperature
+
+
+def _with_int8(bundle: Any, spec: str) -> tuple[Any, Any]:
+    from espnet_ros.network.quantize import add_int8
+    from espnet_ros.network.training.calibrate import in_classes_of
+    from espnet_ros.network.training.datasets import load_dataset
+
+    calibration = load_dataset(spec, 'train').samples
+    check = in_classes_of(bundle.labels, load_dataset(spec, 'val'))
+    written, figures = add_int8(bundle, calibration, check)
+    print(f'int8 on {spec}: {figures}')
+    return written, figures

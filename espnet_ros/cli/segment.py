@@ -11,13 +11,22 @@ import json
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import add_inference_options
+from espnet_ros.cli.options import add_inference_options, size_wh
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros segment`."""
-    parser.add_argument('images', nargs='+', type=Path, metavar='IMAGE')
+    parser.add_argument('images', nargs='*', type=Path, metavar='IMAGE')
     add_inference_options(parser)
+    parser.add_argument('--size', type=size_wh, help="of the network input (the model's own)")
+    parser.add_argument(
+        '--build-only', action='store_true',
+        help='only build the TensorRT engine and keep it, e.g. when an image for robots is made',
+    )  # fmt: skip
+    parser.add_argument(
+        '--batch', type=int, default=1, choices=range(1, 17), metavar='N',
+        help='with --build-only: images at once, at most (1)',
+    )  # fmt: skip
     parser.add_argument(
         '--output', type=Path, default=Path('output/segment'), help='folder (output/segment)'
     )
@@ -26,6 +35,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Segment the pictures and print where the results are."""
+    from espnet_ros.core.errors import ParameterError
+
+    if args.build_only:
+        return _build(args)
+    if not args.images:
+        raise ParameterError('name at least one picture to segment, or --build-only')
+    if args.batch != 1:
+        raise ParameterError('--batch goes with --build-only: pictures are segmented one by one')
+    return _segment(args)
+
+
+def _build(args: argparse.Namespace) -> int:
+    from espnet_ros.backends.tensorrt_backend import build_ahead
+    from espnet_ros.bundle import Bundle
+    from espnet_ros.core.errors import ParameterError
+
+    if args.backend not in ('auto', 'tensorrt'):
+        raise ParameterError(
+            f'--build-only is for backend tensorrt, got {args.backend!r}, which builds nothing '
+            'that is kept'
+        )
+    bundle = Bundle.load(args.model)
+    size = args.size or bundle.size_wh
+    what, built = build_ahead(bundle, args.device, args.precision, size, args.batch)
+    print(f'{"built and kept" if built else "already there"}: {what}')
+    if args.json:
+        args.json.write_text(json.dumps({'engine': what, 'built': built}) + '\n')
+    return 0
+
+
+def _segment(args: argparse.Namespace) -> int:
     import cv2
 
     from espnet_ros.backends import create_backend
@@ -38,9 +78,10 @@ def run(args: argparse.Namespace) -> int:
     bundle = Bundle.load(args.model)
     args.output.mkdir(parents=True, exist_ok=True)
     figures = []
+    size = args.size or bundle.size_wh
     with create_backend(args.backend, bundle, args.device, args.precision) as backend:
-        backend.warm_up(bundle.size_wh)
-        segmenter = Segmenter(backend, bundle.labels, bundle.size_wh)
+        backend.warm_up(size)
+        segmenter = Segmenter(backend, bundle.labels, size)
         for path in args.images:
             image = read_picture(path)
             result = segmenter.segment(image)

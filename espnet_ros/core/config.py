@@ -315,7 +315,7 @@ class NodeConfig:
         'auto',
         'Arithmetic of the network; auto takes the fastest one the device has.',
         'configure',
-        choices=('auto', 'f32', 'bf16', 'f16'),
+        choices=('auto', 'f32', 'bf16', 'f16', 'int8'),
     )
     cameras: tuple[str, ...] = parameter(
         (),

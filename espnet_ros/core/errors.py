@@ -46,3 +46,7 @@ class BackendError(EspnetRosError):
 
 class BackendUnavailableError(BackendError):
     """A backend whose library, device or precision this machine does not have."""
+
+
+class DeviceError(BackendError):
+    """A device that ran out of memory or is gone, while another one may still work."""

@@ -23,9 +23,9 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from espnet_ros.core.memory import tune_malloc
 from espnet_ros.ros.conversions import array_to_image
 from espnet_ros.ros.demo_pipe import emit, wait_parent
-from espnet_ros.ros.process import tune_malloc
 
 WARM_UP_PERIOD_S = 0.1
 CAMERA_FRAME = 'camera_optical_frame'

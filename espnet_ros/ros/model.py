@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from espnet_ros.backends import create_backend
+from espnet_ros.backends.base import Backend
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.labels import Labels
@@ -19,39 +21,46 @@ class LoadedModel:
 
     :param segmenter: ready for images.
     :param labels: classes of its masks.
-    :param facts: what diagnostics say about it.
     """
 
     segmenter: Segmenter
     labels: Labels
-    facts: dict[str, Any]
+    _backend: Backend
+    _size_wh: tuple[int, int]
     _resources: ExitStack
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return what diagnostics say about it; backend auto may have moved on meanwhile."""
+        return {
+            'backend': self._backend.name,
+            'device': self._backend.device,
+            'precision': self._backend.precision,
+            'model': self._backend.bundle.name,
+            'size_wh': f'{self._size_wh[0]}x{self._size_wh[1]}',
+        }
 
     def close(self) -> None:
         """Free the backend."""
         self._resources.close()
 
 
-def load_model(config: NodeConfig) -> LoadedModel:
+def load_model(
+    config: NodeConfig, on_progress: Callable[[str], None] | None = None
+) -> LoadedModel:
     """Load the model that the config names and run it once, so that the first image is fast.
 
+    :param on_progress: called with a sentence, from any thread, while that takes long.
     :raises EspnetRosError: if the model folder or the backend can't be used.
     """
     bundle = Bundle.load(config.model)
     size_wh = config.input.size_wh if any(config.input.size_wh) else bundle.size_wh
     with ExitStack() as resources:
-        backend = resources.enter_context(
-            create_backend(config.backend, bundle, config.device, config.precision)
-        )
+        backend = create_backend(config.backend, bundle, config.device, config.precision)
+        backend.on_progress = on_progress
+        resources.enter_context(backend)
         backend.warm_up(size_wh)
-        facts = {
-            'backend': backend.name,
-            'device': backend.device,
-            'precision': backend.precision,
-            'model': bundle.name,
-            'size_wh': f'{size_wh[0]}x{size_wh[1]}',
-        }
         mask = config.mask
         min_confidence = round(255 * mask.min_confidence)
         segmenter = Segmenter(backend, bundle.labels, size_wh, mask.size, min_confidence)
-        return LoadedModel(segmenter, bundle.labels, facts, resources.pop_all())
+        return LoadedModel(segmenter, bundle.labels, backend, size_wh, resources.pop_all())

@@ -54,6 +54,7 @@ class SegmentationNode(LifecycleNode):
         self._costmap: Costmap | None = None
         self._label_info: Any = None
         self._configure_error = ''
+        self._progress = ''
         try:
             self._config = declare_parameters(self)
         except EspnetRosError:
@@ -86,7 +87,8 @@ class SegmentationNode(LifecycleNode):
         """Load the model and make the publishers."""
         self._configure_error = ''
         try:
-            self._model = load_model(self._config)
+            self._model = load_model(self._config, self._tell_progress)
+            self._progress = ''
             labels = self._model.labels
             self._cameras = [
                 Camera(self, name, labels, lambda: self._config)
@@ -242,10 +244,15 @@ class SegmentationNode(LifecycleNode):
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
 
+    def _tell_progress(self, sentence: str) -> None:
+        # From the builder's own thread: while a model loads, the executor runs no timer.
+        self._progress = sentence
+        self._report()
+
     def _unconfigured_statuses(self, facts: dict[str, Any]) -> list[DiagnosticStatus]:
         error = self._configure_error
         level = DiagnosticStatus.ERROR if error else DiagnosticStatus.OK
-        message = f'not configured: {error}' if error else str(facts['state'])
+        message = f'not configured: {error}' if error else self._progress or str(facts['state'])
         values = {**facts, **CameraMonitor().values(), 'last_error': error}
         node = self.get_fully_qualified_name()
         names = self._config.cameras or ('image',)

@@ -1,8 +1,7 @@
-"""Run a node as a process: memory settings, and an end at any signal at any moment."""
+"""Run a node as a process: an end at any signal at any moment."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import sys
@@ -12,27 +11,7 @@ from collections.abc import Callable
 
 from espnet_ros.core.errors import EspnetRosError
 
-_M_TRIM_THRESHOLD = -1
-_M_MMAP_MAX = -4
-_M_ARENA_MAX = -8
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-def tune_malloc() -> bool:
-    """Let glibc keep the memory of images instead of asking the kernel for each one.
-
-    By default every block of an image's size is mapped, zeroed page by page and unmapped again,
-    which costs more than the transport. And each thread would get a pool of its own, which is
-    given back to the kernel as soon as it is empty. Call it before anything else allocates.
-
-    :return: False where the C library has no mallopt.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return False
-    options = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_ARENA_MAX, 1))
-    return all(bool(mallopt(*option)) for option in options)
 
 
 class Stop:

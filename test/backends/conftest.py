@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from espnet_ros.bundle import Bundle
@@ -55,9 +56,11 @@ def _checker_network():
 def checker(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """Write and load the model folder of the network above, for 64x48 images."""
     from espnet_ros.network.export import write_bundle_from_network
+    from espnet_ros.network.quantize import add_int8
+    from espnet_ros.network.training.datasets import Sample
 
     classes = [LabelClass(f'class{i}', (i, i, i), 'ground') for i in range(5)]
-    return write_bundle_from_network(
+    bundle = write_bundle_from_network(
         _checker_network(),
         architecture={'name': 'espnet', 'classes': 5, 'alpha2': 1, 'alpha3': 1, 'skip': 'raw'},
         labels=Labels(classes),
@@ -70,6 +73,14 @@ def checker(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         name='checker',
         output=tmp_path_factory.mktemp('models') / 'checker',
     )
+    # Left half bright, right half dark.
+    image = np.zeros((48, 64, 3), np.uint8)
+    image[:, :32] = 255
+    truth = np.full((48, 64), 3, np.uint8)
+    truth[:, :32] = np.tile([[1, 0], [2, 4]], (24, 16))
+    bundle, figures = add_int8(bundle, [Sample('', image, truth)], [Sample('', image, truth)])
+    assert (figures.miou_f32, figures.miou_int8) == (1.0, 1.0)
+    return bundle
 
 
 @pytest.fixture(scope='session')

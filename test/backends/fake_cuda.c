@@ -82,14 +82,23 @@ CUresult cuGraphLaunch(Graph *graph, Stream *stream) {
 }
 CUresult cuGraphDestroy(Graph *graph) { free(graph); live--; return 0; }
 CUresult cuGraphExecDestroy(Graph *graph) { free(graph); live--; return 0; }
+CUresult cuMemGetInfo_v2(size_t *free, size_t *total) {
+    IN_CONTEXT("cuMemGetInfo_v2"); *free = 3 << 19; *total = 1 << 30; return 0;
+}
 CUresult cuMemAlloc_v2(CUdeviceptr *pointer, size_t size) {
     IN_CONTEXT("cuMemAlloc_v2"); *pointer = (CUdeviceptr)(uintptr_t)malloc(size); live++; return 0;
 }
-CUresult cuMemFree_v2(CUdeviceptr pointer) { free((void *)(uintptr_t)pointer); live--; return 0; }
+CUresult cuMemFree_v2(CUdeviceptr pointer) {
+    if (!current) return 201;
+    free((void *)(uintptr_t)pointer); live--; return 0;
+}
 CUresult cuMemHostAlloc(void **pointer, size_t size, unsigned flags) {
     IN_CONTEXT("cuMemHostAlloc"); *pointer = malloc(size); live++; return flags != 0;
 }
-CUresult cuMemFreeHost(void *pointer) { free(pointer); live--; return 0; }
+CUresult cuMemFreeHost(void *pointer) {
+    if (!current) return 201;
+    free(pointer); live--; return 0;
+}
 CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, size_t size, Stream *stream) {
     IN_CONTEXT("cuMemcpyHtoDAsync_v2");
     return enqueue(stream, (Work){(void *)(uintptr_t)to, from, size, 0});

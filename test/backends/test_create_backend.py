@@ -107,6 +107,30 @@ def test_auto_prefers_pytorch_where_it_has_a_gpu(checker, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ('device', 'precision', 'expected'),
+    [
+        ('auto', 'auto', ['torch cuda', 'openvino auto', 'onnx auto', 'torch cpu']),
+        ('cpu', 'auto', ['openvino cpu', 'onnx cpu', 'torch cpu']),
+        ('cuda:1', 'auto', ['torch cuda:1', 'onnx cuda:1', 'tensorrt cuda:1']),
+        ('auto', 'bf16', ['torch cuda', 'openvino auto', 'torch cpu']),
+        # PyTorch has float16 on CUDA only.
+        ('auto', 'f16', ['torch cuda', 'tensorrt auto']),
+        ('auto', 'int8', ['tensorrt auto']),
+    ],
+)
+def test_auto_goes_on_from_the_gpu_to_the_others(
+    device, precision, expected, checker, monkeypatch
+):
+    torch = pytest.importorskip('torch')
+    monkeypatch.setattr(backends, 'installed', lambda library: True)
+    monkeypatch.setattr(backends, 'cuda_devices', lambda: 2)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    backend = create_backend('auto', checker, device, precision)
+    chosen = [f'{b.name} {b.device}' for b in getattr(backend, '_candidates', [backend])]
+    assert [c for c in chosen if c != 'tensorrt auto' or c in expected] == expected
+
+
+@pytest.mark.parametrize(
     ('name', 'options', 'words'),
     [
         ('openvino', {'device': 'gpu'}, "auto, cpu, cuda or cuda:N, got 'gpu'"),
@@ -114,7 +138,7 @@ def test_auto_prefers_pytorch_where_it_has_a_gpu(checker, monkeypatch):
         ('openvino', {'precision': 'f16'}, "computes in f32 or bf16, not in 'f16'"),
         ('onnx', {'precision': 'bf16'}, "computes in f32, not in 'bf16'"),
         ('tensorrt', {'device': 'cpu'}, "runs on cuda, not on 'cpu'"),
-        ('tensorrt', {'precision': 'bf16'}, "computes in f32 or f16, not in 'bf16'"),
+        ('tensorrt', {'precision': 'bf16'}, "computes in f32 or f16 or int8, not in 'bf16'"),
         ('torch', {'precision': 'int8'}, "computes in f32 or bf16 or f16, not in 'int8'"),
         ('torch', {'device': 'cpu', 'precision': 'f16'}, 'f16 only on CUDA devices'),
         ('torch', {'device': 'cuda:99'}, "has no device 'cuda:99'"),

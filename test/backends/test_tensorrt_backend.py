@@ -23,9 +23,12 @@ from espnet_ros.backends import (
     cuda_driver,
     tensorrt_backend,
     tensorrt_cache,
+    tensorrt_engines,
 )
+from espnet_ros.backends.cuda_driver import Gpu
+from espnet_ros.backends.tensorrt_backend import build_ahead
 from espnet_ros.backends.tensorrt_library import Library
-from espnet_ros.core.errors import BackendError, BackendUnavailableError
+from espnet_ros.core.errors import BackendError, BackendUnavailableError, DeviceError
 
 COMPILER = shutil.which('cc') or shutil.which('gcc')
 pytestmark = pytest.mark.skipif(COMPILER is None, reason='no C compiler for the fake CUDA driver')
@@ -85,14 +88,15 @@ def built(monkeypatch, fake_cuda, tmp_path):
             context = lambda: FakeContext(fake_cuda)  # noqa: E731
             return SimpleNamespace(plan=plan, create_execution_context=context)
 
-    def build(_, model, profile, gpu, timing):
+    def build(_, model, profile, gpu, timing, listener):
+        listener and listener(40)
         calls.append((profile.batch, profile.height, profile.width, timing))
         return b'plan for %d x %d' % (profile.width, profile.height), b'times'
 
     module = SimpleNamespace(Runtime=Runtime)
     library = Library(module, 'TensorRT 10.3.0', False, deque(maxlen=5), None)
     monkeypatch.setattr(tensorrt_backend, 'load_library', lambda: library)
-    monkeypatch.setattr(tensorrt_backend, 'build_engine', build)
+    monkeypatch.setattr(tensorrt_engines, 'build_engine', build)
     monkeypatch.setattr(cuda_driver.ctypes, 'CDLL', lambda name: fake_cuda)
     monkeypatch.setattr('espnet_ros.backends.installed', lambda library: True)
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
@@ -106,6 +110,10 @@ def backend(built, checker, fake_cuda):
     with create_backend('tensorrt', checker, precision='f32') as backend:
         yield backend
     assert fake_cuda.fake_live() == before
+
+
+def fake_library(is_rtx):
+    return Library(None, 'TensorRT 10.3.0', is_rtx, deque(maxlen=5), None)
 
 
 def images(seed, *shape):
@@ -173,6 +181,39 @@ def test_another_thread_may_run_it(backend):
     assert not thread.is_alive() and not failures
 
 
+def test_another_thread_may_be_the_one_that_makes_room(backend, fake_cuda):
+    for width in (8, 16, 24, 32):
+        assert_right(backend, images(width, 1, 16, width))
+    full, failures = fake_cuda.fake_live(), []
+
+    def run():
+        try:
+            assert_right(backend, images(0, 1, 16, 40))
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive() and not failures
+    assert fake_cuda.fake_live() == full
+
+
+def test_a_capture_that_fails_half_way_leaves_nothing_behind(backend, fake_cuda, monkeypatch):
+    backend.warm_up((24, 16))
+    runs, before, execute = [], fake_cuda.fake_live(), FakeContext.execute_async_v3
+
+    def refuse(context, stream):
+        runs.append(stream)
+        return len(runs) == 1 and execute(context, stream)
+
+    monkeypatch.setattr(FakeContext, 'execute_async_v3', refuse)
+    assert_right(backend, images(0, 1, 8, 16))
+    assert len(runs) == 2
+    # Three buffers of two sides each.
+    assert fake_cuda.fake_live() == before + 6
+
+
 def start(checker, width=24):
     with create_backend('tensorrt', checker, precision='f32') as backend:
         assert_right(backend, images(0, 1, 16, width))
@@ -207,11 +248,11 @@ def test_what_can_not_be_trusted_is_built_again(damage, built, checker, tmp_path
 
 
 def test_an_engine_that_the_library_refuses_is_built_again(built, checker, caplog, monkeypatch):
-    build = tensorrt_backend.build_engine
-    monkeypatch.setattr(tensorrt_backend, 'build_engine', lambda *a: (b'stale', b''))
+    build = tensorrt_engines.build_engine
+    monkeypatch.setattr(tensorrt_engines, 'build_engine', lambda *a: (b'stale', b''))
     with pytest.raises(BackendError, match='refuses the engine it built: built by another'):
         start(checker)
-    monkeypatch.setattr(tensorrt_backend, 'build_engine', build)
+    monkeypatch.setattr(tensorrt_engines, 'build_engine', build)
     start(checker)
     assert 'the cached engine is refused and built again: built by another version' in caplog.text
 
@@ -237,6 +278,19 @@ def test_a_cache_that_can_not_be_made_costs_only_time(built, checker, tmp_path, 
     assert 'could not be kept' in caplog.text and 'XDG_CACHE_HOME' in caplog.text
 
 
+def test_a_cache_on_a_disk_that_became_read_only_is_used(built, checker, monkeypatch, caplog):
+    start(checker)
+
+    def fails(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    for call in ('chmod', 'mkdir', 'replace', 'unlink'):
+        monkeypatch.setattr(os, call, fails)
+    monkeypatch.setattr(tensorrt_cache.tempfile, 'mkstemp', fails)
+    start(checker)
+    assert len(built) == 1 and not caplog.records[1:]
+
+
 def test_the_cache_is_private(built, checker, tmp_path):
     start(checker)
     files = [*entries(tmp_path, 'engine'), *entries(tmp_path, 'timing')]
@@ -257,7 +311,9 @@ def test_memory_that_runs_out_is_said_and_freed(call, backend, fake_cuda, monkey
     backend.warm_up((24, 16))
     before = fake_cuda.fake_live()
     monkeypatch.setenv('FAKE_CUDA_FAIL', call)
-    with pytest.raises(BackendError, match=rf'32x16: {call} failed: out of memory'):
+    # What fake_cuda.c has free.
+    words = rf'32x16: {call} failed: out of memory .*MiB were asked for, 1\.5 of 1024\.0 MiB are'
+    with pytest.raises(DeviceError, match=words):
         backend.infer(images(0, 1, 16, 32))
     assert fake_cuda.fake_live() == before
     monkeypatch.delenv('FAKE_CUDA_FAIL')
@@ -268,8 +324,9 @@ def test_a_gpu_that_is_lost_is_said_and_leaving_does_not_fail(built, checker, mo
     with create_backend('tensorrt', checker, precision='f32') as backend:
         backend.warm_up((24, 16))
         monkeypatch.setenv('FAKE_CUDA_FAIL', 'cuCtxSetCurrent')
-        with pytest.raises(BackendError, match='cuCtxSetCurrent failed'):
-            backend.infer(images(0, 1, 16, 24))
+        for _ in range(2):
+            with pytest.raises(DeviceError, match='cuCtxSetCurrent failed'):
+                backend.infer(images(0, 1, 16, 24))
 
 
 class FakeRtxEngine:
@@ -350,16 +407,93 @@ def test_half_precision_needs_its_file(built, checker, monkeypatch):
     with create_backend('tensorrt', single) as backend:
         assert backend.precision == 'f32'
     with (
-        pytest.raises(BackendUnavailableError, match=r'espnet_ros export.*precision f32'),
+        pytest.raises(BackendUnavailableError, match=r'espnet_ros export`, or .*precision f32'),
         create_backend('tensorrt', single, precision='f16'),
+    ):
+        pass
+    files = {role: file for role, file in checker.files.items() if role != 'onnx_int8'}
+    half = SimpleNamespace(**{**vars(checker), 'files': files})
+    with (
+        pytest.raises(BackendUnavailableError, match=r'export --int8`, or choose precision f16'),
+        create_backend('tensorrt', half, precision='int8'),
     ):
         pass
 
 
+@pytest.mark.parametrize(
+    ('capability', 'is_rtx', 'asked', 'words'),
+    [
+        ((5, 2), False, 'f16', r'in f16 on Old \(compute capability 5\.2\).* f32, the next best'),
+        ((5, 2), False, 'int8', 'in int8 on Old .*choose precision f32, the next best'),
+        ((5, 3), False, 'int8', 'in int8 on Old .*choose precision f16, the next best'),
+        ((7, 5), True, 'int8', 'in int8 on Old .*choose precision f16, the next best'),
+    ],
+)
+def test_a_precision_the_gpu_has_not_comes_with_the_next_best(
+    capability, is_rtx, asked, words, checker
+):
+    library, gpu = fake_library(is_rtx), Gpu('Old', capability, 4)
+    with pytest.raises(BackendUnavailableError, match=words):
+        tensorrt_engines.resolve_precision(asked, checker, library, gpu)
+
+
+def test_int8_has_to_be_named(checker):
+    library, orin = fake_library(False), Gpu('Orin', (8, 7), 16)
+    old = Gpu('Old', (5, 2), 4)
+    cases = (('auto', orin, 'f16'), ('int8', orin, 'int8'), ('auto', old, 'f32'))
+    for asked, gpu, resolved in cases:
+        assert tensorrt_engines.resolve_precision(asked, checker, library, gpu) == resolved
+
+
 def test_precisions_do_not_share_an_engine(built, checker, caplog):
     caplog.set_level(logging.WARNING)
-    for precision in ('f32', 'f16'):
+    for precision in ('f32', 'f16', 'int8'):
         with create_backend('tensorrt', checker, precision=precision) as backend:
             backend.warm_up((24, 16))
-    assert len(built) == 2
+    assert len(built) == 3
     assert 'TensorRT 10.3.0 builds an engine in f16 for model checker and 24x16' in caplog.text
+
+
+def test_an_engine_built_ahead_is_the_one_that_runs(built, checker, fake_cuda, monkeypatch):
+    before = fake_cuda.fake_live()
+    words, was_built = build_ahead(checker, 'auto', 'f32', (24, 16))
+    assert was_built and fake_cuda.fake_live() == before
+    assert words == (
+        'engine of TensorRT 10.3.0 in f32 for model checker, images of 24x16, up to 1 at once, on '
+        'Orin'
+    )
+    assert build_ahead(checker, 'cuda:0', 'f32', (24, 16)) == (words, False)
+    start(checker)
+    assert [call[:3] for call in built] == [(1, 16, 24)]
+    build_ahead(checker, 'auto', 'f16', (24, 16), 3)
+    assert [call[:3] for call in built] == [(1, 16, 24), (3, 16, 24)]
+
+
+@pytest.mark.parametrize(
+    ('device', 'precision', 'size', 'words'),
+    [
+        ('auto', 'f32', (20, 16), '20x16 is not: nearest are 16x16, 24x16'),
+        ('auto', 'bf16', (24, 16), "computes in f32 or f16 or int8, not in 'bf16'"),
+        ('cpu', 'f32', (24, 16), "runs on cuda, not on 'cpu'"),
+        ('cuda:2', 'f32', (24, 16), 'no CUDA device 2, the driver counts 1'),
+    ],
+)
+def test_what_can_not_be_built_ahead_is_said(device, precision, size, words, built, checker):
+    with pytest.raises(BackendError, match=words):
+        build_ahead(checker, device, precision, size)
+    assert not built
+
+
+def test_building_ahead_for_a_cache_that_can_not_keep_it_is_an_error(built, checker, tmp_path):
+    (tmp_path / 'espnet_ros').write_text('a file in its place')
+    with pytest.raises(BackendError, match=r'could not be kept: free space.*XDG_CACHE_HOME'):
+        build_ahead(checker, 'auto', 'f32', (24, 16))
+
+
+def test_who_waits_is_told_how_far_the_build_is(built, checker):
+    told = []
+    backend = create_backend('tensorrt', checker, precision='f32')
+    backend.on_progress = told.append
+    with backend:
+        backend.warm_up((24, 16))
+    assert told == ['building the TensorRT engine, 40 % done']

@@ -1,13 +1,16 @@
 """The real parser and builder: TensorRT for RTX builds without a GPU, for those it supports."""
 
 import sys
+from collections import deque
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from espnet_ros.backends import machine, tensorrt_builder, tensorrt_library
+from espnet_ros.backends import machine, tensorrt_backend, tensorrt_builder, tensorrt_library
 from espnet_ros.backends.cuda_driver import Gpu
 from espnet_ros.backends.tensorrt_builder import Profile, build_engine
+from espnet_ros.backends.tensorrt_engines import Engines
 from espnet_ros.backends.tensorrt_library import load_library
 from espnet_ros.backends.tensorrt_progress import BuildView
 from espnet_ros.bundle import Bundle
@@ -27,7 +30,7 @@ def library(monkeypatch):
 
 
 @needs_rtx
-@pytest.mark.parametrize('role', ['onnx', 'onnx_f16'])
+@pytest.mark.parametrize('role', ['onnx', 'onnx_f16', 'onnx_int8'])
 @pytest.mark.parametrize('gpu', [None, Gpu('RTX 2080', (7, 5), 46)], ids=['any', 'Turing'])
 def test_our_graph_is_parsed_and_built(role, gpu, library, checker):
     model = checker.files[role].read_bytes()
@@ -146,6 +149,65 @@ def test_the_profile_goes_from_one_image_to_the_batch():
     assert tensorrt_builder.OUTPUTS == ('mask', 'confidence')
 
 
+@needs_rtx
+def test_rtx_builds_ahead_without_a_gpu_and_finds_it_again(library, checker, monkeypatch):
+    monkeypatch.setattr(tensorrt_backend, 'Cuda', no_gpu)
+    words, built = tensorrt_backend.build_ahead(checker, 'auto', 'auto', (64, 48), 2)
+    assert built
+    assert words.endswith('64x48, up to 2 at once, on any RTX GPU from Ampere on')
+    assert tensorrt_backend.build_ahead(checker, 'auto', 'f16', (64, 48), 2) == (words, False)
+    # What a machine with such a GPU will look for.
+    for gpu, there in ((Gpu('RTX 4090', (8, 9), 128), True), (Gpu('RTX 2080', (7, 5), 46), False)):
+        engines = Engines(library, gpu, checker, 'f16')
+        assert (engines.cached(Profile(2, 48, 64)) is not None) == there
+    with pytest.raises(BackendUnavailableError, match='no GPU'):
+        tensorrt_backend.build_ahead(checker, 'cuda:0', 'auto', (64, 48))
+
+
+def no_gpu(index):
+    raise BackendUnavailableError('no GPU')
+
+
+@pytest.mark.parametrize(('flags', 'asked'), [({'STRONGLY_TYPED': 1}, 2), ({}, 0)])
+def test_networks_are_strongly_typed_by_flag_or_because_there_is_no_other_kind(flags, asked):
+    seen = []
+    parser = SimpleNamespace(parse=lambda model: False, num_errors=0)
+    module = SimpleNamespace(
+        NetworkDefinitionCreationFlag=SimpleNamespace(**flags),
+        OnnxParser=lambda network, logger: parser,
+    )
+    library = tensorrt_library.Library(module, 'TensorRT 12', False, deque(), None)
+    builder = SimpleNamespace(create_network=seen.append)
+    with pytest.raises(BackendError, match='TensorRT 12 can not run this ONNX graph'):
+        tensorrt_builder._parse(library, builder, b'')
+    assert seen == [asked]
+
+
+class Config:
+    """The calls of a builder config on timing caches; only b'right' and empty ones fit."""
+
+    def __init__(self):
+        self.set = []
+
+    def create_timing_cache(self, content):
+        return None if content == b'broken' else content
+
+    def set_timing_cache(self, cache, ignore_mismatch):
+        assert not ignore_mismatch
+        self.set.append(cache)
+        return cache in (b'right', b'')
+
+
+@pytest.mark.parametrize(
+    ('timing', 'used'),
+    [(None, b''), (b'right', b'right'), (b'of another version', b''), (b'broken', b'')],
+)
+def test_a_timing_cache_that_does_not_fit_is_begun_anew(timing, used):
+    config = Config()
+    assert tensorrt_builder._timing_cache(config, timing) == used
+    assert config.set[-1] == used
+
+
 def test_nested_steps_count_for_their_share_and_never_go_back():
     view = BuildView()
     view.start('build', None, 4)
@@ -174,6 +236,35 @@ def test_a_terminal_has_a_bar(monkeypatch, capsys):
     view.finish('build')
     shown = capsys.readouterr().err
     assert 'building the engine' in shown and '100' in shown
+
+
+def test_a_build_that_fails_takes_its_bar_away(monkeypatch, capsys):
+    pytest.importorskip('tqdm')
+    monkeypatch.setattr(sys.stderr, 'isatty', lambda: True, raising=False)
+    with BuildView() as view:
+        view.start('build', None, 2)
+        bar = view._bar
+    assert bar is not None and bar.disable  # as tqdm leaves a closed one
+
+
+@pytest.mark.parametrize(('fails', 'expected'), [(False, range(1, 101, 8)), (True, [1])])
+def test_the_listener_is_told_once_a_second_until_it_fails(fails, expected, monkeypatch, caplog):
+    # An eighth of a second a step, which floats hold exactly.
+    now, told = [100.0], []
+
+    def listen(percent):
+        told.append(percent)
+        if fails:
+            raise RuntimeError('the context is gone')
+
+    monkeypatch.setattr('espnet_ros.backends.tensorrt_progress.time.monotonic', lambda: now[0])
+    view = BuildView(listen)
+    view.start('build', None, 100)
+    for step in range(100):
+        view.step('build', step)
+        now[0] += 0.125
+    assert told == list(expected)
+    assert ('the context is gone' in caplog.text) == fails
 
 
 def test_the_log_has_a_line_now_and_then(monkeypatch, caplog):

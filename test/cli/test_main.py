@@ -83,7 +83,7 @@ def test_version(capsys):
         (['demo', '--size', '640'], "WIDTHxHEIGHT such as 640x480, each 16 to 8192, got '640'"),
         (['demo', '--size', '8x8'], "got '8x8'"),
         (['demo', '--farmes', '3'], 'unrecognized arguments: --farmes 3'),
-        (['segment'], 'required: IMAGE'),
+        (['evaluate'], 'required: --dataset'),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_status_2(arguments, expected, capsys):

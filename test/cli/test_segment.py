@@ -67,3 +67,47 @@ def test_a_file_that_is_no_picture_is_one_line(name, green_model, tmp_path, caps
     error = capsys.readouterr().err
     assert name in error and error.count('\n') == 1
     assert not list(tmp_path.glob('out/*'))
+
+
+def test_the_size_of_the_network_input_can_be_named(pictures, green_model, tmp_path):
+    output = tmp_path / 'out'
+    options = ('--model', green_model, '--output', output, '--size', '32x24')
+    assert segment(pictures / '5.png', *options) == 0
+    mask = cv2.imread(str(output / '5_mask.png'), cv2.IMREAD_UNCHANGED)
+    # Half the pixels see as much: left of column 48 of 64 it is green.
+    assert mask.shape == (48, 64)
+    assert (mask[:, :44] == 1).all() and (mask[:, 52:] == 0).all()
+
+
+def test_pictures_or_build_only_are_needed(green_model, capsys):
+    assert segment('--model', green_model) == 2
+    assert 'name at least one picture to segment, or --build-only' in capsys.readouterr().err
+
+
+def test_pictures_are_segmented_one_by_one(pictures, green_model, capsys):
+    assert segment(pictures / '5.png', '--model', green_model, '--batch', '2') == 2
+    assert '--batch goes with --build-only' in capsys.readouterr().err
+
+
+def test_build_only_is_for_tensorrt(green_model, capsys):
+    assert segment('--model', green_model, '--build-only') == 2
+    assert "--build-only is for backend tensorrt, got 'onnx'" in capsys.readouterr().err
+
+
+def test_build_only_builds_once_and_says_what(green_model, tmp_path, monkeypatch, capsys):
+    calls = []
+
+    def build_ahead(bundle, device, precision, size, batch):
+        calls.append((bundle.name, device, precision, size, batch))
+        return 'engine of a stub', len(calls) == 1
+
+    monkeypatch.setattr('espnet_ros.backends.tensorrt_backend.build_ahead', build_ahead)
+    figures = tmp_path / 'figures.json'
+    arguments = ['segment', '--model', str(green_model), '--build-only', '--precision', 'int8']
+    arguments += ['--size', '96x64', '--batch', '2', '--json', str(figures)]
+    assert main(arguments) == 0
+    assert main(arguments) == 0
+    assert calls == [('green', 'auto', 'int8', (96, 64), 2)] * 2
+    shown = capsys.readouterr().out.splitlines()
+    assert shown == ['built and kept: engine of a stub', 'already there: engine of a stub']
+    assert json.loads(figures.read_text()) == {'engine': 'engine of a stub', 'built': False}

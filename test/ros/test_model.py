@@ -21,3 +21,17 @@ def test_pixels_below_min_confidence_get_no_label(toy_model) -> None:
     finally:
         model.close()
     assert (mask[:, :20] == UNLABELED).all() and (mask[:, 20:] == 0).all()
+
+
+def test_facts_follow_a_backend_that_moves_on(toy_model, monkeypatch) -> None:
+    told = []
+    config = NodeConfig.from_parameters({'model': str(toy_model), 'backend': 'onnx'})
+    model = load_model(config, told.append)
+    try:
+        assert model._backend.on_progress == told.append
+        facts = model.facts
+        assert (facts['backend'], facts['model'], facts['size_wh']) == ('onnx', 'toy', '32x24')
+        model._backend.name, model._backend.device = 'torch', 'cuda:0 (Orin)'
+        assert (model.facts['backend'], model.facts['device']) == ('torch', 'cuda:0 (Orin)')
+    finally:
+        model.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -83,36 +82,3 @@ def test_the_code_of_the_body_is_the_code_of_the_process():
     process = start('return 7')
     process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 7
-
-
-def test_malloc_is_tuned_on_glibc():
-    code = (
-        'from espnet_ros.ros.process import tune_malloc\n'
-        'import platform, sys\n'
-        'sys.exit(0 if tune_malloc() == (platform.libc_ver()[0] == "glibc") else 1)\n'
-    )
-    assert subprocess.run([sys.executable, '-c', code], timeout=DEADLINE_S).returncode == 0
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='there is no mallopt')
-def test_memory_of_images_is_kept_in_every_thread():
-    code = (
-        'import resource, sys, threading\n'
-        'from espnet_ros.ros.process import tune_malloc\n'
-        'tune_malloc()\n'
-        'def images():\n'
-        '    for _ in range(20):\n'
-        '        [bytearray(40_000_000) for _ in range(2)]\n'
-        'def faults():\n'
-        '    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n'
-        '    thread = threading.Thread(target=images)\n'
-        '    thread.start()\n'
-        '    thread.join()\n'
-        '    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before\n'
-        'faults()\n'
-        'print(faults())\n'
-    )
-    command = [sys.executable, '-c', code]
-    output = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S).stdout
-    # Given back, the forty blocks of 9766 pages would be asked for again.
-    assert int(output) < 9766

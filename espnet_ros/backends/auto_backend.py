@@ -1,0 +1,82 @@
+"""`backend: auto`: the best backend that works, and the next one when it fails."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from espnet_ros.backends.base import Backend, UInt8Array
+from espnet_ros.core.errors import BackendError, DeviceError
+
+log = logging.getLogger('espnet_ros.backends')
+
+
+class AutoBackend(Backend):
+    """Runs the first of several backends that can be loaded; says in the log when it moves on.
+
+    It also moves on when a device runs out of memory or is gone. A backend that was asked for by
+    name fails instead: who names one wants to know.
+
+    :param candidates: of one model, best first, at least one; not entered yet.
+    """
+
+    device_kinds = ('cpu', 'cuda')
+    precisions = ('f32', 'bf16', 'f16', 'int8')
+
+    def __init__(self, candidates: Sequence[Backend]) -> None:
+        first = candidates[0]
+        super().__init__(first.bundle)
+        self._candidates = candidates
+        self.name = first.name
+        self._current: Backend | None = None
+        self._left: list[Backend] = []
+
+    def _load(self, device: str, precision: str) -> tuple[str, str]:
+        self._left = list(self._candidates)
+        self._next()
+        return self.device, self.precision
+
+    def _infer(self, images: UInt8Array) -> tuple[Any, Any]:
+        while True:
+            assert self._current is not None
+            try:
+                return self._current._infer(images)
+            except DeviceError as error:
+                if not self._left:
+                    raise
+                self._move_on(self._current, error)
+                self._next()
+
+    def _free(self) -> None:
+        self._leave()
+        self.name = self._candidates[0].name
+
+    def _next(self) -> None:
+        """Enter the next backend that can be."""
+        self._leave()
+        while True:
+            candidate = self._left.pop(0)
+            candidate.on_progress = self.on_progress
+            try:
+                candidate.__enter__()
+            except BackendError as error:
+                if not self._left:
+                    raise
+                self._move_on(candidate, error)
+                continue
+            self._current = candidate
+            self.name, self.device = candidate.name, candidate.device
+            self.precision = candidate.precision
+            return
+
+    def _move_on(self, failed: Backend, error: BackendError) -> None:
+        log.warning(
+            'backend auto goes on with %s, as %s on %s failed: %s',
+            self._left[0].name, failed.name, failed.device, error,
+        )  # fmt: skip
+
+    def _leave(self) -> None:
+        if self._current is not None:
+            self._current.__exit__(None, None, None)
+            self._current = None

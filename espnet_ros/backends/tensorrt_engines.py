@@ -1,0 +1,142 @@
+"""Engines of a model: from the cache where one fits, else built and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from espnet_ros.backends import tensorrt_cache
+from espnet_ros.backends.cuda_driver import Gpu
+from espnet_ros.backends.tensorrt_builder import TURING, Profile, build_engine
+from espnet_ros.backends.tensorrt_library import Library, log
+from espnet_ros.backends.tensorrt_progress import Listener
+from espnet_ros.bundle import Bundle
+from espnet_ros.core.errors import BackendError, BackendUnavailableError
+
+# Precision -> the file it lives in, and the compute capability from which GPUs have it.
+ROLES = {'f32': 'onnx', 'f16': 'onnx_f16', 'int8': 'onnx_int8'}
+_LEAST = {'f32': (0, 0), 'f16': (5, 3), 'int8': (6, 1)}
+# NVIDIA's support matrix of TensorRT for RTX has no int8 on Turing.
+_LEAST_RTX = {**_LEAST, 'int8': (8, 0)}
+
+
+def resolve_precision(asked: str, bundle: Bundle, library: Library, gpu: Gpu | None) -> str:
+    """Return what to compute in.
+
+    ``auto`` is f16 where model and GPU have it, else f32; int8 costs accuracy and has to be
+    named.
+
+    :param gpu: None for a build without one.
+    :raises BackendUnavailableError: naming the next best, if the model or the GPU has it not.
+    """
+    least = _LEAST_RTX if library.is_rtx else _LEAST
+    able = [n for n in ROLES if gpu is None or gpu.compute_capability >= least[n]]
+    there = [n for n in able if ROLES[n] in bundle.files]
+    if asked == 'auto':
+        return 'f16' if 'f16' in there else 'f32'
+    if asked in there:
+        return asked
+    before = list(ROLES)[: list(ROLES).index(asked)]
+    best = next(name for name in reversed(before) if name in there)
+    if asked not in able:
+        assert gpu is not None
+        raise BackendUnavailableError(
+            f'{library.name} does not compute in {asked} on {gpu.name} (compute capability '
+            f'{".".join(map(str, gpu.compute_capability))}): choose precision {best}, the next '
+            'best here'
+        )
+    raise BackendUnavailableError(
+        f'backend tensorrt computes in {asked} from a file that model {bundle.name} does not '
+        'have: write the model folder again with `espnet_ros export'
+        f'{" --int8" if asked == "int8" else ""}`, or choose precision {best}'
+    )
+
+
+class Engines:
+    """Engines of one model in one precision.
+
+    :param gpu: None builds for any that TensorRT for RTX supports, without one here.
+    :param listener: told the per cent of a build that are done, from any thread.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        gpu: Gpu | None,
+        bundle: Bundle,
+        precision: str,
+        listener: Listener | None = None,
+    ) -> None:
+        self._library = library
+        self._gpu = gpu
+        self._bundle = bundle
+        self._precision = precision
+        self._listener = listener
+
+    def key(self, profile: Profile) -> Mapping[str, Any]:
+        """Return what an engine depends on."""
+        return {
+            'library': self._library.name,
+            'gpu': self._built_for(),
+            'model': self._bundle.sha256[ROLES[self._precision]],
+            'precision': self._precision,
+            'profile': vars(profile),
+        }
+
+    def kernels_key(self, profile: Profile) -> Mapping[str, Any]:
+        """Return what depends on the GPU that runs an engine, besides."""
+        assert self._gpu is not None
+        return {**self.key(profile), 'gpu': vars(self._gpu)}
+
+    def cached(self, profile: Profile) -> bytes | None:
+        """Return an engine from the cache, or None."""
+        return tensorrt_cache.load('engine', self.key(profile))
+
+    def build(self, profile: Profile) -> tuple[bytes, bool]:
+        """Build an engine; return it and whether it could be kept."""
+        library = self._library
+        log.warning(
+            '%s builds an engine in %s for model %s and %dx%d images, up to %d at once. It takes '
+            'minutes on a Jetson and is kept for the next start', library.name, self._precision,
+            self._bundle.name, profile.width, profile.height, profile.batch,
+        )  # fmt: skip
+        measured = {'library': library.name, 'gpu': self._built_for()}
+        timing = None if library.is_rtx else tensorrt_cache.load('timing', measured)
+        model = self._bundle.files[ROLES[self._precision]].read_bytes()
+        plan, timed = build_engine(library, model, profile, self._gpu, timing, self._listener)
+        if timed:
+            tensorrt_cache.store('timing', measured, timed)
+        return plan, tensorrt_cache.store('engine', self.key(profile), plan)
+
+    def load(self, runtime: Any, profile: Profile) -> Any:
+        """Return an engine that is ready to run.
+
+        :param runtime: TensorRT's.
+        :raises BackendError: if it can't be built.
+        """
+        plan = self.cached(profile)
+        engine = None if plan is None else self._deserialize(runtime, plan)
+        if plan is not None and engine is None:
+            why = self._library.take_messages()
+            log.warning('the cached engine is refused and built again: %s', why)
+            tensorrt_cache.discard('engine', self.key(profile))
+        if engine is None:
+            engine = self._deserialize(runtime, self.build(profile)[0])
+        if engine is None:
+            raise BackendError(
+                f'{self._library.name} refuses the engine it built: '
+                f'{self._library.take_messages()}'
+            )
+        return engine
+
+    def _deserialize(self, runtime: Any, plan: bytes) -> Any:
+        self._library.messages.clear()
+        return runtime.deserialize_cuda_engine(plan)
+
+    def _built_for(self) -> Mapping[str, Any]:
+        if not self._library.is_rtx:
+            assert self._gpu is not None
+            return vars(self._gpu)
+        # One engine of TensorRT for RTX fits all GPUs it supports, but for Turing.
+        turing = self._gpu is not None and self._gpu.compute_capability == TURING
+        return {'name': 'Turing' if turing else 'any RTX GPU from Ampere on'}

@@ -1,0 +1,161 @@
+"""PyTorch on a CUDA device: for each shape of batch, fixed buffers and one CUDA graph."""
+
+from __future__ import annotations
+
+import logging
+import re
+from contextlib import suppress
+from typing import Any
+
+from espnet_ros.backends.base import UInt8Array
+from espnet_ros.core.errors import DeviceError
+
+log = logging.getLogger('espnet_ros.torch')
+
+_MAX_SHAPES = 4
+# As PyTorch's notes on CUDA graphs have it: libraries set themselves up in the first runs.
+_WARM_UPS = 3
+
+
+class CudaRunners:
+    """Runs a deployment graph on batches of any shape; the longest unused shape makes room.
+
+    :param torch: the library.
+    :param network: the graph, on the device.
+    :param device: PyTorch's.
+    """
+
+    def __init__(self, torch: Any, network: Any, device: Any) -> None:
+        self._torch = torch
+        self._network = network
+        self._device = device
+        self._runners: dict[tuple[int, ...], CudaRunner] = {}
+
+    def run(self, images: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
+        """Return mask and confidence of a batch, uint8 (N, H, W, 3), contiguous.
+
+        :raises DeviceError: if the device has too little memory, or is gone.
+        """
+        runner = self._runners.pop(images.shape, None)
+        if runner is None and len(self._runners) == _MAX_SHAPES:
+            del self._runners[next(iter(self._runners))]
+        try:
+            if runner is None:
+                runner = CudaRunner(self._torch, self._network, self._device, images.shape)
+            result = runner.run(images)
+        except RuntimeError as error:
+            height, width = images.shape[1:3]
+            what = f'{images.shape[0]} images of {width}x{height}'
+            failure = device_failure(self._torch, self._device, error, what)
+            if failure is None:
+                raise
+            # Whoever goes on, here or elsewhere, may need the memory.
+            self._runners = {}
+            raise failure from error
+        self._runners[images.shape] = runner
+        return result
+
+
+class CudaRunner:
+    """Runs a deployment graph on batches of one shape: one copy in, a graph, one copy out.
+
+    :param shape: of the images, (N, H, W, 3).
+    """
+
+    def __init__(self, torch: Any, network: Any, device: Any, shape: tuple[int, ...]) -> None:
+        self._torch = torch
+        self._network = network
+        self._device = device
+        self._graph: Any = None
+        with torch.cuda.device(device), torch.inference_mode():
+            # PyTorch copies beside the processor's own work only from and to pinned memory.
+            self._host_images = torch.empty(shape, dtype=torch.uint8).pin_memory()
+            self._host_output = torch.empty((2, *shape[:3]), dtype=torch.uint8).pin_memory()
+            self._images = torch.zeros(shape, dtype=torch.uint8, device=device)
+            # Neither warm-up nor capture may use the default stream.
+            self._stream = torch.cuda.Stream(device)
+            self._stream.wait_stream(torch.cuda.current_stream(device))
+            with torch.cuda.stream(self._stream):
+                for _ in range(_WARM_UPS):
+                    self._output = self._compute()
+            self._stream.synchronize()
+            self._capture()
+
+    def run(self, images: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
+        """Return mask and confidence of a batch."""
+        torch = self._torch
+        self._host_images.numpy()[...] = images
+        with (
+            torch.cuda.device(self._device),
+            torch.inference_mode(),
+            torch.cuda.stream(self._stream),
+        ):
+            self._images.copy_(self._host_images, non_blocking=True)
+            if self._graph is not None:
+                self._graph.replay()
+            else:
+                self._output = self._compute()
+            self._host_output.copy_(self._output, non_blocking=True)
+        self._stream.synchronize()
+        mask, confidence = self._host_output.numpy().copy()
+        return mask, confidence
+
+    def _compute(self) -> Any:
+        torch = self._torch
+        # TF32 rounds the factors of every product to 10 bits; f32 is to mean f32.
+        with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
+            return torch.stack(self._network(self._images))
+
+    def _capture(self) -> None:
+        torch = self._torch
+        graph = torch.cuda.CUDAGraph()
+        try:
+            # Thread-local, as other threads of a node may use the GPU meanwhile.
+            with torch.cuda.graph(
+                graph, stream=self._stream, capture_error_mode='thread_local'
+            ):
+                self._output = self._compute()
+        except RuntimeError as error:
+            if _out_of_memory(error):
+                raise
+            log.warning('PyTorch runs without a CUDA graph, slower: %s', _first_line(error))
+        else:
+            self._graph = graph
+
+
+def device_failure(
+    torch: Any, device: Any, error: RuntimeError, what: str
+) -> DeviceError | None:
+    """Return the sentence for an error of the device, None for any other.
+
+    :param what: needed the memory.
+    """
+    if _out_of_memory(error):
+        asked = re.search(r'Tried to allocate ([\d.]+ \w+)', str(error))
+        need = f'{asked[1]} more are needed' if asked else 'how much more is needed is not told'
+        return DeviceError(
+            f'{device} has too little memory for {what}: {need}, {_memory(torch, device)}. End '
+            'other programs on it, choose a smaller input.size_wh, or device cpu'
+        )
+    if re.search('CUDA error|cuDNN error|CUDNN_STATUS|CUBLAS_STATUS', str(error)):
+        return DeviceError(
+            f'{device} failed ({_first_line(error)}): check it with `nvidia-smi`, restart the '
+            'node, or choose device cpu'
+        )
+    return None
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    # Not only torch.cuda.OutOfMemoryError: cuDNN, cuBLAS and the driver of Jetsons say it, too.
+    return bool(re.search('out of memory|ALLOC_FAILED|NvMapMemAlloc', str(error)))
+
+
+def _memory(torch: Any, device: Any) -> str:
+    with suppress(RuntimeError):
+        free, total = torch.cuda.mem_get_info(device)
+        return f'{free / 2**20:.0f} of {total / 2**20:.0f} MiB are free'
+    return 'how much is free can not be told'
+
+
+def _first_line(error: RuntimeError) -> str:
+    return str(error).partition('\n')[0]

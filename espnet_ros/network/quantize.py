@@ -1,0 +1,203 @@
+"""int8 for TensorRT: quantisation written into the ONNX graph (Q/DQ), and what it costs.
+
+Symmetric post-training quantisation as TensorRT wants it and as in Krishnamoorthi, "Quantizing
+deep convolutional networks for efficient inference" (2018): weights with a scale for each output
+channel, activations with one scale a tensor, from the smallest and largest value of each
+calibration image, averaged. Only the inputs of convolutions are quantised; sums, concatenations,
+PReLU and batch normalisation between them stay as they are, and so do the convolutions of the
+image and the last one, before the scores.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from espnet_ros.bundle import Bundle, save_bundle
+from espnet_ros.bundle_checks import ALL_FILES
+from espnet_ros.core.errors import BackendUnavailableError, BundleError
+from espnet_ros.core.metrics import ConfusionMatrix
+from espnet_ros.network.training.datasets import Sample
+
+UInt8Array = npt.NDArray[np.uint8]
+
+CALIBRATION_IMAGES = 64
+# Class mIoU, 0..1: what int8 may cost.
+MAX_LOSS = 0.01
+# The first with scales in float16.
+_OPSET = 19
+
+
+@dataclass(frozen=True)
+class Int8Figures:
+    """What int8 does to a model, on labelled images through ONNX Runtime on the CPU.
+
+    :param miou_f32: class mIoU of ``model.onnx``, void ignored, 0..1.
+    :param miou_int8: that of ``model_int8.onnx``.
+    :param agreement: share of the pixels that both give the same class, 0..1.
+    :param images: how many were compared.
+    """
+
+    miou_f32: float
+    miou_int8: float
+    agreement: float
+    images: int
+
+    def __str__(self) -> str:
+        return (
+            f'class mIoU {100 * self.miou_f32:.2f} in float32, {100 * self.miou_int8:.2f} in '
+            f'int8, {self.agreement:.2%} of the pixels of {self.images} images the same'
+        )
+
+
+def add_int8(
+    bundle: Bundle, calibration: Sequence[Sample], check: Sequence[Sample]
+) -> tuple[Bundle, Int8Figures]:
+    """Write ``model_int8.onnx`` into a model folder, if it is good enough.
+
+    :param bundle: with all other files, which are written again as they are.
+    :param calibration: images like those the robot sees; up to `CALIBRATION_IMAGES`, evenly
+        spaced, are used.
+    :param check: other ones, with the truth in the model's class ids.
+    :raises BundleError: if the model has no float16 graph, or int8 costs more than `MAX_LOSS`.
+    """
+    if 'onnx_f16' not in bundle.files:
+        raise BundleError(
+            f'int8 is written into {ALL_FILES["onnx_f16"]}, which model {bundle.name} does not '
+            'have, as its float16 masks differ'
+        )
+    step = -(-len(calibration) // CALIBRATION_IMAGES)
+    images = [_sized(s.image, bundle, cv2.INTER_LINEAR) for s in calibration[::step]]
+    content = quantize_onnx(bundle.files['onnx_f16'].read_bytes(), images)
+    figures = _compare(bundle, content, check)
+    if not figures.miou_f32 - figures.miou_int8 <= MAX_LOSS:
+        raise BundleError(
+            f'{ALL_FILES["onnx_int8"]} is left out, as int8 may cost {100 * MAX_LOSS:.1f} points '
+            f'of class mIoU and costs more: {figures}. Calibrate with images more like those it '
+            'will see, or stay with f16'
+        )
+    contents = {role: file.read_bytes() for role, file in bundle.files.items()}
+    metrics = {**bundle.metrics, 'int8_val_miou_void_ignored': round(figures.miou_int8, 4)}
+    written = save_bundle(
+        bundle.path,
+        name=bundle.name,
+        architecture=bundle.architecture,
+        size_wh=bundle.size_wh,
+        mean=bundle.mean,
+        std=bundle.std,
+        input_scale=bundle.input_scale,
+        labels=bundle.labels,
+        metrics=metrics,
+        licence=bundle.licence,
+        contents={**contents, 'onnx_int8': content},
+        temperature=bundle.temperature,
+    )
+    return written, figures
+
+
+def quantize_onnx(model: bytes, images: Sequence[UInt8Array]) -> bytes:
+    """Return a deployment graph with Q/DQ nodes before its convolutions.
+
+    :param model: the ONNX file, the network in float16 or float32.
+    :param images: uint8 (H, W, 3) BGR of one size, to calibrate with.
+    :raises BackendUnavailableError: if onnx or onnxruntime is not installed.
+    """
+    try:
+        import onnx
+        from onnx import version_converter
+        from onnxruntime import quantization
+    except ImportError as error:
+        raise BackendUnavailableError(
+            'int8 needs the packages onnx and onnxruntime: `pip install onnx onnxruntime`'
+        ) from error
+    graph = version_converter.convert_version(onnx.load_model_from_string(model), _OPSET)
+    convolutions = [node for node in graph.graph.node if node.op_type == 'Conv']
+    image = convolutions[0].input[0]
+    exact = [node.name for node in convolutions if node.input[0] == image]
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        file = Path(folder, 'model.onnx')
+        quantization.quantize_static(
+            graph,
+            file,
+            _Reader(images),
+            op_types_to_quantize=['Conv'],
+            per_channel=True,
+            nodes_to_exclude=[*exact, convolutions[-1].name],
+            extra_options={
+                'ActivationSymmetric': True,
+                'WeightSymmetric': True,
+                # The mean over images: one odd pixel of one image would take the steps from all.
+                'CalibMovingAverage': True,
+                # TensorRT has no int32 biases, and fuses what reads a convolution's output.
+                'QuantizeBias': False,
+                'OpTypesToExcludeOutputQuantization': ['Conv'],
+                # Weights stored in int8 are new in TensorRT 10; these it has always taken.
+                'AddQDQPairToWeight': True,
+            },
+        )
+        content = file.read_bytes()
+    onnx.checker.check_model(content, full_check=True)
+    return content
+
+
+class _Reader:
+    """Hands out calibration images, as ONNX Runtime asks for them."""
+
+    def __init__(self, images: Sequence[UInt8Array]) -> None:
+        self._images = iter(tqdm(images, desc='calibrate int8', leave=False, disable=None))
+
+    def get_next(self) -> dict[str, UInt8Array] | None:
+        """Return the next batch, or None."""
+        image = next(self._images, None)
+        return None if image is None else {'image': image[None]}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the quantiser's advice, which does not concern this graph, out of the log."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(disabled)
+
+
+def _compare(bundle: Bundle, content: bytes, samples: Sequence[Sample]) -> Int8Figures:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    cpu = ['CPUExecutionProvider']
+    sessions = [
+        onnxruntime.InferenceSession(model, options, providers=cpu)
+        for model in (bundle.files['onnx'].read_bytes(), content)
+    ]
+    # Void included: what is void to the model is wrong where the truth is a class.
+    matrices = [ConfusionMatrix(len(bundle.labels)) for _ in sessions]
+    same = []
+    for sample in tqdm(samples, desc='compare int8', leave=False, disable=None):
+        image = _sized(sample.image, bundle, cv2.INTER_LINEAR)[None]
+        truth = _sized(sample.truth, bundle, cv2.INTER_NEAREST_EXACT)
+        masks = [session.run(['mask'], {'image': image})[0][0] for session in sessions]
+        for matrix, mask in zip(matrices, masks, strict=True):
+            matrix.update(mask, truth)
+        same.append(float((masks[0] == masks[1]).mean()))
+    mious = [matrix.miou() for matrix in matrices]
+    return Int8Figures(mious[0], mious[1], float(np.mean(same)), len(samples))
+
+
+def _sized(array: Any, bundle: Bundle, interpolation: int) -> UInt8Array:
+    if array.shape[1::-1] == bundle.size_wh:
+        return np.asarray(array, np.uint8)
+    return np.asarray(cv2.resize(array, bundle.size_wh, interpolation=interpolation), np.uint8)

@@ -1,0 +1,120 @@
+"""`backend: auto` goes on to the next backend; a named one does not."""
+
+import numpy as np
+import pytest
+
+from espnet_ros.backends.auto_backend import AutoBackend
+from espnet_ros.backends.base import Backend
+from espnet_ros.core.errors import BackendError, BackendUnavailableError, DeviceError
+
+IMAGES = np.zeros((1, 16, 24, 3), np.uint8)
+
+
+class Fake(Backend):
+    device_kinds = ('cpu', 'cuda')
+    precisions = ('f32', 'f16')
+
+    def __init__(self, bundle, name, answer, device='auto'):
+        super().__init__(bundle, device, 'f32')
+        self.name = name
+        self.answer = answer
+        self.load_error = None
+        self.run_error = None
+        self.loaded = 0
+
+    def _load(self, device, precision):
+        if self.load_error:
+            raise self.load_error
+        self.loaded += 1
+        return f'device of {self.name}', precision
+
+    def _infer(self, images):
+        if self.run_error:
+            raise self.run_error
+        mask = np.full(images.shape[:3], self.answer, np.uint8)
+        return mask, mask
+
+    def _free(self):
+        self.loaded = 0
+
+
+@pytest.fixture
+def fakes(checker):
+    return [Fake(checker, name, answer) for answer, name in enumerate(('gpu', 'cpu', 'slow'))]
+
+
+def answer(backend) -> int:
+    mask, _ = backend.infer(IMAGES)
+    assert mask.shape == (1, 16, 24)
+    return int(mask[0, 0, 0])
+
+
+def test_it_is_the_first_that_can_be_loaded(fakes, caplog):
+    with AutoBackend(fakes) as backend:
+        assert (backend.name, backend.device, answer(backend)) == ('gpu', 'device of gpu', 0)
+    assert not caplog.records and fakes[0].loaded == 0
+    fakes[0].load_error = BackendUnavailableError('no driver')
+    with AutoBackend(fakes) as backend:
+        assert (backend.name, backend.device, answer(backend)) == ('cpu', 'device of cpu', 1)
+        assert fakes[1].loaded == 1
+    assert [record.message for record in caplog.records] == [
+        'backend auto goes on with cpu, as gpu on auto failed: no driver'
+    ]
+
+
+def test_it_goes_on_when_the_device_fails_and_answers_the_same_call(fakes, caplog):
+    with AutoBackend(fakes) as backend:
+        assert answer(backend) == 0
+        fakes[0].run_error = DeviceError('2 MiB more are needed, 1 of 8 MiB are free')
+        fakes[1].load_error = BackendError('damaged')
+        assert answer(backend) == 2
+        assert (backend.name, backend.device) == ('slow', 'device of slow')
+        assert [fake.loaded for fake in fakes] == [0, 0, 1]
+        assert answer(backend) == 2
+    assert [record.message for record in caplog.records] == [
+        'backend auto goes on with cpu, as gpu on device of gpu failed: 2 MiB more are needed, 1 '
+        'of 8 MiB are free',
+        'backend auto goes on with slow, as cpu on auto failed: damaged',
+    ]
+
+
+def test_entered_again_it_begins_with_the_best_again(fakes):
+    backend = AutoBackend(fakes)
+    fakes[0].run_error = DeviceError('gone')
+    with backend:
+        assert answer(backend) == 1
+    assert backend.name == 'gpu'
+    fakes[0].run_error = None
+    with backend:
+        assert answer(backend) == 0
+
+
+def test_other_errors_do_not_move_it(fakes):
+    with AutoBackend(fakes) as backend:
+        fakes[0].run_error = RuntimeError('one bad image')
+        with pytest.raises(BackendError, match=r'gpu failed on 1 images.*one bad image'):
+            backend.infer(IMAGES)
+        with pytest.raises(BackendError, match='images must be'):
+            backend.infer(IMAGES[0])
+        fakes[0].run_error = None
+        assert answer(backend) == 0
+
+
+def test_the_last_one_fails_as_if_named(fakes):
+    for fake in fakes:
+        fake.load_error = BackendUnavailableError(f'no {fake.name}')
+    with pytest.raises(BackendUnavailableError, match=r'^no slow$'), AutoBackend(fakes):
+        pass
+    for fake in fakes:
+        fake.load_error, fake.run_error = None, DeviceError(f'{fake.name} is full')
+    with AutoBackend(fakes) as backend, pytest.raises(DeviceError, match='slow is full'):
+        backend.infer(IMAGES)
+
+
+def test_what_takes_long_is_told_through_it(fakes):
+    told = []
+    backend = AutoBackend(fakes)
+    backend.on_progress = told.append
+    with backend:
+        fakes[0].on_progress('half done')
+    assert told == ['half done']
