@@ -24,12 +24,8 @@ class UpsampleHead(nn.Module):
     """The last 2 x 2 transposed convolution of stride 2 as a 1 x 1 convolution to 4C channels.
 
     Each output pixel of that layer depends on one input pixel only, so this is exact; argmax
-    then runs before the pixels are interleaved and moves C times less data. The convolution is
-    written as a matrix product, whose planar output is what TopK is fast on: the reorder behind a
-    convolution would take OpenVINO four times as long as the whole head.
+    then runs before the pixels are interleaved and moves C times less data.
     """
-
-    taps: Tensor
 
     def __init__(self, up: nn.ConvTranspose2d, temperature: float) -> None:
         super().__init__()
@@ -37,15 +33,16 @@ class UpsampleHead(nn.Module):
         weight = up.weight.detach()
         inputs, classes = weight.shape[:2]
         self.classes = classes
-        taps = weight.permute(2, 3, 1, 0).reshape(1, 4 * classes, inputs)
-        self.register_buffer('taps', taps.contiguous())
+        self.taps = nn.Conv2d(inputs, 4 * classes, 1, bias=False)
+        taps = weight.permute(2, 3, 1, 0).reshape(4 * classes, inputs, 1, 1)
+        self.taps.weight = nn.Parameter(taps.contiguous())
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Turn (N, C, H / 2, W / 2) into class ids and confidence, float32 (N, H, W)."""
         # The head stays in float32: scores rounded to bf16 tie too often.
-        batch, channels, height, width = features.shape
-        planes = features.float().reshape(batch, channels, height * width)
-        taps = torch.matmul(self.taps, planes).reshape(batch, 4, self.classes, height * width)
+        batch, _, height, width = features.shape
+        # Libraries reduce four axes faster than five.
+        taps = self.taps(features.float()).reshape(batch, 4, self.classes, height * width)
         ids, confidence = (
             F.pixel_shuffle(tap.reshape(batch, 4, height, width), 2).squeeze(1)
             for tap in classify(taps, 2, self.temperature)
