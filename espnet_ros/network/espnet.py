@@ -81,15 +81,21 @@ class Encoder(nn.Module):
         self.classifier = conv(self.level3.out_channels, classes, 1)
         self.shrink = nn.AvgPool2d(3, stride=2, padding=1)
 
+    def enter(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return the level 1 output (16 channels), what leaves level 1, and the image at 1/4."""
+        raw1 = self.level1(image)
+        if not self.reinforce:
+            return raw1, self.norm1(raw1), None
+        half = self.shrink(image)
+        return raw1, self.norm1(torch.cat([raw1, half], 1)), self.shrink(half)
+
     def features(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return the level 1 output (16 channels) and what leaves levels 1, 2 and 3."""
-        raw1 = self.level1(image)
-        half = self.shrink(image)
-        out1 = self.norm1(torch.cat([raw1, half], 1) if self.reinforce else raw1)
+        raw1, out1, quarter = self.enter(image)
         down2, last2 = self.level2(out1)
         parts2 = [last2, down2] if self.share else [last2]
-        if self.reinforce:
-            parts2.append(self.shrink(half))
+        if quarter is not None:
+            parts2.append(quarter)
         out2 = self.norm2(torch.cat(parts2, 1))
         down3, last3 = self.level3(out2)
         out3 = self.norm3(torch.cat([down3, last3], 1) if self.share else last3)

@@ -19,6 +19,7 @@ from espnet_ros.bundle_checks import ALL_FILES, CLASSES_KEY
 from espnet_ros.core.errors import BackendUnavailableError, BundleError
 from espnet_ros.core.labels import Labels
 from espnet_ros.network.deploy import DeploymentGraph, in_half_precision
+from espnet_ros.network.rewrite import rewrite
 
 OPSET = 17
 # Beside ties, two runtimes may only differ where two classes are equally likely.
@@ -102,16 +103,17 @@ def write_bundle_from_network(
 
     check_replaceable(Path(output).expanduser())
     network = copy.deepcopy(network).cpu().float().eval()
-    graph = DeploymentGraph(network, mean, std, input_scale, temperature)
+    reference = DeploymentGraph(network, mean, std, input_scale, temperature)
+    graph = DeploymentGraph(rewrite(network), mean, std, input_scale, temperature)
     tensors = {
         key: tensor.detach().contiguous()
         for key, tensor in network.state_dict().items()
         if not key.endswith('num_batches_tracked')
     }
-    contents = {'weights': save(tensors), 'onnx': export_onnx(graph, len(labels))}
+    contents = {'weights': save(tensors), 'onnx': export_onnx(graph, len(labels), reference)}
     try:
         contents['onnx_f16'] = export_onnx(
-            in_half_precision(graph), len(labels), graph, MIN_AGREEMENT_F16
+            in_half_precision(graph), len(labels), reference, MIN_AGREEMENT_F16
         )
     except BundleError as error:
         # Scores beyond 65504 don't fit into float16; that is no reason to lose a training.

@@ -1,0 +1,154 @@
+"""Exact rewrites of a network for inference libraries; figures in docs/cpu_speed.md.
+
+What is rewritten computes the same sums in another grouping, so scores differ by rounding alone.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from espnet_ros.network.deploy import fold_batch_norm
+from espnet_ros.network.esp import NormAct
+from espnet_ros.network.espnet import IMAGE_CHANNELS, Encoder, ESPNet
+
+# The average pooling of 3 x 3 and stride 2 sums these taps of the image in one dimension; twice
+# in a row, with its zero padding, it sums those of a stride of 4.
+_HALF = (1.0, 1.0, 1.0)
+_QUARTER = (1.0, 1.0, 2.0, 1.0, 2.0, 1.0, 1.0)
+
+
+def rewrite(network: nn.Module) -> nn.Module:
+    """Return a copy of a network that inference libraries run faster, in evaluation mode.
+
+    :param network: of `espnet_ros.network.espnet`, in float32.
+    """
+    network = fold_batch_norm(copy.deepcopy(network).eval())
+    if isinstance(network, Encoder):
+        network = _with_one_entry(network)
+    elif isinstance(network, ESPNet):
+        network.encoder = _with_one_entry(network.encoder)
+    for parent in list(network.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, NormAct) and isinstance(child.bn, nn.BatchNorm2d):
+                setattr(parent, name, ScaleAct.of(child))
+    return network.eval()
+
+
+class ScaleAct(nn.Module):
+    """Batch normalisation and PReLU as plain arithmetic on tensors of one rank.
+
+    With BatchNormalization and PRelu, whose constants have one axis, OpenVINO's fused kernels
+    leave the channels-last layout of the convolutions, and each use costs two reorders.
+
+    :param scale: (C,) what the input is multiplied by.
+    :param shift: (C,) what is then added.
+    :param slope: (C,) of the PReLU.
+    """
+
+    scale: Tensor
+    shift: Tensor
+    slope: Tensor
+
+    def __init__(self, scale: Tensor, shift: Tensor, slope: Tensor) -> None:
+        super().__init__()
+        for name, values in (('scale', scale), ('shift', shift), ('slope', slope)):
+            self.register_buffer(name, values.detach().clone().view(1, -1, 1, 1))
+        # Then the PReLU is the larger of two numbers, one operation less.
+        self._gentle = bool((slope <= 1).all())
+
+    @classmethod
+    def of(cls, norm_act: NormAct) -> ScaleAct:
+        """Return what computes the same as a block in evaluation mode."""
+        scale, shift = _scale_shift(norm_act.bn)
+        return cls(scale, shift, norm_act.act.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply both to (B, C, H, W)."""
+        return _prelu(x * self.scale + self.shift, self.slope, self._gentle)
+
+
+class RewrittenEncoder(Encoder):
+    """ESPNet-C's encoder, whose first convolution pools the image along the way.
+
+    :param encoder: with its first batch normalisation folded; its layers are taken over.
+    """
+
+    slope: Tensor
+
+    def __init__(self, encoder: Encoder) -> None:
+        # The layers are the other encoder's: none are to be made.
+        nn.Module.__init__(self)
+        self.share, self.reinforce = encoder.share, encoder.reinforce
+        for name in ('level2', 'norm2', 'level3', 'norm3', 'classifier'):
+            setattr(self, name, getattr(encoder, name))
+        first: Any
+        norm_act: Any
+        first, norm_act = encoder.level1
+        self.joined = _with_pooled_image(first)
+        # The image itself is to pass the PReLU as it is.
+        slope = torch.cat([norm_act.act.weight.detach(), torch.ones(IMAGE_CHANNELS)])
+        self.register_buffer('slope', slope.view(1, -1, 1, 1))
+        self._gentle = bool((slope <= 1).all())
+        self._raw_channels = first.out_channels
+        # Sums of pixels in place of means: their weights are exact in any precision.
+        self.norm1 = _after_sums(encoder.norm1, len(_HALF) ** 2)
+        self.norm2 = _after_sums(encoder.norm2, len(_HALF) ** 4)
+        self.quarter = _depthwise(_QUARTER, stride=4)
+
+    def enter(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """As of the base class."""
+        joined = _prelu(self.joined(image), self.slope, self._gentle)
+        return joined[:, : self._raw_channels], self.norm1(joined), self.quarter(image)
+
+
+def _with_one_entry(encoder: Encoder) -> Encoder:
+    return RewrittenEncoder(encoder) if encoder.share and encoder.reinforce else encoder
+
+
+def _prelu(x: Tensor, slope: Tensor, gentle: bool) -> Tensor:
+    if gentle:
+        return torch.maximum(x, x * slope)
+    return torch.relu(x) + slope * x.clamp(max=0)
+
+
+def _scale_shift(bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    assert bn.running_mean is not None and bn.running_var is not None
+    scale = bn.weight / torch.sqrt(bn.running_var + bn.eps)
+    return scale, bn.bias - bn.running_mean * scale
+
+
+def _after_sums(norm_act: Any, count: int) -> Any:
+    """Return a block whose last three inputs are sums of `count` values, not their means."""
+    scale, shift = _scale_shift(norm_act.bn)
+    per_input = torch.ones_like(scale)
+    per_input[-IMAGE_CHANNELS:] /= count
+    return ScaleAct(scale * per_input, shift, norm_act.act.weight)
+
+
+def _with_pooled_image(first: nn.Conv2d) -> nn.Conv2d:
+    """Return the first convolution, followed by the sums of 3 x 3 pixels of each colour."""
+    assert first.bias is not None
+    pooled = torch.zeros(IMAGE_CHANNELS, *first.weight.shape[1:])
+    for channel in range(IMAGE_CHANNELS):
+        pooled[channel, channel] = 1.0
+    joined = nn.Conv2d(
+        IMAGE_CHANNELS, first.out_channels + IMAGE_CHANNELS, len(_HALF), stride=2, padding=1
+    )
+    joined.weight = nn.Parameter(torch.cat([first.weight.detach(), pooled]))
+    joined.bias = nn.Parameter(torch.cat([first.bias.detach(), torch.zeros(IMAGE_CHANNELS)]))
+    return joined
+
+
+def _depthwise(taps: tuple[float, ...], stride: int) -> nn.Conv2d:
+    kernel = torch.tensor(taps)
+    size = len(taps)
+    sums = nn.Conv2d(
+        IMAGE_CHANNELS, IMAGE_CHANNELS, size, stride, size // 2, groups=IMAGE_CHANNELS, bias=False
+    )
+    weight = (kernel[:, None] * kernel).expand(IMAGE_CHANNELS, 1, size, size)
+    sums.weight = nn.Parameter(weight.clone())
+    return sums
