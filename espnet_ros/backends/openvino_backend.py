@@ -21,7 +21,7 @@ class OpenVINOBackend(Backend):
 
     name = 'openvino'
     device_kinds = ('cpu',)
-    precisions = ('f32', 'bf16', 'int8')
+    precisions = ('f32', 'bf16')
 
     def _load(self, device: str, precision: str) -> tuple[str, str]:
         self._openvino = import_library('openvino', self.name)
@@ -33,22 +33,14 @@ class OpenVINOBackend(Backend):
                 f'backend {self.name} computes in bf16 only on processors with AVX512-BF16 or '
                 'AMX, this one has neither: choose precision auto or f32'
             )
-        self._role = 'onnx_int8' if precision == 'int8' else 'onnx'
-        if self._role not in self.bundle.files:
-            raise BackendUnavailableError(
-                f'backend {self.name} computes in int8 from a file that model '
-                f'{self.bundle.name} does not have: write the model folder again with '
-                '`espnet_ros export --int8`, or choose precision auto or f32'
-            )
         self._options = {'PERFORMANCE_HINT': 'LATENCY'}
-        # What is not quantised in an int8 graph is left to the library, as with auto.
-        if precision not in ('auto', 'int8'):
+        if precision != 'auto':
             self._options['INFERENCE_PRECISION_HINT'] = precision
         width, height = self.bundle.size_wh
         request = self._request((1, height, width, 3))
         resolved = request.get_compiled_model().get_property('INFERENCE_PRECISION_HINT')
         name = self._core.get_property('CPU', 'FULL_DEVICE_NAME').strip()
-        return f'CPU ({name})', precision if precision == 'int8' else resolved.to_string()
+        return f'CPU ({name})', resolved.to_string()
 
     def _infer(self, images: UInt8Array) -> tuple[Any, Any]:
         request = self._request(images.shape)
@@ -70,7 +62,7 @@ class OpenVINOBackend(Backend):
             if len(self._requests) == _MAX_SHAPES:
                 # The longest unused one: dicts keep order, and a used one is put back last.
                 del self._requests[next(iter(self._requests))]
-            model = self._core.read_model(self.bundle.files[self._role])
+            model = self._core.read_model(self.bundle.files['onnx'])
             model.reshape(list(shape))
             _make_head_planar(model, self._openvino.opset13)
             request = self._core.compile_model(model, 'CPU', self._options).create_infer_request()

@@ -1,16 +1,12 @@
 """What OpenVINO makes of our graph; its masks are in test_contract.py."""
 
-import dataclasses
 from collections import Counter
 
 import numpy as np
 import pytest
 
-from espnet_ros.backends import create_backend
 from espnet_ros.backends.openvino_backend import _make_head_planar
 from espnet_ros.bundle import Bundle
-from espnet_ros.core.errors import BackendUnavailableError
-from espnet_ros.sim import Street
 
 openvino = pytest.importorskip('openvino')
 
@@ -51,32 +47,3 @@ def test_other_graphs_are_left_alone():
     before = kinds(model)
     _make_head_planar(model, ops)
     assert kinds(model) == before
-
-
-def test_int8_runs_quantised_convolutions_and_says_so():
-    bundle = Bundle.load('espnet_camvid')
-    image = Street(seed=5, length_m=40.0).render(3.0).image_bgr[None]
-    with create_backend('openvino', bundle, precision='f32') as backend:
-        exact, _ = backend.infer(image)
-    with create_backend('openvino', bundle, precision='int8') as backend:
-        assert backend.precision == 'int8'
-        mask, confidence = backend.infer(image)
-        model = backend._request(image.shape).get_compiled_model().get_runtime_model()
-    # Within what quantisation to 8 bits costs, but not the same graph.
-    assert 0.95 < (mask == exact).mean() < 1
-    assert confidence.mean() > 128
-    kinds = Counter(
-        op.get_rt_info()['runtimePrecision'] for op in model.get_ops()
-        if op.get_rt_info()['layerType'] == 'Convolution'
-    )  # fmt: skip
-    assert kinds['i8'] + kinds['u8'] > 40, kinds
-
-
-def test_int8_of_a_model_without_that_file_is_refused():
-    bundle = Bundle.load('espnet_camvid')
-    files = {role: file for role, file in bundle.files.items() if role != 'onnx_int8'}
-    backend = create_backend(
-        'openvino', dataclasses.replace(bundle, files=files), precision='int8'
-    )
-    with pytest.raises(BackendUnavailableError, match='export --int8`, or choose precision auto'):
-        backend.__enter__()
