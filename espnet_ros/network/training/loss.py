@@ -19,8 +19,8 @@ LOVASZ = 0.75
 # Half of the rows and columns tell as much, at a quarter of the cost.
 LOVASZ_STRIDE = 2
 AUXILIARY = 0.4
-# Sorting 16-bit integers takes a twentieth of the time of sorting floats on a CPU, where that
-# would cost as much as the network's forward pass. Errors that differ by less count as equal.
+# Sorting 16-bit integers upwards takes a fifth of the time of sorting floats on a CPU (downwards
+# two thirds; 100,000 values, PyTorch 2.13). Errors that differ by less count as equal.
 ERROR_LEVELS = 32767
 
 
@@ -78,8 +78,8 @@ def lovasz_softmax(logits: Tensor, truth: Tensor) -> Tensor:
     for class_id in classes.unique():
         hit = classes == class_id
         errors = (hit.to(probability.dtype) - probability[class_id]).abs()
-        levels = (errors.detach() * ERROR_LEVELS).to(torch.int16)
-        order = levels.argsort(descending=True)
+        levels = (errors.detach() * -ERROR_LEVELS).to(torch.int16)
+        order = levels.argsort()
         losses.append(errors[order] @ _jaccard_steps(hit[order].to(errors.dtype)))
     return torch.stack(losses).mean() if losses else logits.sum() * 0
 
