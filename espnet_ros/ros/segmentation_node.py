@@ -29,6 +29,7 @@ def _spin(stop: Stop) -> int:
     from rclpy.signals import SignalHandlerOptions
 
     from espnet_ros.core.errors import ParameterError
+    from espnet_ros.ros.log import forwarded_log
     from espnet_ros.ros.node import SegmentationNode
 
     try:
@@ -41,10 +42,11 @@ def _spin(stop: Stop) -> int:
         executor.add_node(node)
         stop.set_wake(executor.wake)
         try:
-            if not stop.requested:
-                node.autostart()
-            while not stop.requested and rclpy.ok():
-                _spin_once(executor, node)
+            with forwarded_log(node.get_logger()):
+                if not stop.requested:
+                    node.autostart()
+                while not stop.requested and rclpy.ok():
+                    _spin_once(executor, node)
         finally:
             stop.set_wake(None)
             node.close()

@@ -1,0 +1,54 @@
+"""A backend's warning reaches who listens to /rosout."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import rclpy
+from rcl_interfaces.msg import Log
+from rclpy.qos import DurabilityPolicy, QoSProfile
+
+from espnet_ros.ros.log import forwarded_log
+
+
+def level(constant):
+    """Return the number, which some distributions give as a byte."""
+    return constant[0] if isinstance(constant, bytes) else constant
+
+
+@pytest.fixture
+def node(ros_domain):
+    rclpy.init()
+    try:
+        node = rclpy.create_node('segmentation')
+        yield node
+        node.destroy_node()
+    finally:
+        rclpy.shutdown()
+
+
+def test_what_a_backend_says_is_the_nodes_on_rosout(node, peer):
+    # Late listeners hear it, too.
+    peer.listen(Log, '/rosout', QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL))
+    log = logging.getLogger('espnet_ros.backends')
+
+    def heard(words):
+        return next((m for m in peer.heard['/rosout'] if m.msg == words), None)
+
+    with forwarded_log(node.get_logger()):
+        log.warning('goes on with %s', 'onnx')
+        log.error('the device is gone')
+        warning = peer.wait(lambda: heard('goes on with onnx'), 'the warning')
+        error = peer.wait(lambda: heard('the device is gone'), 'the error')
+
+    assert (warning.name, warning.level) == ('segmentation', level(Log.WARN))
+    assert (error.name, error.level) == ('segmentation', level(Log.ERROR))
+
+
+def test_it_ends_with_the_node(node):
+    package = logging.getLogger('espnet_ros')
+    before = list(package.handlers)
+    with forwarded_log(node.get_logger()):
+        assert len(package.handlers) == len(before) + 1
+    assert package.handlers == before
