@@ -11,12 +11,12 @@ from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import BackendUnavailableError
 
 # Name -> module, class and the packages of which it needs one, in the order in which 'auto' tries
-# them. TensorRT comes last as it builds for minutes at first.
+# them after PyTorch on a GPU, which unlike TensorRT does not build for minutes at first.
 _BACKENDS = {
+    'tensorrt': ('tensorrt_backend', 'TensorRTBackend', ('tensorrt', 'tensorrt_rtx')),
     'openvino': ('openvino_backend', 'OpenVINOBackend', ('openvino',)),
     'onnx': ('onnx_backend', 'ONNXBackend', ('onnxruntime',)),
     'torch': ('torch_backend', 'TorchBackend', ('torch',)),
-    'tensorrt': ('tensorrt_backend', 'TensorRTBackend', ('tensorrt', 'tensorrt_rtx')),
 }
 BACKENDS = tuple(_BACKENDS)
 
@@ -27,9 +27,10 @@ def create_backend(
     """Return a backend, to be entered with a ``with`` statement.
 
     :param name: ``auto``, ``openvino``, ``onnx``, ``torch`` or ``tensorrt``; auto takes torch if
-        it has a CUDA device (and `device` lets it), else the first installed one of the others
-        that can do what is asked for, and goes on to the next when that one can't be loaded or
-        its device runs out of memory or is gone.
+        it has a CUDA device (and `device` lets it), else tensorrt if there is one, else the first
+        installed one of the others that can do what is asked for; it goes on to the next when
+        that one can't be loaded, does not run at all, or its device runs out of memory or is
+        gone.
     :param bundle: the model.
     :param device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     :param precision: ``auto``, ``f32``, ``bf16``, ``f16`` or ``int8``.

@@ -13,10 +13,11 @@ log = logging.getLogger('espnet_ros.backends')
 
 
 class AutoBackend(Backend):
-    """Runs the first of several backends that can be loaded; says in the log when it moves on.
+    """Runs the first of several backends that works; says in the log when it moves on.
 
-    It also moves on when a device runs out of memory or is gone. A backend that was asked for by
-    name fails instead: who names one wants to know.
+    It moves on when a backend can't be loaded or fails at its first images (for which TensorRT
+    builds its engine), and later when a device runs out of memory or is gone. A backend that was
+    asked for by name fails instead: who names one wants to know.
 
     :param candidates: of one model, best first, at least one; not entered yet.
     """
@@ -31,6 +32,7 @@ class AutoBackend(Backend):
         self.name = first.name
         self._current: Backend | None = None
         self._left: list[Backend] = []
+        self._has_run = False
 
     def _load(self, device: str, precision: str) -> tuple[str, str]:
         self._left = list(self._candidates)
@@ -41,12 +43,16 @@ class AutoBackend(Backend):
         while True:
             assert self._current is not None
             try:
-                return self._current._infer(images)
-            except DeviceError as error:
-                if not self._left:
+                answer = self._current._infer(images)
+            except Exception as error:
+                lost = isinstance(error, DeviceError) or not self._has_run
+                if not lost or not self._left:
                     raise
                 self._move_on(self._current, error)
                 self._next()
+            else:
+                self._has_run = True
+                return answer
 
     def _free(self) -> None:
         self._leave()
@@ -65,12 +71,12 @@ class AutoBackend(Backend):
                     raise
                 self._move_on(candidate, error)
                 continue
-            self._current = candidate
+            self._current, self._has_run = candidate, False
             self.name, self.device = candidate.name, candidate.device
             self.precision = candidate.precision
             return
 
-    def _move_on(self, failed: Backend, error: BackendError) -> None:
+    def _move_on(self, failed: Backend, error: Exception) -> None:
         log.warning(
             'backend auto goes on with %s, as %s on %s failed: %s',
             self._left[0].name, failed.name, failed.device, error,

@@ -89,8 +89,20 @@ def test_entered_again_it_begins_with_the_best_again(fakes):
         assert answer(backend) == 0
 
 
+def test_it_goes_on_when_the_first_images_fail_as_an_engine_can_not_be_built(fakes):
+    fakes[0].run_error = BackendError('the builder has no workspace')
+    fakes[1].run_error = RuntimeError('no kernel image for this device')
+    with AutoBackend(fakes) as backend:
+        assert answer(backend) == 2
+        assert [fake.loaded for fake in fakes] == [0, 0, 1]
+        fakes[2].run_error = BackendError('one bad image')
+        with pytest.raises(BackendError, match='one bad image'):
+            backend.infer(IMAGES)
+
+
 def test_other_errors_do_not_move_it(fakes):
     with AutoBackend(fakes) as backend:
+        assert answer(backend) == 0
         fakes[0].run_error = RuntimeError('one bad image')
         with pytest.raises(BackendError, match=r'gpu failed on 1 images.*one bad image'):
             backend.infer(IMAGES)
