@@ -53,6 +53,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='processes that read ahead for each one that trains (default: 0 on a CPU, whose '
         'cores have enough to do, 8 for a GPU)',
     )  # fmt: skip
+    parser.add_argument(
+        '--compile', action='store_true',
+        help='let TorchInductor compile the network: the first step takes a minute, the others '
+        'less time; needs a C++ compiler',
+    )  # fmt: skip
+    parser.add_argument(
+        '--freeze-at', type=float, default=0.5, metavar='SHARE',
+        help='share of the epochs after which batch normalisation keeps its statistics, as in '
+        'inference: 0 at once, e.g. to go on with a model on the same images; 1 never (default: '
+        '%(default)s)',
+    )  # fmt: skip
     parser.add_argument('--learning-rate', type=float, default=3e-3)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--json', type=Path, help='write the figures here')
@@ -130,14 +141,15 @@ def _trainer(args: argparse.Namespace, train: Any, val: Any, processes: Any, dev
 
     recipe = Recipe(
         args.architecture, args.alpha2, args.alpha3, args.crop, args.batch, args.learning_rate,
-        seed=args.seed,
+        freeze_at=args.freeze_at, seed=args.seed,
     )  # fmt: skip
     workers = args.workers
     if workers is None:
         workers = GPU_WORKERS if device.type == 'cuda' else 0
     trainer = Trainer(
-        train, val.samples, len(val.labels), recipe, args.work, device, processes, workers
-    )
+        train, val.samples, len(val.labels), recipe, args.work, device, processes, workers,
+        args.compile,
+    )  # fmt: skip
     if not processes.first:
         return trainer
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 import torch
+from torch import nn
 
 
 class Arithmetic:
@@ -29,3 +30,12 @@ class Arithmetic:
     def __call__(self) -> AbstractContextManager[object]:
         """Return the context in which the network runs."""
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self.bf16)
+
+    def compile(self, network: nn.Module) -> None:
+        """Let TorchInductor fuse what PyTorch does in several passes over memory, in place.
+
+        The first step of a run then takes a minute, and needs a C++ compiler.
+        """
+        # Inductor would choose channels last itself, see above.
+        channels_last = self.memory_format == torch.channels_last
+        network.compile(options={'layout_optimization': channels_last})  # type: ignore[no-untyped-call]

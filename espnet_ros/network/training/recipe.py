@@ -24,6 +24,7 @@ class Recipe:
     :param batch: views a step, of all processes together.
     :param learning_rate: peak of the schedule.
     :param weight_decay: of AdamW.
+    :param freeze_at: share of the epochs after which batch statistics stay as they are.
     :param seed: of initialisation and every random choice.
     """
 
@@ -34,6 +35,7 @@ class Recipe:
     batch: int = 4
     learning_rate: float = 3e-3
     weight_decay: float = 1e-3
+    freeze_at: float = 0.5
     seed: int = 0
 
     def network(self, classes: int) -> nn.Module:

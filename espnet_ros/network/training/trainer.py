@@ -17,7 +17,6 @@ from tqdm import tqdm
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import CheckpointError, DatasetError, ParameterError
 from espnet_ros.core.metrics import ConfusionMatrix
-from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.espnet import STRIDE, ESPNet
 from espnet_ros.network.training.arithmetic import Arithmetic
 from espnet_ros.network.training.average import WeightAverage
@@ -30,9 +29,12 @@ from espnet_ros.network.training.datasets import (
 )
 from espnet_ros.network.training.distillation import distillation_loss
 from espnet_ros.network.training.loss import SegmentationLoss
+from espnet_ros.network.training.normalization import freeze_statistics
 from espnet_ros.network.training.processes import Processes
 from espnet_ros.network.training.recipe import Recipe, learning_rate_at
+from espnet_ros.network.training.start import fitting_tensors
 from espnet_ros.network.training.state import read_state, write_state
+from espnet_ros.network.training.validation import mask_of
 from espnet_ros.network.training.views import Batch, epoch_batches
 
 DISTILLATION = 1.0
@@ -48,15 +50,17 @@ class Trainer:
     :param device: to train on; None for the CPU.
     :param processes: that train together, each with a trainer of its own on the same samples.
     :param workers: processes that make the views of this one; 0 for none.
+    :param compiled: let TorchInductor compile the network.
     :raises CheckpointError: if the run found there is of another recipe or can't be read.
     :raises DatasetError: if there are too few samples.
-    :raises ParameterError: if the crop is not of multiples of 8, or the batch can't be shared.
+    :raises ParameterError: if the crop is not of multiples of 8, the batch can't be shared, or
+        `freeze_at` is no share.
     """
 
     def __init__(
         self, train: Sequence[Sample], val: Sequence[Sample], classes: int, recipe: Recipe,
         work: Path, device: torch.device | None = None, processes: Processes | None = None,
-        workers: int = 0,
+        workers: int = 0, compiled: bool = False,
     ) -> None:  # fmt: skip
         if len(train) < recipe.batch or not val:
             raise DatasetError(
@@ -65,6 +69,8 @@ class Trainer:
             )
         if any(v % STRIDE for v in recipe.crop_wh):
             raise ParameterError(f'crop must be two multiples of {STRIDE}, got {recipe.crop_wh}')
+        if not 0 <= recipe.freeze_at <= 1:
+            raise ParameterError(f'freeze_at must be a share, 0..1, got {recipe.freeze_at}')
         check_size(val, STRIDE)
         self.train_samples, self.val_samples = train, val
         self.classes, self.recipe, self.work = classes, recipe, work
@@ -89,6 +95,8 @@ class Trainer:
         self._encoder_logits: Tensor | None = None
         if isinstance(self.network, ESPNet):
             self.network.encoder.classifier.register_forward_hook(self._keep_encoder_logits)
+        if compiled:
+            self.arithmetic.compile(self.network)
         if (work / 'last.pt').exists():
             self._resume(work / 'last.pt')
         self._shared_network = self.processes.share(self.network)
@@ -105,15 +113,7 @@ class Trainer:
         own = self.network.state_dict()
         if self.epoch > 0:
             return 0, len(own)
-        theirs = load_bundle(bundle).state_dict()
-        if self.recipe.architecture == 'espnet' and bundle.architecture['name'] != 'espnet':
-            theirs = {f'encoder.{name}': tensor for name, tensor in theirs.items()}
-        taken = {n: t for n, t in theirs.items() if n in own and t.shape == own[n].shape}
-        if not taken:
-            raise CheckpointError(
-                f'{bundle.name} can not start this training: no tensor of '
-                f'{dict(bundle.architecture)} fits into {self.recipe.architecture}'
-            )
+        taken = fitting_tensors(own, self.recipe.architecture, bundle)
         self.network.load_state_dict({**own, **taken})
         self.average.network.load_state_dict({**own, **taken})
         self.mean, self.std = list(bundle.mean), list(bundle.std)
@@ -158,15 +158,8 @@ class Trainer:
 
     def predict(self, sample: Sample) -> npt.NDArray[np.uint8]:
         """Return the mask of the averaged weights, class_id, uint8 (H, W)."""
-        self.average.network.eval()
-        with torch.inference_mode():
-            images = torch.from_numpy(np.ascontiguousarray(sample.image[None])).to(self.device)
-            logits = self.average.network(self._normalise(images))
-            if logits.shape[2:] != sample.truth.shape:
-                logits = nn.functional.interpolate(
-                    logits, size=sample.truth.shape, mode='bilinear', align_corners=False
-                )
-            return np.asarray(logits.argmax(1).to(torch.uint8).cpu().numpy()[0], np.uint8)
+        images = torch.from_numpy(np.ascontiguousarray(sample.image[None])).to(self.device)
+        return mask_of(self.average.network.eval(), self._normalise(images), sample.truth.shape)
 
     def best_network(self) -> nn.Module:
         """Return the averaged network of the best epoch, on the CPU.
@@ -189,6 +182,8 @@ class Trainer:
         steps = len(batches)
         total, waited = torch.zeros(1, device=self.device), 0.0
         self.network.train()
+        if self.epoch >= self.recipe.freeze_at * epochs:
+            freeze_statistics(self.network, self.average.network)
         start = since = time.perf_counter()
         with tqdm(batches, desc=f'epoch {self.epoch + 1}/{epochs}', **self._bar()) as bar:
             for step, batch in enumerate(bar):

@@ -128,6 +128,25 @@ def test_a_crop_the_network_cannot_take_is_refused(tmp_path: Path) -> None:
         trainer(tmp_path, Recipe(alpha2=1, alpha3=1, crop_wh=(50, 32), batch=2))
 
 
+@pytest.mark.parametrize(('freeze_at', 'moving'), [(0.0, 0), (0.5, 1), (1.0, 2)])
+def test_batch_statistics_stay_after_a_share_of_the_epochs(
+    freeze_at: float, moving: int, tmp_path: Path
+) -> None:
+    run = trainer(tmp_path, dataclasses.replace(RECIPE, freeze_at=freeze_at))
+    norm = next(m for m in run.network.modules() if isinstance(m, torch.nn.BatchNorm2d))
+    before = norm.num_batches_tracked.item()
+
+    run.run(2, validate_every=2)
+
+    # Two steps an epoch.
+    assert (norm.num_batches_tracked.item() - before) // 2 == moving
+
+
+def test_a_share_beyond_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r'0\.\.1, got 2'):
+        trainer(tmp_path, dataclasses.replace(RECIPE, freeze_at=2))
+
+
 def test_a_model_of_other_classes_lends_all_but_the_classes(tmp_path: Path) -> None:
     teacher = trainer(tmp_path / 'a')
     teacher.run(1, validate_every=1)
