@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from rclpy.node import Node
 from std_msgs.msg import Header
 
 from espnet_ros.core.labels import UNLABELED, Labels
+from espnet_ros.ros.qos import latched_profile
 
 
 def label_info_module() -> Any | None:
@@ -31,3 +33,20 @@ def make_label_info(labels: Labels, header: Header, messages: Any) -> Any:
             for class_id in published
         ],
     )
+
+
+def publish_label_info(node: Node, labels: Labels) -> Any | None:
+    """Publish the class table for all who come later, too; return the publisher.
+
+    :return: None, and a line in the log, if vision_msgs is not installed.
+    """
+    messages = label_info_module()
+    if messages is None:
+        node.get_logger().info(
+            'vision_msgs with LabelInfo is not installed, so ~/label_info is not published'
+        )
+        return None
+    publisher = node.create_publisher(messages.LabelInfo, '~/label_info', latched_profile())
+    header = Header(stamp=node.get_clock().now().to_msg())
+    publisher.publish(make_label_info(labels, header, messages))
+    return publisher

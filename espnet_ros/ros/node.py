@@ -6,12 +6,11 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.subscription import Subscription
-from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 
 from espnet_ros.core.config import parameter_spec
@@ -20,8 +19,7 @@ from espnet_ros.core.labels import Labels
 from espnet_ros.core.transforms import camera_mount
 from espnet_ros.ros.camera import Answer, Camera
 from espnet_ros.ros.costmap import Costmap
-from espnet_ros.ros.diagnostics import CameraMonitor, judge, make_status
-from espnet_ros.ros.label_info import label_info_module, make_label_info
+from espnet_ros.ros.label_info import publish_label_info
 from espnet_ros.ros.model import LoadedModel, load_model
 from espnet_ros.ros.parameters import (
     as_declared,
@@ -30,12 +28,11 @@ from espnet_ros.ros.parameters import (
     unknown_parameters,
 )
 from espnet_ros.ros.poses import create_poses
-from espnet_ros.ros.qos import latched_profile
+from espnet_ros.ros.report import NO_MODEL, active_statuses, idle_statuses
 from espnet_ros.ros.worker import Worker
 
 T = TypeVar('T')
 
-_NO_MODEL = dict.fromkeys(('backend', 'device', 'precision', 'model', 'size_wh'), '')
 # Seconds between repetitions of one complaint in the log.
 _QUIET_S = 5.0
 
@@ -94,7 +91,7 @@ class SegmentationNode(LifecycleNode):
                 Camera(self, name, labels, lambda: self._config)
                 for name in self._config.camera_names
             ]
-            self._publish_label_info(labels)
+            self._label_info = publish_label_info(self, labels)
             self._costmap = self._make_costmap(labels)
         except Exception as error:
             # rclpy would swallow it and say nothing at all.
@@ -188,19 +185,6 @@ class SegmentationNode(LifecycleNode):
             logger.error(f'image lost: {error!r}', throttle_duration_sec=_QUIET_S)
         return None
 
-    def _publish_label_info(self, labels: Labels) -> None:
-        messages = label_info_module()
-        if messages is None:
-            self.get_logger().info(
-                'vision_msgs with LabelInfo is not installed, so ~/label_info is not published'
-            )
-            return
-        self._label_info = self.create_publisher(
-            messages.LabelInfo, '~/label_info', latched_profile()
-        )
-        header = Header(stamp=self.get_clock().now().to_msg())
-        self._label_info.publish(make_label_info(labels, header, messages))
-
     def _make_costmap(self, labels: Labels) -> Costmap:
         pose, frame = self._config.pose, self._config.grid.frame
         mounts = {n: camera_mount(m.xyz, m.rpy) for n, m in self._config.mounts.items()}
@@ -227,19 +211,14 @@ class SegmentationNode(LifecycleNode):
         return response
 
     def _report(self) -> None:
+        name = self.get_fully_qualified_name()
         state = self._state_machine.current_state[1]
-        facts = {'state': state, **(self._model.facts if self._model else _NO_MODEL)}
-        statuses = []
-        for camera in self._cameras:
-            monitor = camera.monitor
-            level, message = judge(state, self._config, monitor, camera.why_silent)
-            name = f'{self.get_fully_qualified_name()}: {camera.name or "image"}'
-            statuses.append(make_status(name, level, message, {**facts, **monitor.values()}))
-        if self._costmap is not None:
-            name = f'{self.get_fully_qualified_name()}: costmap'
-            statuses.append(make_status(name, *self._costmap.status(state)))
-        if not self._cameras:
-            statuses = self._unconfigured_statuses(facts)
+        facts = {'state': state, **(self._model.facts if self._model else NO_MODEL)}
+        if self._cameras:
+            statuses = active_statuses(name, facts, self._config, self._cameras, self._costmap)
+        else:
+            names = self._config.cameras or ('image',)
+            statuses = idle_statuses(name, facts, names, self._configure_error, self._progress)
         array = DiagnosticArray(status=statuses)
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
@@ -248,15 +227,6 @@ class SegmentationNode(LifecycleNode):
         # From the builder's own thread: while a model loads, the executor runs no timer.
         self._progress = sentence
         self._report()
-
-    def _unconfigured_statuses(self, facts: dict[str, Any]) -> list[DiagnosticStatus]:
-        error = self._configure_error
-        level = DiagnosticStatus.ERROR if error else DiagnosticStatus.OK
-        message = f'not configured: {error}' if error else self._progress or str(facts['state'])
-        values = {**facts, **CameraMonitor().values(), 'last_error': error}
-        node = self.get_fully_qualified_name()
-        names = self._config.cameras or ('image',)
-        return [make_status(f'{node}: {name}', level, message, values) for name in names]
 
     def _stop(self) -> None:
         for camera in self._cameras:

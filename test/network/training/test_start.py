@@ -53,5 +53,5 @@ def test_other_classes_keep_their_own_classifier(encoder: Bundle) -> None:
 
 
 def test_nothing_that_fits_is_an_error(encoder: Bundle) -> None:
-    with pytest.raises(CheckpointError, match='no tensor of .*fits into espnet'):
+    with pytest.raises(CheckpointError, match=r'no tensor of .*fits into espnet'):
         fitting_tensors({'head': torch.zeros(1)}, 'espnet', encoder)

@@ -1,0 +1,51 @@
+"""What the node puts on /diagnostics: one status a camera, and one of the cost maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from espnet_ros.core.config import NodeConfig
+from espnet_ros.ros.camera import Camera
+from espnet_ros.ros.costmap import Costmap
+from espnet_ros.ros.diagnostics import CameraMonitor, judge, make_status
+
+# What is told of a model while there is none.
+NO_MODEL = dict.fromkeys(('backend', 'device', 'precision', 'model', 'size_wh'), '')
+
+
+def active_statuses(
+    node: str, facts: Mapping[str, Any], config: NodeConfig, cameras: Sequence[Camera],
+    costmap: Costmap | None,
+) -> list[DiagnosticStatus]:
+    """Return the statuses of a node that is configured.
+
+    :param node: its fully qualified name.
+    :param facts: the lifecycle state and what is known of the model.
+    """
+    statuses = []
+    for camera in cameras:
+        monitor = camera.monitor
+        level, message = judge(facts['state'], config, monitor, camera.why_silent)
+        name = f'{node}: {camera.name or "image"}'
+        statuses.append(make_status(name, level, message, {**facts, **monitor.values()}))
+    if costmap is not None:
+        statuses.append(make_status(f'{node}: costmap', *costmap.status(facts['state'])))
+    return statuses
+
+
+def idle_statuses(
+    node: str, facts: Mapping[str, Any], cameras: Sequence[str], error: str, progress: str
+) -> list[DiagnosticStatus]:
+    """Return the statuses of a node that is not configured, with the keys of one that is.
+
+    :param cameras: their names.
+    :param error: why the last attempt failed, if it did.
+    :param progress: how far the present one is, if it takes long.
+    """
+    level = DiagnosticStatus.ERROR if error else DiagnosticStatus.OK
+    message = f'not configured: {error}' if error else progress or str(facts['state'])
+    values = {**facts, **CameraMonitor().values(), 'last_error': error}
+    return [make_status(f'{node}: {name}', level, message, values) for name in cameras]
