@@ -12,10 +12,10 @@ from espnet_ros.core.labels import UNLABELED
 from espnet_ros.network.espnet import STRIDE
 
 # w = 1 / ln(c + frequency), ENet (Paszke et al. 2016), section 5.1. ENet's c = 1.02 weighs the
-# rarest class 14 times the commonest: poles were then drawn four times too often. The Lovász term
-# looks after rare classes too, so 1.10 (3.5 times) is enough.
+# rarest class 14 times the commonest: poles were then drawn four times too often. With 1.10 (3.5
+# times) cars, trees and fences still were, at the cost of roads and buildings. The Lovász term
+# looks after rare classes too, so 1.40 (1.6 times) is enough.
 WEIGHT_OFFSET = 1.40
-LOVASZ = 1.0
 # Half of the rows and columns tell as much, at a quarter of the cost.
 LOVASZ_STRIDE = 2
 AUXILIARY = 0.4
@@ -48,11 +48,11 @@ class SegmentationLoss(nn.Module):
         """
         coarse = truth[:, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
         if encoder_logits is None:
-            return self._cross_entropy(logits, coarse) + LOVASZ * lovasz_softmax(logits, coarse)
+            return self._cross_entropy(logits, coarse) + lovasz_softmax(logits, coarse)
         thin = slice(None, None, LOVASZ_STRIDE)
         return (
             self._cross_entropy(logits, truth)
-            + LOVASZ * lovasz_softmax(logits[..., thin, thin], truth[:, thin, thin])
+            + lovasz_softmax(logits[..., thin, thin], truth[:, thin, thin])
             + AUXILIARY * self._cross_entropy(encoder_logits, coarse)
         )
 
