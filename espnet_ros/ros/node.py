@@ -200,9 +200,11 @@ class SegmentationNode(LifecycleNode):
         if not self._config.enabled:
             return 'disabled'
         found = next(c for c in self._cameras if c.name == camera)
-        if found.monitor.silent_s > self._config.grid.stale_after:
-            return f'no image for {found.monitor.silent_s:.1f} s, {found.why_silent()}'
-        return found.monitor.last_error or 'images come, but no mask has been made of one'
+        monitor = found.monitor
+        # Before the first image, the camera has waited a moment less than the cost maps.
+        if not monitor.received or monitor.silent_s > self._config.grid.stale_after:
+            return f'no image for {monitor.silent_s:.1f} s, {found.why_silent()}'
+        return monitor.last_error or 'images come, but no mask has been made of one'
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> Any:
         result = self.set_parameters_atomically([Parameter('enabled', value=request.data)])
