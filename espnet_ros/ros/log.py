@@ -19,13 +19,12 @@ class _Forwarder(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = self.format(record)
-        # rclpy wants each severity on a line of its own.
+        # rclpy wants each severity on a line of its own. Less than a warning does not come here:
+        # nobody lowers the level of Python's log in the node.
         if record.levelno >= logging.ERROR:
             self._logger.error(text)
-        elif record.levelno >= logging.WARNING:
-            self._logger.warning(text)
         else:
-            self._logger.info(text)
+            self._logger.warning(text)
 
 
 @contextmanager

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from contextlib import AbstractContextManager
 
 import torch
 from torch import nn
+
+from espnet_ros.core.errors import ParameterError
 
 
 class Arithmetic:
@@ -34,8 +38,16 @@ class Arithmetic:
     def compile(self, network: nn.Module) -> None:
         """Let TorchInductor fuse what PyTorch does in several passes over memory, in place.
 
-        The first step of a run then takes a minute, and needs a C++ compiler.
+        The first step of a run then takes a minute.
+
+        :raises ParameterError: if there is no C++ compiler, which it needs.
         """
+        compiler = os.environ.get('CXX', 'g++')
+        if shutil.which(compiler) is None:
+            raise ParameterError(
+                f'--compile needs a C++ compiler, and {compiler} is not there: install g++, set '
+                'CXX, or leave --compile out'
+            )
         # Inductor would choose channels last itself, see above.
         channels_last = self.memory_format == torch.channels_last
         network.compile(options={'layout_optimization': channels_last})  # type: ignore[no-untyped-call]

@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from tqdm import tqdm
 
 from espnet_ros.core.calibration import calibration_error, fit_temperature
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.labels import UNLABELED, Labels
 from espnet_ros.network.training.datasets import Dataset, Sample
+from espnet_ros.network.training.whole_image import logits_of
 
 # So many are enough for one number, and few enough to hold the logits of all.
 PIXELS = 200_000
@@ -92,13 +92,7 @@ def _logits(
 ) -> Tensor:  # fmt: skip
     """Return the scores of each pixel, float32 (C, H, W)."""
     pixels = (image - np.asarray(mean)) / np.asarray(std) * input_scale
-    logits = network(torch.from_numpy(pixels).float().permute(2, 0, 1)[None])
-    if logits.shape[2:] != image.shape[:2]:
-        # An encoder alone answers at 1/8 of the size, see espnet_ros.network.deploy.
-        logits = functional.interpolate(
-            logits, size=image.shape[:2], mode='bilinear', align_corners=False
-        )
-    return logits[0]  # type: ignore[no-any-return]
+    return logits_of(network, torch.from_numpy(pixels).float().permute(2, 0, 1)[None])[0]
 
 
 def _sized(array: Any, size_wh: tuple[int, int], interpolation: int) -> npt.NDArray[np.uint8]:

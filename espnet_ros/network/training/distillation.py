@@ -21,6 +21,7 @@ from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.training.datasets import Sample
 from espnet_ros.network.training.label_files import Array
 from espnet_ros.network.training.processes import Processes
+from espnet_ros.network.training.whole_image import logits_of
 
 
 class Teacher:
@@ -83,13 +84,8 @@ class Teacher:
         :param images: uint8 (B, H, W, 3) BGR.
         """
         pixels = torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2).float()
-        logits = self._network((pixels - self._mean) / self._scale)
-        if logits.shape[2:] != pixels.shape[2:]:
-            # An encoder alone answers at 1/8 of the size, see espnet_ros.network.deploy.
-            logits = functional.interpolate(
-                logits, size=pixels.shape[2:], mode='bilinear', align_corners=False
-            )
-        return logits[:, self._order].softmax(1)  # type: ignore[no-any-return]
+        logits = logits_of(self._network, (pixels - self._mean) / self._scale)
+        return logits[:, self._order].softmax(1)
 
 
 def distillation_loss(logits: Tensor, opinion: Tensor) -> Tensor:

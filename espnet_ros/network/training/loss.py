@@ -13,8 +13,8 @@ from espnet_ros.network.espnet import STRIDE
 
 # w = 1 / ln(c + frequency), ENet (Paszke et al. 2016), section 5.1. ENet's c = 1.02 weighs the
 # rarest class 14 times the commonest: poles were then drawn four times too often. With 1.10 (3.5
-# times) cars, trees and fences still were, at the cost of roads and buildings. The Lovász term
-# looks after rare classes too, so 1.40 (1.6 times) is enough.
+# times) cars, trees and fences were still drawn too often, at the cost of roads and buildings. The
+# Lovász term looks after rare classes too, so 1.40 (1.6 times) is enough.
 WEIGHT_OFFSET = 1.40
 # Half of the rows and columns tell as much, at a quarter of the cost.
 LOVASZ_STRIDE = 2

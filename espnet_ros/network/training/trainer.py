@@ -34,8 +34,8 @@ from espnet_ros.network.training.processes import Processes
 from espnet_ros.network.training.recipe import Recipe, learning_rate_at
 from espnet_ros.network.training.start import fitting_tensors
 from espnet_ros.network.training.state import read_state, write_state
-from espnet_ros.network.training.validation import mask_of
 from espnet_ros.network.training.views import Batch, epoch_batches
+from espnet_ros.network.training.whole_image import mask_of
 
 DISTILLATION = 1.0
 
@@ -159,7 +159,7 @@ class Trainer:
     def predict(self, sample: Sample) -> npt.NDArray[np.uint8]:
         """Return the mask of the averaged weights, class_id, uint8 (H, W)."""
         images = torch.from_numpy(np.ascontiguousarray(sample.image[None])).to(self.device)
-        return mask_of(self.average.network.eval(), self._normalise(images), sample.truth.shape)
+        return mask_of(self.average.network.eval(), self._normalise(images))
 
     def best_network(self) -> nn.Module:
         """Return the averaged network of the best epoch, on the CPU.

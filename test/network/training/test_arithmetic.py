@@ -7,6 +7,7 @@ import pytest
 
 torch = pytest.importorskip('torch')
 
+from espnet_ros.core.errors import ParameterError
 from espnet_ros.network.esp import ESP
 from espnet_ros.network.training.arithmetic import Arithmetic
 
@@ -46,7 +47,7 @@ def test_the_gradients_here_are_those_of_float32() -> None:
         assert float((exact - here).norm() / exact.norm()) < 0.05
 
 
-@pytest.mark.skipif(shutil.which('c++') is None, reason='TorchInductor needs a C++ compiler')
+@pytest.mark.skipif(shutil.which('g++') is None, reason='TorchInductor needs a C++ compiler')
 def test_the_gradients_of_a_compiled_network_are_those_of_float32() -> None:
     arithmetic = Arithmetic(torch.device('cpu'))
     torch.manual_seed(0)
@@ -63,3 +64,9 @@ def test_the_gradients_of_a_compiled_network_are_those_of_float32() -> None:
     assert list(compiled.state_dict()) == list(module.state_dict())
     for exact, here in zip(module.parameters(), compiled.parameters(), strict=True):
         assert float((exact.grad - here.grad).norm() / exact.grad.norm()) < 0.05
+
+
+def test_without_a_compiler_a_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('CXX', '/nowhere/g++')
+    with pytest.raises(ParameterError, match=r'/nowhere/g\+\+ is not there: install g\+\+'):
+        Arithmetic(torch.device('cpu')).compile(ESP(16, 32, branches=4))

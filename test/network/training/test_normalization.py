@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 
-import torch
+import pytest
+
+torch = pytest.importorskip('torch')
+
 from torch import Tensor, nn
 
 from espnet_ros.network.training.normalization import freeze_statistics

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 torch = pytest.importorskip('torch')
@@ -19,12 +17,7 @@ from espnet_ros.network.training.start import fitting_tensors
 @pytest.fixture(scope='module')
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """Return the model folder of an ESPNet-C for two classes."""
-    folder = tmp_path_factory.mktemp('models') / 'encoder'
-    return written(folder, 'espnet_c')
-
-
-def written(folder: Path, name: str) -> Bundle:
-    torch.manual_seed(0)
+    folder, name = tmp_path_factory.mktemp('models') / 'encoder', 'espnet_c'
     options = {'classes': 2, 'alpha2': 1, 'alpha3': 2}
     write_bundle_from_network(
         create_network(name, **options).eval(), {'name': name, **options},

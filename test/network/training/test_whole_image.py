@@ -9,7 +9,7 @@ torch = pytest.importorskip('torch')
 
 from torch import nn
 
-from espnet_ros.network.training.validation import mask_of
+from espnet_ros.network.training.whole_image import mask_of
 
 
 def image(height: int, width: int) -> torch.Tensor:
@@ -21,15 +21,15 @@ def image(height: int, width: int) -> torch.Tensor:
 
 
 def test_the_highest_logit_wins() -> None:
-    mask = mask_of(nn.Identity(), image(16, 24), (16, 24))
+    mask = mask_of(nn.Identity(), image(16, 24))
 
     assert mask.dtype == np.uint8
     assert (mask[:, :8] == 2).all()
     assert (mask[:, 8:] == 1).all()
 
 
-def test_coarse_logits_are_scaled_to_the_truth() -> None:
-    mask = mask_of(nn.AvgPool2d(8), image(16, 24), (16, 24))
+def test_coarse_logits_are_scaled_to_the_image() -> None:
+    mask = mask_of(nn.AvgPool2d(8), image(16, 24))
 
     # The centres of the coarse pixels lie at columns 3.5 and 11.5: half way is 7.5.
     assert mask.shape == (16, 24)
