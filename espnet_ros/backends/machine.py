@@ -17,6 +17,7 @@ HOW_TO_GET = {
     'tensorrt': 'on a Jetson `sudo apt install python3-libnvinfer` (a virtual environment sees it '
     'if made with --system-site-packages), elsewhere `pip install tensorrt`',
 }
+_CPUINFO = '/proc/cpuinfo'
 
 
 def how_to_get(library: str) -> str:
@@ -56,15 +57,37 @@ def processors() -> int:
 @lru_cache(maxsize=1)
 def processor_name() -> str:
     """Return the processor's name as the kernel gives it, else the architecture's."""
+    return _processor_line('model name') or platform.machine()
+
+
+def multiplies_bf16() -> bool:
+    """Tell whether the processor multiplies bfloat16 itself, x86-64 or ARM."""
+    return bool(_processor_flags() & {'avx512_bf16', 'amx_bf16', 'bf16'})
+
+
+def adds_int8_products() -> bool:
+    """Tell whether the processor multiplies and adds 8-bit integers in 32 bits (x86-64 VNNI).
+
+    Without VNNI, libraries add pairs of products in 16 bits, which overflow.
+    """
+    return bool(_processor_flags() & {'avx512_vnni', 'avx_vnni'})
+
+
+def _processor_flags() -> frozenset[str]:
+    return frozenset((_processor_line('flags') or _processor_line('Features')).split())
+
+
+def _processor_line(wanted: str) -> str:
+    """Return what the kernel says of the first processor, empty if nothing."""
     try:
-        with open('/proc/cpuinfo', encoding='utf-8') as lines:
+        with open(_CPUINFO, encoding='utf-8') as lines:
             for line in lines:
                 key, _, value = line.partition(':')
-                if key.strip() == 'model name':
+                if key.strip() == wanted:
                     return value.strip()
     except OSError:
         pass
-    return platform.machine()
+    return ''
 
 
 @lru_cache(maxsize=1)

@@ -8,33 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from espnet_ros.backends.machine import import_library, installed
+from espnet_ros.backends.machine import import_library, installed, multiplies_bf16
 
 # Large enough that packing and starting threads cost nothing, small enough for a slow machine.
 CPU_SIDE = 1024
 CUDA_SIDE = 8192
 
-_BF16_FLAGS = {'avx512_bf16', 'amx_bf16', 'bf16'}
 _CPU_LIBRARIES = {'f32': ('torch', 'openvino', 'numpy'), 'bf16': ('torch', 'openvino')}
 _CUDA_PRECISIONS = ('f32', 'bf16', 'f16')
-
-
-def cpu_has_bf16(cpuinfo: Path = Path('/proc/cpuinfo')) -> bool:
-    """Tell whether the processor multiplies bf16 itself, x86-64 or ARM."""
-    try:
-        lines = cpuinfo.read_text().splitlines()
-    except OSError:
-        return False
-    flags = (line.partition(':') for line in lines)
-    return any(
-        name.strip() in ('flags', 'Features') and _BF16_FLAGS & set(words.split())
-        for name, _, words in flags
-    )
 
 
 def gemm_kinds(cuda: bool) -> list[dict[str, str]]:
@@ -45,7 +30,7 @@ def gemm_kinds(cuda: bool) -> list[dict[str, str]]:
     kinds = [
         {'device': 'cpu', 'library': library, 'precision': precision}
         for precision, libraries in _CPU_LIBRARIES.items()
-        if precision == 'f32' or cpu_has_bf16()
+        if precision == 'f32' or multiplies_bf16()
         for library in libraries
         if installed(library)
     ]

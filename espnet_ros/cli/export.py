@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         '--int8', metavar='SPEC',
-        help='write model_int8.onnx for TensorRT, calibrated on the split train of such a dataset '
-        'and compared on its split val; without it the folder has none',
+        help='write model_int8.onnx for TensorRT and OpenVINO, calibrated on the split train of '
+        'such a dataset and compared on its split val; without it the folder has none',
     )  # fmt: skip
     parser.add_argument('--json', type=Path, help='write the figures here')
 

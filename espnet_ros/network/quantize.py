@@ -1,4 +1,4 @@
-"""int8 for TensorRT: quantisation written into the ONNX graph (Q/DQ), and what it costs.
+"""int8 for TensorRT and OpenVINO: quantisation written into the ONNX graph (Q/DQ), and its cost.
 
 Symmetric post-training quantisation as TensorRT wants it and as in Krishnamoorthi, "Quantizing
 deep convolutional networks for efficient inference" (2018): weights with a scale for each output
@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,9 +146,46 @@ def quantize_onnx(model: bytes, images: Sequence[UInt8Array]) -> bytes:
                 'AddQDQPairToWeight': True,
             },
         )
-        content = file.read_bytes()
-    onnx.checker.check_model(content, full_check=True)
-    return content
+        quantized = onnx.load_model(file)
+    _quantize_before_concatenations(quantized.graph, onnx.helper.make_node)
+    onnx.checker.check_model(quantized, full_check=True)
+    return bytes(quantized.SerializeToString())
+
+
+def _quantize_before_concatenations(graph: Any, make_node: Callable[..., Any]) -> None:
+    """Quantise the parts of a concatenation in place of the whole, which computes the same.
+
+    OpenVINO 2026.4 does so itself, but loses the scale: it rounded to whole numbers, and CamVid
+    val fell by three points and more. A part that is quantised already is now rounded once.
+
+    :param graph: changed in place.
+    :param make_node: of `onnx.helper`.
+    """
+    writers = {output: node for node in graph.node for output in node.output}
+    readers = Counter(name for node in graph.node for name in node.input)
+    for quantizer in [node for node in graph.node if node.op_type == 'QuantizeLinear']:
+        whole, *scale = quantizer.input
+        joined = writers.get(whole)
+        if joined is None or joined.op_type != 'Concat' or readers[whole] != 1:
+            continue
+        place = list(graph.node).index(joined)
+        for index, part in enumerate(joined.input):
+            exact = _unquantized(part, writers)
+            joined.input[index] = f'{quantizer.output[0]}_{index}'
+            graph.node.insert(place, make_node(
+                'QuantizeLinear', [exact, *scale], [joined.input[index]],
+                name=f'{quantizer.name}_{index}',
+            ))  # fmt: skip
+        joined.output[0] = quantizer.output[0]
+        graph.node.remove(quantizer)
+
+
+def _unquantized(name: str, writers: Mapping[str, Any]) -> str:
+    """Return the tensor from which another one was quantised and dequantised, or its own name."""
+    writer = writers.get(name)
+    if writer is None or writer.op_type != 'DequantizeLinear':
+        return name
+    return str(writers[writer.input[0]].input[0])
 
 
 class _Reader:

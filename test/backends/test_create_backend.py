@@ -121,7 +121,7 @@ def test_auto_prefers_pytorch_where_it_has_a_gpu(checker, monkeypatch):
         ('auto', 'bf16', ['torch cuda', 'openvino auto', 'torch cpu']),
         # PyTorch has float16 on CUDA only.
         ('auto', 'f16', ['torch cuda', 'tensorrt auto']),
-        ('auto', 'int8', ['tensorrt auto']),
+        ('auto', 'int8', ['tensorrt auto', 'openvino auto']),
     ],
 )
 def test_auto_goes_on_from_the_gpu_to_the_others(
@@ -141,7 +141,7 @@ def test_auto_goes_on_from_the_gpu_to_the_others(
     [
         ('openvino', {'device': 'gpu'}, "auto, cpu, cuda or cuda:N, got 'gpu'"),
         ('openvino', {'device': 'cuda'}, "runs on cpu, not on 'cuda'"),
-        ('openvino', {'precision': 'f16'}, "computes in f32 or bf16, not in 'f16'"),
+        ('openvino', {'precision': 'f16'}, "computes in f32 or bf16 or int8, not in 'f16'"),
         ('onnx', {'precision': 'bf16'}, "computes in f32, not in 'bf16'"),
         ('tensorrt', {'device': 'cpu'}, "runs on cuda, not on 'cpu'"),
         ('tensorrt', {'precision': 'bf16'}, "computes in f32 or f16 or int8, not in 'bf16'"),

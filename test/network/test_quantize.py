@@ -97,6 +97,31 @@ def test_it_is_symmetric_with_a_scale_for_each_channel_of_the_weights(graph):
         np.testing.assert_allclose(scale, largest / 127, rtol=2e-3, atol=1e-7)
 
 
+def test_parts_of_a_concatenation_are_quantised_and_not_the_whole(graph):
+    writers = {output: node for node in graph.node for output in node.output}
+    joined = [node for node in graph.node if node.op_type == 'Concat']
+    before_int8 = [
+        node for node in joined
+        if {writers[name].op_type for name in node.input if name in writers}
+        == {'QuantizeLinear'}
+    ]  # fmt: skip
+    assert len(before_int8) == 1
+    (whole,) = before_int8
+    parts = [writers[name] for name in whole.input]
+    assert len(parts) == 2 and len({tuple(part.input[1:]) for part in parts}) == 1
+    # The first level's output is quantised for level 2, too, with another scale.
+    assert {writers[part.input[0]].op_type for part in parts}.isdisjoint({'DequantizeLinear'})
+    (reader,) = (node for node in graph.node if whole.output[0] in node.input)
+    assert reader.op_type == 'DequantizeLinear' and reader.input[1] == parts[0].input[1]
+    quantised = {node.input[0] for node in graph.node if node.op_type == 'QuantizeLinear'}
+    assert quantised.isdisjoint({node.output[0] for node in joined} - _read_twice(graph))
+
+
+def _read_twice(graph) -> set[str]:
+    readers = [name for node in graph.node for name in node.input]
+    return {name for name in readers if readers.count(name) > 1}
+
+
 def test_one_odd_image_does_not_take_the_steps_from_the_others(source, samples):
     def first_scale(images):
         content = quantize.quantize_onnx(source.files['onnx_f16'].read_bytes(), images)
