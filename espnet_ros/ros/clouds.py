@@ -13,6 +13,7 @@ from espnet_ros.core.clouds import CloudMaker, Clouds
 from espnet_ros.core.layers import CLEAR
 from espnet_ros.core.mapper import Look
 from espnet_ros.ros.conversions import array_to_image, to_bytes
+from espnet_ros.ros.publishers import create_publisher
 from espnet_ros.ros.qos import output_profile
 
 _FIELDS = [
@@ -37,7 +38,7 @@ class CloudOutputs:
         prefix = f'~/{camera}/' if camera else '~/'
 
         def publisher(kind: type, name: str) -> Publisher:
-            return node.create_publisher(kind, prefix + name, output_profile())
+            return create_publisher(node, kind, prefix + name, output_profile())
 
         self._mask = publisher(Image, 'nav/mask')
         self._confidence = publisher(Image, 'nav/confidence')

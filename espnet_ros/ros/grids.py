@@ -14,6 +14,7 @@ from std_msgs.msg import Header
 
 from espnet_ros.core.grid import GridSpec
 from espnet_ros.core.mapper import CostMap
+from espnet_ros.ros.publishers import create_publisher
 from espnet_ros.ros.qos import latched_profile
 
 
@@ -28,9 +29,9 @@ class GridPublishers:
     def __init__(self, node: Node, layers: tuple[str, ...], frame: str) -> None:
         self._node = node
         self._frame = frame
-        self._combined = node.create_publisher(OccupancyGrid, '~/costmap', latched_profile())
+        self._combined = create_publisher(node, OccupancyGrid, '~/costmap', latched_profile())
         self._layers = {
-            name: node.create_publisher(OccupancyGrid, f'~/layers/{name}', latched_profile())
+            name: create_publisher(node, OccupancyGrid, f'~/layers/{name}', latched_profile())
             for name in layers
         }
 

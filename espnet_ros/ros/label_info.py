@@ -8,6 +8,7 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 
 from espnet_ros.core.labels import UNLABELED, Labels
+from espnet_ros.ros.publishers import create_publisher
 from espnet_ros.ros.qos import latched_profile
 
 
@@ -46,7 +47,9 @@ def publish_label_info(node: Node, labels: Labels) -> Any | None:
             'vision_msgs with LabelInfo is not installed, so ~/label_info is not published'
         )
         return None
-    publisher = node.create_publisher(messages.LabelInfo, '~/label_info', latched_profile())
+    publisher = create_publisher(
+        node, messages.LabelInfo, '~/label_info', latched_profile()
+    )
     header = Header(stamp=node.get_clock().now().to_msg())
     publisher.publish(make_label_info(labels, header, messages))
     return publisher

@@ -17,6 +17,7 @@ from espnet_ros.core.pipeline import Segmentation, UInt8Array
 from espnet_ros.core.visualize import colorize, overlay
 from espnet_ros.ros.camera_info import scale_camera_info
 from espnet_ros.ros.conversions import array_to_image, array_to_jpeg
+from espnet_ros.ros.publishers import create_publisher
 from espnet_ros.ros.qos import output_profile
 
 
@@ -42,7 +43,7 @@ class CameraOutputs:
         prefix = f'~/{camera}/' if camera else '~/'
 
         def publisher(kind: type, name: str) -> Publisher[Any]:
-            return node.create_publisher(kind, prefix + name, output_profile())
+            return create_publisher(node, kind, prefix + name, output_profile())
 
         self._mask = publisher(Image, 'mask')
         self._confidence = publisher(Image, 'confidence')

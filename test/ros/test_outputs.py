@@ -23,7 +23,7 @@ class FakeNode:
         self.subscribers = set()
         self.sent = {}
 
-    def create_publisher(self, kind, topic, qos):
+    def create_publisher(self, kind, topic, qos, event_callbacks):
         return SimpleNamespace(
             publish=lambda message: self.sent.setdefault(topic, []).append(message),
             get_subscription_count=lambda: int(topic in self.subscribers),
