@@ -156,6 +156,14 @@ class GridConfig:
         minimum=0.1,
         maximum=86400.0,
     )
+    update_rate: float = parameter(
+        10.0,
+        'Masks of each camera that come into the grid, ~/nav and ~/points a second, at most (but '
+        'two within stale_after). Others are left out, to spare the processor.',
+        'live',
+        minimum=0.1,
+        maximum=100.0,
+    )
     publish_rate: float = parameter(
         5.0,
         'Cost maps a second, at most. Nav2 on Lyrical stops control until its next cycle at each '

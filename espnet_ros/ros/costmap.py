@@ -1,8 +1,7 @@
-"""The node's cost maps: masks into one grid, the grid out, and a watch that it stays fresh."""
+"""The node's cost maps: masks into one grid, and a watch that it stays fresh."""
 
 from __future__ import annotations
 
-import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -16,22 +15,20 @@ from std_srvs.srv import Trigger
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.core.freshness import Freshness
-from espnet_ros.core.grid import GridSpec
 from espnet_ros.core.labels import Labels
-from espnet_ros.core.layers import LETHAL, UNKNOWN
-from espnet_ros.core.mapper import CostMap, Look, Mapper
+from espnet_ros.core.mapper import Look, Mapper
+from espnet_ros.core.rate_limit import RateLimit
 from espnet_ros.ros.camera import Segmented
 from espnet_ros.ros.clouds import CloudOutputs
 from espnet_ros.ros.costmap_monitor import CostmapMonitor, describe
+from espnet_ros.ros.costmap_output import FILL, CostmapOutput
 from espnet_ros.ros.depth import DepthQueue
-from espnet_ros.ros.grids import GridPublishers
 from espnet_ros.ros.looks import make_look
 from espnet_ros.ros.poses import Poses
 from espnet_ros.ros.worker import Worker
 
-_FILL = {'lethal': LETHAL, 'unknown': UNKNOWN}
-# Masks come in steps of the camera's period: a map a little early keeps the rate.
-_EARLY = 0.8
+# Masks of each camera that come into the grid while it is fresh, however low the rate.
+_LEAST_WHILE_FRESH = 2
 
 
 class Costmap:
@@ -59,27 +56,26 @@ class Costmap:
         self._poses, self._depths = poses, depths
         self._cameras = config().camera_names
         self._mapper = Mapper(config(), labels)
+        self._output = CostmapOutput(node, config, self._mapper, poses)
         names = tuple(layer.name for layer in self._mapper.layers.layers)
-        self._grids = GridPublishers(node, names, config().grid.frame)
         self._clouds = {
             camera: CloudOutputs(node, camera, names, maker)
             for camera, maker in self._mapper.cloud_makers.items()
         }
         self._service = node.create_service(Trigger, '~/clear_costmap', self._on_clear)
         self._monitor = CostmapMonitor()
-        self._publishing = threading.Lock()
         self._freshness = Freshness(self._cameras, 0.0)
+        self._limits: dict[str, RateLimit] = {}
         self._worker: Worker | None = None
         self._timer: Any = None
-        self._waiting: tuple[CostMap, Any] | None = None
-        self._published_s: float | None = None
-        self._stale: tuple[str, GridSpec] | None = None
         self._ticked_s = 0.0
 
     def activate(self) -> None:
         """Start to take masks and to watch."""
         self._monitor = CostmapMonitor()
+        self._output.start(self._monitor)
         self._freshness = Freshness(self._cameras, self._now_s())
+        self._limits = {camera: RateLimit() for camera in self._cameras}
         self._ticked_s = self._now_s()
         self._worker = Worker(self._cameras, self._add)
         # Of the steady clock: a simulation that stands still must not stop the watch.
@@ -95,9 +91,7 @@ class Costmap:
         self._worker.stop()
         self._worker = None
         self._node.destroy_timer(self._timer)
-        if self._published_s is not None:
-            self._publish_stale('the node is not active')
-        self._waiting = self._stale = self._published_s = None
+        self._output.stop('the node is not active')
         self._mapper.clear()
 
     def destroy(self) -> None:
@@ -105,14 +99,21 @@ class Costmap:
         for depth in self._depths.values():
             depth.close()
         self._poses.destroy()
-        self._grids.destroy()
+        self._output.destroy()
         for clouds in self._clouds.values():
             clouds.destroy()
         self._node.destroy_service(self._service)
 
     def put(self, camera: str, segmented: Segmented) -> None:
-        """Leave a mask for the grid; the newest of each camera counts."""
-        if self._worker is not None and self._worker.put(camera, segmented):
+        """Leave a mask for the grid; the newest of each camera counts, at most at a rate."""
+        if self._worker is None:
+            return
+        grid, stamp = self._config().grid, segmented.header.stamp
+        rate_hz = max(grid.update_rate, _LEAST_WHILE_FRESH / grid.stale_after)
+        # By stamps, so that a recording played faster fills the grid as densely.
+        if not self._limits[camera].allows(stamp.sec + stamp.nanosec * 1e-9, rate_hz):
+            self._monitor.above_rate += 1
+        elif self._worker.put(camera, segmented):
             self._monitor.dropped += 1
 
     def status(self, state: str) -> tuple[bytes, str, dict[str, Any]]:
@@ -125,7 +126,7 @@ class Costmap:
         values = {
             'state': state, 'pose_source': self._poses.name,
             'frame': self._config().grid.frame, 'age_s': f'{age_s:.2f}',
-            'stale': str(self._stale is not None).lower(),
+            'stale': str(self._output.is_stale).lower(),
             'on_stale': self._config().grid.on_stale, **self._monitor.values(),
         }  # fmt: skip
         for name, monitor in self._mapper.monitors.items():
@@ -176,10 +177,9 @@ class Costmap:
             'update': (rendered - posed) * 1e3,
         })
         self._freshness.mark(camera, self._now_s())
-        with self._publishing:
-            self._waiting = cost_map, segmented.header.stamp
-            if not (self._is_stale() and self._config().grid.on_stale in _FILL):
-                self._publish_waiting()
+        self._output.put(cost_map, segmented.header.stamp)
+        if not (self._is_stale() and self._config().grid.on_stale in FILL):
+            self._output.publish_newest()
         return look
 
     def _skip(self, camera: str, error: Exception) -> None:
@@ -197,63 +197,17 @@ class Costmap:
         passed_s, self._ticked_s = now_s - self._ticked_s, now_s
         age_s, camera, reason = self._freshness.oldest(now_s)
         if age_s <= self._config().grid.stale_after:
-            with self._publishing:
-                self._publish_waiting()
+            self._output.publish_newest()
             return
         # Decay is a matter of time, not of how often anybody looks.
         if self._config().grid.on_stale == 'decay':
             self._mapper.elapse(max(0.0, passed_s))
-        self._publish_stale(self._why(camera, reason))
+        self._output.publish_stale(self._why(camera, reason))
 
     def _is_stale(self) -> bool:
         """Tell whether any camera is; a fill is for the whole grid then."""
         age_s, _, _ = self._freshness.oldest(self._now_s())
         return age_s > self._config().grid.stale_after
-
-    def _publish_waiting(self) -> None:
-        """Publish the newest map, if there is one and the rate allows; the caller has the lock."""
-        now_s = time.monotonic()
-        period_s = 1.0 / self._config().grid.publish_rate
-        early = self._published_s is not None and now_s - self._published_s < _EARLY * period_s
-        if self._waiting is None or early:
-            return
-        if self._stale is not None:
-            self._stale = None
-            self._node.get_logger().info('cost maps are fresh again')
-        cost_map, stamp = self._waiting
-        self._waiting = None
-        self._send(cost_map, stamp)
-
-    def _publish_stale(self, why: str) -> None:
-        policy = self._config().grid.on_stale
-        pose = self._poses.latest()
-        if pose is None and self._published_s is None:
-            return  # There is no place yet where a map could be.
-        with self._publishing:
-            if pose is not None:
-                self._mapper.recentre(pose)
-            cost_map = self._mapper.render(_FILL.get(policy))
-            news = self._stale is None or self._stale[0] != policy
-            if news:
-                self._log_stale(policy, why)
-            moved = self._stale is not None and self._stale[1] != cost_map.spec
-            self._stale = policy, cost_map.spec
-            if policy == 'decay' or (policy != 'hold' and (news or moved)):
-                self._send(cost_map, self._node.get_clock().now().to_msg())
-
-    def _log_stale(self, policy: str, why: str) -> None:
-        logger = self._node.get_logger()
-        if self._monitor.updates:
-            logger.error(f'cost maps are stale ({policy}): {why}')
-        else:
-            # Cameras may take their time to start.
-            logger.warning(f'cost maps wait for the first image ({policy} until then): {why}')
-
-    def _send(self, cost_map: CostMap, stamp: Any) -> None:
-        start = time.perf_counter()
-        self._grids.publish(cost_map, stamp)
-        self._published_s = time.monotonic()
-        self._monitor.publish((time.perf_counter() - start) * 1e3)
 
     def _why(self, camera: str, reason: str) -> str:
         why = reason or self._silence(camera)

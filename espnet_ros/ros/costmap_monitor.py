@@ -20,6 +20,7 @@ class CostmapMonitor:
     def __init__(self) -> None:
         self.updates = 0
         self.published = 0
+        self.above_rate = 0
         self.dropped = 0
         self.cleared = 0
         self.skipped: Counter[str] = Counter()
@@ -60,6 +61,7 @@ class CostmapMonitor:
         values: dict[str, Any] = {
             'updates': self.updates,
             'published': self.published,
+            'above_rate': self.above_rate,
             'dropped': self.dropped,
             'cleared': self.cleared,
             'skipped': self.skipped.total(),

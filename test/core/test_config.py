@@ -23,11 +23,11 @@ NAMES = [
     'input.transport', 'input.reliability', 'input.size_wh', 'input.rectified', 'mask.size',
     'mask.min_confidence',
     'overlay.opacity', 'overlay.jpeg_quality', 'grid.frame', 'grid.size', 'grid.resolution',
-    'grid.recentre_step', 'grid.half_life', 'grid.publish_rate', 'grid.stale_after',
-    'grid.on_stale', 'projection.source', 'projection.max_range', 'projection.min_range',
-    'projection.min_depression', 'projection.border', 'projection.ground_cover',
-    'projection.height_band', 'pose.source', 'pose.base_frame', 'pose.timeout', 'nav.stride',
-    'diagnostics.period', 'diagnostics.stale_after',
+    'grid.recentre_step', 'grid.half_life', 'grid.update_rate', 'grid.publish_rate',
+    'grid.stale_after', 'grid.on_stale', 'projection.source', 'projection.max_range',
+    'projection.min_range', 'projection.min_depression', 'projection.border',
+    'projection.ground_cover', 'projection.height_band', 'pose.source', 'pose.base_frame',
+    'pose.timeout', 'nav.stride', 'diagnostics.period', 'diagnostics.stale_after',
 ]  # fmt: skip
 
 

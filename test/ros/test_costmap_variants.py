@@ -184,3 +184,14 @@ def test_masks_age_by_simulated_time(start):
     rig.send_until(road, 'cost map')
     rig.peer.node.destroy_timer(timer)
     assert 'time went back by' in rig.process.log.read_text()
+
+
+def test_a_fast_camera_comes_into_the_grid_at_the_update_rate(start):
+    # Its images are 0.1 s apart, and one a second is needed: two within what stays fresh.
+    rig = start(grid__update_rate=0.1, grid__stale_after=2.0)
+    values = rig.send_until(
+        lambda: (s := rig.status()) and s[2]['updates'] == '3' and s[2], 'third update'
+    )
+    # 0.8 s, which is near enough, and 1 s later.
+    assert int(values['above_rate']) >= 7 + 9
+    assert values['dropped'] == '0'

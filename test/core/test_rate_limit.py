@@ -1,0 +1,49 @@
+"""What passes a limit, from times in seconds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from espnet_ros.core.rate_limit import RateLimit
+
+
+def passed(times_s, rate_hz: float) -> list[float]:
+    limit = RateLimit()
+    return [t for t in times_s if limit.allows(t, rate_hz)]
+
+
+@pytest.mark.parametrize(
+    ('coming_hz', 'rate_hz', 'expected_hz'),
+    [(30, 10, 10), (15, 10, 10), (12, 10, 10), (10, 10, 10), (5, 10, 5), (62, 10, 10)],
+)
+def test_the_rate_is_kept_whatever_comes(coming_hz, rate_hz, expected_hz):
+    times = np.arange(0, 20, 1 / coming_hz)
+    assert abs(len(passed(times, rate_hz)) - 20 * expected_hz) <= 1
+
+
+def test_what_comes_at_the_rate_but_a_little_early_or_late_all_passes():
+    jitter = np.random.default_rng(0).uniform(-0.009, 0.009, 200)
+    times = np.arange(200) / 10 + jitter
+    assert len(passed(times, 10.0)) == 200
+
+
+def test_a_pause_is_not_made_up_for():
+    assert passed([0.0, 2.0, 2.01, 2.02, 2.1, 2.11], 10.0) == [0.0, 2.0, 2.1]
+
+
+def test_a_clock_that_goes_back_starts_anew():
+    assert passed([100.0, 1.0, 1.05, 1.1], 10.0) == [100.0, 1.0, 1.1]
+
+
+def test_a_clock_that_stands_still_limits_nothing():
+    # As of a camera that leaves its stamps empty.
+    assert passed([0.0, 0.0, 0.0], 10.0) == [0.0, 0.0, 0.0]
+
+
+def test_another_rate_counts_from_the_next_slot_on():
+    limit = RateLimit()
+    assert limit.allows(0.0, 1.0)
+    assert not limit.allows(0.5, 10.0)
+    assert limit.allows(1.0, 10.0)
+    assert limit.allows(1.1, 10.0)
