@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +19,8 @@ os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 # PyTorch's threads wait for each other by spinning: on the tests' tiny tensors, beside anything
 # else that runs, that made them fifty times slower.
 os.environ['OMP_NUM_THREADS'] = '1'
+# A shell's background jobs ignore Ctrl-C, and what the tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _domains = itertools.cycle(range(1, 100))
 
