@@ -42,6 +42,7 @@ class OpenVINOBackend(Backend):
 
     def _check_precision(self, precision: str) -> None:
         able = self._core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+        # Of these, INT8 is there without VNNI, too.
         if precision == 'bf16' and 'BF16' not in able:
             raise BackendUnavailableError(
                 f'backend {self.name} computes in bf16 only on processors with AVX512-BF16 or '

@@ -47,9 +47,7 @@ def publish_label_info(node: Node, labels: Labels) -> Any | None:
             'vision_msgs with LabelInfo is not installed, so ~/label_info is not published'
         )
         return None
-    publisher = create_publisher(
-        node, messages.LabelInfo, '~/label_info', latched_profile()
-    )
+    publisher = create_publisher(node, messages.LabelInfo, '~/label_info', latched_profile())
     header = Header(stamp=node.get_clock().now().to_msg())
     publisher.publish(make_label_info(labels, header, messages))
     return publisher

@@ -68,6 +68,7 @@ def test_int8_runs_quantised_convolutions_and_says_so(vnni):
         op.get_rt_info()['runtimePrecision'] for op in model.get_ops()
         if op.get_rt_info()['layerType'] == 'Convolution'
     )  # fmt: skip
+    # Of 81 in the file; which of them OpenVINO takes is its own choice on each processor.
     assert kinds['i8'] + kinds['u8'] > 40, kinds
 
 
@@ -85,6 +86,7 @@ def test_int8_gives_the_masks_of_the_same_graph_elsewhere():
     # Steps of 8 bits, taken one further by a rounding, are a little apart; 96 % without the scale
     # of a concatenation, see quantize.py.
     assert (mask == expected_mask).mean() > 0.99
+    # A step of the uint8 that confidence is sent in.
     assert abs(confidence.mean() - expected_confidence.mean()) < 1
 
 
