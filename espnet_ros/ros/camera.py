@@ -20,6 +20,7 @@ from espnet_ros.ros.depth import DepthQueue
 from espnet_ros.ros.diagnostics import CameraMonitor, why_silent
 from espnet_ros.ros.outputs import CameraOutputs
 from espnet_ros.ros.qos import input_profile
+from espnet_ros.ros.stamps import nanoseconds
 
 # transport -> (message type, suffix of the topic, decoder)
 _TRANSPORTS: dict[str, tuple[Any, str, Callable[[Any], UInt8Array]]] = {
@@ -169,8 +170,7 @@ class Camera:
         self._outputs.destroy()
 
     def _latency_ms(self, header: Header) -> dict[str, float]:
-        stamp = header.stamp
-        stamp_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
+        stamp_ns = nanoseconds(header.stamp)
         now_ns = self._node.get_clock().now().nanoseconds
         # Zero is "not set" for a stamp and "no /clock yet" for simulated time.
         return {'latency': (now_ns - stamp_ns) / 1e6} if stamp_ns and now_ns else {}

@@ -25,6 +25,7 @@ from espnet_ros.ros.costmap_output import FILL, CostmapOutput
 from espnet_ros.ros.depth import DepthQueue
 from espnet_ros.ros.looks import make_look
 from espnet_ros.ros.poses import Poses
+from espnet_ros.ros.stamps import seconds
 from espnet_ros.ros.worker import Worker
 
 # Masks of each camera that come into the grid while it is fresh, however low the rate.
@@ -111,7 +112,7 @@ class Costmap:
         grid, stamp = self._config().grid, segmented.header.stamp
         rate_hz = max(grid.update_rate, _LEAST_WHILE_FRESH / grid.stale_after)
         # By stamps, so that a recording played faster fills the grid as densely.
-        if not self._limits[camera].allows(stamp.sec + stamp.nanosec * 1e-9, rate_hz):
+        if not self._limits[camera].allows(seconds(stamp), rate_hz):
             self._monitor.above_rate += 1
         elif self._worker.put(camera, segmented):
             self._monitor.dropped += 1

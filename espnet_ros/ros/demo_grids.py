@@ -12,12 +12,12 @@ from nav_msgs.msg import OccupancyGrid
 
 from espnet_ros.ros.demo_pipe import emit
 from espnet_ros.ros.qos import latched_profile
+from espnet_ros.ros.stamps import SECOND_NS, nanoseconds
 
 # nav2_ros_common/validate_messages.hpp
 _MIN_RESOLUTION_M = 1e-6
 _MAX_SIDE = 32767
 _NORM_TOLERANCE = 1e-2
-_NANOSECONDS = 1_000_000_000
 
 
 class GridInputs:
@@ -57,7 +57,7 @@ class GridInputs:
             'grid',
             topic=topic,
             frame=message.header.frame_id,
-            stamp=int(stamp.sec) * _NANOSECONDS + int(stamp.nanosec),
+            stamp=nanoseconds(stamp),
             received=received,
             offset=self._offset,
             size_cells=[message.info.width, message.info.height],
@@ -76,7 +76,7 @@ def grid_problems(message: Any, frame: str) -> Iterator[str]:
     info = message.info
     if message.header.frame_id != frame:
         yield f'the frame must be {frame!r}, got {message.header.frame_id!r}'
-    if message.header.stamp.nanosec >= _NANOSECONDS:
+    if message.header.stamp.nanosec >= SECOND_NS:
         yield f'the stamp has {message.header.stamp.nanosec} ns, a second or more'
     if not _MIN_RESOLUTION_M < info.resolution < math.inf:
         yield f'the resolution must be above {_MIN_RESOLUTION_M} m, got {info.resolution}'

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sensor_msgs.msg import Image
 
 from espnet_ros.core.errors import ImageError
+from espnet_ros.ros.stamps import nanoseconds
 
 DepthArray = npt.NDArray[np.float32]
 
@@ -46,13 +47,13 @@ class DepthQueue:
         :param stamp: builtin_interfaces Time.
         :raises ImageError: if none came within 20 ms of it.
         """
-        wanted = _nanoseconds(stamp)
+        wanted = nanoseconds(stamp)
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._near(wanted), timeout_s)
             found = self._near(wanted)
             if found is not None:
                 return found
-            stamps = [_nanoseconds(m.header.stamp) for m in self._messages]
+            stamps = [nanoseconds(m.header.stamp) for m in self._messages]
         if not stamps:
             raise ImageError(
                 'depth', 'no depth image: publish one on depth/image, registered to the camera, '
@@ -66,9 +67,9 @@ class DepthQueue:
 
     def _near(self, wanted: int) -> Image | None:
         best = min(
-            self._messages, key=lambda m: abs(_nanoseconds(m.header.stamp) - wanted), default=None
+            self._messages, key=lambda m: abs(nanoseconds(m.header.stamp) - wanted), default=None
         )
-        if best is None or abs(_nanoseconds(best.header.stamp) - wanted) > _MAX_OFFSET_NS:
+        if best is None or abs(nanoseconds(best.header.stamp) - wanted) > _MAX_OFFSET_NS:
             return None
         return best
 
@@ -111,7 +112,3 @@ def depth_to_meters(
         native = np.ascontiguousarray(pixels, dtype.newbyteorder('='))
         pixels = cv2.resize(native, mask_wh, interpolation=cv2.INTER_NEAREST_EXACT)  # type: ignore[assignment]
     return (pixels * np.float32(scale)).astype(np.float32)
-
-
-def _nanoseconds(stamp: Any) -> int:
-    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)

@@ -11,6 +11,7 @@ from espnet_ros.ros.camera import Segmented
 from espnet_ros.ros.camera_info import camera_model
 from espnet_ros.ros.depth import DepthQueue, depth_to_meters
 from espnet_ros.ros.poses import Poses
+from espnet_ros.ros.stamps import seconds
 
 
 def make_look(
@@ -42,5 +43,5 @@ def make_look(
         depth_m = depth_to_meters(message, segmented.image_wh, mask_wh)
     return Look(
         camera, mask, segmented.segmentation.confidence, model, T_base_camera, T_grid_base,
-        header.stamp.sec + header.stamp.nanosec * 1e-9, depth_m,
+        seconds(header.stamp), depth_m,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from std_msgs.msg import Header
 
 from espnet_ros.core.errors import PoseError
 from espnet_ros.core.transforms import from_quaternion
+from espnet_ros.ros.stamps import seconds
 
 Array = npt.NDArray[np.float64]
 
@@ -24,7 +25,7 @@ def stamp_seconds(header: Header, what: str) -> float:
     stamp = header.stamp
     if not (stamp.sec or stamp.nanosec):
         raise PoseError(f'the {what} has no stamp: its driver must fill in header.stamp')
-    return float(stamp.sec + stamp.nanosec * 1e-9)
+    return seconds(stamp)
 
 
 def mount_of(mounts: Mapping[str, Array], camera: str) -> Array:

@@ -19,6 +19,7 @@ from espnet_ros.core.errors import PoseError
 from espnet_ros.core.pose_history import RESTART_S
 from espnet_ros.core.transforms import from_quaternion
 from espnet_ros.ros.pose_inputs import stamp_seconds
+from espnet_ros.ros.stamps import seconds
 
 Array = npt.NDArray[np.float64]
 
@@ -131,7 +132,7 @@ class TfPoses:
             newest = self._buffer.lookup_transform(missing.target, missing.source, Time())
         except self._tf2.TransformException:
             return f'no transform {name} of any time, as after a restart of time: {text}'
-        newest_s = newest.header.stamp.sec + newest.header.stamp.nanosec * 1e-9
+        newest_s = seconds(newest.header.stamp)
         if newest_s < stamp_s:
             return (
                 f'the newest transform {name} is {stamp_s - newest_s:.3f} s older than the image '
