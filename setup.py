@@ -51,11 +51,15 @@ TORCH = [
     'safetensors>=0.4',
 ]
 
-TRAIN = [*TORCH, 'opencv-python-headless>=4.5.4', 'tensorboard', 'tqdm']
+# For SOAP, which PyTorch itself does not have.
+OPTIMIZER = 'pytorch-optimizer>=4.1'
+
+TRAIN = [*TORCH, OPTIMIZER, 'opencv-python-headless>=4.5.4', 'tensorboard', 'tqdm']
 
 TEST = [
     *DEMO,
     *TORCH,
+    OPTIMIZER,
     'colcon-core',
     'colcon-ros',
     'hypothesis',

@@ -64,7 +64,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'inference: 0 at once, e.g. to go on with a model on the same images; 1 never (default: '
         '%(default)s)',
     )  # fmt: skip
-    parser.add_argument('--learning-rate', type=float, default=3e-3)
+    parser.add_argument(
+        '--learning-rate', type=float, default=1e-2,
+        help='peak of the schedule; a tenth of the default to go on with a model on the same '
+        'images (default: %(default)s)',
+    )  # fmt: skip
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--json', type=Path, help='write the figures here')
 

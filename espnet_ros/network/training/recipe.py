@@ -23,7 +23,7 @@ class Recipe:
     :param crop_wh: size of the training views, multiples of 8.
     :param batch: views a step, of all processes together.
     :param learning_rate: peak of the schedule.
-    :param weight_decay: of AdamW.
+    :param weight_decay: of the optimiser, as in AdamW.
     :param freeze_at: share of the epochs after which batch statistics stay as they are.
     :param seed: of initialisation and every random choice.
     """
@@ -33,7 +33,7 @@ class Recipe:
     alpha3: int = 8
     crop_wh: tuple[int, int] = (352, 288)
     batch: int = 4
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-2
     weight_decay: float = 1e-3
     freeze_at: float = 0.5
     seed: int = 0

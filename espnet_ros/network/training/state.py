@@ -15,7 +15,7 @@ import torch
 from espnet_ros.core.errors import CheckpointError
 from espnet_ros.network.training.recipe import Recipe
 
-_KEYS = {'epoch', 'steps', 'best', 'mean', 'std', 'network', 'average', 'optimizer', 'recipe'}
+_KEYS = {'epoch', 'steps', 'best', 'mean', 'std', 'network', 'average', 'soap', 'recipe'}
 
 
 def write_state(path: Path, recipe: Recipe, state: Mapping[str, Any]) -> None:
