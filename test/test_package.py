@@ -21,7 +21,7 @@ MANIFEST = ET.parse(ROOT / 'package.xml').getroot()
 ROSDEP = {'cv2': 'python3-opencv', 'numpy': 'python3-numpy', 'yaml': 'python3-yaml'}
 # A robot has these from elsewhere, or does without; see the comment in package.xml.
 INFERENCE = {'onnx', 'onnxruntime', 'openvino', 'safetensors', 'tensorrt', 'torch'}
-NOT_DEPENDED_ON = {*INFERENCE, 'av', 'tqdm'}
+NOT_DEPENDED_ON = {*INFERENCE, 'av', 'pytorch_optimizer', 'tqdm'}
 
 
 def texts(tag: str) -> list[str]:

@@ -32,6 +32,7 @@ _BRINGS = {
     'av': 'pip install "espnet_ros[demo]"',
     'cv2': 'apt install python3-opencv, or pip install opencv-python-headless',
     'onnx': 'pip install "espnet_ros[train]"',
+    'pytorch_optimizer': 'pip install "espnet_ros[train]"',
     'rclpy': 'pip install "espnet_ros[ros]", or source /opt/ros/<distribution>/setup.bash',
     'safetensors': 'pip install "espnet_ros[train]"',
     'torch': 'pip install "espnet_ros[train]"',

@@ -117,3 +117,13 @@ def test_a_taught_run(site: Path) -> None:
     )  # fmt: skip
     assert main(arguments(site, *taught)) == 0
     assert (site / 'pupil' / 'last.pt').exists()
+
+
+def test_a_missing_optimizer_comes_with_its_cure(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, 'pytorch_optimizer', None)
+    monkeypatch.delitem(sys.modules, 'espnet_ros.network.training.trainer', raising=False)
+    assert main(arguments(site)) == 2
+    assert 'library pytorch_optimizer: pip install "espnet_ros[train]"' in capsys.readouterr().err
+    assert not (site / 'work').exists()
