@@ -54,7 +54,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize('command', commands(needs_ros=False))
 def test_command_runs(command: str, checkout: Path) -> None:
-    environment = {k: v for k, v in os.environ.items() if k not in ('MAKEFLAGS', 'MAKELEVEL')}
+    # What the outer make was told, e.g. ARGS, is not for the inner one.
+    outer = ('ARGS', 'MAKEFLAGS', 'MAKELEVEL')
+    environment = {k: v for k, v in os.environ.items() if k not in outer}
     done = subprocess.run(
         ['bash', '-c', command],
         cwd=checkout, env=environment, stdin=subprocess.DEVNULL,
