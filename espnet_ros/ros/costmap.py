@@ -198,7 +198,7 @@ class Costmap:
         passed_s, self._ticked_s = now_s - self._ticked_s, now_s
         age_s, camera, reason = self._freshness.oldest(now_s)
         if age_s <= self._config().grid.stale_after:
-            self._output.publish_newest()
+            self._output.publish_left()
             return
         # Decay is a matter of time, not of how often anybody looks.
         if self._config().grid.on_stale == 'decay':

@@ -49,6 +49,7 @@ class CostmapOutput:
         self._monitor = monitor
         self._limit = RateLimit()
         self._waiting: tuple[CostMap, Any] | None = None
+        self._put_s = 0.0
         self._stale: tuple[str, GridSpec] | None = None
         self._has_published = False
 
@@ -73,19 +74,21 @@ class CostmapOutput:
         """
         with self._lock:
             self._waiting = cost_map, stamp
+            self._put_s = time.monotonic()
 
     def publish_newest(self) -> None:
         """Publish the map that waits, if there is one and the rate allows."""
         with self._lock:
-            rate = self._config().grid.publish_rate
-            if self._waiting is None or not self._limit.allows(time.monotonic(), rate):
-                return
-            if self._stale is not None:
-                self._stale = None
-                self._node.get_logger().info('cost maps are fresh again')
-            cost_map, stamp = self._waiting
-            self._waiting = None
-            self._send(cost_map, stamp)
+            self._publish_waiting()
+
+    def publish_left(self) -> None:
+        """Publish the map that waits, if no newer one has taken its place for a period.
+
+        Sooner, it would be an old map that takes the next one's turn.
+        """
+        with self._lock:
+            if time.monotonic() - self._put_s >= 1.0 / self._config().grid.publish_rate:
+                self._publish_waiting()
 
     def publish_stale(self, why: str) -> None:
         """Publish what `grid.on_stale` says, where that is news; nothing if no place is known."""
@@ -104,6 +107,17 @@ class CostmapOutput:
             self._stale = policy, cost_map.spec
             if policy == 'decay' or (policy != 'hold' and (news or moved)):
                 self._send(cost_map, self._node.get_clock().now().to_msg())
+
+    def _publish_waiting(self) -> None:
+        rate = self._config().grid.publish_rate
+        if self._waiting is None or not self._limit.allows(time.monotonic(), rate):
+            return
+        if self._stale is not None:
+            self._stale = None
+            self._node.get_logger().info('cost maps are fresh again')
+        cost_map, stamp = self._waiting
+        self._waiting = None
+        self._send(cost_map, stamp)
 
     def _log_stale(self, policy: str, why: str) -> None:
         logger = self._node.get_logger()
