@@ -1,0 +1,144 @@
+"""Traps of the file beside its costmaps."""
+
+import pytest
+from parameter_files import SEMANTIC, Trap, assert_all_have_a_trap, assert_found, check, own
+
+from espnet_ros.nav2.file_checks import CHECKS, layers
+
+TRAPS = [
+    Trap(
+        'static',
+        'segmentation/costmap',
+        'segmentation/cost_map  # HERE',
+        'topics',
+        '/segmentation/cost_map: the node segmentation has no such output',
+    ),
+    Trap(
+        'static',
+        'segmentation/costmap',
+        'segmentation/mask  # HERE',
+        'topics',
+        'is sensor_msgs/Image, not what map_topic takes',
+    ),
+    Trap(
+        'static',
+        'use_maximum: true',
+        'use_maximum: true\n      use_maximum: true  # HERE',
+        'duplicate_keys',
+        'given in line 12 already',
+        'warning',
+    ),
+    Trap(
+        'obstacle',
+        '/robot1/local',
+        own('{layers: {dangers: {classes: [Car], cost: 100}}}') + '/robot1/local',
+        'topics',
+        'the node has no layer danger',
+        at='topic: ',
+    ),
+    Trap(
+        'semantic',
+        'local_costmap:\n  local',
+        own('{cameras: [left]}') + 'local_costmap:\n  local',
+        'topics',
+        'the cameras of the node are left',
+        at='segmentation_topic',
+    ),
+    Trap('managed', 'bond_timeout: 0.0', 'bond_timeout: 4.0  # HERE', 'bond', 'waits for a bond'),
+    Trap('managed', '    bond_timeout: 0.0\n', '', 'bond', '4.0 by default', at='node_names'),
+    Trap(
+        'managed',
+        'autostart: false',
+        'autostart: true',
+        'starts_twice',
+        'starts itself',
+        'warning',
+        at='node_names',
+    ),
+    Trap(
+        'managed',
+        '    autostart: false\n',
+        '',
+        'starts_twice',
+        'by default',
+        'warning',
+        at='node_names',
+    ),
+    Trap(
+        'managed',
+        'min_height: -0.3',
+        'min_height: 0.1  # HERE',
+        'collision_monitor',
+        'points on the ground',
+    ),
+    Trap(
+        'managed',
+        '      min_height: -0.3\n',
+        '',
+        'collision_monitor',
+        '0.05 by default',
+        at='# SOURCE',
+    ),
+    Trap('managed', 'cost: 100', 'cost: 99  # HERE', 'layers', 'inscribed', 'warning'),
+    Trap(
+        'managed',
+        'cost: 100',
+        'cost: 101',
+        'layers',
+        'people: cost must be 0..100, got 101',
+        at='# LAYER',
+    ),
+    Trap('managed', 'cost: 100', 'cost: 1.5', 'layers', 'whole number', at='# LAYER'),
+    Trap(
+        'managed',
+        '[Pedestrian]',
+        '[Pedestrain]',
+        'layers',
+        "did you mean 'Pedestrian'?",
+        at='# LAYER',
+    ),
+    Trap(
+        'managed',
+        'min_probability: 0.3',
+        'min_probability: 0.0',
+        'layers',
+        'min_probability',
+        at='# LAYER',
+    ),
+    Trap(
+        'managed',
+        'people:  # LAYER',
+        'clear: {classes: [Road], cost: 0}  # HERE\n      people:',
+        'layers',
+        "'clear' is taken by ~/points/clear",
+    ),
+]
+
+
+@pytest.mark.parametrize('trap', TRAPS, ids=lambda t: f'{t.check}-{t.says[:30]}')
+def test_a_trap_is_found_where_it_is(trap, tmp_path):
+    assert_found(trap, tmp_path)
+
+
+def test_every_check_has_a_trap():
+    assert_all_have_a_trap([*CHECKS, layers], TRAPS)
+
+
+def test_layers_for_nodes_of_any_name_are_the_nodes_too(tmp_path):
+    text = '/**:\n  ros__parameters:\n    layers:\n      people: {classes: [Human], cost: 100}\n'
+    assert [(f.line, f.check) for f in check(tmp_path, text)] == [(4, 'layers')]
+
+
+def test_the_cure_for_a_missing_topic_is_the_one_beside_the_others(tmp_path):
+    text = SEMANTIC.replace('/segmentation/nav/', '/robot1/segmentation/left/nav/')
+    for key, topic in {
+        'labels_topic: /segmentation/label_info': '/segmentation/label_info',
+        'pointcloud_topic: /robot1/segmentation/left/nav/points': (
+            '/robot1/segmentation/left/nav/points'
+        ),
+    }.items():
+        assert text.count(key) == 1
+        (found,) = check(tmp_path, text.replace(key, ''))
+        name = key.partition(':')[0]
+        expected = topic if name == 'pointcloud_topic' else f'/robot1{topic}'
+        assert found.cure == f'{name}: {expected}'

@@ -1,0 +1,137 @@
+"""Traps of obstacle and voxel layers."""
+
+import pytest
+from parameter_files import Trap, assert_all_have_a_trap, assert_found, own
+
+from espnet_ros.nav2.obstacle_checks import CHECKS
+
+TRAPS = [
+    Trap(
+        'obstacle',
+        '      max_obstacle_height: 2.0\n      obs',
+        '      max_obstacle_height: 0.0  # HERE\n      obs',
+        'max_height',
+        'is 0.0: points above',
+    ),
+    Trap(
+        'obstacle',
+        '        max_obstacle_height: 2.0\n',
+        '',
+        'max_height',
+        '0.0 by default',
+        at='# SOURCE',
+    ),
+    Trap(
+        'obstacle',
+        '      min_obstacle_height: -0.3\n      max',
+        '      max',
+        'min_height',
+        '0.0 by default',
+        at='# LAYER',
+    ),
+    Trap(
+        'obstacle',
+        '        min_obstacle_height: -0.3\n        max_obstacle_height: 0.3',
+        '        min_obstacle_height: 0.0  # HERE\n        max_obstacle_height: 0.3',
+        'min_height',
+        'half of the points',
+    ),
+    Trap(
+        'obstacle',
+        '        data_type: PointCloud2\n        min',
+        '        min',
+        'data_type',
+        'LaserScan by default',
+        at='# SOURCE',
+    ),
+    Trap(
+        'obstacle',
+        'marking: false',
+        'marking: true  # HERE',
+        'marking_and_clearing',
+        'clear makes free ground lethal',
+    ),
+    Trap(
+        'obstacle',
+        '        marking: false\n',
+        '',
+        'marking_and_clearing',
+        'true by default',
+        at='# CLEAR',
+    ),
+    Trap(
+        'obstacle',
+        'expected_update_rate: 1.0',
+        'expected_update_rate: 1.0\n        marking: false  # HERE',
+        'marking_and_clearing',
+        'danger marks nothing',
+    ),
+    Trap(
+        'obstacle',
+        'sources: danger clear',
+        'sources: danger  # HERE',
+        'nothing_clears',
+        'stays for ever',
+        also=('source_not_listed',),
+    ),
+    Trap(
+        'obstacle',
+        'raytrace_max_range: 6.0',
+        'raytrace_max_range: 4.0  # HERE',
+        'short_clearing',
+        'danger marks up to 5 m, but nothing clears beyond 4 m',
+        'warning',
+    ),
+    Trap(
+        'obstacle',
+        '        raytrace_max_range: 6.0\n',
+        '',
+        'short_clearing',
+        'beyond 3 m',
+        'warning',
+        at='# CLEAR',
+    ),
+    Trap('obstacle', 'rate: 1.0', 'rate: 0.0  # HERE', 'no_fail_safe', 'drives on', 'warning'),
+    Trap(
+        'obstacle',
+        '        expected_update_rate: 1.0\n',
+        '',
+        'no_fail_safe',
+        '0.0 by default',
+        'warning',
+        at='# SOURCE',
+    ),
+    Trap(
+        'obstacle',
+        'rate: 1.0',
+        'rate: 10.0  # HERE',
+        'update_rate_is_a_time',
+        'for 10 s',
+        'warning',
+    ),
+    Trap(
+        'obstacle',
+        'VoxelLayer',
+        'VoxelLayer\n      z_resolution: 0.05  # HERE',
+        'voxels_too_low',
+        'the voxels end at 0.5 m, below max_obstacle_height 2',
+        'warning',
+    ),
+    Trap(
+        'obstacle',
+        '/robot1/local',
+        own('{layers: {danger: {classes: [Road], cost: 60}}}') + '/robot1/local',
+        'graded_layer',
+        'the layer danger costs 60',
+        at='topic: ',
+    ),
+]
+
+
+@pytest.mark.parametrize('trap', TRAPS, ids=lambda t: f'{t.check}-{t.says[:30]}')
+def test_a_trap_is_found_where_it_is(trap, tmp_path):
+    assert_found(trap, tmp_path)
+
+
+def test_every_check_has_a_trap():
+    assert_all_have_a_trap(CHECKS, TRAPS)

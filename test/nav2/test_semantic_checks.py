@@ -1,0 +1,130 @@
+"""Traps of kiwicampus' layer."""
+
+import pytest
+from parameter_files import SEMANTIC, Trap, assert_all_have_a_trap, assert_found, check
+
+from espnet_ros.core.labels import CAMVID
+from espnet_ros.nav2.check import check_file
+from espnet_ros.nav2.semantic_checks import CHECKS
+
+TRAPS = [
+    Trap(
+        'semantic',
+        '          class_types: [free, danger]\n',
+        '',
+        'class_types',
+        'ends the Nav2 server',
+        at='# SOURCE',
+    ),
+    Trap(
+        'semantic',
+        'classes: [Road, Pavement]',
+        'classes: []  # HERE',
+        'class_types',
+        'free has no classes',
+        also=('class_unmapped',),
+    ),
+    Trap(
+        'semantic',
+        '[free, danger]',
+        '[danger]',
+        'class_types',
+        'free is not in class_types',
+        at='classes: [Road',
+    ),
+    Trap(
+        'semantic',
+        '[Road, Pavement]',
+        '[Road, Pavement, road]  # HERE',
+        'class_names',
+        "'road' is no class of espnet_camvid",
+    ),
+    Trap(
+        'semantic',
+        'Building, Pole, ',
+        'Pole, ',
+        'class_unmapped',
+        'Building of espnet_camvid',
+        'warning',
+        at='class_types: [',
+    ),
+    Trap(
+        'semantic',
+        'SignSymbol, Fence]',
+        'SignSymbol, Fence, Road]  # HERE',
+        'class_twice',
+        'Road is in free already',
+        'warning',
+    ),
+    Trap('semantic', 'max_cost: 254', 'max_cost: 255  # HERE', 'cost_range', '255 means unknown'),
+    Trap('semantic', 'confidence: 128', 'confidence: 255  # HERE', 'cost_range', 'never reached'),
+    Trap(
+        'semantic',
+        '/segmentation/nav/points',
+        '/camera/depth/points',
+        'fitting_topics',
+        'differ in size: every frame',
+        at='segmentation_topic',
+    ),
+    Trap(
+        'semantic',
+        'nav/confidence',
+        'confidence  # HERE',
+        'fitting_topics',
+        'that of other pixels is read',
+    ),
+    Trap(
+        'semantic',
+        '          labels_topic: /segmentation/label_info\n',
+        '',
+        'fitting_topics',
+        'front has no labels_topic',
+        at='# SOURCE',
+    ),
+    Trap(
+        'semantic',
+        '/segmentation/nav/mask',
+        '/segmentation/left/nav/mask  # HERE',
+        'fitting_topics',
+        'several cameras',
+    ),
+    Trap(
+        'semantic',
+        'max_cost: 0',
+        'max_cost: 0\n          expected_update_rate: 1.0  # HERE',
+        'no_effect',
+        'does nothing',
+        'warning',
+    ),
+]
+
+
+@pytest.mark.parametrize('trap', TRAPS, ids=lambda t: f'{t.check}-{t.says[:30]}')
+def test_a_trap_is_found_where_it_is(trap, tmp_path):
+    assert_found(trap, tmp_path)
+
+
+def test_every_check_has_a_trap():
+    assert_all_have_a_trap(CHECKS, TRAPS)
+
+
+def test_without_labels_class_names_are_not_checked(tmp_path):
+    path = tmp_path / 'nav2_params.yaml'
+    path.write_text(SEMANTIC.replace('Road', 'road'), encoding='utf-8')
+    assert check_file(path, None).findings == ()
+    assert {f.check for f in check_file(path, CAMVID).findings} == {
+        'class_names',
+        'class_unmapped',
+    }
+
+
+def test_the_mask_of_full_size_goes_with_a_depth_camera(tmp_path):
+    text = SEMANTIC.replace('/segmentation/nav/points', '/camera/points').replace('/nav/', '/')
+    assert check(tmp_path, text) == ()
+
+
+def test_the_confidence_of_a_full_mask_is_full(tmp_path):
+    text = SEMANTIC.replace('nav/mask', 'mask').replace('/segmentation/nav/points', '/points')
+    (found,) = check(tmp_path, text)
+    assert 'memory is read out of bounds' in found.problem
+    assert found.line == 12

@@ -1,0 +1,167 @@
+"""Traps of static layers."""
+
+import pytest
+from parameter_files import STATIC, Trap, assert_all_have_a_trap, assert_found, check, own
+
+from espnet_ros.nav2.static_checks import CHECKS
+
+TRAPS = [
+    Trap(
+        'static',
+        'trinary_costmap: false',
+        'trinary_costmap: true  # HERE',
+        'trinary_costmap',
+        'trinary_costmap is true: every cost of grid',
+    ),
+    Trap(
+        'static',
+        '      trinary_costmap: false\n',
+        '',
+        'trinary_costmap',
+        'true by default',
+        at='# COSTMAP',
+    ),
+    Trap(
+        'static',
+        'transient_local: true',
+        'transient_local: false  # HERE',
+        'volatile_map',
+        'volatile',
+    ),
+    Trap(
+        'static',
+        'rolling_window: true',
+        'rolling_window: false  # HERE',
+        'non_rolling',
+        'rolling_window is false: each grid of grid resizes',
+    ),
+    Trap(
+        'static',
+        '      rolling_window: true\n',
+        '',
+        'non_rolling',
+        'false by default',
+        at='# COSTMAP',
+    ),
+    Trap(
+        'static',
+        'global_frame: odom',
+        'global_frame: map  # HERE',
+        'wrong_frame',
+        'global_frame is map, but the grid of grid is in odom',
+    ),
+    Trap(
+        'static', '      global_frame: odom\n', '', 'wrong_frame', 'map by default', at='# COSTMAP'
+    ),
+    Trap(
+        'static',
+        'controller_server:',
+        own('{grid: {frame: map}}') + 'controller_server:',
+        'wrong_frame',
+        'is in map',
+        at='global_frame: odom',
+    ),
+    Trap(
+        'static',
+        'track_unknown_space: false',
+        'track_unknown_space: true  # HERE',
+        'unknown_beats_lethal',
+        'wins over the obstacles',
+    ),
+    Trap(
+        'static',
+        'use_maximum: true',
+        'use_maximum: true\n      lethal_cost_threshold: 65  # HERE',
+        'special_values',
+        'lethal_cost_threshold is 65',
+    ),
+    Trap(
+        'static',
+        'use_maximum: true',
+        'use_maximum: true\n      unknown_cost_value: 50  # HERE',
+        'special_values',
+        'unknown_cost_value is 50',
+    ),
+    Trap(
+        'static',
+        'use_maximum: true',
+        'use_maximum: true\n      inscribed_obstacle_cost_value: 60  # HERE',
+        'special_values',
+        'becomes an inscribed obstacle',
+    ),
+    Trap(
+        'static',
+        'update_frequency: 10.0',
+        'update_frequency: 5.0  # HERE',
+        'slow_update',
+        'controller_server stalls',
+        'warning',
+    ),
+    Trap(
+        'static',
+        '      update_frequency: 10.0\n',
+        '',
+        'slow_update',
+        '5.0 by default',
+        'warning',
+        at='# COSTMAP',
+    ),
+    Trap(
+        'static',
+        'update_frequency: 10.0',
+        'update_frequency: 3.0  # HERE',
+        'slow_update',
+        'gives up waiting for grid (0.3 s)',
+    ),
+    Trap(
+        'static', 'timeout: 0.3', 'timeout: 0.1', 'slow_update', 'gives up', at='update_frequency'
+    ),
+    Trap(
+        'static',
+        'transient_local: true',
+        'transient_local: true\n        subscribe_to_updates: true  # HERE',
+        'no_updates',
+        'no updates',
+        'warning',
+    ),
+    Trap(
+        'static',
+        'controller_server:',
+        own('{grid: {on_stale: unknown}}') + 'controller_server:',
+        'stale_is_free',
+        'grid.on_stale of the node segmentation is unknown',
+        at='map_topic',
+    ),
+    Trap(
+        'static',
+        'controller_server:',
+        own('{grid: {on_stale: hold}}') + 'controller_server:',
+        'stale_is_free',
+        'keeps the last grid',
+        at='map_topic',
+    ),
+    Trap(
+        'static',
+        STATIC[STATIC.index('grid:') : STATIC.index('        map_sub')],
+        'map_topic: /segmentation/costmap  # HERE\n      grid:\n'
+        '        plugin: nav2_costmap_2d::StaticLayer\n',
+        'map_topic_of_costmap',
+        'only Humble and Jazzy',
+    ),
+]
+
+
+@pytest.mark.parametrize('trap', TRAPS, ids=lambda t: f'{t.check}-{t.says[:30]}')
+def test_a_trap_is_found_where_it_is(trap, tmp_path):
+    assert_found(trap, tmp_path)
+
+
+def test_every_check_has_a_trap():
+    assert_all_have_a_trap(CHECKS, TRAPS)
+
+
+def test_the_global_costmap_answers_to_the_planner(tmp_path):
+    text = STATIC.replace('local_costmap', 'global_costmap').replace('10.0', '1.0')
+    (found,) = check(tmp_path, text)
+    assert (found.check, found.severity, found.line) == ('slow_update', 'error', 7)
+    assert 'planner_server gives up waiting for grid (1 s)' in found.problem
