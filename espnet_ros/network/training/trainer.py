@@ -199,6 +199,9 @@ class Trainer:
                 total += self._step(batch.to(self.device))
                 bar.set_postfix(loss=f'{float(total) / (step + 1):.3f}', lr=f'{rate:.1e}')
                 since = time.perf_counter()
+        # Gradients are averaged, but each process makes SOAP's bases of them itself: the roundings
+        # of unlike processors would add up.
+        self.processes.as_first(self.network)
         loss = float(self.processes.sum(total)) / self.processes.count / steps
         waiting = waited / (time.perf_counter() - start)
         return {'loss': round(loss, 4), 'waiting': round(waiting, 4)}

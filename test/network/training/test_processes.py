@@ -32,6 +32,9 @@ run = Trainer(
     test_trainer.samples(8), test_trainer.samples(3), 2, test_trainer.RECIPE, work, device,
     processes,
 )
+# As if this one's processor rounded another way.
+with torch.no_grad():
+    next(run.network.parameters()).add_(1e-3 * processes.rank)
 seen = []
 step = run._step
 def noted(batch):
@@ -43,6 +46,7 @@ squares = processes.map(lambda item: (item * item, processes.rank), range(5))
 (work / f'{{processes.rank}}.json').write_text(json.dumps({{
     'count': processes.count, 'squares': squares, 'seen': seen, 'best': run.best,
     'weights': test_trainer.weights(run).double().sum().item(),
+    'network': sum(t.double().sum().item() for t in run.network.state_dict().values()),
 }}))
 leave()
 """
@@ -66,6 +70,7 @@ def test_two_processes_learn_one_network_from_different_images(tmp_path: Path) -
     assert len(first['seen']) == len(second['seen']) == 8
     assert set(first['seen']).isdisjoint(second['seen'])
     assert first['weights'] == second['weights']
+    assert first['network'] == second['network']
     # Every other item was squared by the other process; both know all.
     assert first['squares'] == [[0, 0], [1, 1], [4, 0], [9, 1], [16, 0]] == second['squares']
     # Each judged a part of the validation images; both know the whole.
