@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import CheckpointError
 from espnet_ros.network.checkpoint import load_bundle
+from espnet_ros.network.esp import BN_EPS, ESP
 
 
 def fitting_tensors(
@@ -31,3 +33,32 @@ def fitting_tensors(
             f'{dict(bundle.architecture)} fits into {architecture}'
         )
     return fitting
+
+
+def passing_tensors(network: nn.Module, taken: Collection[str]) -> dict[str, Tensor]:
+    """Return tensors that make the modules which a shallower model lacks pass on their input.
+
+    A deeper network then begins with what the shallower one computes (Chen, Goodfellow, Shlens:
+    Net2Net, 2016, section 2.4), as long as batch statistics are frozen: nothing comes out of the
+    branches, to which the input is added, and neither normalisation nor slope changes it.
+
+    :param network: that is trained.
+    :param taken: names of the tensors taken from the model.
+    """
+    tensors: dict[str, Tensor] = {}
+    for name, module in network.named_modules():
+        level, _, _ = name.rpartition('.')
+        passing = isinstance(module, ESP) and module.residual
+        if passing and _has(taken, f'{level}.0') and not _has(taken, name):
+            for key, tensor in module.state_dict().items():
+                if key.startswith('branches.') or key.endswith(('bias', 'running_mean')):
+                    tensors[f'{name}.{key}'] = torch.zeros_like(tensor)
+                elif key.startswith('norm_act.') and tensor.is_floating_point():
+                    tensors[f'{name}.{key}'] = torch.ones_like(tensor)
+                if key == 'norm_act.bn.running_var':
+                    tensors[f'{name}.{key}'] -= BN_EPS
+    return tensors
+
+
+def _has(names: Collection[str], module: str) -> bool:
+    return any(name.startswith(f'{module}.') for name in names)

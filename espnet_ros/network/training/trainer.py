@@ -33,7 +33,7 @@ from espnet_ros.network.training.loss import SegmentationLoss
 from espnet_ros.network.training.normalization import freeze_statistics
 from espnet_ros.network.training.processes import Processes
 from espnet_ros.network.training.recipe import Recipe, learning_rate_at
-from espnet_ros.network.training.start import fitting_tensors
+from espnet_ros.network.training.start import fitting_tensors, passing_tensors
 from espnet_ros.network.training.state import read_state, write_state
 from espnet_ros.network.training.views import Batch, epoch_batches
 from espnet_ros.network.training.whole_image import mask_of
@@ -108,7 +108,8 @@ class Trainer:
         """Begin with a model's weights and normalisation; a run that has begun keeps its own.
 
         Taken is what has the same name and shape: all but the classes of a model of other
-        classes, the encoder of an ESPNet-C, the first modules of a deeper one.
+        classes, the encoder of an ESPNet-C, the first modules of a deeper one. Modules that only
+        the new network has pass on what they get, so a deeper one begins as the model was.
 
         :returns: how many tensors were taken, and of how many.
         :raises CheckpointError: if there is none.
@@ -117,8 +118,9 @@ class Trainer:
         if self.epoch > 0:
             return 0, len(own)
         taken = fitting_tensors(own, self.recipe.architecture, bundle)
-        self.network.load_state_dict({**own, **taken})
-        self.average.network.load_state_dict({**own, **taken})
+        begin = {**own, **passing_tensors(self.network, taken), **taken}
+        self.network.load_state_dict(begin)
+        self.average.network.load_state_dict(begin)
         self.mean, self.std = list(bundle.mean), list(bundle.std)
         return len(taken), len(own)
 

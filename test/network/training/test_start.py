@@ -9,9 +9,10 @@ torch = pytest.importorskip('torch')
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import CheckpointError
 from espnet_ros.core.labels import LabelClass, Labels
+from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.espnet import create_network
 from espnet_ros.network.export import write_bundle_from_network
-from espnet_ros.network.training.start import fitting_tensors
+from espnet_ros.network.training.start import fitting_tensors, passing_tensors
 
 
 @pytest.fixture(scope='module')
@@ -43,6 +44,28 @@ def test_other_classes_keep_their_own_classifier(encoder: Bundle) -> None:
     taken = fitting_tensors(own, 'espnet_c', encoder)
 
     assert set(own) - set(taken) == {'classifier.weight'}
+
+
+def test_a_deeper_network_begins_with_what_the_shallower_one_computes(encoder: Bundle) -> None:
+    deeper = create_network('espnet_c', classes=2, alpha2=3, alpha3=4).eval()
+    own = deeper.state_dict()
+    taken = fitting_tensors(own, 'espnet_c', encoder)
+    passing = passing_tensors(deeper, taken)
+    deeper.load_state_dict({**own, **passing, **taken})
+    image = torch.rand(1, 3, 32, 48)
+
+    torch.testing.assert_close(deeper(image), load_bundle(encoder).eval()(image))
+
+    deeper(image).sum().backward()
+    added = dict(deeper.named_modules())['level3.blocks.3']
+    assert all(branch.weight.grad.abs().max() > 0 for branch in added.branches)
+
+
+def test_a_level_whose_first_module_is_new_begins_at_random(encoder: Bundle) -> None:
+    deeper = create_network('espnet_c', classes=2, alpha2=2, alpha3=4)
+    taken = fitting_tensors(deeper.state_dict(), 'espnet_c', encoder)
+
+    assert passing_tensors(deeper, [name for name in taken if '.blocks.0.' not in name]) == {}
 
 
 def test_nothing_that_fits_is_an_error(encoder: Bundle) -> None:
