@@ -207,8 +207,15 @@ def save_bundle(
 def check_replaceable(path: Path) -> None:
     """Refuse to write a model folder over anything but another one.
 
-    :raises BundleError: if `path` is a file, or a folder with other things in it.
+    :raises BundleError: if `path` is a file, or a folder with other things in it, or nothing may
+        be written there.
     """
+    nearest = next(p for p in path.absolute().parents if p.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
+        raise BundleError(
+            f'{path} can not be written: {nearest} is no folder, is read-only, or is not yours; '
+            'name another output folder'
+        )
     if not path.exists() or (path / DESCRIPTION).is_file():
         return
     if not path.is_dir() or any(path.iterdir()):

@@ -105,9 +105,7 @@ def start(context: LaunchContext) -> list[Node]:
 def segmentation(values: dict[str, str], environment: dict[str, str]) -> Node:
     files = [parameter_file('params_file', values['params_file'])]
     if values['layers']:
-        shipped = share_directory() / 'config' / 'layers' / f'{values["layers"]}.yaml'
-        layers = str(shipped) if shipped.is_file() else values['layers']
-        files.append(parameter_file('layers', layers))
+        files.append(layers_file(values['layers']))
     image = values['image_topic'].rstrip('/')
     beside = image.rpartition('/')
     camera_info = values['camera_info_topic'] or f'{beside[0]}{beside[1]}camera_info'
@@ -130,6 +128,18 @@ def segmentation(values: dict[str, str], environment: dict[str, str]) -> Node:
         additional_env=large_image_environment() if use_profile else {},
         output='screen',
     )
+
+
+def layers_file(layers: str) -> str:
+    """Return the path of a file of config/layers, by its name, or of any other."""
+    shipped = {p.stem: p for p in (share_directory() / 'config' / 'layers').glob('*.yaml')}
+    path = shipped.get(layers, Path(layers))
+    if not path.is_file():
+        raise RuntimeError(
+            f'layers:={layers} is neither one of {", ".join(sorted(shipped))} nor the path of a '
+            'YAML file'
+        )
+    return str(path)
 
 
 def parameter_file(argument: str, path: str) -> str:

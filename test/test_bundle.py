@@ -7,7 +7,13 @@ import pytest
 import yaml
 
 from espnet_ros import bundle as bundle_module
-from espnet_ros.bundle import Bundle, find_bundle, save_bundle, shipped_models
+from espnet_ros.bundle import (
+    Bundle,
+    check_replaceable,
+    find_bundle,
+    save_bundle,
+    shipped_models,
+)
 from espnet_ros.bundle_checks import CLASSES_KEY
 from espnet_ros.core.errors import BundleError
 from espnet_ros.core.labels import LabelClass, Labels
@@ -252,6 +258,14 @@ def test_other_things_are_not_replaced(tmp_path, kind):
         save(target)
     kept = target / 'chapter.txt' if kind == 'folder' else target
     assert kept.read_text() == 'years of work'
+
+
+def test_where_nothing_may_be_written_is_told_before_the_work(tmp_path):
+    (tmp_path / 'thesis').write_text('years of work')
+    target = tmp_path / 'thesis' / 'models' / 'mine'
+    with pytest.raises(BundleError, match=r'mine can not be written: .*thesis is no folder'):
+        check_replaceable(target)
+    check_replaceable(tmp_path / 'models' / 'mine')
 
 
 def test_an_empty_folder_and_missing_parents_are_filled(tmp_path):

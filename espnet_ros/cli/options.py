@@ -21,6 +21,13 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def positive(text: str) -> int:
+    """Parse a whole number from 1 on."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'expected a whole number, at least 1, got {text!r}')
+    return int(text)
+
+
 def size_wh(text: str) -> tuple[int, int]:
     """Parse WIDTHxHEIGHT in pixels."""
     parts = text.lower().split('x')

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import size_wh
+from espnet_ros.cli.options import positive, size_wh
 
 GPU_WORKERS = 8
 
@@ -35,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--start-from', metavar='MODEL',
         help='a model folder, or the name of a shipped model, whose weights to go on from',
     )  # fmt: skip
-    parser.add_argument('--epochs', type=int, default=60)
-    parser.add_argument('--validate-every', type=int, default=5, metavar='EPOCHS')
+    parser.add_argument('--epochs', type=positive, default=60)
+    parser.add_argument('--validate-every', type=positive, default=5, metavar='EPOCHS')
     parser.add_argument(
         '--architecture', choices=('espnet', 'espnet_c'), default='espnet',
         help='espnet_c is the encoder alone: trained first, it is what --start-from gives to the '
@@ -46,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--alpha3', type=int, default=8, help='ESP modules at level 3')
     parser.add_argument('--crop', type=size_wh, default=(352, 288), metavar='WxH')
     parser.add_argument(
-        '--batch', type=int, default=4, help='images a step, of all processes of torchrun together'
+        '--batch', type=positive, default=4,
+        help='images a step, of all processes of torchrun together',
     )
     parser.add_argument(
         '--workers', type=int,

@@ -184,7 +184,8 @@ def _binning(model: CameraModel) -> tuple[int, int]:
 
 def _problems(model: CameraModel) -> Iterator[str]:
     width, height = model.size_wh
-    if min(width, height) < 1:
+    sized = min(width, height) >= 1
+    if not sized:
         yield f'the image size must be positive, got {width}x{height}'
     yield from _matrix_problems(model.K)
     yield from _distortion_problems(model)
@@ -192,7 +193,8 @@ def _problems(model: CameraModel) -> Iterator[str]:
     if min(left, top) < 0 or left + roi_width > width or top + roi_height > height:
         yield f'the region of interest {model.roi_xywh} is not inside of {width}x{height} pixels'
     bin_x, bin_y = _binning(model)
-    if min(model.binning_xy) < 0 or bin_x > roi_width or bin_y > roi_height:
+    too_coarse = sized and (bin_x > roi_width or bin_y > roi_height)
+    if min(model.binning_xy) < 0 or too_coarse:
         yield f'binning must be 0 or more and leave a pixel, got {model.binning_xy}'
 
 

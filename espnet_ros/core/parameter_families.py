@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,6 +113,21 @@ def mounts_of(given: Mapping[str, Any]) -> dict[str, Mount]:
             f'{", ".join(name or "the camera" for name in lost)}: give both'
         )
     return {name: Mount(xyz, angles.get(name, Mount.rpy)) for name, xyz in places.items()}
+
+
+def check_mounts(mounts: Mapping[str, Mount], cameras: Sequence[str]) -> None:
+    """Refuse mounts of cameras that are not there, which is how typos go unnoticed.
+
+    :param cameras: names of the cameras, '' for the one without.
+    :raises ParameterError: naming them.
+    """
+    # The one without a name may stay in a file when cameras are named.
+    lost = [f'camera_mount.{name}' for name in mounts if name and name not in cameras]
+    if lost:
+        expected = ', '.join(f'camera_mount.{name}'.rstrip('.') for name in cameras)
+        raise ParameterError(
+            f'{", ".join(lost)} is of no camera: expected {expected}, by the parameter cameras'
+        )
 
 
 def _members(given: Mapping[str, Any], form: str) -> dict[str, Any]:

@@ -120,5 +120,6 @@ class PoseHistory:
                 return pose, after
             after = pose
         raise PoseError(
-            f'the image is {after.stamp_s - stamp_s:.3f} s older than the oldest odometry kept'
+            f'the image is {after.stamp_s - stamp_s:.3f} s older than the oldest odometry kept: '
+            'it is late, or stamped by another clock'
         )

@@ -120,6 +120,13 @@ class Camera:
         """Return the subscription to the images, None while there is none."""
         return self._subscriptions[0] if self._subscriptions else None
 
+    @property
+    def _info_topic(self) -> str:
+        """Return where camera_info comes from, fully qualified while it is listened to."""
+        if not self._subscriptions:
+            return self._camera_info_topic
+        return str(self._subscriptions[1].topic_name)
+
     def unsubscribe(self) -> None:
         """Stop to listen."""
         for subscription in self._subscriptions:
@@ -154,7 +161,7 @@ class Camera:
         self.monitor.process(stage_ms)
         return Segmented(
             header, (image.shape[1], image.shape[0]), segmentation, self._camera_info,
-            self._camera_info_topic,
+            self._info_topic,
         )  # fmt: skip
 
     def why_silent(self) -> str:
@@ -163,7 +170,8 @@ class Camera:
             return 'not subscribed'
         type_name = f'sensor_msgs/msg/{self._type.__name__}'
         topic = self._subscriptions[0].topic_name
-        return why_silent(self._node, topic, type_name, self._input.reliability == 'reliable')
+        reliable = self._input.reliability == 'reliable'
+        return why_silent(self._node, topic, type_name, reliable, self.monitor.received > 0)
 
     def destroy(self) -> None:
         """Destroy what the constructor made."""
@@ -178,8 +186,7 @@ class Camera:
     def _publish_camera_info(self, header: Header, image: UInt8Array, mask: UInt8Array) -> None:
         problem, missing = '', ''
         if self._camera_info is None:
-            topic = self._subscriptions[1].topic_name if self._subscriptions else ''
-            missing = f'no camera_info on {topic}: masks go out without one'
+            missing = f'no camera_info on {self._info_topic}: masks go out without one'
         else:
             try:
                 self._outputs.publish_camera_info(header, image, mask, self._camera_info)

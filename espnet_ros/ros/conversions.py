@@ -123,13 +123,14 @@ def _check_layout(message: Image, encoding: _Encoding) -> None:
         raise ImageError(
             'step',
             f'step is {message.step}, but a row of {message.width} {message.encoding} pixels '
-            f'has {row_bytes} bytes',
+            f'has {row_bytes} bytes: the camera driver must set the bytes of a row',
         )
     if len(message.data) < message.height * message.step:
         raise ImageError(
             'data',
             f'data has {len(message.data)} bytes, but {message.height} rows of step '
-            f'{message.step} have {message.height * message.step}',
+            f'{message.step} have {message.height * message.step}: the camera driver must send '
+            'all',
         )
 
 

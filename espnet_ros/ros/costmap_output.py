@@ -56,7 +56,7 @@ class CostmapOutput:
     def stop(self, why: str) -> None:
         """Leave maps behind that say that they are stale, if there are any."""
         if self._has_published:
-            self.publish_stale(why)
+            self.publish_stale(why, wanted=True)
 
     def destroy(self) -> None:
         """Destroy the publishers."""
@@ -90,8 +90,11 @@ class CostmapOutput:
             if time.monotonic() - self._put_s >= 1.0 / self._config().grid.publish_rate:
                 self._publish_waiting()
 
-    def publish_stale(self, why: str) -> None:
-        """Publish what `grid.on_stale` says, where that is news; nothing if no place is known."""
+    def publish_stale(self, why: str, wanted: bool = False) -> None:
+        """Publish what `grid.on_stale` says, where that is news; nothing if no place is known.
+
+        :param wanted: somebody asked for it, so it is no error.
+        """
         policy = self._config().grid.on_stale
         pose = self._poses.latest()
         if pose is None and not self._has_published:
@@ -102,7 +105,7 @@ class CostmapOutput:
             cost_map = self._mapper.render(FILL.get(policy))
             news = self._stale is None or self._stale[0] != policy
             if news:
-                self._log_stale(policy, why)
+                self._log_stale(policy, why, wanted)
             moved = self._stale is not None and self._stale[1] != cost_map.spec
             self._stale = policy, cost_map.spec
             if policy == 'decay' or (policy != 'hold' and (news or moved)):
@@ -119,9 +122,11 @@ class CostmapOutput:
         self._waiting = None
         self._send(cost_map, stamp)
 
-    def _log_stale(self, policy: str, why: str) -> None:
+    def _log_stale(self, policy: str, why: str, wanted: bool) -> None:
         logger = self._node.get_logger()
-        if self._monitor.updates:
+        if wanted:
+            logger.info(f'cost maps end as stale ({policy}): {why}')
+        elif self._monitor.updates:
             logger.error(f'cost maps are stale ({policy}): {why}')
         else:
             # Cameras may take their time to start.

@@ -30,6 +30,8 @@ class CameraMonitor:
         self.rejected: Counter[str] = Counter()
         self.stages = StageTimes(STAGES)
         self.last_error = ''
+        # The same until an image is good again.
+        self.error = ''
         self.camera_info_problem = ''
         self.camera_info_missing = ''
         self._rate = RollingRate()
@@ -45,18 +47,19 @@ class CameraMonitor:
     def process(self, stage_ms: Mapping[str, float]) -> None:
         """Count an image whose mask went out."""
         self.processed += 1
+        self.error = ''
         self._rate.add(time.monotonic())
         self.stages.add(stage_ms)
 
     def reject(self, error: ImageError) -> None:
         """Count an image that can't be used."""
         self.rejected[error.reason] += 1
-        self.last_error = str(error)
+        self.error = self.last_error = str(error)
 
     def fail(self, error: Exception) -> None:
         """Count an image that was lost to a fault of ours or of the backend."""
         self.failed += 1
-        self.last_error = f'{type(error).__name__}: {error}'
+        self.error = self.last_error = f'{type(error).__name__}: {error}'
 
     @property
     def rate_hz(self) -> float:
@@ -116,6 +119,8 @@ def judge(
         return DiagnosticStatus.WARN, f'{rejected} images rejected: {monitor.last_error}'
     if not config.enabled:
         return DiagnosticStatus.OK, 'disabled'
+    if monitor.error:
+        return DiagnosticStatus.WARN, f'no good image since: {monitor.error}'
     if monitor.camera_info_problem:
         return DiagnosticStatus.WARN, monitor.camera_info_problem
     rate = f'segmenting at {monitor.rate_hz:.1f} Hz'
@@ -123,12 +128,15 @@ def judge(
     return DiagnosticStatus.OK, '; '.join(filter(None, (rate, monitor.camera_info_missing)))
 
 
-def why_silent(node: Node, topic: str, type_name: str, reliable: bool) -> str:
+def why_silent(
+    node: Node, topic: str, type_name: str, reliable: bool, came: bool
+) -> str:
     """Return the likeliest reason why no image arrives on a topic.
 
     :param topic: fully qualified.
     :param type_name: what the node subscribes to, e.g. ``sensor_msgs/msg/Image``.
     :param reliable: whether it asks for reliable delivery.
+    :param came: whether an image ever did.
     """
     publishers = node.get_publishers_info_by_topic(topic)
     if not publishers:
@@ -142,6 +150,8 @@ def why_silent(node: Node, topic: str, type_name: str, reliable: bool) -> str:
     best_effort = ReliabilityPolicy.BEST_EFFORT
     if reliable and all(p.qos_profile.reliability == best_effort for p in publishers):
         return f'the publisher of {topic} is best effort; set input.reliability to best_effort'
+    if came:
+        return f'images of {topic} came before: the camera has paused, is slow, or has stopped'
     return (
         f'{topic} has a publisher, but its images do not arrive; large images need the Fast DDS '
         'profile config/fastdds_large_images.xml at both ends'

@@ -16,6 +16,7 @@ from std_srvs.srv import SetBool
 from espnet_ros.core.config import parameter_spec
 from espnet_ros.core.errors import EspnetRosError, ImageError
 from espnet_ros.core.labels import Labels
+from espnet_ros.core.parameter_families import check_mounts
 from espnet_ros.core.transforms import camera_mount
 from espnet_ros.ros.camera import Answer, Camera
 from espnet_ros.ros.costmap import Costmap
@@ -187,6 +188,7 @@ class SegmentationNode(LifecycleNode):
 
     def _make_costmap(self, labels: Labels) -> Costmap:
         pose, frame = self._config.pose, self._config.grid.frame
+        check_mounts(self._config.mounts, self._config.camera_names)
         mounts = {n: camera_mount(m.xyz, m.rpy) for n, m in self._config.mounts.items()}
         poses = create_poses(self, pose.source, frame, pose.base_frame, pose.timeout, mounts)
         depths = {c.name: c.depth for c in self._cameras if c.depth is not None}
@@ -204,7 +206,7 @@ class SegmentationNode(LifecycleNode):
         # Before the first image, the camera has waited a moment less than the cost maps.
         if not monitor.received or monitor.silent_s > self._config.grid.stale_after:
             return f'no image for {monitor.silent_s:.1f} s, {found.why_silent()}'
-        return monitor.last_error or 'images come, but no mask has been made of one'
+        return monitor.error or 'images come, but no mask has been made of one'
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> Any:
         result = self.set_parameters_atomically([Parameter('enabled', value=request.data)])

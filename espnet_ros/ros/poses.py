@@ -155,7 +155,15 @@ class OdometryPoses:
     def at(self, header: Header, camera: str) -> tuple[Array, Array]:
         """Return the mount and the interpolated odometry."""
         T_base_camera = mount_of(self._mounts, camera)
-        return T_base_camera, self._history.at(stamp_seconds(header, 'image'), self._timeout_s)
+        stamp_s = stamp_seconds(header, 'image')
+        try:
+            return T_base_camera, self._history.at(stamp_s, self._timeout_s)
+        except PoseError as error:
+            if self._refusals and self._refusals[-1]:
+                raise PoseError(
+                    f'the last message of {self.topic} was refused: {self._refusals[-1]}'
+                ) from error
+            raise
 
     def latest(self) -> Array | None:
         """Return the newest odometry, or None while no camera is anywhere."""

@@ -82,6 +82,9 @@ def test_what_cannot_end_well_does_not_begin(
 ) -> None:
     assert main(arguments(site, '--data', 'street:1')) == 2
     assert 'street:1 has the classes Sky,' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(arguments(site, '--epochs', '0'))
+    assert "expected a whole number, at least 1, got '0'" in capsys.readouterr().err
     (site / 'train' / 'labels' / '1.png').unlink()
     assert main(arguments(site)) == 2
     assert '1.jpg: its label' in capsys.readouterr().err

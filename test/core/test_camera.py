@@ -146,6 +146,12 @@ def test_all_offenders_are_listed():
         assert part in str(error.value)
 
 
+def test_an_image_of_no_size_is_not_blamed_on_its_binning():
+    with pytest.raises(CameraInfoError, match='image size must be positive, got 0x0') as error:
+        CameraModel((0, 0), np.diag([200.0, 200.0, 1.0]))
+    assert 'binning' not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ('change', 'message'),
     [

@@ -15,7 +15,7 @@ from espnet_ros.core.config import (
 )
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.layers import LayerSpec
-from espnet_ros.core.parameter_families import Mount
+from espnet_ros.core.parameter_families import Mount, check_mounts
 from espnet_ros.core.parameter_spec import APPLIES
 
 NAMES = [
@@ -157,6 +157,16 @@ def test_families_reach_the_config():
         '': Mount((0.2, 0.0, 1.2)),
         'front/left': Mount((0.0, 0.3, 1.0), (0.0, 0.1, 1.5)),
     }
+
+
+def test_the_mount_of_no_camera_is_refused():
+    mounts = {'front': Mount((0.0, 0.0, 1.0)), 'fornt': Mount((0.0, 0.0, 1.0))}
+    check_mounts({**mounts, '': Mount((0.0, 0.0, 1.0))}, ('front', 'fornt', 'left'))
+    expected = 'camera_mount.fornt is of no camera: expected camera_mount.front, camera_mount.left'
+    with pytest.raises(ParameterError, match=expected):
+        check_mounts(mounts, ('front', 'left'))
+    with pytest.raises(ParameterError, match='expected camera_mount, by'):
+        check_mounts(mounts, ('',))
 
 
 def test_half_a_layer_and_half_a_mount_are_refused():

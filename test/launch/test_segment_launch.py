@@ -250,6 +250,7 @@ def test_the_node_listens_where_the_arguments_say(
     ('argument', 'sentence'),
     [
         ('params_file:=/nowhere/mine.yaml', 'there is none at params_file:=/nowhere/mine.yaml'),
+        ('layers:=delivery', 'layers:=delivery is neither one of delivery_robot_camvid'),
         ('backend:=tensor', 'Valid options are'),
         ('rviz:=true', 'needs the package rviz2'),
     ],

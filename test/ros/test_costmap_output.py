@@ -1,5 +1,6 @@
 """When cost maps go out, on a clock that the test turns."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -20,8 +21,20 @@ class Rig:
         monkeypatch.setattr(costmap_output, 'GridPublishers', lambda *_: grids)
         monkeypatch.setattr(costmap_output, 'time', clock)
         config = NodeConfig(grid=GridConfig(publish_rate=5.0))
-        mapper = SimpleNamespace(layers=SimpleNamespace(layers=()))
-        self.output = costmap_output.CostmapOutput(None, lambda: config, mapper, None)
+        layers = SimpleNamespace(layers=())
+        mapper = SimpleNamespace(
+            layers=layers, render=lambda fill: SimpleNamespace(spec=None, fill=fill)
+        )
+        self.log = {}
+        told = SimpleNamespace(to_msg=lambda: None)
+        node = SimpleNamespace(
+            get_logger=lambda: SimpleNamespace(
+                **{level: partial(self.log.__setitem__, level) for level in ('info', 'error')}
+            ),
+            get_clock=lambda: SimpleNamespace(now=lambda: told),
+        )
+        poses = SimpleNamespace(latest=lambda: None)
+        self.output = costmap_output.CostmapOutput(node, lambda: config, mapper, poses)
         self.output.start(CostmapMonitor())
 
     def _told(self, cost_map):
@@ -57,3 +70,10 @@ def test_the_last_mask_of_a_camera_that_stops_goes_out(rig):
     rig.tick(0.31)
     rig.tick(0.6)
     assert rig.sent == [(0.0, 'of 0.0'), (0.31, 'of 0.1')]
+
+
+def test_the_map_left_behind_is_no_error(rig):
+    rig.mask(0.0)
+    rig.output.stop('the node is not active')
+    assert rig.sent[-1][1].fill == costmap_output.FILL['lethal']
+    assert rig.log == {'info': 'cost maps end as stale (lethal): the node is not active'}

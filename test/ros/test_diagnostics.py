@@ -62,7 +62,10 @@ def test_a_rejection_warns_once_and_stays_counted(clock):
     monitor.reject(ImageError('step', 'step is 3'))
     monitor.reject(ImageError('data', 'data is short'))
     assert verdict(monitor) == (DiagnosticStatus.WARN, '3 images rejected: data is short')
+    assert verdict(monitor) == (DiagnosticStatus.WARN, 'no good image since: data is short')
+    monitor.process({})
     assert verdict(monitor)[0] == DiagnosticStatus.OK
+    assert monitor.error == ''
     values = monitor.values()
     counts = (values['rejected'], values['rejected_step'], values['rejected_data'])
     assert counts == (3, 2, 1)
@@ -77,6 +80,8 @@ def test_a_fault_is_an_error(clock):
         DiagnosticStatus.ERROR,
         '1 images lost: RuntimeError: out of memory',
     )
+    assert verdict(monitor)[0] == DiagnosticStatus.WARN
+    monitor.process({})
     assert verdict(monitor)[0] == DiagnosticStatus.OK
     assert monitor.values()['failed'] == 1
 
@@ -119,7 +124,13 @@ def publisher(type_name='sensor_msgs/msg/Image', reliability=ReliabilityPolicy.R
 )
 def test_the_reason_for_silence(publishers, reliable, words):
     node = SimpleNamespace(get_publishers_info_by_topic=lambda topic: publishers)
-    assert words in why_silent(node, '/image', 'sensor_msgs/msg/Image', reliable)
+    assert words in why_silent(node, '/image', 'sensor_msgs/msg/Image', reliable, came=False)
+
+
+def test_images_that_came_before_are_not_said_never_to_arrive():
+    node = SimpleNamespace(get_publishers_info_by_topic=lambda topic: [publisher()])
+    reason = why_silent(node, '/image', 'sensor_msgs/msg/Image', True, came=True)
+    assert 'images of /image came before' in reason and 'fastdds' not in reason
 
 
 def test_every_value_is_published_as_text():

@@ -163,6 +163,16 @@ def test_odometry_that_can_not_be_is_refused_and_said(make_poses, publisher, bad
     assert re.search(expected, poses.problem())
 
 
+def test_refused_odometry_is_why_an_image_has_no_pose(make_poses, publisher):
+    poses, node = make_poses('odometry')
+    topic = f'{node.get_namespace()}/odometry'
+    wheels = publisher(Odometry, topic)
+    wheels.publish(odometry(1.1, frame='map'))
+    expected = f"last message of {topic} was refused: header.frame_id is 'map'"
+    with pytest.raises(PoseError, match=expected):
+        place(poses, 1.1)
+
+
 def test_a_quaternion_slightly_off_is_accepted(make_poses, publisher):
     poses, node = make_poses('odometry')
     publisher(Odometry, f'{node.get_namespace()}/odometry').publish(odometry(1.0, w=0.995))
