@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 from espnet_ros.cli.demo import rate
-from espnet_ros.cli.options import size_wh
+from espnet_ros.cli.options import output_file, size_wh
 from espnet_ros.core.config import parameter_specs
 
 
@@ -53,8 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--rate', type=rate, default=10.0,
         help='then as long again with so many images a second (10)',
     )  # fmt: skip
-    parser.add_argument('--json', type=Path, help='write the figures here, a row for each backend')
-    parser.add_argument('--plot', type=Path, metavar='FILE.png', help='draw the stages here')
+    parser.add_argument(
+        '--json', type=output_file, help='write the figures here, a row for each backend'
+    )
+    parser.add_argument(
+        '--plot', type=output_file, metavar='FILE.png', help='draw the stages here'
+    )
 
 
 def run(args: argparse.Namespace) -> int:

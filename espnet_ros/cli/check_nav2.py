@@ -7,6 +7,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+from espnet_ros.cli.options import output_file
 from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.core.labels import Labels
 
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='FILE',
         help='parameters of the node segmentation (layers, cameras, grid.frame), to check too',
     )
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write the findings here')
+    parser.add_argument('--json', type=output_file, metavar='FILE', help='write the findings here')
 
 
 def run(args: argparse.Namespace) -> int:

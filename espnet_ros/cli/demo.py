@@ -11,7 +11,7 @@ import contextlib
 import json
 from pathlib import Path
 
-from espnet_ros.cli.options import add_inference_options, size_wh
+from espnet_ros.cli.options import add_inference_options, output_file, size_wh
 
 FILES = ('overlay.mp4', 'contact_sheet.png', 'costmap.mp4', 'costmap.png', 'report.json')
 
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--output', type=Path, default=Path('output/demo'), help='folder (output/demo)'
     )
-    parser.add_argument('--json', type=Path, help='write a copy of report.json here')
+    parser.add_argument('--json', type=output_file, help='write a copy of report.json here')
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import add_inference_options
+from espnet_ros.cli.options import add_inference_options, output_file
 
 WORST = 8
 
@@ -21,14 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument('--split', default='val', help='train, val (the default) or test')
     parser.add_argument(
-        '--confusion', type=Path, metavar='FILE.png',
+        '--confusion', type=output_file, metavar='FILE.png',
         help='draw what each class was taken for',
     )  # fmt: skip
     parser.add_argument(
-        '--worst', type=Path, metavar='FILE.png',
+        '--worst', type=output_file, metavar='FILE.png',
         help=f'draw the {WORST} images of the lowest class mIoU: image, truth and mask',
     )  # fmt: skip
-    parser.add_argument('--json', type=Path, help='write the figures here')
+    parser.add_argument('--json', type=output_file, help='write the figures here')
 
 
 def run(args: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from espnet_ros.cli.options import add_inference_options
+from espnet_ros.cli.options import add_inference_options, output_file
 
 T = TypeVar('T')
 
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f'parameter file of the node, for layers, grid and projection ({_PRESET})',
     )  # fmt: skip
     add_inference_options(parser)
-    parser.add_argument('--json', type=Path, help='write the figures here')
+    parser.add_argument('--json', type=output_file, help='write the figures here')
 
 
 def run(args: argparse.Namespace) -> int:

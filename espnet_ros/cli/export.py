@@ -11,6 +11,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from espnet_ros.cli.options import output_file
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros export`."""
@@ -29,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='write model_int8.onnx for TensorRT and OpenVINO, calibrated on the split train of '
         'such a dataset and compared on its split val; without it the folder has none',
     )  # fmt: skip
-    parser.add_argument('--json', type=Path, help='write the figures here')
+    parser.add_argument('--json', type=output_file, help='write the figures here')
 
 
 def run(args: argparse.Namespace) -> int:

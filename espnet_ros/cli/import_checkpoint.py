@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from espnet_ros.cli.options import output_file
 from espnet_ros.core.labels import CAMVID, CITYSCAPES, with_void
 
 LICENCE = 'MIT (Sachin Mehta, 2018)'
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('file', type=Path, help='the .pth file, ESPNet or ESPNet-C (encoder)')
     parser.add_argument('--labels', required=True, choices=DATASETS, help='what it was trained on')
     parser.add_argument('--output', type=Path, required=True, help='model folder to write')
-    parser.add_argument('--json', type=Path, help='write the figures here')
+    parser.add_argument('--json', type=output_file, help='write the figures here')
 
 
 def run(args: argparse.Namespace) -> int:

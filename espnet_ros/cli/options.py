@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from pathlib import Path
 
 from espnet_ros.core.config import parameter_specs
 
@@ -19,6 +21,20 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f'--{name}', default=spec.default, help=f'{text}{choices} ({spec.default})'
         )
+
+
+def output_file(text: str) -> Path:
+    """Parse the path of a file to write, and make its folder: no long run may end without it."""
+    path = Path(text)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f'{path} can not be written: {error}') from error
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(
+            f'{path} can not be written: expected the name of a file in a folder of yours'
+        )
+    return path
 
 
 def positive(text: str) -> int:

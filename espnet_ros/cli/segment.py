@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import add_inference_options, size_wh
+from espnet_ros.cli.options import add_inference_options, output_file, size_wh
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--output', type=Path, default=Path('output/segment'), help='folder (output/segment)'
     )
-    parser.add_argument('--json', type=Path, help='write class shares and times here')
+    parser.add_argument('--json', type=output_file, help='write class shares and times here')
 
 
 def run(args: argparse.Namespace) -> int:

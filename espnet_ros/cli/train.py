@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import positive, size_wh
+from espnet_ros.cli.options import output_file, positive, size_wh
 
 GPU_WORKERS = 8
 
@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'images (default: %(default)s)',
     )  # fmt: skip
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--json', type=Path, help='write the figures here')
+    parser.add_argument('--json', type=output_file, help='write the figures here')
 
 
 def run(args: argparse.Namespace) -> int:

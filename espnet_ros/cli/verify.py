@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import add_inference_options
+from espnet_ros.cli.options import add_inference_options, output_file
 
 # Share of equal pixels that is asked for where no threshold is given.
 THRESHOLDS = {'f32': 0.999, 'bf16': 0.997, 'f16': 0.997}
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--threshold', type=_share, help=f'share of pixels that must be equal ({words})'
     )
-    parser.add_argument('--json', type=Path, help='write the figures here')
+    parser.add_argument('--json', type=output_file, help='write the figures here')
 
 
 def run(args: argparse.Namespace) -> int:
