@@ -210,7 +210,7 @@ def check_replaceable(path: Path) -> None:
     :raises BundleError: if `path` is a file, or a folder with other things in it, or nothing may
         be written there.
     """
-    nearest = next(p for p in path.absolute().parents if p.exists())
+    nearest = next((p for p in path.absolute().parents if p.exists()), path)
     if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
         raise BundleError(
             f'{path} can not be written: {nearest} is no folder, is read-only, or is not yours; '

@@ -266,6 +266,8 @@ def test_where_nothing_may_be_written_is_told_before_the_work(tmp_path):
     with pytest.raises(BundleError, match=r'mine can not be written: .*thesis is no folder'):
         check_replaceable(target)
     check_replaceable(tmp_path / 'models' / 'mine')
+    with pytest.raises(BundleError, match='/ exists and is no model folder'):
+        check_replaceable(tmp_path.parents[-1])
 
 
 def test_an_empty_folder_and_missing_parents_are_filled(tmp_path):

@@ -128,9 +128,7 @@ def judge(
     return DiagnosticStatus.OK, '; '.join(filter(None, (rate, monitor.camera_info_missing)))
 
 
-def why_silent(
-    node: Node, topic: str, type_name: str, reliable: bool, came: bool
-) -> str:
+def why_silent(node: Node, topic: str, type_name: str, reliable: bool, came: bool) -> str:
     """Return the likeliest reason why no image arrives on a topic.
 
     :param topic: fully qualified.
