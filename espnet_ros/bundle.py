@@ -170,7 +170,7 @@ def save_bundle(
     """
     target = Path(path).expanduser().absolute()
     check_replaceable(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    work = _folder_beside(target)
     description = {
         'format': FORMAT,
         'name': name or target.name,
@@ -187,7 +187,6 @@ def save_bundle(
         'licence': licence,
         'files': {r: {'sha256': hashlib.sha256(c).hexdigest()} for r, c in contents.items()},
     }
-    work = Path(tempfile.mkdtemp(prefix=f'.{target.name}-', dir=target.parent))
     try:
         fresh = work / 'new'
         fresh.mkdir()
@@ -223,6 +222,17 @@ def check_replaceable(path: Path) -> None:
             f'{path} exists and is no model folder (no {DESCRIPTION} in it): it is left as it '
             'is; name another output folder'
         )
+
+
+def _folder_beside(target: Path) -> Path:
+    """Make a folder to work in, on the file system of the target."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f'.{target.name}-', dir=target.parent))
+    except OSError as error:
+        raise BundleError(
+            f'{target} can not be written ({error.strerror}): name another output folder'
+        ) from error
 
 
 def _models_folder() -> Path:

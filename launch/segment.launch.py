@@ -124,10 +124,17 @@ def segmentation(values: dict[str, str], environment: dict[str, str]) -> Node:
             ('depth/image', values['depth_topic']),
             ('odometry', values['odometry_topic']),
         ],
-        ros_arguments=['--log-level', values['log_level']],
+        ros_arguments=log_levels(values['log_level']),
         additional_env=large_image_environment() if use_profile else {},
         output='screen',
     )
+
+
+def log_levels(level: str) -> list[str]:
+    """Return the ROS arguments for the severity that the node logs."""
+    levels = ['--log-level', level]
+    # Below info, ROS's own client library tells of each wait: thousands of lines a second.
+    return [*levels, '--log-level', 'rcl:=info'] if level == 'debug' else levels
 
 
 def layers_file(layers: str) -> str:

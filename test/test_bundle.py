@@ -268,6 +268,9 @@ def test_where_nothing_may_be_written_is_told_before_the_work(tmp_path):
     check_replaceable(tmp_path / 'models' / 'mine')
     with pytest.raises(BundleError, match='/ exists and is no model folder'):
         check_replaceable(tmp_path.parents[-1])
+    # Where root may write, but nobody can.
+    with pytest.raises(BundleError, match=r'^/proc/mine can not be written'):
+        save('/proc/mine')
 
 
 def test_an_empty_folder_and_missing_parents_are_filled(tmp_path):

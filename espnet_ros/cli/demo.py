@@ -9,9 +9,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-from pathlib import Path
 
-from espnet_ros.cli.options import add_inference_options, output_file, size_wh
+from espnet_ros.cli.options import (
+    add_inference_options,
+    output_file,
+    output_folder,
+    size_wh,
+)
 
 FILES = ('overlay.mp4', 'contact_sheet.png', 'costmap.mp4', 'costmap.png', 'report.json')
 
@@ -37,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     # None tells what was not asked for: true masks take no model.
     parser.set_defaults(model=None)
     parser.add_argument(
-        '--output', type=Path, default=Path('output/demo'), help='folder (output/demo)'
+        '--output', type=output_folder, default='output/demo', help='folder (output/demo)'
     )
     parser.add_argument('--json', type=output_file, help='write a copy of report.json here')
 

@@ -37,6 +37,21 @@ def output_file(text: str) -> Path:
     return path
 
 
+def output_folder(text: str) -> Path:
+    """Parse the path of a folder to write into, and make it."""
+    path = Path(text)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(
+            f'{path} can not be written into ({error.strerror}): expected a folder of yours, or '
+            'the name of a new one'
+        ) from error
+    if not os.access(path, os.W_OK):
+        raise argparse.ArgumentTypeError(f'{path} can not be written into: it is not yours')
+    return path
+
+
 def positive(text: str) -> int:
     """Parse a whole number from 1 on."""
     if not text.isdigit() or int(text) < 1:

@@ -11,7 +11,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import add_inference_options, output_file, size_wh
+from espnet_ros.cli.options import (
+    add_inference_options,
+    output_file,
+    output_folder,
+    size_wh,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='with --build-only: images at once, at most (1)',
     )  # fmt: skip
     parser.add_argument(
-        '--output', type=Path, default=Path('output/segment'), help='folder (output/segment)'
-    )
+        '--output', type=output_folder, default=Path('output/segment'),
+        help='folder (output/segment)',
+    )  # fmt: skip
     parser.add_argument('--json', type=output_file, help='write class shares and times here')
 
 

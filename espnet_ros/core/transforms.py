@@ -11,6 +11,8 @@ from espnet_ros.core.errors import ParameterError, PoseError
 Array = npt.NDArray[np.float64]
 
 _TOLERANCE = 1e-4
+# Farther from the origin, float64 can not tell a millimetre; nothing on Earth is.
+_FARTHEST_M = 1e9
 # How far the norm of a quaternion may be off 1 before it is no rounding.
 _NORM_TOLERANCE = 0.01
 # The columns are the axes of the optical frame, right, down and forward, in a body frame that
@@ -48,13 +50,19 @@ def from_quaternion(translation: npt.ArrayLike, quaternion: npt.ArrayLike, name:
     :param translation: (3,) x, y, z in metres.
     :param quaternion: (4,) x, y, z, w; its norm may be off 1 by 1 %, which is normalised away.
     :param name: for the message, e.g. ``T_odom_base``.
-    :raises PoseError: if a value is not finite or the norm is further off.
+    :raises PoseError: if a value is not finite, the norm is further off, or the position is
+        more than 1e9 m from the origin.
     """
     position = np.asarray(translation, np.float64)
     q = np.asarray(quaternion, np.float64)
     if not (np.isfinite(position).all() and np.isfinite(q).all()):
         raise PoseError(
             f'{name} must be finite, got position {position.tolist()}, orientation {q.tolist()}'
+        )
+    if np.abs(position).max() > _FARTHEST_M:
+        raise PoseError(
+            f'the position of {name} must be within {_FARTHEST_M:g} m of the origin, got '
+            f'{position.tolist()}: its publisher has lost its way'
         )
     norm = float(np.linalg.norm(q))
     if abs(norm - 1.0) > _NORM_TOLERANCE:

@@ -137,7 +137,7 @@ class Costmap:
         return level, message, values
 
     def _judge(self, state: str, age_s: float, camera: str, reason: str) -> tuple[bytes, str]:
-        skipped = self._monitor.news()
+        news = self._monitor.news()
         if state != 'active':
             return DiagnosticStatus.OK, state
         if age_s > self._config().grid.stale_after:
@@ -146,9 +146,7 @@ class Costmap:
                 return DiagnosticStatus.ERROR, f'stale ({self._config().grid.on_stale}), {lost}'
             return DiagnosticStatus.WARN, f'no cost map yet, {lost}'
         problems = [m.problem() for m in self._mapper.monitors.values()]
-        problem = next(filter(None, [*problems, self._poses.problem()]), '')
-        if skipped:
-            problem = f'{skipped} masks left out: {self._monitor.last_error}'
+        problem = next(filter(None, [news, *problems, self._poses.problem()]), '')
         if problem:
             return DiagnosticStatus.WARN, problem
         return DiagnosticStatus.OK, f'cost maps at {self._monitor.rate_hz:.1f} Hz'
@@ -169,8 +167,10 @@ class Costmap:
         cost_map = self._mapper.render()
         rendered = time.perf_counter()
         if notice:
-            self._monitor.cleared += 1
-            self._node.get_logger().warning(f'cost maps cleared: {notice}')
+            self._monitor.clear(notice)
+            self._node.get_logger().warning(
+                f'cost maps cleared: {notice}', throttle_duration_sec=5.0
+            )
         self._monitor.update({
             'pose': (posed - start) * 1e3,
             'project': (projected - posed) * 1e3,
@@ -223,7 +223,7 @@ class Costmap:
 
     def _on_clear(self, _: Trigger.Request, response: Trigger.Response) -> Any:
         self._mapper.clear()
-        self._monitor.cleared += 1
+        self._monitor.clear()
         response.success = True
         response.message = 'cleared; the next mask begins anew'
         return response

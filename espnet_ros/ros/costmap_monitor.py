@@ -27,7 +27,9 @@ class CostmapMonitor:
         self.stages = StageTimes(STAGES)
         self.last_error = ''
         self._rate = RollingRate()
-        self._reported = 0
+        self._lost = ''
+        self._reported = (0, 0)
+        self._breaks = 0
 
     def update(self, stage_ms: Mapping[str, float]) -> None:
         """Count a mask that came into the grid."""
@@ -45,11 +47,27 @@ class CostmapMonitor:
         self.skipped[_key(error)] += 1
         self.last_error = describe(error)
 
-    def news(self) -> int:
-        """Return how many masks were skipped since the last call."""
-        now = self.skipped.total()
+    def clear(self, why: str = '') -> None:
+        """Count that everything known was forgotten.
+
+        :param why: if nobody asked for it.
+        """
+        self.cleared += 1
+        if why:
+            self._breaks += 1
+            self._lost = why
+
+    def news(self) -> str:
+        """Return what has gone wrong since the last call, '' if nothing has."""
+        now = self.skipped.total(), self._breaks
         before, self._reported = self._reported, now
-        return now - before
+        skipped, breaks = now[0] - before[0], now[1] - before[1]
+        news = []
+        if breaks:
+            news.append(f'cost maps cleared {_times(breaks)}: {self._lost}')
+        if skipped:
+            news.append(f'{skipped} masks left out: {self.last_error}')
+        return '; '.join(news)
 
     @property
     def rate_hz(self) -> float:
@@ -74,6 +92,10 @@ class CostmapMonitor:
                 values[f'{stage}_{name}_ms'] = '' if value is None else f'{value:.2f}'
         values['last_error'] = self.last_error
         return values
+
+
+def _times(count: int) -> str:
+    return 'once' if count == 1 else f'{count} times'
 
 
 def describe(error: Exception) -> str:

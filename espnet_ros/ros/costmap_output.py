@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,9 @@ from espnet_ros.ros.costmap_monitor import CostmapMonitor
 from espnet_ros.ros.grids import GridPublishers
 from espnet_ros.ros.poses import Poses
 
+# Logged no oftener than this: a camera slower than grid.stale_after is stale between any two of
+# its images.
+_LOG_PERIOD_S = 5.0
 # What every cell says when cost maps are stale; with the other policies the cells speak.
 FILL = {'lethal': LETHAL, 'unknown': UNKNOWN}
 
@@ -51,6 +55,8 @@ class CostmapOutput:
         self._waiting: tuple[CostMap, Any] | None = None
         self._put_s = 0.0
         self._stale: tuple[str, GridSpec] | None = None
+        self._told_policy = ''
+        self._told_s = -math.inf
         self._has_published = False
 
     def stop(self, why: str) -> None:
@@ -104,7 +110,7 @@ class CostmapOutput:
                 self._mapper.recentre(pose)
             cost_map = self._mapper.render(FILL.get(policy))
             news = self._stale is None or self._stale[0] != policy
-            if news:
+            if self._told_policy != policy:
                 self._log_stale(policy, why, wanted)
             moved = self._stale is not None and self._stale[1] != cost_map.spec
             self._stale = policy, cost_map.spec
@@ -117,7 +123,9 @@ class CostmapOutput:
             return
         if self._stale is not None:
             self._stale = None
-            self._node.get_logger().info('cost maps are fresh again')
+            if self._told_policy:
+                self._told_policy = ''
+                self._node.get_logger().info('cost maps are fresh again')
         cost_map, stamp = self._waiting
         self._waiting = None
         self._send(cost_map, stamp)
@@ -126,11 +134,15 @@ class CostmapOutput:
         logger = self._node.get_logger()
         if wanted:
             logger.info(f'cost maps end as stale ({policy}): {why}')
-        elif self._monitor.updates:
-            logger.error(f'cost maps are stale ({policy}): {why}')
-        else:
+        elif not self._monitor.updates:
             # Cameras may take their time to start.
             logger.warning(f'cost maps wait for the first image ({policy} until then): {why}')
+        elif time.monotonic() - self._told_s >= _LOG_PERIOD_S:
+            self._told_s = time.monotonic()
+            logger.error(f'cost maps are stale ({policy}): {why}')
+        else:
+            return
+        self._told_policy = policy
 
     def _send(self, cost_map: CostMap, stamp: Any) -> None:
         start = time.perf_counter()

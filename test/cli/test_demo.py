@@ -263,8 +263,10 @@ def test_a_source_without_images_is_one_line(green_model, tmp_path, capsys):
 def test_an_output_that_can_not_be_made_is_one_line(green_model, pictures, tmp_path, capsys):
     (tmp_path / 'file').write_text('')
     output = tmp_path / 'file' / 'out'
-    text = demo_error(capsys, '--source', pictures, '--model', green_model, '--output', output)
-    assert str(output) in text
+    with pytest.raises(SystemExit, match='2'):
+        demo_error(capsys, '--source', pictures, '--model', green_model, '--output', output)
+    text = capsys.readouterr().err
+    assert text.count('\n') == 1 and f'{output} can not be written into' in text
 
 
 def test_true_masks_take_no_model_and_no_other_source(green_model, pictures, capsys):

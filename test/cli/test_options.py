@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from espnet_ros.cli.options import output_file, positive
+from espnet_ros.cli.options import output_file, output_folder, positive
 
 
 def test_a_file_to_write_gets_its_folder(tmp_path: Path) -> None:
@@ -22,6 +22,18 @@ def test_a_file_that_can_not_be_written_is_refused_at_once(tmp_path: Path) -> No
         output_file(str(tmp_path / 'notes.txt' / 'figures.json'))
     with pytest.raises(ArgumentTypeError, match='expected the name of a file'):
         output_file(str(tmp_path))
+    assert (tmp_path / 'notes.txt').read_text() == 'mine'
+
+
+def test_a_folder_to_write_into_is_made_or_refused(tmp_path: Path) -> None:
+    folder = tmp_path / 'new' / 'pictures'
+    assert output_folder(str(folder)) == folder
+    assert folder.is_dir()
+    assert output_folder(str(folder)) == folder
+    (tmp_path / 'notes.txt').write_text('mine')
+    for path in (tmp_path / 'notes.txt', tmp_path / 'notes.txt' / 'pictures'):
+        with pytest.raises(ArgumentTypeError, match=r'notes\.txt.* can not be written into \('):
+            output_folder(str(path))
     assert (tmp_path / 'notes.txt').read_text() == 'mine'
 
 

@@ -71,6 +71,8 @@ def test_a_quaternion_slightly_off_is_normalised():
         ((0, 0, 0), (0.6, 0.6, 0, 0), r'norm 0\.8485'),
         ((0, math.nan, 0), (0, 0, 0, 1), 'finite'),
         ((0, 0, 0), (0, 0, math.inf, 1), 'finite'),
+        ((2, -1.5e9, 0), (0, 0, 0, 1), r'within 1e\+09 m .*got \[2\.0, -1500000000\.0, 0\.0\]'),
+        ((0, 0, -1e300), (0, 0, 0, 1), r'within 1e\+09 m'),
     ],
 )
 def test_what_is_no_pose_is_refused(translation: tuple, quaternion: tuple, message: str):

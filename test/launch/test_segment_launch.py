@@ -102,6 +102,13 @@ def test_choices_are_those_of_the_parameters(description: Any):
         assert set(arguments[name].choices) == {'true', 'True', 'false', 'False'}
 
 
+def test_debug_is_of_the_node_and_not_of_every_wait_of_ros():
+    pytest.importorskip('launch_ros.actions', reason='the ROS package launch_ros is not installed')
+    log_levels = runpy.run_path(str(LAUNCH_FILE))['log_levels']
+    assert log_levels('warn') == ['--log-level', 'warn']
+    assert log_levels('debug') == ['--log-level', 'debug', '--log-level', 'rcl:=info']
+
+
 @pytest.fixture
 def environment(colcon_install: Path, ros_domain: int, tmp_path: Path) -> dict[str, str]:
     """Return the environment of a shell that has sourced the built workspace."""

@@ -25,17 +25,21 @@ class Rig:
         mapper = SimpleNamespace(
             layers=layers, render=lambda fill: SimpleNamespace(spec=None, fill=fill)
         )
-        self.log = {}
+        self.log = []
         told = SimpleNamespace(to_msg=lambda: None)
         node = SimpleNamespace(
             get_logger=lambda: SimpleNamespace(
-                **{level: partial(self.log.__setitem__, level) for level in ('info', 'error')}
+                **{level: partial(self._log, level) for level in ('info', 'warning', 'error')}
             ),
             get_clock=lambda: SimpleNamespace(now=lambda: told),
         )
         poses = SimpleNamespace(latest=lambda: None)
         self.output = costmap_output.CostmapOutput(node, lambda: config, mapper, poses)
-        self.output.start(CostmapMonitor())
+        self.monitor = CostmapMonitor()
+        self.output.start(self.monitor)
+
+    def _log(self, level, text):
+        self.log.append((round(self.now_s - 10.0, 2), level, text))
 
     def _told(self, cost_map):
         return round(self.now_s - 10.0, 2), cost_map
@@ -44,6 +48,10 @@ class Rig:
         self.now_s = 10.0 + at_s
         self.output.put(f'of {at_s}', None)
         self.output.publish_newest()
+
+    def stale(self, at_s):
+        self.now_s = 10.0 + at_s
+        self.output.publish_stale('no image')
 
     def tick(self, at_s):
         self.now_s = 10.0 + at_s
@@ -76,4 +84,30 @@ def test_the_map_left_behind_is_no_error(rig):
     rig.mask(0.0)
     rig.output.stop('the node is not active')
     assert rig.sent[-1][1].fill == costmap_output.FILL['lethal']
-    assert rig.log == {'info': 'cost maps end as stale (lethal): the node is not active'}
+    assert rig.log == [(0.0, 'info', 'cost maps end as stale (lethal): the node is not active')]
+
+
+STALE = 'cost maps are stale (lethal): no image'
+FRESH = 'cost maps are fresh again'
+
+
+def test_a_camera_that_is_always_late_is_logged_now_and_then(rig):
+    rig.monitor.update({})
+    for at_s in range(12):
+        rig.mask(at_s)
+        rig.stale(at_s + 0.6)
+    assert [(at_s, text) for at_s, _, text in rig.log] == [
+        (0.6, STALE), (1.0, FRESH), (5.6, STALE), (6.0, FRESH), (10.6, STALE), (11.0, FRESH),
+    ]  # fmt: skip
+    # The maps themselves go out each time.
+    assert len(rig.sent) == 24
+
+
+def test_an_end_soon_after_another_is_logged_late_but_logged(rig):
+    rig.monitor.update({})
+    rig.mask(0.0)
+    rig.stale(0.6)
+    rig.mask(1.0)
+    for tick in range(16, 100):
+        rig.stale(tick / 10)
+    assert rig.log == [(0.6, 'error', STALE), (1.0, 'info', FRESH), (5.6, 'error', STALE)]

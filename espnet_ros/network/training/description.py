@@ -85,11 +85,10 @@ def camvid(
     """
 
     def pairs(split: str) -> Pairs:
+        _require_folder(folder / split, f'CamVid as {split}/, {split}annot/')
         images = sorted((folder / split).glob('*.png'))
         if not images:
-            raise DatasetError(
-                f'no *.png in {folder / split}: expected CamVid as {split}/, {split}annot/'
-            )
+            raise DatasetError(f'no *.png in {folder / split}')
         return [(path, folder / f'{split}annot' / path.name) for path in images]
 
     ids = {i: i for i in range(len(labels))} | {len(labels): UNLABELED, UNLABELED: UNLABELED}
@@ -112,9 +111,10 @@ def _cityscapes(
 ) -> Description:
     def pairs(split: str) -> Pairs:
         folder, ending = root / 'leftImg8bit' / split, '_leftImg8bit.png'
+        _require_folder(folder, 'the layout of Cityscapes')
         images = sorted(folder.glob(f'*/*{ending}'))
         if not images:
-            raise DatasetError(f'no */*{ending} in {folder}: expected the layout of Cityscapes')
+            raise DatasetError(f'no */*{ending} in {folder}')
         labels = root / 'gtFine' / split
         return [
             (i, labels / i.parent.name / i.name.replace(ending, '_gtFine_labelIds.png'))
@@ -143,6 +143,7 @@ def _folders(
         if split not in splits:
             raise DatasetError(f'{name} has no split {split!r}, only {", ".join(splits)}')
         images = root / splits[split]['images']
+        _require_folder(images, 'the images')
         paths = sorted(p for p in images.glob('*') if p.suffix.lower() in _IMAGES)
         if not paths:
             raise DatasetError(f'no images ({" ".join(_IMAGES)}) in {images}')
@@ -150,6 +151,18 @@ def _folders(
         return [(path, _label_of(path, folder, suffix)) for path in paths]
 
     return Description(name, labels, code, pairs, size_wh)
+
+
+def _require_folder(folder: Path, expected: str) -> None:
+    """Raise if a folder of images is not there, naming those that are beside it."""
+    if folder.is_dir():
+        return
+    if not folder.parent.is_dir():
+        raise DatasetError(f'expected {expected} in {folder.parent}, there is no such folder')
+    beside = ', '.join(sorted(p.name for p in folder.parent.iterdir() if p.is_dir())) or 'none'
+    raise DatasetError(
+        f'expected {expected} in {folder.parent}, there is no folder {folder.name} (but {beside})'
+    )
 
 
 def _label_of(image: Path, folder: Path, suffix: str) -> Path:

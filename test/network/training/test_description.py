@@ -103,11 +103,23 @@ def test_images_of_several_sizes_are_refused_without_a_size(tmp_path: Path) -> N
     assert 'size_wh' in str(error.value) and 'a.png' not in str(error.value)
 
 
+def test_a_folder_that_is_not_there_is_told_from_an_empty_one(tmp_path: Path) -> None:
+    for name in ('train', 'trainannot', 'empty'):
+        (tmp_path / name).mkdir()
+    with pytest.raises(DatasetError, match=r'no folder tset \(but empty, train, trainannot\)'):
+        load_dataset(f'camvid:{tmp_path}', 'tset')
+    with pytest.raises(DatasetError, match=r'nowhere, there is no such folder'):
+        load_dataset(f'camvid:{tmp_path}/nowhere', 'val')
+    with pytest.raises(DatasetError, match=r'no \*\.png in .*empty'):
+        load_dataset(f'camvid:{tmp_path}', 'empty')
+
+
 def test_a_missing_label_and_an_empty_split_are_named(tmp_path: Path) -> None:
     draw(tmp_path / 'photos' / 'a.png', image())
     spec = describe(tmp_path, layout='folders', splits=SPLITS, classes=CLASSES)
     with pytest.raises(DatasetError, match=r'photos/a\.png: its label .*labels/a\.png is missing'):
         load_dataset(spec, 'train')
+    (tmp_path / 'empty').mkdir()
     with pytest.raises(DatasetError, match=r'no images .* in .*empty'):
         load_dataset(spec, 'val')
     with pytest.raises(DatasetError, match="no split 'test', only train, val"):

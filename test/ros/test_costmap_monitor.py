@@ -1,0 +1,33 @@
+"""What diagnostics are told of the cost maps."""
+
+from __future__ import annotations
+
+from espnet_ros.core.errors import PoseError
+from espnet_ros.ros.costmap_monitor import CostmapMonitor
+
+
+def test_what_went_wrong_is_news_once():
+    monitor = CostmapMonitor()
+    assert monitor.news() == ''
+    monitor.skip(PoseError('no odometry'))
+    monitor.skip(PoseError('odometry is late'))
+    assert monitor.news() == '2 masks left out: odometry is late'
+    assert monitor.news() == ''
+    assert monitor.values()['skipped_pose'] == 2
+
+
+def test_maps_that_had_to_be_cleared_are_news_and_a_wish_is_none():
+    monitor = CostmapMonitor()
+    monitor.clear()
+    assert (monitor.news(), monitor.cleared) == ('', 1)
+    monitor.clear('time went back by 3.0 s')
+    assert monitor.news() == 'cost maps cleared once: time went back by 3.0 s'
+    monitor.clear('time went back by 3.0 s')
+    monitor.clear('the robot jumped by 20.0 m')
+    assert monitor.news() == 'cost maps cleared 2 times: the robot jumped by 20.0 m'
+    assert (monitor.news(), monitor.values()['cleared']) == ('', 4)
+    monitor.skip(PoseError('no odometry'))
+    monitor.clear('time went back by 3.0 s')
+    assert monitor.news() == (
+        'cost maps cleared once: time went back by 3.0 s; 1 masks left out: no odometry'
+    )
