@@ -104,7 +104,8 @@ def _run(args: argparse.Namespace, processes: Any, device: Any) -> int:
     say = print if processes.first else _nothing
     if start is not None:
         taken, tensors = trainer.start_from(start)
-        say(f'{taken} of {tensors} tensors start as those of {start.name}')
+        lent = f'{taken} of {tensors} tensors start as those of {start.name}'
+        say(lent if taken else f'{args.work} has begun: it keeps its weights, not {start.name}')
     say(f'{len(trainer.train_samples)} training and {len(val.samples)} validation samples, '
         f'from epoch {trainer.epoch}')  # fmt: skip
     trainer.run(args.epochs, args.validate_every)

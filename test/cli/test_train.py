@@ -74,7 +74,8 @@ def test_the_model_has_the_classes_of_the_dataset_and_a_temperature(
     more = ('--epochs', '3', '--validate-every', '1', '--start-from', str(site / 'model'))
     assert main(arguments(site, *more)) == 0
     text = capsys.readouterr().out
-    assert 'from epoch 2' in text and '0 of ' in text
+    assert 'from epoch 2' in text
+    assert 'work has begun: it keeps its weights, not model' in text
 
 
 def test_what_cannot_end_well_does_not_begin(
