@@ -37,12 +37,13 @@ class Stop:
             self._wake()
 
 
-def run_until_signal(body: Callable[[Stop], int], grace_s: float = 5.0) -> int:
+def run_until_signal(body: Callable[[Stop], int], grace_s: float = 4.0) -> int:
     """Run the body in a thread until it ends or SIGINT or SIGTERM comes; return the exit code.
 
     A signal is never an exception in the middle of an import or a callback: the main thread
     does nothing but wait for it, then asks the body to stop. A second signal, or the grace
-    time, ends a process that is stuck, e.g. in a library that compiles a model.
+    time, ends a process that is stuck, e.g. in a library that compiles a model. That is before
+    `ros2 launch` loses patience, after 5 s.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     stop = Stop()
