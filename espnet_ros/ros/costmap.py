@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from rclpy.clock import Clock, ClockType, ROSClock
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
@@ -19,6 +18,7 @@ from espnet_ros.core.labels import Labels
 from espnet_ros.core.mapper import Look, Mapper
 from espnet_ros.core.rate_limit import RateLimit
 from espnet_ros.ros.camera import Segmented
+from espnet_ros.ros.clocks import AgeClock, steady_timer
 from espnet_ros.ros.clouds import CloudOutputs
 from espnet_ros.ros.costmap_monitor import CostmapMonitor, describe
 from espnet_ros.ros.costmap_output import FILL, CostmapOutput
@@ -65,6 +65,7 @@ class Costmap:
         }
         self._service = node.create_service(Trigger, '~/clear_costmap', self._on_clear)
         self._monitor = CostmapMonitor()
+        self._clock = AgeClock(node)
         self._freshness = Freshness(self._cameras, 0.0)
         self._limits: dict[str, RateLimit] = {}
         self._worker: Worker | None = None
@@ -75,15 +76,13 @@ class Costmap:
         """Start to take masks and to watch."""
         self._monitor = CostmapMonitor()
         self._output.start(self._monitor)
-        self._freshness = Freshness(self._cameras, self._now_s())
+        self._freshness = Freshness(self._cameras, self._clock.now_s())
         self._limits = {camera: RateLimit() for camera in self._cameras}
-        self._ticked_s = self._now_s()
+        self._ticked_s = self._clock.now_s()
         self._worker = Worker(self._cameras, self._add)
-        # Of the steady clock: a simulation that stands still must not stop the watch.
-        self._timer = self._node.create_timer(
-            1.0 / self._config().grid.publish_rate, self._tick,
-            clock=Clock(clock_type=ClockType.STEADY_TIME),
-        )  # fmt: skip
+        self._timer = steady_timer(
+            self._node, 1.0 / self._config().grid.publish_rate, self._tick
+        )
 
     def deactivate(self) -> None:
         """Stop both, and leave cost maps that say so behind."""
@@ -122,7 +121,7 @@ class Costmap:
 
         :param state: lifecycle state of the node.
         """
-        now_s = self._now_s()
+        now_s = self._clock.now_s()
         age_s, camera, reason = self._freshness.oldest(now_s)
         values = {
             'state': state, 'pose_source': self._poses.name,
@@ -137,7 +136,7 @@ class Costmap:
         return level, message, values
 
     def _judge(self, state: str, age_s: float, camera: str, reason: str) -> tuple[bytes, str]:
-        news = self._monitor.news()
+        news, still = self._monitor.news(), self._clock.problem()
         if state != 'active':
             return DiagnosticStatus.OK, state
         if age_s > self._config().grid.stale_after:
@@ -146,7 +145,7 @@ class Costmap:
                 return DiagnosticStatus.ERROR, f'stale ({self._config().grid.on_stale}), {lost}'
             return DiagnosticStatus.WARN, f'no cost map yet, {lost}'
         problems = [m.problem() for m in self._mapper.monitors.values()]
-        problem = next(filter(None, [news, *problems, self._poses.problem()]), '')
+        problem = next(filter(None, [still, news, *problems, self._poses.problem()]), '')
         if problem:
             return DiagnosticStatus.WARN, problem
         return DiagnosticStatus.OK, f'cost maps at {self._monitor.rate_hz:.1f} Hz'
@@ -177,7 +176,7 @@ class Costmap:
             'render': (rendered - projected) * 1e3,
             'update': (rendered - posed) * 1e3,
         })
-        self._freshness.mark(camera, self._now_s())
+        self._freshness.mark(camera, self._clock.now_s())
         self._output.put(cost_map, segmented.header.stamp)
         if not (self._is_stale() and self._config().grid.on_stale in FILL):
             self._output.publish_newest()
@@ -194,7 +193,7 @@ class Costmap:
             )
 
     def _tick(self) -> None:
-        now_s = self._now_s()
+        now_s = self._clock.now_s()
         passed_s, self._ticked_s = now_s - self._ticked_s, now_s
         age_s, camera, reason = self._freshness.oldest(now_s)
         if age_s <= self._config().grid.stale_after:
@@ -207,19 +206,12 @@ class Costmap:
 
     def _is_stale(self) -> bool:
         """Tell whether any camera is; a fill is for the whole grid then."""
-        age_s, _, _ = self._freshness.oldest(self._now_s())
+        age_s, _, _ = self._freshness.oldest(self._clock.now_s())
         return age_s > self._config().grid.stale_after
 
     def _why(self, camera: str, reason: str) -> str:
         why = reason or self._silence(camera)
         return f'{camera}: {why}' if camera else why
-
-    def _now_s(self) -> float:
-        """Return seconds of the clock that masks age by: simulated time where there is one."""
-        clock = self._node.get_clock()
-        if isinstance(clock, ROSClock) and clock.ros_time_is_active:
-            return float(clock.now().nanoseconds) * 1e-9
-        return time.monotonic()
 
     def _on_clear(self, _: Trigger.Request, response: Trigger.Response) -> Any:
         self._mapper.clear()

@@ -19,6 +19,7 @@ from espnet_ros.core.labels import Labels
 from espnet_ros.core.parameter_families import check_mounts
 from espnet_ros.core.transforms import camera_mount
 from espnet_ros.ros.camera import Answer, Camera
+from espnet_ros.ros.clocks import steady_timer
 from espnet_ros.ros.costmap import Costmap
 from espnet_ros.ros.label_info import publish_label_info
 from espnet_ros.ros.model import LoadedModel, load_model
@@ -60,7 +61,7 @@ class SegmentationNode(LifecycleNode):
             raise
         self._enable = self.create_service(SetBool, '~/enable', self._on_enable)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        self._timer = self.create_timer(self._config.diagnostics.period, self._report)
+        self._timer = steady_timer(self, self._config.diagnostics.period, self._report)
 
     @property
     def subscriptions(self) -> Iterator[Subscription[Any]]:
@@ -103,7 +104,7 @@ class SegmentationNode(LifecycleNode):
             self._release()
             return TransitionCallbackReturn.FAILURE
         self.destroy_timer(self._timer)
-        self._timer = self.create_timer(self._config.diagnostics.period, self._report)
+        self._timer = steady_timer(self, self._config.diagnostics.period, self._report)
         facts = ', '.join(f'{key} {value}' for key, value in self._model.facts.items())
         self.get_logger().info(f'configured: {facts}')
         return super().on_configure(state)

@@ -186,6 +186,23 @@ def test_masks_age_by_simulated_time(start):
     assert 'time went back by' in rig.process.log.read_text()
 
 
+def test_without_a_clock_the_diagnostics_come_and_say_so(start):
+    rig = start(use_sim_time='true', grid__stale_after=20.0, **LAYERS)
+    status = rig.wait_status(lambda _level, message, _: 'stands still' in message, 'warning')
+    assert status[0] == DiagnosticStatus.WARN
+    assert status[1].startswith('simulated time stands still at 0.00 s for ')
+    assert status[1].endswith('use_sim_time is true and nobody publishes /clock')
+    clock = rig.peer.node.create_publisher(Clock, '/clock', 10)
+    timer = rig.peer.node.create_timer(0.05, lambda: clock.publish(Clock(clock=Time(sec=10))))
+    rig.peer.wake()
+    rig.peer.wait(
+        lambda: (s := rig.status()) and 'at 10.00 s' in s[1] and '/clock does not go on' in s[1],
+        'standstill',
+    )
+    rig.peer.node.destroy_timer(timer)
+    rig.peer.node.destroy_publisher(clock)
+
+
 def test_a_fast_camera_comes_into_the_grid_at_the_update_rate(start):
     # Its images are 0.1 s apart, and one a second is needed: two within what stays fresh.
     rig = start(grid__update_rate=0.1, grid__stale_after=2.0)

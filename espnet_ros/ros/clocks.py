@@ -1,0 +1,58 @@
+"""The clocks of a node: the one that masks age by, and one that no simulation stops."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.clock import Clock, ClockType, ROSClock
+from rclpy.node import Node
+
+# A /clock slower than this is taken for one that has stopped.
+_STILL_S = 2.0
+
+
+def steady_timer(node: Node, period_s: float, callback: Callable[[], None]) -> Any:
+    """Return a timer that also runs while simulated time stands still or there is none yet."""
+    return node.create_timer(period_s, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+
+class AgeClock:
+    """Simulated time where the node has it, else a steady clock.
+
+    :param node: whose parameter use_sim_time decides.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._seen_s = -1.0
+        self._moved_s = time.monotonic()
+
+    def now_s(self) -> float:
+        """Return seconds; of simulated time they may stand still or begin anew."""
+        return self._simulated_s() if self._is_simulated() else time.monotonic()
+
+    def problem(self) -> str:
+        """Return that simulated time stands still, as seen from call to call, else ''."""
+        if not self._is_simulated():
+            return ''
+        now_s, steady_s = self._simulated_s(), time.monotonic()
+        if now_s != self._seen_s:
+            self._seen_s, self._moved_s = now_s, steady_s
+        still_s = steady_s - self._moved_s
+        if still_s < _STILL_S:
+            return ''
+        comes = self._node.count_publishers('/clock') > 0
+        why = '/clock does not go on' if comes else 'nobody publishes /clock'
+        return (
+            f'simulated time stands still at {now_s:.2f} s for {still_s:.0f} s, so nothing ages: '
+            f'use_sim_time is true and {why}'
+        )
+
+    def _is_simulated(self) -> bool:
+        clock = self._node.get_clock()
+        return isinstance(clock, ROSClock) and bool(clock.ros_time_is_active)
+
+    def _simulated_s(self) -> float:
+        return float(self._node.get_clock().now().nanoseconds) * 1e-9
