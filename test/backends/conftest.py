@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_tensorrt import backend, built, fake_cuda  # noqa: F401
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.labels import LabelClass, Labels
