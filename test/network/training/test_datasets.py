@@ -51,6 +51,7 @@ def test_every_bad_file_is_named(tmp_path: Path) -> None:
 
 
 def test_empty_split_and_unknown_specs_are_refused(tmp_path: Path) -> None:
+    (tmp_path / 'train').mkdir()
     with pytest.raises(DatasetError, match=r'no \*\.png'):
         load_dataset(f'camvid:{tmp_path}', 'train')
     for spec in ('street:0', 'street:x', 'cityscapes:/x', 'camvid:'):
