@@ -170,7 +170,6 @@ def save_bundle(
     """
     target = Path(path).expanduser().absolute()
     check_replaceable(target)
-    work = _folder_beside(target)
     description = {
         'format': FORMAT,
         'name': name or target.name,
@@ -187,6 +186,7 @@ def save_bundle(
         'licence': licence,
         'files': {r: {'sha256': hashlib.sha256(c).hexdigest()} for r, c in contents.items()},
     }
+    work = _folder_beside(target)
     try:
         fresh = work / 'new'
         fresh.mkdir()

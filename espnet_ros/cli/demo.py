@@ -10,12 +10,7 @@ import argparse
 import contextlib
 import json
 
-from espnet_ros.cli.options import (
-    add_inference_options,
-    output_file,
-    output_folder,
-    size_wh,
-)
+from espnet_ros.cli.options import add_inference_options, output_file, output_folder, size_wh
 
 FILES = ('overlay.mp4', 'contact_sheet.png', 'costmap.mp4', 'costmap.png', 'report.json')
 

@@ -11,12 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import (
-    add_inference_options,
-    output_file,
-    output_folder,
-    size_wh,
-)
+from espnet_ros.cli.options import add_inference_options, output_file, output_folder, size_wh
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

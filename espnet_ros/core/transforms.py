@@ -11,7 +11,7 @@ from espnet_ros.core.errors import ParameterError, PoseError
 Array = npt.NDArray[np.float64]
 
 _TOLERANCE = 1e-4
-# Farther from the origin, float64 can not tell a millimetre; nothing on Earth is.
+# Nothing on Earth is as far from any origin, and a grid can still tell its cells there.
 _FARTHEST_M = 1e9
 # How far the norm of a quaternion may be off 1 before it is no rounding.
 _NORM_TOLERANCE = 0.01
