@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from espnet_ros.bundle import Bundle
     from espnet_ros.bundle_checks import ALL_FILES
     from espnet_ros.network.checkpoint import load_bundle
-    from espnet_ros.network.export import write_bundle_from_network
+    from espnet_ros.network.export import write_bundle_like
 
     # Only the weights have to be whole: a lost or damaged ONNX file is what this mends.
     source = Bundle.load(args.model, roles=('weights',))
@@ -47,20 +47,8 @@ def run(args: argparse.Namespace) -> int:
     lost = (source.path / ALL_FILES['onnx_int8']).exists()
     if args.calibrate:
         temperature = _calibrated(network, source, args.calibrate)
-    bundle = write_bundle_from_network(
-        network,
-        architecture=source.architecture,
-        labels=source.labels,
-        size_wh=source.size_wh,
-        mean=source.mean,
-        std=source.std,
-        input_scale=source.input_scale,
-        metrics={k: v for k, v in source.metrics.items() if not k.startswith('int8_')},
-        licence=source.licence,
-        name=source.name,
-        output=args.output,
-        temperature=temperature,
-    )
+    metrics = {k: v for k, v in source.metrics.items() if not k.startswith('int8_')}
+    bundle = write_bundle_like(source, network, args.output, source.name, metrics, temperature)
     if args.int8:
         bundle, int8 = _with_int8(bundle, args.int8)
     elif lost:

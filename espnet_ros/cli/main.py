@@ -20,6 +20,7 @@ VERBS = {
     'import_checkpoint': "turn a checkpoint of the authors' code (.pth) into a model folder",
     'export': "rebuild a model's ONNX file from its weights",
     'train': 'train ESPNet from scratch on CamVid-like folders and the virtual street',
+    'average': 'the mean of models that were trained on from one start',
     'evaluate': 'class IoU of a model on labelled images, through any backend',
     'evaluate_costmap': 'the cost maps against the truth, on the virtual street, without ROS',
     'benchmark': "how fast backends are on this machine, beside the authors' way",

@@ -134,6 +134,31 @@ def write_bundle_from_network(
     )
 
 
+def write_bundle_like(
+    source: Bundle, network: nn.Module, output: str | os.PathLike[str], name: str | None,
+    metrics: Mapping[str, Any], temperature: float,
+) -> Bundle:  # fmt: skip
+    """Write a model folder of the same kind as another: its classes, size and normalisation.
+
+    :param source: may lie in `output`, and is replaced then.
+    :param network: of the source's architecture; see `write_bundle_from_network`.
+    """
+    return write_bundle_from_network(
+        network,
+        architecture=source.architecture,
+        labels=source.labels,
+        size_wh=source.size_wh,
+        mean=source.mean,
+        std=source.std,
+        input_scale=source.input_scale,
+        metrics=metrics,
+        licence=source.licence,
+        name=name,
+        output=output,
+        temperature=temperature,
+    )
+
+
 def _verify(content: bytes, graph: DeploymentGraph, min_agreement: float) -> None:
     try:
         import onnxruntime

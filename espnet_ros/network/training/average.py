@@ -1,17 +1,24 @@
-"""An exponential average of a network's weights, which is better than any of the last ones."""
+"""Averages of weights: over the last steps of a run, and of the models of several runs."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
+from espnet_ros.bundle import Bundle
+from espnet_ros.core.errors import ParameterError
+from espnet_ros.network.checkpoint import load_bundle
+
 DECAY = 0.995
+# What models must share, or the mean of their weights means nothing.
+SHARED = ('architecture', 'labels', 'size_wh', 'mean', 'std', 'input_scale', 'licence')
 
 
 class WeightAverage:
-    """The average over the last steps.
+    """An exponential average over the last steps, which is better than any of them.
 
     :param network: whose weights it begins with.
     """
@@ -33,3 +40,36 @@ class WeightAverage:
                 mine.lerp_(theirs, 1 - decay)
             else:
                 mine.copy_(theirs)
+
+
+def mean_network(bundles: Sequence[Bundle]) -> nn.Module:
+    """Return the network whose weights and batch statistics are the mean of several models'.
+
+    Models that were trained on from one start lie in one basin of the loss, and their mean is
+    often better than any of them (Wortsman et al.: Model soups, ICML 2022, section 2).
+
+    :param bundles: at least two; one that is given twice counts twice.
+    :return: on the CPU in evaluation mode.
+    :raises ParameterError: if it is only one, or listing in what they differ.
+    """
+    if len(bundles) < 2:
+        raise ParameterError(f'a mean needs at least two models, got {len(bundles)}')
+    first, *others = bundles
+    problems = [
+        f'{key} of {other.path} is {_shown(other, key)}, of {first.path} {_shown(first, key)}'
+        for other in others
+        for key in SHARED
+        if getattr(other, key) != getattr(first, key)
+    ]
+    if problems:
+        raise ParameterError(f'these models have no mean: {"; ".join(problems)}')
+    networks = [load_bundle(bundle) for bundle in bundles]
+    states = [network.state_dict() for network in networks]
+    for name, tensor in states[0].items():
+        if tensor.is_floating_point():
+            tensor.copy_(torch.stack([state[name] for state in states]).mean(0))
+    return networks[0]
+
+
+def _shown(bundle: Bundle, key: str) -> object:
+    return bundle.labels.to_list() if key == 'labels' else getattr(bundle, key)

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from espnet_ros.core.calibration import calibration_error, fit_temperature
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.labels import UNLABELED, Labels
+from espnet_ros.core.metrics import ConfusionMatrix
 from espnet_ros.network.training.datasets import Dataset, Sample
 from espnet_ros.network.training.whole_image import logits_of
 
@@ -31,11 +32,14 @@ class Calibration:
     :param temperature: confidence should be that of softmax(logits / temperature).
     :param ece_before: expected calibration error at temperature 1, 0..1.
     :param ece_after: and at `temperature`.
+    :param miou: class mIoU on the whole samples, at the size of the network input, void ignored;
+        the temperature has no part in it.
     """
 
     temperature: float
     ece_before: float
     ece_after: float
+    miou: float
 
     def __str__(self) -> str:
         return (
@@ -62,7 +66,7 @@ def calibrate(
     network: nn.Module, samples: Sequence[Sample], size_wh: tuple[int, int],
     mean: Sequence[float], std: Sequence[float], input_scale: float = 1.0,
 ) -> Calibration:  # fmt: skip
-    """Fit the temperature on random known pixels of the samples.
+    """Fit the temperature on random known pixels of the samples, and count the mask's hits on all.
 
     :param network: on the CPU, in evaluation mode.
     :param size_wh: of the network input, to which the samples are brought.
@@ -71,10 +75,12 @@ def calibrate(
     rng = np.random.default_rng(0)
     share = -(-PIXELS // len(samples))
     rows, classes = [], []
+    matrix = ConfusionMatrix(UNLABELED)  # room for any class_id
     for sample in tqdm(samples, desc='calibrate', leave=False, disable=None):
         logits = _logits(network, _sized(sample.image, size_wh, cv2.INTER_LINEAR), mean, std,
                          input_scale)  # fmt: skip
         truth = _sized(sample.truth, size_wh, cv2.INTER_NEAREST_EXACT).ravel()
+        matrix.update(logits.argmax(0).flatten().byte().numpy(), truth)
         known = np.flatnonzero(truth != UNLABELED)
         chosen = rng.choice(known, min(share, len(known)), replace=False)
         rows.append(logits.flatten(1)[:, torch.from_numpy(chosen)].T.numpy())
@@ -82,7 +88,7 @@ def calibrate(
     scores, truths = np.concatenate(rows), np.concatenate(classes)
     temperature = fit_temperature(scores, truths)
     before, after = (calibration_error(scores, truths, t) for t in (1.0, temperature))
-    return Calibration(temperature, before, after)
+    return Calibration(temperature, before, after, matrix.miou())
 
 
 @torch.inference_mode()

@@ -1,10 +1,34 @@
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip('torch')
 
-from espnet_ros.network.training.average import WeightAverage
+from espnet_ros.bundle import Bundle
+from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.labels import LabelClass, Labels
+from espnet_ros.network.checkpoint import load_bundle
+from espnet_ros.network.espnet import create_network
+from espnet_ros.network.export import write_bundle_from_network
+from espnet_ros.network.training.average import WeightAverage, mean_network
+
+
+def model(folder: Path, weights: float, alpha3: int = 1, **changes: Any) -> Bundle:
+    """Write an ESPNet-C whose weights and batch statistics are all one number."""
+    architecture = {'name': 'espnet_c', 'classes': 2, 'alpha2': 1, 'alpha3': alpha3}
+    network = create_network(**architecture)
+    with torch.no_grad():
+        for tensor in network.state_dict().values():
+            tensor.fill_(weights)
+    labels = Labels([LabelClass('a', (1, 2, 3), 'ground'), LabelClass('b', (4, 5, 6), 'sky')])
+    options: dict[str, Any] = {'labels': labels, 'mean': (0.0, 0.0, 0.0), **changes}
+    return write_bundle_from_network(
+        network, architecture, size_wh=(48, 32), std=(1.0, 1.0, 1.0), input_scale=1.0, metrics={},
+        licence='Apache-2.0', name=folder.name, output=folder, **options,
+    )  # fmt: skip
 
 
 def test_young_averages_follow_fast_and_counters_are_copied() -> None:
@@ -21,3 +45,33 @@ def test_young_averages_follow_fast_and_counters_are_copied() -> None:
     average.update(network)
     assert float(average.network.weight) == pytest.approx(11.0 + 0.005)
     assert not average.network.weight.requires_grad
+
+
+def test_the_mean_is_that_of_every_tensor_and_a_model_counts_as_often_as_given(
+    tmp_path: Path,
+) -> None:
+    one, seven = model(tmp_path / 'one', 1.0), model(tmp_path / 'seven', 7.0)
+
+    network = mean_network([one, seven, seven])
+
+    tensors = {n: t for n, t in network.state_dict().items() if t.is_floating_point()}
+    assert set(tensors) >= {'level1.0.weight', 'norm3.bn.running_var', 'norm3.act.weight'}
+    assert {float(v) for t in tensors.values() for v in t.unique()} == {5.0}
+    assert not network.training
+    assert float(load_bundle(seven).state_dict()['level1.0.weight'].max()) == 7.0
+
+
+def test_models_without_a_mean_are_told_in_what_they_differ(tmp_path: Path) -> None:
+    ours = model(tmp_path / 'ours', 1.0)
+    deep = model(tmp_path / 'deep', 1.0, alpha3=2, mean=(0.0, 9.0, 0.0))
+    swapped = model(tmp_path / 'swapped', 1.0, labels=Labels(ours.labels[::-1]))
+
+    with pytest.raises(ParameterError) as refusal:
+        mean_network([ours, deep, swapped])
+
+    text = str(refusal.value)
+    assert f"architecture of {deep.path} is {{'name': 'espnet_c', 'classes': 2" in text
+    assert f'mean of {deep.path} is (0.0, 9.0, 0.0), of {ours.path} (0.0, 0.0, 0.0)' in text
+    assert f'labels of {swapped.path} is ' in text and 'std' not in text
+    with pytest.raises(ParameterError, match='at least two models, got 1'):
+        mean_network([ours])

@@ -43,6 +43,8 @@ def test_the_temperature_makes_the_confidence_the_share_of_hits() -> None:
     assert found.ece_before == pytest.approx(0.25, abs=0.01)
     assert found.ece_after < 0.01
     assert str(found.temperature) in str(found)
+    # Class 0 has 72 hits of 96 pixels, class 1 none of its 24.
+    assert found.miou == pytest.approx((72 / 96 + 0) / 2)
 
 
 def test_mean_std_and_scale_are_those_of_the_deployment() -> None:

@@ -1,0 +1,90 @@
+"""Write the mean of models that were trained on from one start: often better than any of them.
+
+Give the models of several runs that differ in seed or learning rate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from espnet_ros.cli.options import output_file
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `espnet_ros average`."""
+    parser.add_argument(
+        'models', nargs='+', metavar='MODEL',
+        help='a model folder or the name of a shipped model; one that is given twice counts twice',
+    )  # fmt: skip
+    parser.add_argument(
+        '--val', required=True, metavar='SPEC',
+        help='camvid:DIR, street:COUNT or a data.yaml, whose split val compares the models with '
+        'their mean and calibrates its confidence',
+    )  # fmt: skip
+    parser.add_argument('--output', type=Path, required=True, help='model folder to write')
+    parser.add_argument('--name', help="the model's name (default: the output folder's)")
+    parser.add_argument('--json', type=output_file, help='write the figures here')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Average, compare, and write the mean unless it is of no use."""
+    from espnet_ros.bundle import Bundle, check_replaceable
+    from espnet_ros.network.export import write_bundle_like
+    from espnet_ros.network.training.average import mean_network
+    from espnet_ros.network.training.calibrate import in_classes_of
+    from espnet_ros.network.training.datasets import load_dataset
+
+    check_replaceable(args.output)
+    models = [Bundle.load(model, roles=('weights',)) for model in args.models]
+    network = mean_network(models)
+    samples = in_classes_of(models[0].labels, load_dataset(args.val, 'val'))
+    mious = _compared(models, samples)
+    found = _calibration(network, models[0], samples)
+    print(f'class mIoU {found.miou:.4f}: their mean; {found}')
+    check_use(found.miou, list(mious.values()))
+    metrics = {'val_miou_void_ignored': round(found.miou, 4), 'val_ece': round(found.ece_after, 4)}
+    name = args.name or args.output.name
+    write_bundle_like(models[0], network, args.output, name, metrics, found.temperature)
+    print(f'{args.output}: written')
+    if args.json:
+        figures = {'models': mious, 'temperature': found.temperature, **metrics}
+        args.json.write_text(json.dumps(figures) + '\n')
+    return 0
+
+
+def check_use(mean: float, mious: Sequence[float]) -> None:
+    """Refuse the mean of models that have no start in common.
+
+    :param mean: class mIoU of their mean.
+    :param mious: class mIoU of each.
+    :raises ParameterError: if the mean is worse than the worst of them.
+    """
+    from espnet_ros.core.errors import ParameterError
+
+    if mean < min(mious):
+        raise ParameterError(
+            f'the mean has {mean:.4f} class mIoU, each of the models at least {min(mious):.4f}: '
+            'only models that were trained on from one start (train --start-from) have a mean '
+            'that is of use; nothing was written'
+        )
+
+
+def _compared(models: Sequence[Any], samples: Any) -> dict[str, float]:
+    from espnet_ros.network.checkpoint import load_bundle
+
+    mious = {}
+    for model in {model.path: model for model in models}.values():
+        miou = _calibration(load_bundle(model), model, samples).miou
+        print(f'class mIoU {miou:.4f}: {model.path}')
+        mious[str(model.path)] = miou
+    return mious
+
+
+def _calibration(network: Any, model: Any, samples: Any) -> Any:
+    from espnet_ros.network.training.calibrate import calibrate
+
+    return calibrate(network, samples, model.size_wh, model.mean, model.std, model.input_scale)

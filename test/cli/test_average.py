@@ -1,0 +1,78 @@
+"""The verb on two models that differ in how sure they are, and say the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip('torch')
+pytest.importorskip('onnx')
+
+from espnet_ros.bundle import Bundle
+from espnet_ros.cli.average import check_use
+from espnet_ros.cli.main import main
+from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.labels import CAMVID
+from espnet_ros.network.checkpoint import load_bundle
+from espnet_ros.network.espnet import create_network
+from espnet_ros.network.export import write_bundle_from_network
+
+
+@pytest.fixture(scope='module')
+def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Write an ESPNet-C of random weights, and one whose scores are three times as large."""
+    folder = tmp_path_factory.mktemp('models')
+    architecture = {'name': 'espnet_c', 'classes': 11, 'alpha2': 1, 'alpha3': 1}
+    torch.manual_seed(0)
+    network = create_network(**architecture).eval()
+    paths = []
+    for name, scale in (('calm', 1.0), ('sure', 3.0)):
+        with torch.no_grad():
+            network.classifier.weight.mul_(scale)
+        paths.append(folder / name)
+        write_bundle_from_network(
+            network, architecture, labels=CAMVID, size_wh=(96, 64), mean=(0.0,) * 3,
+            std=(255.0,) * 3, input_scale=1.0, metrics={}, licence='Apache-2.0', name=name,
+            output=paths[-1],
+        )  # fmt: skip
+    return paths
+
+
+def test_the_mean_is_written_compared_and_calibrated(
+    models: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calm, sure = map(str, models)
+    output, figures_file = tmp_path / 'soup', tmp_path / 'f.json'
+    arguments = ['--val', 'street:1', '--output', str(output), '--json', str(figures_file)]
+
+    assert main(['average', calm, sure, *arguments]) == 0
+
+    written, figures = Bundle.load(output), json.loads(figures_file.read_text())
+    weights = load_bundle(written).state_dict()['classifier.weight']
+    expected = 2 * load_bundle(Bundle.load(calm)).state_dict()['classifier.weight']
+    torch.testing.assert_close(weights, expected)
+    # The same classes win, whatever the scale of the scores.
+    miou = figures['val_miou_void_ignored']
+    assert {round(v, 4) for v in figures['models'].values()} == {miou}
+    assert written.metrics == {'val_miou_void_ignored': miou, 'val_ece': figures['val_ece']}
+    assert written.name == 'soup' and written.temperature == figures['temperature'] != 1.0
+    text = capsys.readouterr().out
+    assert f'class mIoU {miou:.4f}: {calm}' in text and f'{output}: written' in text
+
+
+def test_a_mean_that_is_worse_than_all_of_them_is_refused() -> None:
+    check_use(0.61, [0.7, 0.6])
+    with pytest.raises(ParameterError, match=r'mean has 0.5900 .* at least 0.6000: only models'):
+        check_use(0.59, [0.7, 0.6])
+
+
+def test_the_output_is_checked_first(
+    models: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / 'notes').mkdir()
+    (tmp_path / 'notes' / 'diary.txt').write_text('mine')
+    calm, sure = map(str, models)
+    assert main(['average', calm, sure, '--val', 'x', '--output', str(tmp_path / 'notes')]) == 2
+    assert 'is no model folder' in capsys.readouterr().err
