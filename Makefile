@@ -4,19 +4,26 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
+# What the apt packages of ROS 2 Humble are on; 4.5.4 has no wheel that still installs.
+OLDEST := .venv-oldest
+OLDEST_PYTHON ?= python3.10
+OLDEST_VERSIONS := numpy==1.21.6 opencv-python-headless==4.5.5.64
+NUMERIC_TESTS := test/core test/sim test/nav2 test/evaluation test/test_bundle.py
+
 # A sourced ROS installation would mix its libraries with the ones in .venv.
 unexport PYTHONPATH PYTHONHOME AMENT_PREFIX_PATH LD_LIBRARY_PATH RMW_IMPLEMENTATION
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .NOTPARALLEL:
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint oldest clean
 
 help:
 	@echo 'make demo   drive a virtual street: the real ROS 2 node, its masks and its figures'
 	@echo "            (flags go in ARGS: make demo ARGS='--frames 30')"
 	@echo 'make test   lint, type-check and test everything'
 	@echo 'make lint   only lint and type-check'
+	@echo "make oldest test what uses NumPy and OpenCV most with those of ROS 2 Humble (python3.10)"
 	@echo 'make clean  remove .venv and every build output'
 
 demo: $(VENV)/.demo-stamp
@@ -29,8 +36,11 @@ lint: $(VENV)/.test-stamp
 	@$(RUN) -m ruff check .
 	@$(RUN) -m mypy
 
+oldest: $(OLDEST)/.stamp
+	@$(OLDEST)/bin/python -m pytest -p no:cacheprovider $(or $(ARGS),$(NUMERIC_TESTS))
+
 clean:
-	rm -rf $(VENV) build install log output *.egg-info
+	rm -rf $(VENV) $(OLDEST) build install log output *.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -43,6 +53,11 @@ $(VENV)/.%-stamp: setup.py setup.cfg pyproject.toml
 	@echo 'Installing what `make $*` needs into $(VENV) (once, some minutes)'
 	@$(RUN) -m pip install --quiet --editable '.[$*]'
 	@touch $(VENV)/.sound $@ $(if $(filter test,$*),$(VENV)/.demo-stamp)
+
+$(OLDEST)/.stamp: Makefile
+	@$(OLDEST_PYTHON) -m venv --clear $(OLDEST)
+	@$(OLDEST)/bin/python -m pip install --quiet $(OLDEST_VERSIONS) hypothesis pytest PyYAML tqdm
+	@touch $@
 
 define CHECK
 machine="$$(uname -s) $$(uname -m)"; \

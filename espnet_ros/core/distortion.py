@@ -82,7 +82,7 @@ class BrownConrady:
                 determinant = xx * yy - xy_ * xy_
                 step = np.stack([yy * dx - xy_ * dy, xx * dy - xy_ * dx], 1) / determinant[:, None]
                 ideal = ideal - step
-                if np.nanmax(np.abs(step), initial=0.0) < 0.1 * _TOLERANCE:
+                if _largest(step) < 0.1 * _TOLERANCE:
                     break
             missed = np.abs(self.distort(ideal) - xy).max(axis=1)
             ideal[~(missed < _TOLERANCE * (1.0 + r_distorted))] = np.nan
@@ -141,7 +141,7 @@ class Equidistant:
             slope = np.maximum(polynomial.polyval(s, self._slope), 1e-12)
             step = (angle * polynomial.polyval(s, self._k) - wanted) / slope
             angle = np.clip(angle - step, 0.0, self._angle_max)
-            if np.nanmax(np.abs(step), initial=0.0) < 0.1 * _TOLERANCE:
+            if _largest(step) < 0.1 * _TOLERANCE:
                 break
         r = np.tan(angle)
         r[~((angle < self._angle_max) & (wanted < self._r_distorted[-1]))] = np.nan
@@ -158,3 +158,8 @@ def _first_root(coefficients: Array, last: float) -> float:
 
 def _not_zero(values: Array) -> Array:
     return np.where(values == 0.0, 1e-300, values)
+
+
+def _largest(step: Array) -> float:
+    # Humble's NumPy 1.21 has no `initial` for nanmax.
+    return float(np.fmax.reduce(np.abs(step), axis=None, initial=0.0))
