@@ -28,6 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--worst', type=output_file, metavar='FILE.png',
         help=f'draw the {WORST} images of the lowest class mIoU: image, truth and mask',
     )  # fmt: skip
+    parser.add_argument(
+        '--corruptions', action='store_true',
+        help='measure the class mIoU of darker, bluer, blurred ... images as well',
+    )  # fmt: skip
     parser.add_argument('--json', type=output_file, help='write the figures here')
 
 
@@ -57,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
             'device': backend.device, 'precision': backend.precision,
             **figures(measurement, names),
         }  # fmt: skip
+        if args.corruptions:
+            found.update(_corrupted(segmenter, dataset, classes))
         if args.worst:
             _write_png(args.worst, _worst(measurement, dataset, segmenter, classes, title))
     if args.confusion:
@@ -66,6 +72,28 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         args.json.write_text(json.dumps(found, indent=2) + '\n')
     return 0
+
+
+def _corrupted(segmenter: Any, dataset: Any, classes: Any) -> dict[str, Any]:
+    import dataclasses
+
+    import numpy as np
+    from tqdm import tqdm
+
+    from espnet_ros.evaluation.corruptions import CORRUPTIONS, corrupt
+    from espnet_ros.evaluation.model_figures import figures, measure
+
+    names, mious = dataset.labels.names, {}
+    for name in CORRUPTIONS:
+        rng = np.random.default_rng(0)
+        samples = (
+            dataclasses.replace(sample, image=corrupt(sample.image, name, rng))
+            for sample in tqdm(dataset.samples, desc=name, leave=False, disable=None)
+        )
+        found = figures(measure(segmenter, samples, classes, len(names)), names)
+        mious[name] = found['miou_void_ignored']
+    mean = None if None in mious.values() else round(float(np.mean([*mious.values()])), 4)
+    return {'miou_corrupted': mean, 'corruptions': mious}
 
 
 def _worst(measurement: Any, dataset: Any, segmenter: Any, classes: Any, title: str) -> Any:
@@ -105,6 +133,9 @@ def _print_table(found: dict[str, Any]) -> None:
         f'{found["images"]} images, {found["images_per_s"]} images/s: {found["model"]} on '
         f'{found["backend"]} {found["precision"]}, {found["device"]}'
     )
+    if 'corruptions' in found:
+        each = ', '.join(f'{name} {_percent(v)}' for name, v in found['corruptions'].items())
+        print(f'class mIoU of corrupted images {_percent(found["miou_corrupted"])}: {each}')
 
 
 def _percent(value: float | None) -> str:

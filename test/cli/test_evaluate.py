@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from espnet_ros.cli.main import main
+from espnet_ros.evaluation import corruptions
 
 pytest.importorskip('onnxruntime')
 KEYS = {
@@ -58,6 +59,25 @@ def test_figures_and_pictures(green_model, labelled, tmp_path, capsys) -> None:
     row = worst[2 * 26 + 150]
     assert (row[16 + 416 + 5] != row[16 + 2 * 416 + 5]).any()
     assert 'pixel accuracy 90.00' in capsys.readouterr().out
+
+
+def test_corrupted_images(green_model, labelled, tmp_path, capsys, monkeypatch) -> None:
+    kinds = {'none': lambda image, _: image, 'black': lambda image, _: 0.0 * image}
+    monkeypatch.setattr(corruptions, 'CORRUPTIONS', kinds)
+    arguments = ['--model', str(green_model), '--backend', 'onnx', '--dataset', str(labelled)]
+    json_file = tmp_path / 'f.json'
+    assert main(['evaluate', *arguments, '--corruptions', '--json', str(json_file)]) == 0
+    found = json.loads(json_file.read_text())
+    truths = [cv2.imread(str(p), 0) for p in (labelled.parent / 'labels').glob('*.png')]
+    dark, green = (np.sum(np.equal(truths, class_id)) for class_id in (0, 1))
+    # All is Dark in the dark: of two classes one has the share of its pixels, the other nothing.
+    black = dark / (dark + green) / 2
+    assert found['corruptions'] == {
+        'none': found['miou_void_ignored'], 'black': pytest.approx(black, abs=1e-4),
+    }  # fmt: skip
+    mean = (found['miou_void_ignored'] + black) / 2
+    assert found['miou_corrupted'] == pytest.approx(mean, abs=1e-4)
+    assert f'corrupted images {100 * found["miou_corrupted"]:.2f}: none' in capsys.readouterr().out
 
 
 def test_a_dataset_of_other_classes_is_refused(green_model, tmp_path, capsys) -> None:
