@@ -66,6 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '%(default)s)',
     )  # fmt: skip
     parser.add_argument(
+        '--paste', type=float, default=0.0, metavar='SHARE',
+        help='share of the views into which small things of another image are pasted, e.g. 0.5: '
+        'for classes that are rare or always seen before the same background (default: none)',
+    )  # fmt: skip
+    parser.add_argument(
         '--learning-rate', type=float, default=1e-2,
         help='peak of the schedule; a tenth of the default to go on with a model on the same '
         'images (default: %(default)s)',
@@ -147,7 +152,7 @@ def _trainer(args: argparse.Namespace, train: Any, val: Any, processes: Any, dev
 
     recipe = Recipe(
         args.architecture, args.alpha2, args.alpha3, args.crop, args.batch, args.learning_rate,
-        freeze_at=args.freeze_at, seed=args.seed,
+        freeze_at=args.freeze_at, paste=args.paste, seed=args.seed,
     )  # fmt: skip
     workers = args.workers
     if workers is None:

@@ -17,6 +17,8 @@ ROTATION_DEG = 4.0
 # Half of the views are centred on a class drawn evenly, so poles and signs are seen as often
 # as roads.
 CLASS_CENTRED = 0.5
+# What covers less of a view is a thing that may be found anywhere else, too.
+THING_SHARE = 0.1
 
 
 class View(NamedTuple):
@@ -47,6 +49,23 @@ def random_view(sample: Sample, size_wh: tuple[int, int], rng: np.random.Generat
     )  # fmt: skip
     opinion = None if sample.opinion is None else _warp_opinion(sample.opinion, warp, size_wh)
     return View(random_colors(image.astype(np.float32), rng), np.asarray(truth, np.uint8), opinion)
+
+
+def paste_things(view: View, other: View, rng: np.random.Generator) -> View:
+    """Return a view with things of another one in front of it, where they are in that one.
+
+    Half of the classes that cover little of the other view are drawn: what is learned of poles,
+    signs or people then depends less on what usually stands behind them (Olsson et al.: ClassMix,
+    WACV 2021; Ghiasi et al.: Simple copy-paste, CVPR 2021).
+
+    :param view: without an opinion, which would not know of the things.
+    :param other: of the same size.
+    """
+    pixels = np.bincount(other.truth.ravel(), minlength=256)[:UNLABELED]
+    things = np.flatnonzero((pixels > 0) & (pixels < THING_SHARE * pixels.sum()))
+    pasted = np.isin(other.truth, things[rng.random(len(things)) < 0.5])
+    image = np.where(pasted[..., None], other.image, view.image)
+    return View(image, np.where(pasted, other.truth, view.truth), None)
 
 
 def _warp_opinion(

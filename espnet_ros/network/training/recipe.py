@@ -25,6 +25,7 @@ class Recipe:
     :param learning_rate: peak of the schedule.
     :param weight_decay: of the optimiser, as in AdamW.
     :param freeze_at: share of the epochs after which batch statistics stay as they are.
+    :param paste: share of the views into which things of another sample's view are pasted.
     :param seed: of initialisation and every random choice.
     """
 
@@ -36,6 +37,7 @@ class Recipe:
     learning_rate: float = 1e-2
     weight_decay: float = 1e-3
     freeze_at: float = 0.5
+    paste: float = 0.0
     seed: int = 0
 
     def network(self, classes: int) -> nn.Module:

@@ -55,7 +55,7 @@ class Trainer:
     :raises CheckpointError: if the run found there is of another recipe or can't be read.
     :raises DatasetError: if there are too few samples.
     :raises ParameterError: if the crop is not of multiples of 8, the batch can't be shared, or
-        `freeze_at` is no share.
+        `freeze_at` or `paste` is no share.
     """
 
     def __init__(
@@ -70,8 +70,9 @@ class Trainer:
             )
         if any(v % STRIDE for v in recipe.crop_wh):
             raise ParameterError(f'crop must be two multiples of {STRIDE}, got {recipe.crop_wh}')
-        if not 0 <= recipe.freeze_at <= 1:
-            raise ParameterError(f'freeze_at must be a share, 0..1, got {recipe.freeze_at}')
+        for name in ('freeze_at', 'paste'):
+            if not 0 <= getattr(recipe, name) <= 1:
+                raise ParameterError(f'{name} must be a share, 0..1, got {getattr(recipe, name)}')
         check_size(val, STRIDE)
         self.train_samples, self.val_samples = train, val
         self.classes, self.recipe, self.work = classes, recipe, work

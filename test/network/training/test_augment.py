@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from espnet_ros.core.labels import UNLABELED
-from espnet_ros.network.training.augment import random_view
+from espnet_ros.network.training.augment import View, paste_things, random_view
 from espnet_ros.network.training.datasets import Sample
 
 
@@ -66,3 +66,28 @@ def test_the_opinion_follows_the_truth() -> None:
         known = (low == high) & (high < 7)
         assert (opinion.argmax(2)[known] == low[known]).mean() > 0.97
     assert compared > 1500
+
+
+def test_small_things_are_pasted_with_their_pixels_and_nothing_else() -> None:
+    view = View(np.full((20, 30, 3), 10, np.uint8), np.zeros((20, 30), np.uint8), None)
+    truth = np.full((20, 30), 1, np.uint8)
+    truth[2:8, 3:5], truth[5:15, 20:22], truth[16:] = 2, 3, UNLABELED
+    truth[:, 25:29] = 4  # 64 of 480 labelled pixels: too many for a thing
+    image = np.repeat(50 * truth[..., None].clip(0, 4), 3, 2)
+    drawn = set()
+    for seed in range(40):
+        pasted = paste_things(view, View(image, truth, None), np.random.default_rng(seed))
+        ids = set(np.unique(pasted.truth)) - {0}
+        drawn.add(frozenset(ids))
+        there = np.isin(truth, list(ids))
+        np.testing.assert_array_equal(pasted.truth, np.where(there, truth, 0))
+        np.testing.assert_array_equal(pasted.image[..., 0], np.where(there, 50 * truth, 10))
+        assert pasted.image.dtype == pasted.truth.dtype == np.uint8
+    assert drawn == {frozenset(), frozenset({2}), frozenset({3}), frozenset({2, 3})}
+
+
+def test_nothing_is_pasted_from_void() -> None:
+    view = View(np.full((8, 16, 3), 10, np.uint8), np.zeros((8, 16), np.uint8), None)
+    void = View(np.zeros((8, 16, 3), np.uint8), np.full((8, 16), UNLABELED, np.uint8), None)
+    pasted = paste_things(view, void, np.random.default_rng(0))
+    assert (pasted.image == 10).all() and (pasted.truth == 0).all()

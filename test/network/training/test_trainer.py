@@ -142,9 +142,10 @@ def test_batch_statistics_stay_after_a_share_of_the_epochs(
     assert (norm.num_batches_tracked.item() - before) // 2 == moving
 
 
-def test_a_share_beyond_one_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match=r'0\.\.1, got 2'):
-        trainer(tmp_path, dataclasses.replace(RECIPE, freeze_at=2))
+@pytest.mark.parametrize('name', ['freeze_at', 'paste'])
+def test_a_share_beyond_one_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=rf'{name} must be a share, 0\.\.1, got 2'):
+        trainer(tmp_path, dataclasses.replace(RECIPE, **{name: 2}))
 
 
 def test_a_model_of_other_classes_lends_all_but_the_classes(tmp_path: Path) -> None:
@@ -263,7 +264,7 @@ def test_the_recipe_is_written_beside_the_weights(tmp_path: Path) -> None:
     state = torch.load(tmp_path / 'last.pt', weights_only=True)
     assert state['recipe'] == (
         '{"architecture": "espnet", "alpha2": 1, "alpha3": 1, "crop_wh": [48, 32], "batch": 2, '
-        '"learning_rate": 0.01, "weight_decay": 0.001, "freeze_at": 0.5, "seed": 0}'
+        '"learning_rate": 0.01, "weight_decay": 0.001, "freeze_at": 0.5, "paste": 0.0, "seed": 0}'
     )
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from espnet_ros.network.training.augment import View
 from espnet_ros.network.training.datasets import Sample
 from espnet_ros.network.training.processes import Processes
 from espnet_ros.network.training.recipe import Recipe
-from espnet_ros.network.training.views import Batch, collate, epoch_batches
+from espnet_ros.network.training.views import Batch, Views, collate, epoch_batches
 
 RECIPE = Recipe(crop_wh=(24, 16), batch=4, seed=3)
 
@@ -74,3 +76,17 @@ def test_a_batch_that_nobody_taught() -> None:
     view = View(np.zeros((16, 24, 3), np.uint8), np.full((16, 24), 255, np.uint8), None)
     batch = collate([view, view]).to(torch.device('cpu'))
     assert len(batch.taught) == 0 and batch.truth.dtype == torch.int64
+
+
+def test_a_share_of_the_views_without_an_opinion_gets_things_of_others() -> None:
+    thing = np.zeros((32, 40), np.uint8)
+    thing[14:18, 18:22] = 1
+    with_thing = Sample('thing', np.full((32, 40, 3), 200, np.uint8), thing)
+    plain = samples(1)[0]
+    taught = dataclasses.replace(plain, truth=np.zeros((32, 40), np.uint8))
+    untaught = dataclasses.replace(taught, opinion=None)
+    cases = ((1.0, untaught, True), (0.0, untaught, False), (1.0, taught, False))
+    for paste, first, expected in cases:
+        views = Views([first, with_thing], dataclasses.replace(RECIPE, paste=paste))
+        seen = {int(i) for epoch in range(40) for i in np.unique(views[epoch, 0].truth)}
+        assert (1 in seen) is expected
