@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-# What the apt packages of ROS 2 Humble are on; 4.5.4 has no wheel that still installs.
+# Near what the apt packages of ROS 2 Humble are on: NumPy 1.21.5 and OpenCV 4.5.4.
 OLDEST := .venv-oldest
 OLDEST_PYTHON ?= python3.10
 OLDEST_VERSIONS := numpy==1.21.6 opencv-python-headless==4.5.5.64

@@ -72,7 +72,7 @@ def test_small_things_are_pasted_with_their_pixels_and_nothing_else() -> None:
     view = View(np.full((20, 30, 3), 10, np.uint8), np.zeros((20, 30), np.uint8), None)
     truth = np.full((20, 30), 1, np.uint8)
     truth[2:8, 3:5], truth[5:15, 20:22], truth[16:] = 2, 3, UNLABELED
-    truth[:, 25:29] = 4  # 64 of 480 labelled pixels: too many for a thing
+    truth[:, 25:29] = 4  # 80 of 496 labelled pixels: too many for a thing
     image = np.repeat(50 * truth[..., None].clip(0, 4), 3, 2)
     drawn = set()
     for seed in range(40):
