@@ -29,8 +29,9 @@ help:
 demo: $(VENV)/.demo-stamp
 	@$(RUN) -m espnet_ros demo $(ARGS)
 
+# Much of a test's time is waiting, for a camera's next image or a process that starts.
 test: lint
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: $(VENV)/.test-stamp
 	@$(RUN) -m ruff check .
