@@ -71,16 +71,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'for classes that are rare or always seen before the same background (default: none)',
     )  # fmt: skip
     parser.add_argument(
+        '--as-seen', action='store_true',
+        help='views at nearly the scale of the images and with each class as often as they have '
+        'it, to end a training with: with --crop the size of the images and --start-from the '
+        'model so far',
+    )  # fmt: skip
+    parser.add_argument(
         '--learning-rate', type=float, default=1e-2,
         help='peak of the schedule; a tenth of the default to go on with a model on the same '
         'images (default: %(default)s)',
     )  # fmt: skip
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--last', action='store_true',
+        help='write the weights of the last epoch, not of the best one on --val: for `average`, '
+        'or where --val is too small to choose by',
+    )  # fmt: skip
     parser.add_argument('--json', type=output_file, help='write the figures here')
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, choose the best epoch on val, calibrate, write the bundle."""
+    """Train, choose the epoch, calibrate, write the bundle."""
     from espnet_ros.core.errors import ParameterError
     from espnet_ros.network.training.processes import join, leave
 
@@ -152,7 +163,8 @@ def _trainer(args: argparse.Namespace, train: Any, val: Any, processes: Any, dev
 
     recipe = Recipe(
         args.architecture, args.alpha2, args.alpha3, args.crop, args.batch, args.learning_rate,
-        freeze_at=args.freeze_at, paste=args.paste, seed=args.seed,
+        freeze_at=args.freeze_at, paste=args.paste, as_seen=args.as_seen,
+        seed=args.seed,
     )  # fmt: skip
     workers = args.workers
     if workers is None:
@@ -174,12 +186,13 @@ def _write(args: argparse.Namespace, trainer: Any, val: Any) -> dict[str, float]
     from espnet_ros.network.export import write_bundle_from_network
     from espnet_ros.network.training.calibrate import calibrate
 
-    network, recipe, labels = trainer.best_network(), trainer.recipe, val.labels
+    network = trainer.last_network() if args.last else trainer.best_network()
+    recipe, labels = trainer.recipe, val.labels
     height, width = val.samples[0].truth.shape
     calibration = calibrate(network, val.samples, (width, height), trainer.mean, trainer.std)
     print(calibration)
     metrics = {
-        'val_miou_void_ignored': round(trainer.best, 4),
+        'val_miou_void_ignored': round(calibration.miou, 4),
         'val_ece': round(calibration.ece_after, 4),
     }
     skip = {'skip': 'joined'} if recipe.architecture == 'espnet' else {}
@@ -194,5 +207,5 @@ def _write(args: argparse.Namespace, trainer: Any, val: Any) -> dict[str, float]
         name=args.name or args.output.name, output=args.output,
         temperature=calibration.temperature,
     )  # fmt: skip
-    print(f'{args.output}: class mIoU {trainer.best:.4f} on {args.val} (void ignored)')
+    print(f'{args.output}: class mIoU {calibration.miou:.4f} on {args.val} (void ignored)')
     return metrics

@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 import yaml
 
-pytest.importorskip('torch')
+torch = pytest.importorskip('torch')
 pytest.importorskip('onnx')
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.cli.main import main
+from espnet_ros.core.metrics import ConfusionMatrix
+from espnet_ros.network.checkpoint import load_bundle
+from espnet_ros.network.training.datasets import load_dataset
+from espnet_ros.network.training.whole_image import mask_of
 
 SMALL = ['--alpha2', '1', '--alpha3', '1', '--crop', '48x32', '--batch', '2']
 CLASSES = [
@@ -76,6 +80,28 @@ def test_the_model_has_the_classes_of_the_dataset_and_a_temperature(
     text = capsys.readouterr().out
     assert 'from epoch 2' in text
     assert 'work has begun: it keeps its weights, not model' in text
+
+
+def test_the_last_epoch_or_the_best_one(site: Path) -> None:
+    run = arguments(site, '--epochs', '1', '--validate-every', '1', '--as-seen')
+    assert main(run) == 0
+    last = torch.load(site / 'work' / 'last.pt', weights_only=True)
+    assert json.loads(last['recipe'])['as_seen'] is True
+    # As if an earlier epoch had been the best.
+    best = {**last, 'average': {name: t / 2 for name, t in last['average'].items()}}
+    torch.save(best, site / 'work' / 'best.pt')
+    for more, state in ((), best), (('--last',), last):
+        assert main([*run, *more]) == 0
+        network = load_bundle(Bundle.load(site / 'model'))
+        for name, parameter in network.named_parameters():
+            torch.testing.assert_close(parameter.detach(), state['average'][name])
+        matrix = ConfusionMatrix(2)
+        for sample in load_dataset(str(site / 'data.yaml'), 'val').samples:
+            mean, std = (np.array(last[name]) for name in ('mean', 'std'))
+            pixels = torch.from_numpy((sample.image - mean) / std).float()
+            matrix.update(mask_of(network, pixels.permute(2, 0, 1)[None]), sample.truth)
+        figures = json.loads((site / 'f.json').read_text())
+        assert figures['val_miou_void_ignored'] == round(matrix.miou(), 4)
 
 
 def test_what_cannot_end_well_does_not_begin(

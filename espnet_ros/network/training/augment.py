@@ -11,14 +11,29 @@ import numpy.typing as npt
 from espnet_ros.core.labels import UNLABELED
 from espnet_ros.network.training.datasets import Array, Sample
 
-SCALE = (0.7, 1.7)
 ASPECT = 0.1
 ROTATION_DEG = 4.0
-# Half of the views are centred on a class drawn evenly, so poles and signs are seen as often
-# as roads.
-CLASS_CENTRED = 0.5
 # What covers less of a view is a thing that may be found anywhere else, too.
 THING_SHARE = 0.1
+
+
+class Framing(NamedTuple):
+    """How views are cut out of samples.
+
+    :param scale: least and most, of a view's pixels to a sample's.
+    :param class_centred: share of the views that are centred on a class drawn evenly, so that
+        poles and signs are seen as often as roads.
+    """
+
+    scale: tuple[float, float]
+    class_centred: float
+
+
+VARIED = Framing((0.7, 1.7), 0.5)
+# What an image gives, at nearly its own scale and as often as it has it. Views that enlarge things
+# and centre on rare ones teach more, and leave a network that expects both of every image (Touvron
+# et al.: Fixing the train-test resolution discrepancy, NeurIPS 2019).
+AS_SEEN = Framing((0.85, 1.3), 0.0)
 
 
 class View(NamedTuple):
@@ -34,9 +49,11 @@ class View(NamedTuple):
     opinion: Array | None
 
 
-def random_view(sample: Sample, size_wh: tuple[int, int], rng: np.random.Generator) -> View:
+def random_view(
+    sample: Sample, size_wh: tuple[int, int], rng: np.random.Generator, framing: Framing = VARIED
+) -> View:
     """Return a random view of `size_wh`, both even."""
-    warp = _random_warp(sample.truth, size_wh, rng)
+    warp = _random_warp(sample.truth, size_wh, rng, framing)
     image = np.asarray(
         cv2.warpAffine(
             sample.image, warp, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
@@ -91,26 +108,27 @@ def _warp_opinion(
 
 
 def _random_warp(
-    truth: Array, size_wh: tuple[int, int], rng: np.random.Generator
+    truth: Array, size_wh: tuple[int, int], rng: np.random.Generator, framing: Framing
 ) -> npt.NDArray[np.float64]:
     """Return the 2 x 3 affine map of sample pixels to view pixels."""
-    scale = np.exp(rng.uniform(*np.log(SCALE)))
+    scale = np.exp(rng.uniform(*np.log(framing.scale)))
     stretch = np.exp(rng.uniform(-ASPECT, ASPECT))
     flip = rng.choice([-1.0, 1.0])
     angle = np.deg2rad(rng.uniform(-ROTATION_DEG, ROTATION_DEG))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     linear = turn @ np.diag([flip * scale * stretch, scale / stretch])
-    centre = _random_centre(truth, np.abs(np.array(size_wh) / np.diag(linear)), rng)
+    view_wh = np.abs(np.array(size_wh) / np.diag(linear))
+    centre = _random_centre(truth, view_wh, rng, framing.class_centred)
     return np.hstack([linear, (np.array(size_wh) / 2 - linear @ centre)[:, None]])
 
 
 def _random_centre(
-    truth: Array, view_wh: npt.NDArray[np.float64], rng: np.random.Generator
+    truth: Array, view_wh: npt.NDArray[np.float64], rng: np.random.Generator, class_centred: float
 ) -> npt.NDArray[np.float64]:
     """Choose the sample pixel (x, y) in the middle of a view that covers `view_wh` pixels."""
     height, width = truth.shape
     centre = rng.uniform([0, 0], [width, height])
-    if rng.random() < CLASS_CENTRED:
+    if rng.random() < class_centred:
         present = np.flatnonzero(np.bincount(truth.ravel(), minlength=256)[:UNLABELED])
         if len(present):
             places = np.flatnonzero(truth.ravel() == rng.choice(present))

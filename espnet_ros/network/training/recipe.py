@@ -26,6 +26,7 @@ class Recipe:
     :param weight_decay: of the optimiser, as in AdamW.
     :param freeze_at: share of the epochs after which batch statistics stay as they are.
     :param paste: share of the views into which things of another sample's view are pasted.
+    :param as_seen: views like whole images, see `espnet_ros.network.training.augment.AS_SEEN`.
     :param seed: of initialisation and every random choice.
     """
 
@@ -38,6 +39,7 @@ class Recipe:
     weight_decay: float = 1e-3
     freeze_at: float = 0.5
     paste: float = 0.0
+    as_seen: bool = False
     seed: int = 0
 
     def network(self, classes: int) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections.abc import Sequence
@@ -178,6 +179,10 @@ class Trainer:
         network = self.recipe.network(self.classes)
         network.load_state_dict(torch.load(path, weights_only=True, map_location='cpu')['average'])
         return network.eval()
+
+    def last_network(self) -> nn.Module:
+        """Return a copy of the averaged network as it is now, on the CPU."""
+        return copy.deepcopy(self.average.network).cpu().eval()
 
     def _train_epoch(self, epochs: int) -> dict[str, float]:
         """Return the mean loss, and the share of the time spent waiting for views."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from espnet_ros.network.training.augment import View, paste_things, random_view
+from espnet_ros.network.training.augment import AS_SEEN, VARIED, View, paste_things, random_view
 from espnet_ros.network.training.datasets import Sample
 from espnet_ros.network.training.processes import Processes
 from espnet_ros.network.training.recipe import Recipe
@@ -46,7 +46,7 @@ class Views(Dataset):  # type: ignore[type-arg]
     """The view that a sample gives in an epoch, whichever process makes it.
 
     :param samples: to learn from.
-    :param recipe: for size, seed and how many get things of another sample.
+    :param recipe: for size, framing, seed and how many get things of another sample.
     """
 
     def __init__(self, samples: Sequence[Sample], recipe: Recipe) -> None:
@@ -56,11 +56,12 @@ class Views(Dataset):  # type: ignore[type-arg]
     def __getitem__(self, key: tuple[int, int]) -> View:
         """Return the view of an (epoch, index)."""
         rng, size_wh = np.random.default_rng((self._recipe.seed, *key)), self._recipe.crop_wh
-        view = random_view(self._samples[key[1]], size_wh, rng)
+        framing = AS_SEEN if self._recipe.as_seen else VARIED
+        view = random_view(self._samples[key[1]], size_wh, rng, framing)
         if view.opinion is not None or rng.random() >= self._recipe.paste:
             return view
         other = self._samples[int(rng.integers(len(self._samples)))]
-        return paste_things(view, random_view(other, size_wh, rng), rng)
+        return paste_things(view, random_view(other, size_wh, rng, framing), rng)
 
 
 def epoch_batches(

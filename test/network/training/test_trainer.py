@@ -264,7 +264,8 @@ def test_the_recipe_is_written_beside_the_weights(tmp_path: Path) -> None:
     state = torch.load(tmp_path / 'last.pt', weights_only=True)
     assert state['recipe'] == (
         '{"architecture": "espnet", "alpha2": 1, "alpha3": 1, "crop_wh": [48, 32], "batch": 2, '
-        '"learning_rate": 0.01, "weight_decay": 0.001, "freeze_at": 0.5, "paste": 0.0, "seed": 0}'
+        '"learning_rate": 0.01, "weight_decay": 0.001, "freeze_at": 0.5, "paste": 0.0, '
+        '"as_seen": false, "seed": 0}'
     )
 
 
