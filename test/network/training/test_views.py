@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip('torch')
 
-from espnet_ros.network.training.augment import View
+from espnet_ros.network.training.augment import AS_SEEN, VARIED, View, random_view
 from espnet_ros.network.training.datasets import Sample
 from espnet_ros.network.training.processes import Processes
 from espnet_ros.network.training.recipe import Recipe
@@ -90,3 +90,17 @@ def test_a_share_of_the_views_without_an_opinion_gets_things_of_others() -> None
         views = Views([first, with_thing], dataclasses.replace(RECIPE, paste=paste))
         seen = {int(i) for epoch in range(40) for i in np.unique(views[epoch, 0].truth)}
         assert (1 in seen) is expected
+
+
+def test_the_recipe_says_how_views_are_framed() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 40, 3), np.uint8)
+    sample = Sample('noise', pixels, pixels[..., 0] % 2)
+    views = {}
+    for as_seen, framing in ((False, VARIED), (True, AS_SEEN)):
+        recipe = dataclasses.replace(RECIPE, as_seen=as_seen)
+        view = Views([sample], recipe)[3, 0]
+        rng = np.random.default_rng((recipe.seed, 3, 0))
+        expected = random_view(sample, recipe.crop_wh, rng, framing)
+        np.testing.assert_array_equal(view.image, expected.image)
+        views[as_seen] = view.image
+    assert (views[False] != views[True]).any()
