@@ -67,7 +67,7 @@ TEST = [
     'mypy==2.4.1',
     'onnxruntime>=1.17',
     'pytest>=8',
-    'pytest-xdist',
+    'pytest-xdist>=3.2',
     'ruff==0.17.6',
     # 95 MB, and with it the parser and the builder of TensorRT run without a GPU.
     'tensorrt-rtx-cu12>=1.7; platform_machine == "x86_64"',
