@@ -71,6 +71,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'for classes that are rare or always seen before the same background (default: none)',
     )  # fmt: skip
     parser.add_argument(
+        '--per-epoch', type=positive, metavar='COUNT',
+        help='samples of each dataset that an epoch sees at most, drawn anew each time, so that '
+        'e.g. street:1000 does not drown 300 pictures (default: all)',
+    )  # fmt: skip
+    parser.add_argument(
         '--as-seen', action='store_true',
         help='views at nearly the scale of the images and with each class as often as they have '
         'it, to end a training with: with --crop the size of the images and --start-from the '
@@ -112,18 +117,19 @@ def _run(args: argparse.Namespace, processes: Any, device: Any) -> int:
     check_replaceable(args.output)
     start = Bundle.load(args.start_from) if args.start_from else None
     val = load_dataset(args.val, 'val')
-    train = [s for spec in args.data for s in _samples(spec, val)]
-    taught = [s for spec in args.taught for s in _samples(spec, val)]
+    train = [_samples(spec, val) for spec in args.data]
+    taught = [_samples(spec, val) for spec in args.taught]
     if args.teacher:
-        taught = _teacher(args.teacher, val.labels, device).teach(taught, processes)
+        teacher = _teacher(args.teacher, val.labels, device)
+        taught = [teacher.teach(samples, processes) for samples in taught]
     trainer = _trainer(args, [*train, *taught], val, processes, device)
     say = print if processes.first else _nothing
     if start is not None:
         taken, tensors = trainer.start_from(start)
         lent = f'{taken} of {tensors} tensors start as those of {start.name}'
         say(lent if taken else f'{args.work} has begun: it keeps its weights, not {start.name}')
-    say(f'{len(trainer.train_samples)} training and {len(val.samples)} validation samples, '
-        f'from epoch {trainer.epoch}')  # fmt: skip
+    count = sum(len(samples) for samples in trainer.train)
+    say(f'{count} training and {len(val.samples)} validation samples, from epoch {trainer.epoch}')
     trainer.run(args.epochs, args.validate_every)
     if processes.first:
         metrics = _write(args, trainer, val)
@@ -164,7 +170,7 @@ def _trainer(args: argparse.Namespace, train: Any, val: Any, processes: Any, dev
     recipe = Recipe(
         args.architecture, args.alpha2, args.alpha3, args.crop, args.batch, args.learning_rate,
         freeze_at=args.freeze_at, paste=args.paste, as_seen=args.as_seen,
-        seed=args.seed,
+        per_epoch=args.per_epoch, seed=args.seed,
     )  # fmt: skip
     workers = args.workers
     if workers is None:

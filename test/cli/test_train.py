@@ -83,10 +83,12 @@ def test_the_model_has_the_classes_of_the_dataset_and_a_temperature(
 
 
 def test_the_last_epoch_or_the_best_one(site: Path) -> None:
-    run = arguments(site, '--epochs', '1', '--validate-every', '1', '--as-seen')
+    once = ('--epochs', '1', '--validate-every', '1')
+    run = arguments(site, *once, '--as-seen', '--per-epoch', '3')
     assert main(run) == 0
     last = torch.load(site / 'work' / 'last.pt', weights_only=True)
-    assert json.loads(last['recipe'])['as_seen'] is True
+    recipe = json.loads(last['recipe'])
+    assert recipe['as_seen'] is True and recipe['per_epoch'] == 3
     # As if an earlier epoch had been the best.
     best = {**last, 'average': {name: t / 2 for name, t in last['average'].items()}}
     torch.save(best, site / 'work' / 'best.pt')

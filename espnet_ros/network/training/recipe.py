@@ -27,6 +27,7 @@ class Recipe:
     :param freeze_at: share of the epochs after which batch statistics stay as they are.
     :param paste: share of the views into which things of another sample's view are pasted.
     :param as_seen: views like whole images, see `espnet_ros.network.training.augment.AS_SEEN`.
+    :param per_epoch: samples of each dataset that an epoch sees at most; None for all.
     :param seed: of initialisation and every random choice.
     """
 
@@ -40,6 +41,7 @@ class Recipe:
     freeze_at: float = 0.5
     paste: float = 0.0
     as_seen: bool = False
+    per_epoch: int | None = None
     seed: int = 0
 
     def network(self, classes: int) -> nn.Module:

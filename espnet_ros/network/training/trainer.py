@@ -36,7 +36,7 @@ from espnet_ros.network.training.processes import Processes
 from espnet_ros.network.training.recipe import Recipe, learning_rate_at
 from espnet_ros.network.training.start import fitting_tensors, passing_tensors
 from espnet_ros.network.training.state import read_state, write_state
-from espnet_ros.network.training.views import Batch, epoch_batches
+from espnet_ros.network.training.views import Batch, epoch_batches, epoch_order
 from espnet_ros.network.training.whole_image import mask_of
 
 DISTILLATION = 1.0
@@ -45,7 +45,8 @@ DISTILLATION = 1.0
 class Trainer:
     """Train a network from random initialisation, keeping an average of its weights.
 
-    :param train: samples to learn from; one epoch sees each once, in random order and view.
+    :param train: datasets to learn from; one epoch sees each sample once, in random order and
+        view, or of each dataset `recipe.per_epoch`, drawn anew.
     :param val: samples for choosing the best epoch.
     :param classes: number of classes.
     :param work: folder of ``last.pt``, ``best.pt`` and ``log.jsonl``; a run found there goes on.
@@ -60,14 +61,16 @@ class Trainer:
     """
 
     def __init__(
-        self, train: Sequence[Sample], val: Sequence[Sample], classes: int, recipe: Recipe,
-        work: Path, device: torch.device | None = None, processes: Processes | None = None,
-        workers: int = 0, compiled: bool = False,
+        self, train: Sequence[Sequence[Sample]], val: Sequence[Sample], classes: int,
+        recipe: Recipe, work: Path, device: torch.device | None = None,
+        processes: Processes | None = None, workers: int = 0, compiled: bool = False,
     ) -> None:  # fmt: skip
-        if len(train) < recipe.batch or not val:
+        every = [sample for samples in train for sample in samples]
+        first = [every[i] for i in epoch_order([len(s) for s in train], recipe, 0)]
+        if len(first) < recipe.batch or not val:
             raise DatasetError(
                 f'training needs at least {recipe.batch} training samples (one batch) and one for '
-                f'validation, got {len(train)} and {len(val)}'
+                f'validation, got {len(first)} and {len(val)}'
             )
         if any(v % STRIDE for v in recipe.crop_wh):
             raise ParameterError(f'crop must be two multiples of {STRIDE}, got {recipe.crop_wh}')
@@ -75,7 +78,7 @@ class Trainer:
             if not 0 <= getattr(recipe, name) <= 1:
                 raise ParameterError(f'{name} must be a share, 0..1, got {getattr(recipe, name)}')
         check_size(val, STRIDE)
-        self.train_samples, self.val_samples = train, val
+        self.train, self.val_samples = train, val
         self.classes, self.recipe, self.work = classes, recipe, work
         self.processes, self.workers = processes or Processes(), workers
         self.processes.check_batch(recipe.batch)
@@ -84,12 +87,12 @@ class Trainer:
         self.device = device or torch.device('cpu')
         self.arithmetic = Arithmetic(self.device)
         torch.manual_seed(recipe.seed)
-        self.mean, self.std = channel_statistics(train)
+        self.mean, self.std = channel_statistics(first)
         self.network = recipe.network(classes).to(
             self.device, memory_format=self.arithmetic.memory_format
         )  # type: ignore[call-overload]
         self.average = WeightAverage(self.network)
-        self.loss = SegmentationLoss(class_frequencies(train, classes)).to(self.device)
+        self.loss = SegmentationLoss(class_frequencies(first, classes)).to(self.device)
         # Adam in the eigenbasis of each kernel's gradients (Vyas et al.: SOAP, 2024): a step takes
         # about as long as AdamW's here, and does more; docs/models.md has the comparison.
         self.optimizer = SOAP(
@@ -187,7 +190,7 @@ class Trainer:
     def _train_epoch(self, epochs: int) -> dict[str, float]:
         """Return the mean loss, and the share of the time spent waiting for views."""
         batches = epoch_batches(
-            self.train_samples, self.recipe, self.epoch, self.processes, self.workers,
+            self.train, self.recipe, self.epoch, self.processes, self.workers,
             pinned=self.device.type == 'cuda',
         )  # fmt: skip
         steps = len(batches)

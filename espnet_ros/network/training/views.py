@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -45,13 +46,15 @@ class Batch:
 class Views(Dataset):  # type: ignore[type-arg]
     """The view that a sample gives in an epoch, whichever process makes it.
 
-    :param samples: to learn from.
+    :param samples: of all datasets.
     :param recipe: for size, framing, seed and how many get things of another sample.
+    :param drawn: indices of this epoch's samples, whose things are pasted.
     """
 
-    def __init__(self, samples: Sequence[Sample], recipe: Recipe) -> None:
+    def __init__(self, samples: Sequence[Sample], recipe: Recipe, drawn: Sequence[int]) -> None:
         self._samples = samples
         self._recipe = recipe
+        self._drawn = drawn
 
     def __getitem__(self, key: tuple[int, int]) -> View:
         """Return the view of an (epoch, index)."""
@@ -60,28 +63,43 @@ class Views(Dataset):  # type: ignore[type-arg]
         view = random_view(self._samples[key[1]], size_wh, rng, framing)
         if view.opinion is not None or rng.random() >= self._recipe.paste:
             return view
-        other = self._samples[int(rng.integers(len(self._samples)))]
+        other = self._samples[self._drawn[int(rng.integers(len(self._drawn)))]]
         return paste_things(view, random_view(other, size_wh, rng, framing), rng)
 
 
-def epoch_batches(
-    samples: Sequence[Sample], recipe: Recipe, epoch: int, processes: Processes, workers: int,
-    pinned: bool,
-) -> DataLoader[Batch]:  # fmt: skip
-    """Return this process's share of an epoch: each sample once, in random order and view.
+def epoch_order(sizes: Sequence[int], recipe: Recipe, epoch: int) -> npt.NDArray[np.int64]:
+    """Return the indices of the samples of an epoch, in random order.
 
     Seeded by the epoch, so that a resumed run sees what an unbroken one would have seen.
 
+    :param sizes: of the datasets, whose samples are counted through.
+    :param epoch: counted from 0.
+    """
+    order = np.random.default_rng((recipe.seed, epoch)).permutation(sum(sizes))
+    if recipe.per_epoch is None:
+        return order
+    dataset = np.repeat(np.arange(len(sizes)), sizes)[order]
+    drawn = [np.flatnonzero(dataset == i)[: recipe.per_epoch] for i in range(len(sizes))]
+    return order[np.sort(np.concatenate(drawn))]
+
+
+def epoch_batches(
+    datasets: Sequence[Sequence[Sample]], recipe: Recipe, epoch: int, processes: Processes,
+    workers: int, pinned: bool,
+) -> DataLoader[Batch]:  # fmt: skip
+    """Return this process's share of an epoch: samples in random order and view.
+
+    :param datasets: to learn from.
     :param epoch: counted from 0.
     :param workers: processes that make views; 0 makes them here, between the steps.
     :param pinned: in memory that a GPU can copy from while it computes.
     """
-    order = np.random.default_rng((recipe.seed, epoch)).permutation(len(samples))
+    order = epoch_order([len(samples) for samples in datasets], recipe, epoch)
     steps = len(order) // recipe.batch
     whole = order[: steps * recipe.batch].reshape(steps, recipe.batch)
     mine = whole[:, processes.rank :: processes.count]
     return DataLoader(
-        Views(samples, recipe),
+        Views([sample for samples in datasets for sample in samples], recipe, sorted(order)),
         batch_sampler=[[(epoch, int(index)) for index in row] for row in mine],
         num_workers=workers,
         collate_fn=collate,

@@ -29,7 +29,7 @@ from espnet_ros.network.training.trainer import Trainer
 processes, device = join()
 work = Path({work!r})
 run = Trainer(
-    test_trainer.samples(8), test_trainer.samples(3), 2, test_trainer.RECIPE, work, device,
+    [test_trainer.samples(8)], test_trainer.samples(3), 2, test_trainer.RECIPE, work, device,
     processes,
 )
 # As if this one's processor rounded another way.

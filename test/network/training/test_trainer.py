@@ -37,7 +37,7 @@ def samples(count: int) -> list[Sample]:
 
 
 def trainer(work: Path, recipe: Recipe = RECIPE) -> Trainer:
-    return Trainer(samples(4), samples(2), 2, recipe, work)
+    return Trainer([samples(4)], samples(2), 2, recipe, work)
 
 
 def weights(run: Trainer) -> torch.Tensor:
@@ -120,7 +120,7 @@ def test_another_models_weights_begin_a_run_but_not_a_resumed_one(tmp_path: Path
 
 def test_fewer_samples_than_a_batch_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match='at least 2'):
-        Trainer(samples(1), samples(1), 2, RECIPE, tmp_path)
+        Trainer([samples(1)], samples(1), 2, RECIPE, tmp_path)
 
 
 def test_a_crop_the_network_cannot_take_is_refused(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_model_of_other_classes_lends_all_but_the_classes(tmp_path: Path) -> N
         labels=labels, size_wh=(64, 48), mean=(1.0, 2.0, 3.0), std=(4.0, 5.0, 6.0),
         input_scale=1.0, metrics={}, licence='none', name='a', output=tmp_path / 'model',
     )  # fmt: skip
-    other = Trainer(samples(4), samples(2), 6, RECIPE, tmp_path / 'b')
+    other = Trainer([samples(4)], samples(2), 6, RECIPE, tmp_path / 'b')
     assert len(other.network.merge2[1].branches) > len(teacher.network.merge2[1].branches)
     before = other.network.state_dict()['up1.weight'].clone()
     taken, tensors = other.start_from(Bundle.load(tmp_path / 'model'))
@@ -169,7 +169,7 @@ def test_a_model_of_other_classes_lends_all_but_the_classes(tmp_path: Path) -> N
     torch.testing.assert_close(ours['up1.weight'], before)
     assert ours['encoder.classifier.weight'].shape[0] == 6
     # And the other way, where the model has tensors that the new one lacks.
-    fewer = Trainer(samples(4), samples(2), 1, RECIPE, tmp_path / 'c')
+    fewer = Trainer([samples(4)], samples(2), 1, RECIPE, tmp_path / 'c')
     assert fewer.start_from(Bundle.load(tmp_path / 'model'))[0] > 0
 
 
@@ -227,7 +227,7 @@ def test_an_opinion_counts_beside_the_truth(tmp_path: Path) -> None:
     taught = [dataclasses.replace(sample, opinion=opinion) for sample in plain]
     losses = []
     for name, train in (('plain', plain), ('taught', taught)):
-        run = Trainer(train, samples(2), 2, RECIPE, tmp_path / name)
+        run = Trainer([train], samples(2), 2, RECIPE, tmp_path / name)
         losses.append(run._train_epoch(1)['loss'])
     # The cross-entropy of a pupil that knows nothing is ln 2 and more.
     assert losses[1] > losses[0] + 0.3
@@ -265,7 +265,7 @@ def test_the_recipe_is_written_beside_the_weights(tmp_path: Path) -> None:
     assert state['recipe'] == (
         '{"architecture": "espnet", "alpha2": 1, "alpha3": 1, "crop_wh": [48, 32], "batch": 2, '
         '"learning_rate": 0.01, "weight_decay": 0.001, "freeze_at": 0.5, "paste": 0.0, '
-        '"as_seen": false, "seed": 0}'
+        '"as_seen": false, "per_epoch": null, "seed": 0}'
     )
 
 
@@ -273,7 +273,7 @@ def test_validation_images_the_network_cannot_take_are_refused(tmp_path: Path) -
     truth = np.zeros((50, 61), np.uint8)
     odd = Sample('odd', np.zeros((50, 61, 3), np.uint8), truth)
     with pytest.raises(DatasetError, match=r'got 61x50: write `size_wh: \[64, 48\]`'):
-        Trainer(samples(4), [odd], 2, RECIPE, tmp_path)
+        Trainer([samples(4)], [odd], 2, RECIPE, tmp_path)
 
 
 KILLED = """
