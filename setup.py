@@ -69,6 +69,7 @@ TEST = [
     'pytest>=8',
     'pytest-xdist>=3.2',
     'ruff==0.17.6',
+    'tensorboard',
     # 95 MB, and with it the parser and the builder of TensorRT run without a GPU.
     'tensorrt-rtx-cu12>=1.7; platform_machine == "x86_64"',
     'types-PyYAML',

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +51,14 @@ def run(args: argparse.Namespace) -> int:
     if args.calibrate:
         temperature = _calibrated(network, source, args.calibrate)
     metrics = {k: v for k, v in source.metrics.items() if not k.startswith('int8_')}
-    bundle = write_bundle_like(source, network, args.output, source.name, metrics, temperature)
+    write = functools.partial(write_bundle_like, source, network, name=source.name,
+                              metrics=metrics, temperature=temperature)  # fmt: skip
     if args.int8:
-        bundle, int8 = _with_int8(bundle, args.int8)
-    elif lost:
-        print(f'{ALL_FILES["onnx_int8"]} is left out: give --int8 SPEC to calibrate it anew')
+        bundle, int8 = _with_int8(write, args.output, args.int8)
+    else:
+        bundle = write(output=args.output)
+        if lost:
+            print(f'{ALL_FILES["onnx_int8"]} is left out: give --int8 SPEC to calibrate it anew')
     for role, file in bundle.files.items():
         print(f'{file}: {file.stat().st_size:,} bytes, sha256 {bundle.sha256[role]}')
     if args.json:
@@ -78,13 +84,19 @@ def _calibrated(network: Any, bundle: Any, spec: str) -> float:
     return found.temperature
 
 
-def _with_int8(bundle: Any, spec: str) -> tuple[Any, Any]:
+def _with_int8(write: Callable[..., Any], output: Path, spec: str) -> tuple[Any, Any]:
+    from espnet_ros.bundle import check_replaceable
     from espnet_ros.network.quantize import add_int8
     from espnet_ros.network.training.calibrate import in_classes_of
     from espnet_ros.network.training.datasets import load_dataset
 
+    check_replaceable(output)
     calibration = load_dataset(spec, 'train').samples
-    check = in_classes_of(bundle.labels, load_dataset(spec, 'val'))
-    written, figures = add_int8(bundle, calibration, check)
+    val = load_dataset(spec, 'val')
+    # Elsewhere first: what is in the output folder stays until int8 has been found good.
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = write(output=Path(folder, 'model'))
+        check = in_classes_of(bundle.labels, val)
+        written, figures = add_int8(bundle, output, calibration, check)
     print(f'int8 on {spec}: {figures}')
     return written, figures

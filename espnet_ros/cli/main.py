@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -19,7 +20,7 @@ VERBS = {
     'segment': 'segment single pictures, without ROS',
     'import_checkpoint': "turn a checkpoint of the authors' code (.pth) into a model folder",
     'export': "rebuild a model's ONNX file from its weights",
-    'train': 'train ESPNet from scratch on CamVid-like folders and the virtual street',
+    'train': 'train ESPNet on your own labelled pictures, CamVid, Cityscapes, the virtual street',
     'average': 'the mean of models that were trained on from one start',
     'evaluate': 'class IoU of a model on labelled images, through any backend',
     'evaluate_costmap': 'the cost maps against the truth, on the virtual street, without ROS',
@@ -69,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            return _fail(f'{error.strerror} ({error.filename or "while writing"}): make room')
         if error.filename is None:
             raise
         return _fail(f'{error.filename}: {error.strerror}')

@@ -59,6 +59,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def not_negative(text: str) -> int:
+    """Parse a whole number from 0 on."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f'expected a whole number, at least 0, got {text!r}')
+    return int(text)
+
+
 def size_wh(text: str) -> tuple[int, int]:
     """Parse WIDTHxHEIGHT in pixels."""
     parts = text.lower().split('x')

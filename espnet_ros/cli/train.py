@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import output_file, positive, size_wh
+from espnet_ros.cli.options import not_negative, output_file, positive, size_wh
 
 GPU_WORKERS = 8
 
@@ -30,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument('--work', type=Path, required=True, help='folder of checkpoints and log')
     parser.add_argument('--output', type=Path, required=True, help='model folder to write')
+    parser.add_argument(
+        '--licence', metavar='TEXT',
+        help='under which the weights may be used, for the model folder (default: that of the '
+        'model of --start-from, else "not stated")',
+    )  # fmt: skip
     parser.add_argument('--name', help="the model's name (default: the output folder's)")
     parser.add_argument(
         '--start-from', metavar='MODEL',
@@ -50,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='images a step, of all processes of torchrun together',
     )
     parser.add_argument(
-        '--workers', type=int,
+        '--workers', type=not_negative,
         help='processes that read ahead for each one that trains (default: 0 on a CPU, whose '
         'cores have enough to do, 8 for a GPU)',
     )  # fmt: skip
@@ -86,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='peak of the schedule; a tenth of the default to go on with a model on the same '
         'images (default: %(default)s)',
     )  # fmt: skip
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=not_negative, default=0)
     parser.add_argument(
         '--last', action='store_true',
         help='write the weights of the last epoch, not of the best one on --val: for `average`, '
@@ -128,11 +133,13 @@ def _run(args: argparse.Namespace, processes: Any, device: Any) -> int:
         taken, tensors = trainer.start_from(start)
         lent = f'{taken} of {tensors} tensors start as those of {start.name}'
         say(lent if taken else f'{args.work} has begun: it keeps its weights, not {start.name}')
+    _tell_unseen(trainer, say)
     count = sum(len(samples) for samples in trainer.train)
     say(f'{count} training and {len(val.samples)} validation samples, from epoch {trainer.epoch}')
     trainer.run(args.epochs, args.validate_every)
     if processes.first:
-        metrics = _write(args, trainer, val)
+        licence = args.licence or (start.licence if start else 'not stated')
+        metrics = _write(args, trainer, val, licence)
         if args.json:
             args.json.write_text(json.dumps(metrics) + '\n')
     return 0
@@ -140,6 +147,17 @@ def _run(args: argparse.Namespace, processes: Any, device: Any) -> int:
 
 def _nothing(_text: str) -> None:
     """Say nothing: one process of several speaks for all."""
+
+
+def _tell_unseen(trainer: Any, say: Any) -> None:
+    """Name the classes that are in no image, as when 0/255 masks are read as ids."""
+    from espnet_ros.network.training.datasets import class_frequencies
+
+    every = [sample for samples in trainer.train for sample in samples]
+    shares = class_frequencies(every, len(trainer.classes))
+    unseen = [name for name, share in zip(trainer.classes, shares, strict=True) if share == 0]
+    if unseen:
+        say(f'no training image has a pixel of {", ".join(unseen)}: this will not be learned')
 
 
 def _samples(spec: str, val: Any) -> Any:
@@ -176,7 +194,7 @@ def _trainer(args: argparse.Namespace, train: Any, val: Any, processes: Any, dev
     if workers is None:
         workers = GPU_WORKERS if device.type == 'cuda' else 0
     trainer = Trainer(
-        train, val.samples, len(val.labels), recipe, args.work, device, processes, workers,
+        train, val.samples, val.labels.names, recipe, args.work, device, processes, workers,
         args.compile,
     )  # fmt: skip
     if not processes.first:
@@ -188,7 +206,9 @@ def _trainer(args: argparse.Namespace, train: Any, val: Any, processes: Any, dev
     return trainer
 
 
-def _write(args: argparse.Namespace, trainer: Any, val: Any) -> dict[str, float]:
+def _write(
+    args: argparse.Namespace, trainer: Any, val: Any, licence: str
+) -> dict[str, float]:
     from espnet_ros.network.export import write_bundle_from_network
     from espnet_ros.network.training.calibrate import calibrate
 
@@ -209,7 +229,7 @@ def _write(args: argparse.Namespace, trainer: Any, val: Any) -> dict[str, float]
             'alpha3': recipe.alpha3, **skip,
         },
         labels=labels, size_wh=(width, height), mean=trainer.mean, std=trainer.std,
-        input_scale=1.0, metrics=metrics, licence='Apache-2.0',
+        input_scale=1.0, metrics=metrics, licence=licence,
         name=args.name or args.output.name, output=args.output,
         temperature=calibration.temperature,
     )  # fmt: skip

@@ -62,11 +62,12 @@ class Int8Figures:
 
 
 def add_int8(
-    bundle: Bundle, calibration: Sequence[Sample], check: Sequence[Sample]
+    bundle: Bundle, output: Path, calibration: Sequence[Sample], check: Sequence[Sample]
 ) -> tuple[Bundle, Int8Figures]:
-    """Write ``model_int8.onnx`` into a model folder, if it is good enough.
+    """Write a model folder with ``model_int8.onnx``, if it is good enough; else nothing.
 
-    :param bundle: with all other files, which are written again as they are.
+    :param bundle: with all other files, which are written as they are.
+    :param output: the folder; an existing model there is replaced, `bundle` itself too.
     :param calibration: images like those the robot sees; up to `CALIBRATION_IMAGES`, evenly
         spaced, are used.
     :param check: other ones, with the truth in the model's class ids.
@@ -83,14 +84,14 @@ def add_int8(
     figures = _compare(bundle, content, check)
     if not figures.miou_f32 - figures.miou_int8 <= MAX_LOSS:
         raise BundleError(
-            f'{ALL_FILES["onnx_int8"]} is left out, as int8 may cost {100 * MAX_LOSS:.1f} points '
+            f'nothing was written, as int8 may cost {100 * MAX_LOSS:.1f} points '
             f'of class mIoU and costs more: {figures}. Calibrate with images more like those it '
             'will see, or stay with f16'
         )
     contents = {role: file.read_bytes() for role, file in bundle.files.items()}
     metrics = {**bundle.metrics, 'int8_val_miou_void_ignored': round(figures.miou_int8, 4)}
     written = save_bundle(
-        bundle.path,
+        output,
         name=bundle.name,
         architecture=bundle.architecture,
         size_wh=bundle.size_wh,

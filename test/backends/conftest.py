@@ -79,7 +79,8 @@ def checker(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     image[:, :32] = 255
     truth = np.full((48, 64), 3, np.uint8)
     truth[:, :32] = np.tile([[1, 0], [2, 4]], (24, 16))
-    bundle, figures = add_int8(bundle, [Sample('', image, truth)], [Sample('', image, truth)])
+    sample = Sample('', image, truth)
+    bundle, figures = add_int8(bundle, bundle.path, [sample], [sample])
     assert (figures.miou_f32, figures.miou_int8) == (1.0, 1.0)
     return bundle
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -102,6 +103,10 @@ def test_the_status_is_what_the_verb_returns(verb):
     ('error', 'expected'),
     [
         (BundleError('no model'), 'espnet_ros: no model\n'),
+        (
+            OSError(errno.ENOSPC, 'No space left on device'),
+            'espnet_ros: No space left on device (while writing): make room\n',
+        ),
         (PermissionError(13, 'Permission denied', '/x'), 'espnet_ros: /x: Permission denied\n'),
         (
             ModuleNotFoundError('No module named av', name='av.video'),

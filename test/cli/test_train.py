@@ -63,7 +63,7 @@ def arguments(site: Path, *more: str) -> list[str]:
 def test_the_model_has_the_classes_of_the_dataset_and_a_temperature(
     site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, 'tensorboard', None)
+    monkeypatch.setitem(sys.modules, 'torch.utils.tensorboard', None)
     assert main(arguments(site, '--epochs', '2', '--validate-every', '1')) == 0
     text = capsys.readouterr().out
     assert 'no curves for TensorBoard: it is not installed' in text
@@ -114,6 +114,10 @@ def test_what_cannot_end_well_does_not_begin(
     with pytest.raises(SystemExit):
         main(arguments(site, '--epochs', '0'))
     assert "expected a whole number, at least 1, got '0'" in capsys.readouterr().err
+    for option in ('--workers', '--seed'):
+        with pytest.raises(SystemExit):
+            main(arguments(site, option, '-1'))
+        assert "expected a whole number, at least 0, got '-1'" in capsys.readouterr().err
     (site / 'train' / 'labels' / '1.png').unlink()
     assert main(arguments(site)) == 2
     assert '1.jpg: its label' in capsys.readouterr().err
@@ -122,6 +126,25 @@ def test_what_cannot_end_well_does_not_begin(
     assert main(arguments(site)) == 2
     assert 'is no model folder' in capsys.readouterr().err
     assert not (site / 'work').exists()
+
+
+def test_a_class_that_is_nowhere_and_the_licence_are_told(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    description = yaml.safe_load((site / 'data.yaml').read_text())
+    description['classes'].append({'name': 'sky', 'color_rgb': [0, 0, 250], 'kind': 'sky'})
+    (site / 'data.yaml').write_text(yaml.safe_dump(description))
+    once = ('--epochs', '1', '--validate-every', '1')
+    assert main(arguments(site, *once)) == 0
+    assert 'no training image has a pixel of sky: this will' in capsys.readouterr().out
+    assert Bundle.load(site / 'model').licence == 'not stated'
+    assert main(arguments(site, *once, '--licence', 'MIT')) == 0
+    assert Bundle.load(site / 'model').licence == 'MIT'
+    # What comes from a model is under its licence, unless told otherwise.
+    (site / 'work').rename(site / 'work_of_start')
+    (site / 'model').rename(site / 'start')
+    assert main(arguments(site, *once, '--start-from', str(site / 'start'))) == 0
+    assert Bundle.load(site / 'model').licence == 'MIT'
 
 
 def test_the_encoder_first_then_the_whole_network(

@@ -9,7 +9,7 @@ import torch
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.cli import export as export_verb
-from espnet_ros.core.errors import BundleError
+from espnet_ros.core.errors import BundleError, DatasetError
 from espnet_ros.core.labels import CAMVID
 from espnet_ros.network import export, quantize
 from espnet_ros.network.espnet import create_network
@@ -140,7 +140,7 @@ def test_one_odd_image_does_not_take_the_steps_from_the_others(source, samples):
 def test_the_folder_gets_the_file_and_keeps_the_others(copy, samples, monkeypatch):
     # Noise through an untrained network is mostly near ties.
     monkeypatch.setattr(quantize, 'MAX_LOSS', 0.1)
-    written, figures = quantize.add_int8(copy, samples, samples)
+    written, figures = quantize.add_int8(copy, copy.path, samples, samples)
     loaded = Bundle.load(copy.path)
     assert loaded.sha256 == written.sha256
     assert {r: s for r, s in loaded.sha256.items() if r != 'onnx_int8'} == dict(copy.sha256)
@@ -153,19 +153,19 @@ def test_the_folder_gets_the_file_and_keeps_the_others(copy, samples, monkeypatc
     assert same.mean() > 0.9
 
 
-def test_too_dear_it_is_left_out_with_the_figures(copy, samples, tmp_path, monkeypatch):
+def test_too_dear_nothing_is_written_but_the_figures(copy, samples, tmp_path, monkeypatch):
     other = write(tmp_path / 'other', 1).files['onnx'].read_bytes()
     monkeypatch.setattr(quantize, 'quantize_onnx', lambda model, images: other)
-    words = r'left out, as int8 may cost 1\.0 points.*mIoU 100\.00 in float32, \d+\.\d+ in int8'
+    words = r'nothing was .* cost 1\.0 points.*mIoU 100\.00 in float32, \d+\.\d+ in int8'
     with pytest.raises(BundleError, match=words):
-        quantize.add_int8(copy, samples, samples)
+        quantize.add_int8(copy, copy.path, samples, samples)
     assert 'onnx_int8' not in Bundle.load(copy.path).files
 
 
 def test_it_needs_the_float16_graph(copy, samples):
     files = {role: file for role, file in copy.files.items() if role != 'onnx_f16'}
     with pytest.raises(BundleError, match=r'into model_f16\.onnx, which model tiny does not have'):
-        quantize.add_int8(dataclasses.replace(copy, files=files), samples, samples)
+        quantize.add_int8(dataclasses.replace(copy, files=files), copy.path, samples, samples)
 
 
 def test_only_so_many_images_calibrate_evenly_spaced_and_in_the_size_of_the_model(
@@ -180,7 +180,7 @@ def test_only_so_many_images_calibrate_evenly_spaced_and_in_the_size_of_the_mode
     large = [
         SimpleNamespace(image=np.full((96, 128, 3), shade, np.uint8)) for shade in range(5)
     ]
-    _, figures = quantize.add_int8(copy, large, samples)
+    _, figures = quantize.add_int8(copy, copy.path, large, samples)
     assert [(image.shape, int(image.max())) for image in taken] == [
         ((48, 64, 3), 0), ((48, 64, 3), 3),
     ]  # fmt: skip
@@ -204,3 +204,18 @@ def test_the_verb_says_what_int8_costs(copy, tmp_path, capsys, monkeypatch):
     assert json.loads(figures.read_text())['int8'] is None
     again = Bundle.load(out)
     assert 'onnx_int8' not in again.files and again.metrics == {}
+
+
+def test_a_verb_that_fails_leaves_the_int8_that_is_there(copy, tmp_path, monkeypatch):
+    monkeypatch.setattr(quantize, 'MAX_LOSS', 1.0)
+    parser = argparse.ArgumentParser()
+    export_verb.add_arguments(parser)
+    out = str(tmp_path / 'out')
+    export_verb.run(parser.parse_args([str(copy.path), '--output', out, '--int8', 'street:2']))
+    before = Bundle.load(out)
+    with pytest.raises(DatasetError):
+        export_verb.run(parser.parse_args([out, '--output', out, '--int8', 'camvid:/nowhere']))
+    monkeypatch.setattr(quantize, 'MAX_LOSS', -1.0)
+    with pytest.raises(BundleError, match='nothing was written'):
+        export_verb.run(parser.parse_args([out, '--output', out, '--int8', 'street:2']))
+    assert Bundle.load(out).sha256 == before.sha256 and 'onnx_int8' in before.files

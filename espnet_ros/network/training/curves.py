@@ -43,7 +43,9 @@ class Curves:
         if 'val_miou' in row:
             self._writer.add_scalar('val/miou', row['val_miou'], epoch)
             for name, iou in zip(self._labels.names, row['val_iou'], strict=True):
-                self._writer.add_scalar(f'val_iou/{name}', iou, epoch)
+                # A class that is nowhere has none.
+                if iou is not None:
+                    self._writer.add_scalar(f'val_iou/{name}', iou, epoch)
         self._writer.flush()
 
     def pictures(

@@ -92,7 +92,8 @@ def _read(image_path: Path, truth_path: Path, description: Description) -> Sampl
         raise DatasetError(f'{truth_path}: label is {truth.shape}, image is {image.shape[:2]}')
     size = description.size_wh
     if size is not None and size != truth.shape[::-1]:
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        # As the node does it (espnet_ros.core.pipeline), or the model would learn other pixels.
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
         truth = np.asarray(
             cv2.resize(truth, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8
         )
@@ -120,10 +121,15 @@ def render_street(count: int, split: str) -> list[Sample]:
     """
     from espnet_ros.sim import Camera, Street
 
-    per_street = 4
+    per_street, streets = 4, 1_000
     first_seeds = {'train': 1_000, 'val': 2_000, 'test': 3_000}
     if split not in first_seeds:
         raise DatasetError(f'the street has the splits train, val or test, got {split!r}')
+    if count > streets * per_street:
+        raise DatasetError(
+            f'the street has {streets * per_street} images of a split, got {count}: more would be '
+            'of the streets of another split'
+        )
     first_seed = first_seeds[split]
     samples: list[Sample] = []
     with tqdm(total=count, desc=f'street {split}', leave=False, disable=None) as bar:
@@ -143,16 +149,17 @@ def render_street(count: int, split: str) -> list[Sample]:
     return samples
 
 
-def check_size(samples: Sequence[Sample], stride: int) -> None:
+def check_size(samples: Sequence[Sample], stride: int, what: str) -> None:
     """Refuse images that a network can't take whole.
 
+    :param what: they are, for the message.
     :raises DatasetError: if height or width is no multiple of `stride`.
     """
     shape = samples[0].truth.shape
     if any(v % stride for v in shape):
         height, width = (stride * max(1, round(v / stride)) for v in shape)
         raise DatasetError(
-            f'validation images must be multiples of {stride}, got {shape[1]}x{shape[0]}: write '
+            f'{what} images must be multiples of {stride}, got {shape[1]}x{shape[0]}: write '
             f'`size_wh: [{width}, {height}]` into a data.yaml'
         )
 
@@ -171,6 +178,14 @@ def channel_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[flo
 
 
 def class_frequencies(samples: Sequence[Sample], classes: int) -> npt.NDArray[np.float64]:
-    """Return each class's share of the labelled pixels, (classes,)."""
+    """Return each class's share of the labelled pixels, (classes,).
+
+    :raises DatasetError: if there is no labelled pixel.
+    """
     counts = sum(np.bincount(s.truth.ravel(), minlength=256)[:classes] for s in samples)
+    if not np.any(counts):
+        raise DatasetError(
+            f'none of {len(samples)} images has a labelled pixel, e.g. {samples[0].name}: '
+            'expected some that are not void (255, or `void` of a data.yaml)'
+        )
     return np.asarray(counts / np.sum(counts), np.float64)

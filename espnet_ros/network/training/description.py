@@ -56,7 +56,7 @@ def read_description(path: Path) -> Description:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DatasetError(f'{path} is not YAML: {" ".join(str(error).split())}') from error
     layout = data.get('layout') if isinstance(data, dict) else None
-    if layout not in _LAYOUTS:
+    if not isinstance(layout, str) or layout not in _LAYOUTS:
         raise DatasetError(f'{path}: layout must be one of {", ".join(_LAYOUTS)}, got {layout!r}')
     build, needed, optional = _LAYOUTS[layout]
     allowed = (*_COMMON, *needed, *optional)
@@ -133,7 +133,11 @@ def _folders(
     labels, code = _class_table(data)
     splits, suffix = data['splits'], str(data.get('label_suffix', ''))
     if not isinstance(splits, dict) or not all(
-        isinstance(s, dict) and set(s) == {'images', 'labels'} for s in splits.values()
+        isinstance(name, str)
+        and isinstance(split, dict)
+        and set(split) == {'images', 'labels'}
+        and all(isinstance(folder, str) for folder in split.values())
+        for name, split in splits.items()
     ):
         raise DatasetError(
             f'splits must be {{train: {{images: DIR, labels: DIR}}, val: ...}}, got {splits!r}'

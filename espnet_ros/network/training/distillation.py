@@ -18,7 +18,8 @@ from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.labels import Labels
 from espnet_ros.network.checkpoint import load_bundle
-from espnet_ros.network.training.datasets import Sample
+from espnet_ros.network.espnet import STRIDE
+from espnet_ros.network.training.datasets import Sample, check_size
 from espnet_ros.network.training.label_files import Array
 from espnet_ros.network.training.processes import Processes
 from espnet_ros.network.training.whole_image import logits_of
@@ -49,7 +50,9 @@ class Teacher:
         """Return the samples with this teacher's opinion, for which each is looked at once.
 
         :param processes: which share the work.
+        :raises DatasetError: if the images are of no size that it can take whole.
         """
+        check_size(samples, STRIDE, 'taught')
         with tqdm(
             total=len(samples), desc='ask the teacher', leave=False,
             disable=None if processes.first else True,

@@ -17,7 +17,7 @@ from espnet_ros.core.errors import DatasetError
 Array = npt.NDArray[np.uint8]
 
 _PNG = b'\x89PNG\r\n\x1a\n'
-_PALETTE = 3
+_GRAY, _PALETTE = 0, 3
 _SHOWN = 8
 
 
@@ -84,18 +84,22 @@ def _decode(path: Path, flags: int) -> Array:
         content = path.read_bytes()
     except OSError as error:
         raise DatasetError(f'{path}: label can not be read ({error.strerror})') from error
-    indices = flags == cv2.IMREAD_UNCHANGED and _is_palette(content)
-    if indices:
-        content, depth = _without_palette(content), content[24]
+    kind, depth = _png_kind(content) if flags == cv2.IMREAD_UNCHANGED else (None, 8)
+    if kind == _PALETTE:
+        content = _without_palette(content)
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
     if pixels is None:
         raise DatasetError(f'{path}: label is no readable image')
-    # Gray of fewer bits is stretched to 0..255.
-    return np.asarray(pixels // (255 // (2**depth - 1)) if indices else pixels)
+    # OpenCV stretches gray of fewer than 8 bits to 0..255.
+    few = kind in (_GRAY, _PALETTE) and depth < 8
+    return np.asarray(pixels // (255 // (2**depth - 1)) if few else pixels)
 
 
-def _is_palette(content: bytes) -> bool:
-    return content.startswith(_PNG) and len(content) > 25 and content[25] == _PALETTE
+def _png_kind(content: bytes) -> tuple[int | None, int]:
+    """Return colour type and bits a channel of a PNG; no type of anything else."""
+    if not content.startswith(_PNG) or len(content) <= 25:
+        return None, 8
+    return content[25], content[24]
 
 
 def _without_palette(content: bytes) -> bytes:

@@ -57,6 +57,9 @@ class SegmentationLoss(nn.Module):
         )
 
     def _cross_entropy(self, logits: Tensor, truth: Tensor) -> Tensor:
+        if not (truth != UNLABELED).any():
+            # A mean over nothing would be no number, and make the sum of the losses none.
+            return logits.sum() * 0
         return functional.cross_entropy(
             logits, truth, weight=self.get_buffer('weights'), ignore_index=UNLABELED
         )

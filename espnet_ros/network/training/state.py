@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ import torch
 from espnet_ros.core.errors import CheckpointError
 from espnet_ros.network.training.recipe import Recipe
 
-_KEYS = {'epoch', 'steps', 'best', 'mean', 'std', 'network', 'average', 'soap', 'recipe'}
+_KEYS = {
+    'epoch', 'steps', 'best', 'mean', 'std', 'classes', 'network', 'average', 'soap', 'recipe',
+}  # fmt: skip
 
 
 def write_state(path: Path, recipe: Recipe, state: Mapping[str, Any]) -> None:
@@ -40,10 +42,13 @@ def write_state(path: Path, recipe: Recipe, state: Mapping[str, Any]) -> None:
         ) from error
 
 
-def read_state(path: Path, recipe: Recipe, device: torch.device) -> dict[str, Any]:
+def read_state(
+    path: Path, recipe: Recipe, classes: Sequence[str], device: torch.device
+) -> dict[str, Any]:
     """Read what `write_state` wrote.
 
-    :raises CheckpointError: if it is no such file or of another recipe.
+    :param classes: names that it must be of, in this order.
+    :raises CheckpointError: if it is no such file, of another recipe or of other classes.
     """
     try:
         state = torch.load(path, weights_only=True, map_location=device)
@@ -59,5 +64,10 @@ def read_state(path: Path, recipe: Recipe, device: torch.device) -> dict[str, An
         raise CheckpointError(
             f'{path} is of another recipe: expected {expected}, got {state["recipe"]}; use its '
             'options or another work folder'
+        )
+    if state['classes'] != list(classes):
+        raise CheckpointError(
+            f'{path} is of other classes: expected {", ".join(classes)}, got '
+            f'{", ".join(state["classes"])}, and the order counts; use another work folder'
         )
     return dict(state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,20 +49,21 @@ class Trainer:
     :param train: datasets to learn from; one epoch sees each sample once, in random order and
         view, or of each dataset `recipe.per_epoch`, drawn anew.
     :param val: samples for choosing the best epoch.
-    :param classes: number of classes.
+    :param classes: their names, in the order of their ids.
     :param work: folder of ``last.pt``, ``best.pt`` and ``log.jsonl``; a run found there goes on.
     :param device: to train on; None for the CPU.
     :param processes: that train together, each with a trainer of its own on the same samples.
     :param workers: processes that make the views of this one; 0 for none.
     :param compiled: let TorchInductor compile the network.
-    :raises CheckpointError: if the run found there is of another recipe or can't be read.
-    :raises DatasetError: if there are too few samples.
-    :raises ParameterError: if the crop is not of multiples of 8, the batch can't be shared, or
-        `freeze_at` or `paste` is no share.
+    :raises CheckpointError: if the run found there is of another recipe or of other classes, or
+        can't be read.
+    :raises DatasetError: if there are too few samples, or none with a labelled pixel.
+    :raises ParameterError: if the crop is not of multiples of 8, the batch can't be shared,
+        `freeze_at` or `paste` is no share, or the learning rate is not above 0.
     """
 
     def __init__(
-        self, train: Sequence[Sequence[Sample]], val: Sequence[Sample], classes: int,
+        self, train: Sequence[Sequence[Sample]], val: Sequence[Sample], classes: Sequence[str],
         recipe: Recipe, work: Path, device: torch.device | None = None,
         processes: Processes | None = None, workers: int = 0, compiled: bool = False,
     ) -> None:  # fmt: skip
@@ -77,9 +79,14 @@ class Trainer:
         for name in ('freeze_at', 'paste'):
             if not 0 <= getattr(recipe, name) <= 1:
                 raise ParameterError(f'{name} must be a share, 0..1, got {getattr(recipe, name)}')
-        check_size(val, STRIDE)
+        if not 0 < recipe.learning_rate < math.inf:
+            raise ParameterError(f'learning_rate must be above 0, got {recipe.learning_rate}')
+        check_size(val, STRIDE, 'validation')
+        # That there is something to judge by, too.
+        class_frequencies(val, len(classes))
+        frequencies = class_frequencies(first, len(classes))
         self.train, self.val_samples = train, val
-        self.classes, self.recipe, self.work = classes, recipe, work
+        self.classes, self.recipe, self.work = tuple(classes), recipe, work
         self.processes, self.workers = processes or Processes(), workers
         self.processes.check_batch(recipe.batch)
         # Is told of each epoch, if there is one.
@@ -88,11 +95,11 @@ class Trainer:
         self.arithmetic = Arithmetic(self.device)
         torch.manual_seed(recipe.seed)
         self.mean, self.std = channel_statistics(first)
-        self.network = recipe.network(classes).to(
+        self.network = recipe.network(len(classes)).to(
             self.device, memory_format=self.arithmetic.memory_format
         )  # type: ignore[call-overload]
         self.average = WeightAverage(self.network)
-        self.loss = SegmentationLoss(class_frequencies(first, classes)).to(self.device)
+        self.loss = SegmentationLoss(frequencies).to(self.device)
         # Adam in the eigenbasis of each kernel's gradients (Vyas et al.: SOAP, 2024): a step takes
         # about as long as AdamW's here, and does more; docs/models.md has the comparison.
         self.optimizer = SOAP(
@@ -126,25 +133,42 @@ class Trainer:
         begin = {**own, **passing_tensors(self.network, taken), **taken}
         self.network.load_state_dict(begin)
         self.average.network.load_state_dict(begin)
-        self.mean, self.std = list(bundle.mean), list(bundle.std)
+        # Trained is on (x - mean) / std; the model may have scaled that.
+        self.mean = list(bundle.mean)
+        self.std = [float(v) / bundle.input_scale for v in bundle.std]
         return len(taken), len(own)
 
     def run(self, epochs: int, validate_every: int) -> None:
-        """Train until `epochs` are done, saving after each one."""
+        """Train until `epochs` are done, saving after each one.
+
+        :raises ParameterError: if the loss is no number any more; the last good epoch is saved.
+        """
         self.work.mkdir(parents=True, exist_ok=True)
         while self.epoch < epochs:
             row: dict[str, Any] = {'epoch': self.epoch + 1, **self._train_epoch(epochs)}
+            self._check_finite(row['loss'])
             self.epoch += 1
             if self.epoch % validate_every == 0 or self.epoch == epochs:
                 matrix = self.evaluate(self.val_samples)
                 row['val_miou'] = round(matrix.miou(), 4)
-                row['val_iou'] = [round(float(v), 3) for v in matrix.iou()]
+                # JSON has no number for a class that is neither in the truth nor in the masks.
+                row['val_iou'] = [
+                    None if math.isnan(v) else round(float(v), 3) for v in matrix.iou()
+                ]
                 if matrix.miou() > self.best:
                     self.best = matrix.miou()
                     self._save('best.pt')
             self._save('last.pt')
             if self.processes.first:
                 self._tell(row)
+
+    def _check_finite(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise ParameterError(
+                f'epoch {self.epoch + 1}: the loss is {loss}, the learning rate '
+                f'{self.recipe.learning_rate} too high; {self.work} keeps the epoch before: give '
+                'a lower --learning-rate and another --work'
+            )
 
     def _tell(self, row: dict[str, Any]) -> None:
         if self.curves is not None:
@@ -158,7 +182,7 @@ class Trainer:
     def evaluate(self, samples: Sequence[Sample]) -> ConfusionMatrix:
         """Return the confusion matrix of the averaged weights on whole images."""
         self.processes.as_first(self.average.network)
-        matrix = ConfusionMatrix(self.classes)
+        matrix = ConfusionMatrix(len(self.classes))
         mine = samples[self.processes.rank :: self.processes.count]
         for sample in tqdm(mine, desc='validate', **self._bar()):
             matrix.update(self.predict(sample), sample.truth)
@@ -174,13 +198,14 @@ class Trainer:
     def best_network(self) -> nn.Module:
         """Return the averaged network of the best epoch, on the CPU.
 
-        :raises CheckpointError: if no epoch has been validated yet.
+        :raises CheckpointError: if no epoch has been validated yet, or its file can't be read.
         """
         path = self.work / 'best.pt'
         if not path.exists():
             raise CheckpointError(f'{path} is missing: no epoch has been validated yet, train on')
-        network = self.recipe.network(self.classes)
-        network.load_state_dict(torch.load(path, weights_only=True, map_location='cpu')['average'])
+        network = self.recipe.network(len(self.classes))
+        state = read_state(path, self.recipe, self.classes, torch.device('cpu'))
+        network.load_state_dict(state['average'])
         return network.eval()
 
     def last_network(self) -> nn.Module:
@@ -254,7 +279,7 @@ class Trainer:
             self.work / name, self.recipe,
             {
                 'epoch': self.epoch, 'steps': self.average.steps, 'best': self.best,
-                'mean': self.mean, 'std': self.std,
+                'mean': self.mean, 'std': self.std, 'classes': list(self.classes),
                 'network': self.network.state_dict(),
                 'average': self.average.network.state_dict(),
                 'soap': self.optimizer.state_dict(),
@@ -262,11 +287,14 @@ class Trainer:
         )  # fmt: skip
 
     def _resume(self, path: Path) -> None:
-        state = read_state(path, self.recipe, self.device)
+        state = read_state(path, self.recipe, self.classes, self.device)
         self.network.load_state_dict(state['network'])
         self.average.network.load_state_dict(state['average'])
         self.optimizer.load_state_dict(state['soap'])
         # The normalisation stays even if the run goes on with more data.
         self.mean, self.std = state['mean'], state['std']
-        self.epoch, self.best = state['epoch'], state['best']
-        self.average.steps = state['steps']
+        self.epoch, self.average.steps = state['epoch'], state['steps']
+        best = self.work / 'best.pt'
+        if best.exists():
+            # Now, not after the last epoch, is the time to find out that it is damaged.
+            self.best = read_state(best, self.recipe, self.classes, torch.device('cpu'))['best']

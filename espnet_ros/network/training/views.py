@@ -102,6 +102,8 @@ def epoch_batches(
         Views([sample for samples in datasets for sample in samples], recipe, sorted(order)),
         batch_sampler=[[(epoch, int(index)) for index in row] for row in mine],
         num_workers=workers,
+        # They share the decoded images with this process; any other way would copy all to each.
+        multiprocessing_context='fork' if workers else None,
         collate_fn=collate,
         pin_memory=pinned,
         worker_init_fn=_one_thread,

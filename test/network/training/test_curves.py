@@ -1,4 +1,4 @@
-"""What TensorBoard is told, through a writer that takes notes."""
+"""What TensorBoard is told, through a writer that takes notes, and what it makes of it."""
 
 from __future__ import annotations
 
@@ -58,6 +58,8 @@ def test_an_epoch_becomes_points(notes: tuple[Curves, Notes]) -> None:
         ('loss', 0.4, 9), ('learning_rate', 2e-3, 9),
         ('val/miou', 0.6, 9), ('val_iou/a', 0.5, 9), ('val_iou/b', 0.7, 9),
     ]  # fmt: skip
+    curves.numbers({'epoch': 10, 'loss': 0.3, 'val_miou': 0.6, 'val_iou': [None, 0.6]}, 2e-3)
+    assert writer.scalars[-2:] == [('val/miou', 0.6, 10), ('val_iou/b', 0.6, 10)]
 
 
 def test_pictures_are_image_truth_and_mask_in_rgb(notes: tuple[Curves, Notes]) -> None:
@@ -71,3 +73,24 @@ def test_pictures_are_image_truth_and_mask_in_rgb(notes: tuple[Curves, Notes]) -
     picture = writer.images['val/4.png']
     assert picture.shape == (5, 21, 3)
     assert picture[2, [0, 7, 14]].tolist() == [[0, 0, 99], [0, 0, 0], [250, 0, 10]]
+
+
+def test_tensorboard_reads_what_is_written(tmp_path: Path) -> None:
+    reader = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
+    row = {'epoch': 1, 'loss': 0.5, 'val_miou': 0.25, 'val_iou': [0.5, None]}
+    first = Curves(tmp_path, LABELS, 0)
+    first.numbers(row, 1e-3)
+    first.numbers({**row, 'epoch': 2}, 1e-3)
+    # Killed and resumed after the first epoch.
+    resumed = Curves(tmp_path, LABELS, 1)
+    resumed.numbers({**row, 'epoch': 2, 'loss': 0.25}, 1e-3)
+    sample = Sample('a.png', np.zeros((5, 7, 3), np.uint8), np.zeros((5, 7), np.uint8))
+    resumed.pictures(2, [sample], lambda sample: sample.truth)
+    seen = reader.EventAccumulator(str(tmp_path))
+    seen.Reload()
+    tags = seen.Tags()
+    assert set(tags['scalars']) == {'loss', 'learning_rate', 'val/miou', 'val_iou/a'}
+    assert tags['images'] == ['val/a.png']
+    assert [(event.step, event.value) for event in seen.Scalars('loss')] == [(1, 0.5), (2, 0.25)]
+    picture = seen.Images('val/a.png')[0]
+    assert (picture.width, picture.height, picture.step) == (21, 5, 2)

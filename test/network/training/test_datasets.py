@@ -64,6 +64,8 @@ def test_splits_of_the_street_are_of_different_streets() -> None:
     assert len(set(names)) == 3
     with pytest.raises(DatasetError, match="train, val or test, got 'all'"):
         load_dataset('street:1', 'all')
+    with pytest.raises(DatasetError, match='4000 images of a split, got 4001'):
+        load_dataset('street:4001', 'train')
 
 
 def test_statistics_and_frequencies_by_hand() -> None:
@@ -77,3 +79,6 @@ def test_statistics_and_frequencies_by_hand() -> None:
     assert mean == [0.5, 1.0, 25.0]
     assert std == pytest.approx([1.3229, 2.6458, 66.1438], abs=1e-4)
     np.testing.assert_allclose(class_frequencies(samples, 4), [2 / 6, 1 / 6, 3 / 6, 0])
+    void = Sample('void.png', image, np.full((2, 2), 255, np.uint8))
+    with pytest.raises(DatasetError, match=r'none of 2 images .* e\.g\. void\.png'):
+        class_frequencies([void, void], 4)

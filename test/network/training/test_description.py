@@ -133,10 +133,13 @@ GOOD: dict[str, Any] = {'layout': 'folders', 'splits': SPLITS, 'classes': CLASSE
     ('data', 'words'),
     [
         ({'layout': 'voc'}, "one of camvid, cityscapes, folders, got 'voc'"),
+        ({'layout': ['folders']}, "got ['folders']"),
         ({'layout': 'folders'}, 'classes is missing; splits is missing'),
         ({**GOOD, 'spilts': 1}, "unknown key 'spilts', expected layout, root, size_wh, classes"),
         ({**GOOD, 'size_wh': [30, 40]}, 'multiples of 8, got [30, 40]'),
         ({**GOOD, 'splits': {'train': 'a'}}, "got {'train': 'a'}"),
+        ({**GOOD, 'splits': {'train': {'images': 1, 'labels': 'a'}}}, "{'images': 1,"),
+        ({**GOOD, 'splits': {2: {'images': 'a', 'labels': 'a'}}}, 'got {2: {'),
         ({**GOOD, 'labels': 'rgb'}, "labels must be ids or colors, got 'rgb'"),
         ({**GOOD, 'classes': ['path']}, 'must be a list of {name, color_rgb'),
         ({**GOOD, 'classes': [{'name': 'path'}]}, 'color_rgb'),

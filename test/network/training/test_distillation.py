@@ -89,6 +89,12 @@ def test_its_opinion_is_the_mean_over_mirror_images_and_blocks(bundle: Bundle) -
     np.testing.assert_allclose(taught.opinion[5, 3], 255 * block, atol=0.51)
 
 
+def test_images_that_it_cannot_take_are_refused(bundle: Bundle) -> None:
+    odd = Sample('odd', np.zeros((50, 61, 3), np.uint8), np.zeros((50, 61), np.uint8))
+    with pytest.raises(DatasetError, match=r'taught images must be .* got 61x50'):
+        Teacher(bundle, LABELS, torch.device('cpu')).teach([odd], Processes())
+
+
 def test_a_teacher_of_other_classes_is_refused(bundle: Bundle) -> None:
     labels = Labels([*LABELS, LabelClass('d', (3, 0, 0), 'ground')])
     with pytest.raises(DatasetError, match='teacher does not know d'):

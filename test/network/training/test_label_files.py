@@ -17,8 +17,10 @@ RED, GREEN = (200, 10, 30), (0, 255, 1)
 COLORS = LabelCode({pack_rgb(RED): 0, pack_rgb(GREEN): 1, 0: 255}, colored=True)
 
 
-def palette_png(indices: np.ndarray, depth: int, colors: list[tuple[int, int, int]]) -> bytes:
-    """Write a palette PNG as image editors do; OpenCV can not."""
+def palette_png(
+    indices: np.ndarray, depth: int, colors: list[tuple[int, int, int]] | None
+) -> bytes:
+    """Write a palette PNG, or without colours a gray one, as image editors do; OpenCV can not."""
     height, width = indices.shape
     per_byte = 8 // depth
     rows = b''
@@ -31,12 +33,12 @@ def palette_png(indices: np.ndarray, depth: int, colors: list[tuple[int, int, in
         crc = zlib.crc32(kind + data)
         return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', crc)
 
-    header = struct.pack('>IIBBBBB', width, height, depth, 3, 0, 0, 0)
+    header = struct.pack('>IIBBBBB', width, height, depth, 3 if colors else 0, 0, 0, 0)
+    palette = chunk(b'PLTE', b''.join(bytes(c) for c in colors)) if colors else b''
     return (
         b'\x89PNG\r\n\x1a\n'
         + chunk(b'IHDR', header)
-        + chunk(b'PLTE', b''.join(bytes(c) for c in colors))
-        + chunk(b'tRNS', b'\x00')
+        + (palette + chunk(b'tRNS', b'\x00') if colors else b'')
         + chunk(b'IDAT', zlib.compress(rows))
         + chunk(b'IEND', b'')
     )
@@ -52,6 +54,14 @@ def test_a_palette_image_is_read_by_its_indices_or_its_colours(
     expected = np.where(indices == 1, 255, 3)
     np.testing.assert_array_equal(read_truth(tmp_path / 'a.png', code), expected)
     np.testing.assert_array_equal(read_truth(tmp_path / 'a.png', COLORS), indices)
+
+
+@pytest.mark.parametrize('depth', [1, 2, 4, 8])
+def test_ids_of_few_bits_are_not_stretched(depth: int, tmp_path: Path) -> None:
+    ids = np.arange(5 * 7, dtype=np.uint8).reshape(5, 7) % min(2**depth, 5)
+    (tmp_path / 'a.png').write_bytes(palette_png(ids, depth, None))
+    code = LabelCode({value: 4 - value for value in range(5)} | {255: 255})
+    np.testing.assert_array_equal(read_truth(tmp_path / 'a.png', code), 4 - ids)
 
 
 def test_large_indices_of_a_palette_are_kept(tmp_path: Path) -> None:

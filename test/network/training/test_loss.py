@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,21 @@ def test_lovasz_without_any_truth_is_zero() -> None:
     loss = lovasz_softmax(logits, torch.full((1, 1, 3), 255))
     loss.backward()
     assert float(loss.detach()) == 0
+
+
+def test_views_that_are_void_altogether_neither_count_nor_spoil_the_sum() -> None:
+    # Known pixels, but none where the encoder is asked, at rows and columns 4, 12, ...
+    edge = torch.full((1, 16, 24), 255)
+    edge[0, 0, 0] = 1
+    for truth in (torch.full((1, 16, 24), 255), edge):
+        logits = torch.zeros(1, 2, 16, 24, requires_grad=True)
+        coarse = torch.zeros(1, 2, 2, 3, requires_grad=True)
+        loss = SegmentationLoss(np.array([0.9, 0.1]))(logits, coarse, truth)
+        loss.backward()
+        expected = math.log(2) + 0.5 if truth is edge else 0
+        assert float(loss.detach()) == pytest.approx(expected)
+        assert logits.grad is not None and bool(logits.grad.isfinite().all())
+        assert coarse.grad is not None and not coarse.grad.any()
 
 
 def test_rare_classes_weigh_more() -> None:

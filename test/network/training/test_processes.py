@@ -29,8 +29,8 @@ from espnet_ros.network.training.trainer import Trainer
 processes, device = join()
 work = Path({work!r})
 run = Trainer(
-    [test_trainer.samples(8)], test_trainer.samples(3), 2, test_trainer.RECIPE, work, device,
-    processes,
+    [test_trainer.samples(8)], test_trainer.samples(3), test_trainer.CLASSES, test_trainer.RECIPE,
+    work, device, processes,
 )
 # As if this one's processor rounded another way.
 with torch.no_grad():

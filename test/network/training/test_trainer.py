@@ -17,6 +17,7 @@ torch = pytest.importorskip('torch')
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import CheckpointError, DatasetError, ParameterError
 from espnet_ros.core.labels import LabelClass, Labels
+from espnet_ros.core.metrics import ConfusionMatrix
 from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.export import write_bundle_from_network
 from espnet_ros.network.training.datasets import Sample
@@ -24,6 +25,7 @@ from espnet_ros.network.training.recipe import Recipe, learning_rate_at
 from espnet_ros.network.training.trainer import Trainer
 
 RECIPE = Recipe(alpha2=1, alpha3=1, crop_wh=(48, 32), batch=2)
+CLASSES = ('dark', 'bright')
 
 
 def samples(count: int) -> list[Sample]:
@@ -37,7 +39,7 @@ def samples(count: int) -> list[Sample]:
 
 
 def trainer(work: Path, recipe: Recipe = RECIPE) -> Trainer:
-    return Trainer([samples(4)], samples(2), 2, recipe, work)
+    return Trainer([samples(4)], samples(2), CLASSES, recipe, work)
 
 
 def weights(run: Trainer) -> torch.Tensor:
@@ -90,9 +92,51 @@ def test_another_recipe_and_a_corrupt_checkpoint_are_refused(tmp_path: Path) -> 
     trainer(tmp_path).run(1, validate_every=1)
     with pytest.raises(CheckpointError, match='another recipe'):
         trainer(tmp_path, Recipe(alpha2=1, alpha3=2, crop_wh=(48, 32), batch=2))
-    (tmp_path / 'last.pt').write_bytes(b'PK torn')
-    with pytest.raises(CheckpointError, match='can not be read'):
-        trainer(tmp_path)
+    with pytest.raises(CheckpointError, match='expected bright, dark, got dark, bright'):
+        Trainer([samples(4)], samples(2), CLASSES[::-1], RECIPE, tmp_path)
+    with pytest.raises(CheckpointError, match='expected a, b, c, got dark, bright'):
+        Trainer([samples(4)], samples(2), 'abc', RECIPE, tmp_path)
+    # Not only after the last epoch, when it is asked for its weights.
+    for name in ('best.pt', 'last.pt'):
+        (tmp_path / name).write_bytes(b'PK torn')
+        with pytest.raises(CheckpointError, match=rf'{name} can not be read'):
+            trainer(tmp_path)
+        (tmp_path / name).unlink()
+
+
+@pytest.mark.parametrize('rate', [float('nan'), float('inf'), 0.0, -1e-3])
+def test_a_learning_rate_that_is_none_is_refused(rate: float, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=f'learning_rate must be above 0, got {rate}'):
+        trainer(tmp_path, dataclasses.replace(RECIPE, learning_rate=rate))
+
+
+def test_a_loss_that_is_no_number_keeps_the_epoch_before(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    run.run(1, validate_every=1)
+    files = {p.name: p.read_bytes() for p in tmp_path.glob('*.pt')}
+    with torch.no_grad():
+        next(run.network.parameters())[0] = float('inf')
+    with pytest.raises(ParameterError, match=r'epoch 2: the loss is nan, .* lower'):
+        run.run(2, validate_every=1)
+    assert {p.name: p.read_bytes() for p in tmp_path.glob('*.pt')} == files
+
+
+def test_nothing_but_void_is_refused_before_the_first_epoch(tmp_path: Path) -> None:
+    void = [dataclasses.replace(s, truth=np.full_like(s.truth, 255)) for s in samples(2)]
+    for train, val in ((void, samples(2)), (samples(2), void)):
+        with pytest.raises(DatasetError, match='none of 2 images has a labelled pixel'):
+            Trainer([train], val, CLASSES, RECIPE, tmp_path)
+
+
+def test_the_log_is_json_where_a_class_is_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Trainer([samples(4)], samples(2), 'abc', RECIPE, tmp_path)
+    right = ConfusionMatrix(3)
+    right.update(samples(1)[0].truth, samples(1)[0].truth)
+    monkeypatch.setattr(run, 'evaluate', lambda _samples: right)
+    run.run(1, validate_every=1)
+    assert '"val_iou": [1.0, 1.0, null]' in (tmp_path / 'log.jsonl').read_text()
 
 
 def test_another_models_weights_begin_a_run_but_not_a_resumed_one(tmp_path: Path) -> None:
@@ -104,7 +148,7 @@ def test_another_models_weights_begin_a_run_but_not_a_resumed_one(tmp_path: Path
     )
     write_bundle_from_network(
         teacher.best_network(), architecture, labels=labels,
-        size_wh=(64, 48), mean=(1.0, 2.0, 3.0), std=(4.0, 5.0, 6.0), input_scale=1.0, metrics={},
+        size_wh=(64, 48), mean=(1.0, 2.0, 3.0), std=(4.0, 5.0, 6.0), input_scale=0.5, metrics={},
         licence='none', name='a', output=tmp_path / 'model',
     )  # fmt: skip
     bundle = Bundle.load(tmp_path / 'model')
@@ -113,6 +157,9 @@ def test_another_models_weights_begin_a_run_but_not_a_resumed_one(tmp_path: Path
     expected = torch.cat([p.detach().flatten() for p in teacher.best_network().parameters()])
     torch.testing.assert_close(weights(student), expected)
     assert student.mean == [1.0, 2.0, 3.0]
+    # It sees what the model saw: (21 - 1) / 4 / 2, and so on.
+    pixel = student._normalise(torch.full((1, 8, 8, 3), 21, dtype=torch.uint8))[0, :, 0, 0]
+    assert pixel.tolist() == pytest.approx([2.5, 1.9, 1.5])
     before = weights(teacher)
     teacher.start_from(bundle)
     torch.testing.assert_close(weights(teacher), before)
@@ -120,7 +167,7 @@ def test_another_models_weights_begin_a_run_but_not_a_resumed_one(tmp_path: Path
 
 def test_fewer_samples_than_a_batch_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match='at least 2'):
-        Trainer([samples(1)], samples(1), 2, RECIPE, tmp_path)
+        Trainer([samples(1)], samples(1), CLASSES, RECIPE, tmp_path)
 
 
 def test_a_crop_the_network_cannot_take_is_refused(tmp_path: Path) -> None:
@@ -158,7 +205,7 @@ def test_a_model_of_other_classes_lends_all_but_the_classes(tmp_path: Path) -> N
         labels=labels, size_wh=(64, 48), mean=(1.0, 2.0, 3.0), std=(4.0, 5.0, 6.0),
         input_scale=1.0, metrics={}, licence='none', name='a', output=tmp_path / 'model',
     )  # fmt: skip
-    other = Trainer([samples(4)], samples(2), 6, RECIPE, tmp_path / 'b')
+    other = Trainer([samples(4)], samples(2), 'abcdef', RECIPE, tmp_path / 'b')
     assert len(other.network.merge2[1].branches) > len(teacher.network.merge2[1].branches)
     before = other.network.state_dict()['up1.weight'].clone()
     taken, tensors = other.start_from(Bundle.load(tmp_path / 'model'))
@@ -169,7 +216,7 @@ def test_a_model_of_other_classes_lends_all_but_the_classes(tmp_path: Path) -> N
     torch.testing.assert_close(ours['up1.weight'], before)
     assert ours['encoder.classifier.weight'].shape[0] == 6
     # And the other way, where the model has tensors that the new one lacks.
-    fewer = Trainer([samples(4)], samples(2), 1, RECIPE, tmp_path / 'c')
+    fewer = Trainer([samples(4)], samples(2), 'a', RECIPE, tmp_path / 'c')
     assert fewer.start_from(Bundle.load(tmp_path / 'model'))[0] > 0
 
 
@@ -227,7 +274,7 @@ def test_an_opinion_counts_beside_the_truth(tmp_path: Path) -> None:
     taught = [dataclasses.replace(sample, opinion=opinion) for sample in plain]
     losses = []
     for name, train in (('plain', plain), ('taught', taught)):
-        run = Trainer([train], samples(2), 2, RECIPE, tmp_path / name)
+        run = Trainer([train], samples(2), CLASSES, RECIPE, tmp_path / name)
         losses.append(run._train_epoch(1)['loss'])
     # The cross-entropy of a pupil that knows nothing is ln 2 and more.
     assert losses[1] > losses[0] + 0.3
@@ -255,7 +302,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_other_code_is_refused(tmp_path: Path) -> None:
     torch.save({'epoch': 3}, tmp_path / 'last.pt')
-    with pytest.raises(CheckpointError, match=r'last\.pt lacks average, best, mean'):
+    with pytest.raises(CheckpointError, match=r'last\.pt lacks average, best, classes, mean'):
         trainer(tmp_path)
 
 
@@ -273,7 +320,7 @@ def test_validation_images_the_network_cannot_take_are_refused(tmp_path: Path) -
     truth = np.zeros((50, 61), np.uint8)
     odd = Sample('odd', np.zeros((50, 61, 3), np.uint8), truth)
     with pytest.raises(DatasetError, match=r'got 61x50: write `size_wh: \[64, 48\]`'):
-        Trainer([samples(4)], [odd], 2, RECIPE, tmp_path)
+        Trainer([samples(4)], [odd], CLASSES, RECIPE, tmp_path)
 
 
 KILLED = """
@@ -283,6 +330,33 @@ from pathlib import Path
 import test_trainer
 test_trainer.trainer(Path({work!r})).run(1000, validate_every=1000)
 """
+
+
+# Ends like KILLED, but within the write: the kernel kills whoever exceeds the size of a file.
+KILLED_WHILE_SAVING = """
+import resource, signal, sys
+sys.path[:0] = [{tests!r}, {root!r}]
+from pathlib import Path
+import test_trainer
+run = test_trainer.trainer(Path({work!r}))
+run.run(2, validate_every=1)
+size = (Path({work!r}) / 'last.pt').stat().st_size
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2))
+run.run(3, validate_every=2)
+"""
+
+
+def test_a_kill_while_saving_leaves_the_save_before(tmp_path: Path) -> None:
+    script = KILLED_WHILE_SAVING.format(
+        tests=str(Path(__file__).parent), root=str(Path(__file__).parents[3]), work=str(tmp_path)
+    )
+    process = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True)
+    assert process.returncode == -signal.SIGXFSZ, process.stderr
+    resumed = trainer(tmp_path)
+    assert resumed.epoch == 2 and resumed.best > 0
+    resumed.best_network()
+    resumed.run(3, validate_every=1)
 
 
 def test_kill_at_any_moment_loses_at_most_one_epoch(tmp_path: Path) -> None:
