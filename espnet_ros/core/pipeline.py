@@ -9,12 +9,10 @@ from typing import Any, Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from espnet_ros.core.color_image import ColorImage, UInt8Array
 from espnet_ros.core.errors import ImageError
 from espnet_ros.core.labels import UNLABELED, Labels
-
-UInt8Array = npt.NDArray[np.uint8]
 
 
 class Inferrer(Protocol):
@@ -75,9 +73,12 @@ class Segmenter:
         :raises ImageError: if the array is not such an image.
         """
         _check(image_bgr)
-        image_wh = (image_bgr.shape[1], image_bgr.shape[0])
+        return self.segment_image(ColorImage(image_bgr))
+
+    def segment_image(self, image: ColorImage) -> Segmentation:
+        """Return the mask of an image, of which only what the network sees becomes BGR."""
         start = time.perf_counter()
-        network_image = _resize(image_bgr, self._size_wh, cv2.INTER_LINEAR)
+        network_image = image.resized(self._size_wh)
         resized = time.perf_counter()
         masks, confidences = self._backend.infer(np.ascontiguousarray(network_image)[None])
         inferred = time.perf_counter()
@@ -85,7 +86,7 @@ class Segmenter:
         if self._min_confidence > 0:
             mask[confidences[0] < self._min_confidence] = UNLABELED
         if self._resize_back:
-            mask = _enlarge(mask, image_wh)
+            mask = _enlarge(mask, image.size_wh)
         done = time.perf_counter()
         stage_ms = {
             'resize': (resized - start) * 1e3,
@@ -98,16 +99,11 @@ class Segmenter:
 def _enlarge(network_array: UInt8Array, size_wh: tuple[int, int]) -> UInt8Array:
     # The exact kind keeps pixel centres where INTER_LINEAR and camera_info have them; plain
     # INTER_NEAREST shifts the mask by up to half a network pixel.
-    return _resize(network_array, size_wh, cv2.INTER_NEAREST_EXACT)
-
-
-def _resize(image: UInt8Array, size_wh: tuple[int, int], interpolation: int) -> UInt8Array:
-    if (image.shape[1], image.shape[0]) == size_wh:
-        return image
-    resized: UInt8Array = cv2.resize(  # type: ignore[assignment]
-        image, size_wh, interpolation=interpolation
+    if network_array.shape[::-1] == size_wh:
+        return network_array
+    return np.asarray(
+        cv2.resize(network_array, size_wh, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8
     )
-    return resized
 
 
 def _check(image_bgr: Any) -> None:

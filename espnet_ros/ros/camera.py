@@ -11,11 +11,12 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
+from espnet_ros.core.color_image import ColorImage, UInt8Array
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import CameraInfoError
 from espnet_ros.core.labels import Labels
-from espnet_ros.core.pipeline import Segmentation, Segmenter, UInt8Array
-from espnet_ros.ros.conversions import compressed_to_bgr, image_to_bgr
+from espnet_ros.core.pipeline import Segmentation, Segmenter
+from espnet_ros.ros.conversions import read_compressed, read_image
 from espnet_ros.ros.depth import DepthQueue
 from espnet_ros.ros.diagnostics import CameraMonitor, why_silent
 from espnet_ros.ros.outputs import CameraOutputs
@@ -23,9 +24,9 @@ from espnet_ros.ros.qos import input_profile
 from espnet_ros.ros.stamps import nanoseconds
 
 # transport -> (message type, suffix of the topic, decoder)
-_TRANSPORTS: dict[str, tuple[Any, str, Callable[[Any], UInt8Array]]] = {
-    'raw': (Image, '', image_to_bgr),
-    'compressed': (CompressedImage, '/compressed', compressed_to_bgr),
+_TRANSPORTS: dict[str, tuple[Any, str, Callable[[Any], ColorImage]]] = {
+    'raw': (Image, '', read_image),
+    'compressed': (CompressedImage, '/compressed', read_compressed),
 }
 
 
@@ -51,12 +52,12 @@ class Answer:
     """What came of an image, not yet published.
 
     :param message: the image as it came.
-    :param image: uint8 (H, W, 3) BGR.
+    :param image: its pixels.
     :param decode_ms: milliseconds from one to the other.
     """
 
     message: Any
-    image: UInt8Array
+    image: ColorImage
     segmentation: Segmentation
     decode_ms: float
 
@@ -142,7 +143,7 @@ class Camera:
         start = time.perf_counter()
         image = self._decode(message)
         decode_ms = (time.perf_counter() - start) * 1e3
-        return Answer(message, image, segmenter.segment(image), decode_ms)
+        return Answer(message, image, segmenter.segment_image(image), decode_ms)
 
     def publish(self, answer: Answer) -> Segmented:
         """Publish what came of one image, the mask first; return what goes on to the grid."""
@@ -160,7 +161,7 @@ class Camera:
         self._outputs.publish_colors(header, image, segmentation.mask)
         self.monitor.process(stage_ms)
         return Segmented(
-            header, (image.shape[1], image.shape[0]), segmentation, self._camera_info,
+            header, image.size_wh, segmentation, self._camera_info,
             self._info_topic,
         )  # fmt: skip
 
@@ -183,13 +184,15 @@ class Camera:
         # Zero is "not set" for a stamp and "no /clock yet" for simulated time.
         return {'latency': (now_ns - stamp_ns) / 1e6} if stamp_ns and now_ns else {}
 
-    def _publish_camera_info(self, header: Header, image: UInt8Array, mask: UInt8Array) -> None:
+    def _publish_camera_info(self, header: Header, image: ColorImage, mask: UInt8Array) -> None:
         problem, missing = '', ''
         if self._camera_info is None:
             missing = f'no camera_info on {self._info_topic}: masks go out without one'
         else:
             try:
-                self._outputs.publish_camera_info(header, image, mask, self._camera_info)
+                self._outputs.publish_camera_info(
+                    header, image.size_wh, mask, self._camera_info
+                )
             except CameraInfoError as error:
                 problem = str(error)
         self.monitor.camera_info_problem, self.monitor.camera_info_missing = problem, missing

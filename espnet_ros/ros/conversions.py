@@ -11,13 +11,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from espnet_ros.core.color_image import MOVES, ColorImage, UInt8Array
 from espnet_ros.core.errors import ImageError
-
-UInt8Array = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -58,11 +56,11 @@ ENCODINGS = {**_COLOR, **_WIDE}
 _DEPTH = ('16UC1', '32FC1', '64FC1')
 
 
-def image_to_bgr(message: Image) -> UInt8Array:
-    """Return the pixels of an image as uint8 (H, W, 3) BGR.
+def read_image(message: Image) -> ColorImage:
+    """Return the pixels of an image.
 
-    bgr8 is a view of the message, padded rows and all; everything else is converted. Of
-    16-bit channels the high byte is kept.
+    BGR, RGB and gray of 8 bits a channel are views of the message, padded rows and all; everything
+    else is copied. Of 16-bit channels the high byte is kept.
 
     :raises ImageError: if the encoding is not a colour one, or ``width``, ``height``, ``step``
         and the length of ``data`` contradict each other.
@@ -79,10 +77,13 @@ def image_to_bgr(message: Image) -> UInt8Array:
         offset=high_byte,
         strides=(message.step, pixel_bytes, encoding.depth_bytes),
     )
-    if encoding.to_bgr is None:
-        return pixels if encoding.depth_bytes == 1 else np.ascontiguousarray(pixels)
+    if encoding.depth_bytes == 2:
+        pixels = np.ascontiguousarray(pixels)
+    if encoding.to_bgr is None or encoding.to_bgr in MOVES:
+        return ColorImage(pixels, encoding.to_bgr)
     try:
-        return cv2.cvtColor(np.ascontiguousarray(pixels), encoding.to_bgr)  # type: ignore[return-value]
+        converted = cv2.cvtColor(np.ascontiguousarray(pixels), encoding.to_bgr)
+        return ColorImage(np.asarray(converted, np.uint8))
     except cv2.error as error:
         raise ImageError(
             'decode',
@@ -134,8 +135,8 @@ def _check_layout(message: Image, encoding: _Encoding) -> None:
         )
 
 
-def compressed_to_bgr(message: CompressedImage) -> UInt8Array:
-    """Return the pixels of a JPEG or PNG image as uint8 (H, W, 3) BGR.
+def read_compressed(message: CompressedImage) -> ColorImage:
+    """Return the pixels of a JPEG or PNG image.
 
     :raises ImageError: if it can't be decoded or was cut off.
     """
@@ -156,7 +157,7 @@ def compressed_to_bgr(message: CompressedImage) -> UInt8Array:
             f'the compressed image of {data.size} bytes, format {message.format!r}, could not '
             f'be decoded: {reason}',
         )
-    return image  # type: ignore[return-value]
+    return ColorImage(np.asarray(image, np.uint8))
 
 
 def array_to_image(pixels: UInt8Array, header: Header, encoding: str) -> Image:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import cv2
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
+from espnet_ros.core.color_image import ColorImage, UInt8Array
 from espnet_ros.core.config import OverlayConfig
 from espnet_ros.core.labels import Labels
-from espnet_ros.core.pipeline import Segmentation, UInt8Array
+from espnet_ros.core.pipeline import Segmentation
 from espnet_ros.core.visualize import colorize, overlay
 from espnet_ros.ros.camera_info import scale_camera_info
 from espnet_ros.ros.conversions import array_to_image, array_to_jpeg
@@ -63,18 +63,22 @@ class CameraOutputs:
             self._confidence.publish(array_to_image(segmentation.confidence, header, 'mono8'))
 
     def publish_camera_info(
-        self, header: Header, image: UInt8Array, mask: UInt8Array, camera_info: CameraInfo
+        self,
+        header: Header,
+        image_wh: tuple[int, int],
+        mask: UInt8Array,
+        camera_info: CameraInfo,
     ) -> None:
         """Publish the calibration scaled to the mask.
 
+        :param image_wh: size of the image in pixels.
         :raises CameraInfoError: if the calibration can't be used for this image.
         """
-        image_wh = (image.shape[1], image.shape[0])
         mask_wh = (mask.shape[1], mask.shape[0])
         scaled = scale_camera_info(camera_info, header, image_wh, mask_wh)
         self._camera_info.publish(scaled)
 
-    def publish_colors(self, header: Header, image: UInt8Array, mask: UInt8Array) -> None:
+    def publish_colors(self, header: Header, image: ColorImage, mask: UInt8Array) -> None:
         """Draw and publish those colour outputs that somebody subscribes to."""
         quality = self._overlay_config().jpeg_quality
         for draw, raw, jpeg in (
@@ -90,13 +94,12 @@ class CameraOutputs:
             if jpeg in wanted:
                 jpeg.publish(array_to_jpeg(drawing, header, quality))
 
-    def _draw_color_mask(self, _: UInt8Array, mask: UInt8Array) -> UInt8Array:
+    def _draw_color_mask(self, _: ColorImage, mask: UInt8Array) -> UInt8Array:
         return colorize(mask, self._labels)
 
-    def _draw_overlay(self, image: UInt8Array, mask: UInt8Array) -> UInt8Array:
-        if image.shape[:2] != mask.shape:
-            image = cv2.resize(image, (mask.shape[1], mask.shape[0]))  # type: ignore[assignment]
-        return overlay(image, mask, self._labels, self._overlay_config().opacity)
+    def _draw_overlay(self, image: ColorImage, mask: UInt8Array) -> UInt8Array:
+        below = image.resized((mask.shape[1], mask.shape[0]))
+        return overlay(below, mask, self._labels, self._overlay_config().opacity)
 
     def destroy(self) -> None:
         """Destroy the publishers."""

@@ -18,8 +18,8 @@ from espnet_ros.ros.conversions import (
     ENCODINGS,
     array_to_image,
     array_to_jpeg,
-    compressed_to_bgr,
-    image_to_bgr,
+    read_compressed,
+    read_image,
 )
 
 # Which of (blue, green, red, alpha) is stored where.
@@ -69,16 +69,27 @@ def messages(draw):
 @given(messages())
 def test_every_layout_gives_its_pixels(drawn):
     message, pixels = drawn
-    image = image_to_bgr(message)
+    image = read_image(message).bgr
     assert image.dtype == np.uint8
     np.testing.assert_array_equal(image, pixels)
 
 
-def test_bgr8_is_not_copied():
-    message = make('bgr8', 7, 5, bytes(5 * 24), step=24)
-    image = image_to_bgr(message)
-    message.data[24 + 3] = 99
-    assert image[1, 1].tolist() == [99, 0, 0]
+@pytest.mark.parametrize('encoding', ['bgr8', '8UC3', 'rgb8', 'bgra8', '8UC4', 'rgba8', 'mono8'])
+def test_what_needs_no_arithmetic_is_not_copied(encoding):
+    channels = len(LAYOUTS[encoding][0])
+    message = make(encoding, 7, 5, bytes(5 * 30), step=30)
+    image = read_image(message)
+    message.data[30 + channels] = 99
+    assert image.pixels[1, 1].tolist() == [99, *[0] * (channels - 1)]
+    first = {'rgb8': [0, 0, 99], 'rgba8': [0, 0, 99], 'mono8': [99] * 3}
+    assert image.bgr[1, 1].tolist() == first.get(encoding, [99, 0, 0])
+
+
+@pytest.mark.parametrize('encoding', ['yuyv', 'bayer_rggb8', 'mono16', 'rgb16'])
+def test_everything_else_is_copied(encoding):
+    message = make(encoding, 8, 4, bytes(4 * 48), step=48)
+    image = read_image(message)
+    assert not np.shares_memory(image.pixels, np.frombuffer(message.data, np.uint8))
 
 
 @pytest.mark.parametrize(
@@ -93,12 +104,12 @@ def test_bgr8_is_not_copied():
 def test_a_red_scene_through_each_bayer_pattern_is_red(encoding, red_at):
     mosaic = np.zeros((6, 10), np.uint8)
     mosaic[red_at[0] :: 2, red_at[1] :: 2] = 200
-    image = image_to_bgr(make(encoding, 10, 6, mosaic.tobytes()))
+    image = read_image(make(encoding, 10, 6, mosaic.tobytes())).bgr
     np.testing.assert_array_equal(image[2:4, 2:8], np.broadcast_to((0, 0, 200), (2, 6, 3)))
     wide = np.zeros((6, 10, 2), np.uint8)
     wide[..., 1] = mosaic
     wide[..., 0] = 77
-    image = image_to_bgr(make(encoding.replace('8', '16'), 10, 6, wide.tobytes()))
+    image = read_image(make(encoding.replace('8', '16'), 10, 6, wide.tobytes())).bgr
     np.testing.assert_array_equal(image[2:4, 2:8], np.broadcast_to((0, 0, 200), (2, 6, 3)))
 
 
@@ -113,7 +124,7 @@ def test_a_red_scene_through_each_bayer_pattern_is_red(encoding, red_at):
 )
 def test_yuv_black_and_white(encoding, pair):
     # Video range: luma 16 is black, 235 is white, chroma 128 is grey.
-    image = image_to_bgr(make(encoding, 6, 2, bytes(pair) * 6))
+    image = read_image(make(encoding, 6, 2, bytes(pair) * 6)).bgr
     assert image[:, 0::2].max() == 0
     assert image[:, 1::2].min() == 255
 
@@ -138,7 +149,7 @@ def test_yuv_black_and_white(encoding, pair):
 )
 def test_a_bad_image_is_refused_with_its_reason(message, reason, words):
     with pytest.raises(ImageError) as caught:
-        image_to_bgr(message)
+        read_image(message)
     assert caught.value.reason == reason
     assert words in str(caught.value)
 
@@ -154,7 +165,7 @@ def test_a_bad_image_is_refused_with_its_reason(message, reason, words):
 )
 def test_any_message_gives_an_image_or_an_image_error(encoding, width, height, step, data, big):
     try:
-        image = image_to_bgr(make(encoding, width, height, data, step, big))
+        image = read_image(make(encoding, width, height, data, step, big)).bgr
     except ImageError:
         return
     assert image.shape == (height, width, 3)
@@ -169,11 +180,11 @@ def jpeg(width=56, height=40):
 
 def test_jpeg_and_png_are_decoded_as_bgr():
     image, data = jpeg()
-    decoded = compressed_to_bgr(CompressedImage(format='jpeg', data=array('B', data)))
+    decoded = read_compressed(CompressedImage(format='jpeg', data=array('B', data))).bgr
     assert decoded.shape == image.shape
     assert np.abs(decoded[:, :20].astype(int) - image[:, :20]).max() < 6
     png = cv2.imencode('.png', image)[1].tobytes()
-    decoded = compressed_to_bgr(CompressedImage(format='png', data=array('B', png)))
+    decoded = read_compressed(CompressedImage(format='png', data=array('B', png))).bgr
     np.testing.assert_array_equal(decoded, image)
 
 
@@ -188,14 +199,14 @@ def test_jpeg_and_png_are_decoded_as_bgr():
 )
 def test_a_corrupt_jpeg_is_refused(data, words):
     with pytest.raises(ImageError, match=words) as caught:
-        compressed_to_bgr(CompressedImage(format='jpeg', data=array('B', data)))
+        read_compressed(CompressedImage(format='jpeg', data=array('B', data)))
     assert caught.value.reason == 'decode'
 
 
 def test_compressed_depth_is_refused():
     message = CompressedImage(format='16UC1; compressedDepth png', data=array('B', b'123'))
     with pytest.raises(ImageError, match='depth') as caught:
-        compressed_to_bgr(message)
+        read_compressed(message)
     assert caught.value.reason == 'encoding'
 
 
@@ -214,7 +225,7 @@ def test_a_color_image_round_trips():
     pixels = np.random.default_rng(3).integers(0, 256, (5, 7, 3), dtype=np.uint8)
     message = array_to_image(pixels, Header(), 'bgr8')
     assert message.step == 21
-    np.testing.assert_array_equal(image_to_bgr(message), pixels)
+    np.testing.assert_array_equal(read_image(message).bgr, pixels)
 
 
 def test_jpeg_quality_counts():

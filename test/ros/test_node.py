@@ -19,7 +19,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool
 
-from espnet_ros.ros.conversions import array_to_image, image_to_bgr
+from espnet_ros.ros.conversions import array_to_image, read_image
 
 UNLABELED = 255
 
@@ -222,7 +222,7 @@ def test_colors_reach_who_asks(driver, make_quadrants):
         driver.peer.listen(CompressedImage, '/segmentation/overlay/compressed', latest),
     ]
     message = driver.message(make_quadrants(64, 48))
-    drawn = image_to_bgr(driver.send_until(message, 'color_mask'))
+    drawn = read_image(driver.send_until(message, 'color_mask')).bgr
     assert drawn[0, 0].tolist() == [128, 64, 128]
     assert drawn[0, 40].tolist() == [156, 102, 102]
     assert drawn[40, 60].tolist() == [0, 0, 0]

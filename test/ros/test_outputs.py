@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from std_msgs.msg import Header
 
+from espnet_ros.core.color_image import ColorImage
 from espnet_ros.core.config import OverlayConfig
 from espnet_ros.core.labels import CAMVID
 from espnet_ros.core.pipeline import Segmentation
 from espnet_ros.ros import outputs
-from espnet_ros.ros.conversions import image_to_bgr
+from espnet_ros.ros.conversions import read_image
 
 
 class FakeNode:
@@ -56,7 +57,7 @@ MASK = np.zeros((24, 40), np.uint8)
 def test_nothing_is_drawn_for_nobody(drawn):
     node = FakeNode()
     camera = outputs.CameraOutputs(node, '', CAMVID, OverlayConfig)
-    camera.publish_colors(Header(), IMAGE, MASK)
+    camera.publish_colors(Header(), ColorImage(IMAGE), MASK)
     assert (drawn, node.sent) == ([], {})
 
 
@@ -64,10 +65,10 @@ def test_one_drawing_serves_raw_and_compressed(drawn):
     node = FakeNode()
     node.subscribers = {'~/front/color_mask', '~/front/color_mask/compressed'}
     camera = outputs.CameraOutputs(node, 'front', CAMVID, OverlayConfig)
-    camera.publish_colors(Header(frame_id='f'), IMAGE, MASK)
+    camera.publish_colors(Header(frame_id='f'), ColorImage(IMAGE), MASK)
     assert drawn == ['color_mask']
     raw, jpeg = (node.sent[topic][0] for topic in sorted(node.subscribers))
-    assert image_to_bgr(raw).shape == (24, 40, 3)
+    assert read_image(raw).bgr.shape == (24, 40, 3)
     assert raw.header.frame_id == jpeg.header.frame_id == 'f'
     decoded = cv2.imdecode(np.frombuffer(jpeg.data, np.uint8), cv2.IMREAD_COLOR)
     np.testing.assert_allclose(decoded, 9, atol=2)
@@ -78,9 +79,9 @@ def test_a_change_of_opacity_counts_from_the_next_image(drawn):
     node.subscribers = {'~/overlay'}
     config = OverlayConfig()
     camera = outputs.CameraOutputs(node, '', CAMVID, lambda: config)
-    camera.publish_colors(Header(), IMAGE, MASK)
+    camera.publish_colors(Header(), ColorImage(IMAGE), MASK)
     config = OverlayConfig(opacity=0.25)
-    camera.publish_colors(Header(), IMAGE, MASK)
+    camera.publish_colors(Header(), ColorImage(IMAGE), MASK)
     assert drawn == [('overlay', 0.5), ('overlay', 0.25)]
 
 
@@ -88,8 +89,8 @@ def test_an_overlay_on_a_mask_of_the_network_size_shrinks_the_image(drawn):
     node = FakeNode()
     node.subscribers = {'~/overlay'}
     camera = outputs.CameraOutputs(node, '', CAMVID, OverlayConfig)
-    camera.publish_colors(Header(), IMAGE, np.zeros((8, 16), np.uint8))
-    assert image_to_bgr(node.sent['~/overlay'][0]).shape == (8, 16, 3)
+    camera.publish_colors(Header(), ColorImage(IMAGE), np.zeros((8, 16), np.uint8))
+    assert read_image(node.sent['~/overlay'][0]).bgr.shape == (8, 16, 3)
 
 
 def test_confidence_is_made_for_those_who_subscribe():

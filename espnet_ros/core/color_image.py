@@ -1,0 +1,55 @@
+"""An image as its camera sent it, and as BGR for those who need it so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+UInt8Array = npt.NDArray[np.uint8]
+
+# These conversions only move or copy channels, so they give the same before and after a resize.
+MOVES = (
+    cv2.COLOR_RGB2BGR,
+    cv2.COLOR_BGRA2BGR,
+    cv2.COLOR_RGBA2BGR,
+    cv2.COLOR_GRAY2BGR,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ColorImage:
+    """Pixels whose channels may still have to be put in order.
+
+    :param pixels: uint8 (H, W, C), may be a view of a message.
+    :param to_bgr: OpenCV's code of the conversion, one of `MOVES`; None for BGR.
+    """
+
+    pixels: UInt8Array
+    to_bgr: int | None = None
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        """Return width and height in pixels."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    @cached_property
+    def bgr(self) -> UInt8Array:
+        """Return all pixels, uint8 (H, W, 3) BGR."""
+        return self._in_order(self.pixels)
+
+    def resized(self, size_wh: tuple[int, int]) -> UInt8Array:
+        """Return the pixels at another size, uint8 (h, w, 3) BGR, bilinear."""
+        if self.size_wh == size_wh:
+            return self.bgr
+        # A camera has more pixels than a network, so only then.
+        pixels = cv2.resize(self.pixels, size_wh, interpolation=cv2.INTER_LINEAR)
+        return self._in_order(np.asarray(pixels, np.uint8))
+
+    def _in_order(self, pixels: UInt8Array) -> UInt8Array:
+        if self.to_bgr is None:
+            return pixels
+        return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), self.to_bgr), np.uint8)
