@@ -44,7 +44,7 @@ class UpsampleHead(nn.Module):
         # Libraries reduce four axes faster than five.
         taps = self.taps(features.float()).reshape(batch, 4, self.classes, height * width)
         ids, confidence = (
-            F.pixel_shuffle(tap.reshape(batch, 4, height, width), 2).squeeze(1)
+            F.pixel_shuffle(tap.reshape(batch, 4, height, width), 2).flatten(0, 1)
             for tap in classify(taps, 2, self.temperature)
         )
         return ids, confidence
@@ -171,4 +171,6 @@ def classify(logits: Tensor, dim: int, temperature: float) -> tuple[Tensor, Tens
         below = below * (1 / temperature)
     # max softmax is the softmax term of the maximum, exp(0), over the sum of all terms.
     confidence = torch.exp(below).sum(dim=dim).reciprocal()
-    return ids.squeeze(dim).float(), confidence
+    # Of an axis whose length it does not know, the exporter makes squeeze() an If, with results of
+    # two ranks: TensorRT before 10.4 refuses those.
+    return ids.flatten(dim - 1, dim).float(), confidence

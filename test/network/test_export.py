@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from espnet_ros.bundle import Bundle
+from espnet_ros.bundle import Bundle, shipped_models
 from espnet_ros.cli import export as export_verb
 from espnet_ros.core.errors import BundleError
 from espnet_ros.core.labels import CAMVID
@@ -62,6 +62,25 @@ def test_axes_are_free_and_tensorrt_finds_only_casts_at_uint8(bundle):
                if o in ('mask', 'confidence')]  # fmt: skip
     assert readers == ['Cast']
     assert writers == ['Cast', 'Cast']
+
+
+@pytest.fixture(scope='module')
+def encoder(tmp_path_factory) -> Bundle:
+    architecture = {'name': 'espnet_c', 'classes': 11, 'alpha2': 1, 'alpha3': 2}
+    return export.write_bundle_from_network(
+        create_network(**architecture), architecture, CAMVID, (64, 48), **INPUT, metrics={},
+        licence='Apache-2.0', name='encoder', output=tmp_path_factory.mktemp('export') / 'encoder',
+    )  # fmt: skip
+
+
+def test_no_graph_has_branches(bundle, encoder):
+    # An If whose results have two ranks is refused by TensorRT before 10.4 (JetPack 6.1 has 10.3).
+    for model in (bundle, encoder, *map(Bundle.load, shipped_models())):
+        graphs = [file for role, file in model.files.items() if role.startswith('onnx')]
+        assert graphs
+        for file in graphs:
+            kinds = {node.op_type for node in onnx.load(file).graph.node}
+            assert not kinds & {'If', 'Loop', 'Scan'}, file
 
 
 def test_half_precision_has_the_weights_rounded_and_the_same_masks(bundle):
