@@ -33,9 +33,11 @@ ARROWS = {
     'evaluation': {'core', 'evaluation', 'sim'},
     'benchmark': {'backends', 'benchmark', 'bundle', 'core', 'network', 'sim'},
 }
-# Lent to one file each: the backend that runs the network itself, and drawn training images.
+# Lent to one file each: the backend that runs the network itself, publishing as the node does, and
+# drawn training images.
 EXTRA_ARROWS = {
     'backends/torch_backend.py': {'network'},
+    'benchmark/publish.py': {'ros'},
     'network/training/datasets.py': {'sim'},
 }
 

@@ -31,8 +31,6 @@ class Baseline:
     :raises BackendUnavailableError: if PyTorch, or the device, is not here.
     """
 
-    precision = 'f32'
-
     def __init__(self, bundle: Bundle, size_wh: tuple[int, int], device: str = 'auto') -> None:
         self._torch: Any = import_library('torch', BASELINE)
         import_library('safetensors', BASELINE)
@@ -42,6 +40,7 @@ class Baseline:
         if device.startswith('cuda') and not cuda:
             raise BackendUnavailableError(f'PyTorch sees no CUDA device for {device!r}')
         self._device = ('cuda' if cuda else 'cpu') if device == 'auto' else device
+        self.precision = _precision(self._torch, self._device)
         self._network = load_bundle(bundle).to(self._device)
         self._whole = bundle.architecture['name'] == 'espnet'
         self._bundle = bundle
@@ -93,5 +92,12 @@ class Baseline:
                     logits, scale_factor=_STRIDE, mode='bilinear', align_corners=False
                 )
             if self._device != 'cpu':
-                torch.cuda.synchronize()
+                torch.cuda.synchronize(self._device)
         return logits
+
+
+def _precision(torch: Any, device: str) -> str:
+    """Return what eager float32 multiplies in: TF32 on GPUs from Ampere on, if left to itself."""
+    if device == 'cpu' or not torch.backends.cudnn.allow_tf32:
+        return 'f32'
+    return 'tf32' if torch.cuda.get_device_capability(device) >= (8, 0) else 'f32'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +21,28 @@ class Contender:
     :param name: for messages and the name of the log.
     :param request: what to load, see `jobs.open_job`.
     :param folder: for the log.
+    :param environment: added to this process's own.
     """
 
-    def __init__(self, name: str, request: dict[str, Any], folder: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        request: dict[str, Any],
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
         self.request = request
         self.facts: dict[str, Any] = {}
         self.rounds: list[dict[str, Any]] = []
         self.reason: str | None = None
         self.worker: Worker | None = None
+        self._environment = environment
         self._log = folder / f'{name.replace(":", "_")}.log'
 
     def load(self) -> None:
         """Start the process and load what it measures."""
-        self.worker = Worker(self.name, self._log)
+        self.worker = Worker(self.name, self._log, self._environment)
         self.facts |= self._ask(self.request, LOAD_S)
 
     def ask(self, do: str, seconds: float = 0.0, **arguments: Any) -> None:

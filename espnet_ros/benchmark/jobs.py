@@ -1,4 +1,4 @@
-"""What a worker process does: time one pipeline, or one matrix product."""
+"""What a worker process does: time one pipeline or one matrix product, or receive masks."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from espnet_ros.benchmark.baseline import Baseline
 from espnet_ros.benchmark.energy import find_meter
 from espnet_ros.benchmark.images import decode, load_images
 from espnet_ros.benchmark.plan import BASELINE
+from espnet_ros.benchmark.publish import ReceiverJob, open_publisher
 from espnet_ros.benchmark.roofline import Gemm
 from espnet_ros.benchmark.timing import full_speed, paced
 from espnet_ros.bundle import Bundle
@@ -31,12 +32,15 @@ Segment = Callable[[UInt8Array], tuple[UInt8Array, dict[str, float]]]
 def open_job(config: dict[str, Any], stack: ExitStack) -> Any:
     """Return the job that a worker was started for, loaded and warm.
 
-    :param config: ``library`` ... of a matrix product, or ``model``, ``backend``, ``precision``,
-        ``device``, ``size_wh`` and ``images`` (a folder) of a pipeline.
+    :param config: ``library`` ... of a matrix product, ``receive``, or ``model``, ``backend``,
+        ``precision``, ``device``, ``size_wh``, ``images`` (a folder) and ``publish`` (whether to)
+        of a pipeline.
     :param stack: closes what the job holds.
     """
     if 'library' in config:
         return GemmJob(config)
+    if 'receive' in config:
+        return ReceiverJob(stack)
     return PipelineJob(config, stack)
 
 
@@ -58,10 +62,11 @@ class PipelineJob:
     def __init__(self, config: dict[str, Any], stack: ExitStack) -> None:
         self._images = load_images(Path(config['images']))
         self._meter = find_meter()[0]
+        self._publish, reason = open_publisher(stack) if config['publish'] else (None, None)
         start = time.perf_counter()
         self._segment, self.facts = _open(config, stack)
         self._segment(decode(self._images[0]))
-        self.facts['load_s'] = time.perf_counter() - start
+        self.facts |= {'load_s': time.perf_counter() - start, 'publish_reason': reason}
 
     def masks(self, file: str) -> dict[str, Any]:
         """Write the masks of all images, for the others to compare theirs with."""
@@ -115,7 +120,13 @@ class PipelineJob:
         start = time.perf_counter()
         image = decode(data)
         decode_ms = (time.perf_counter() - start) * 1e3
-        return {'decode': decode_ms, **self._segment(image)[1]}
+        mask, stage_ms = self._segment(image)
+        if self._publish is None:
+            return {'decode': decode_ms, **stage_ms}
+        start = time.perf_counter()
+        self._publish(mask)
+        publish_ms = (time.perf_counter() - start) * 1e3
+        return {'decode': decode_ms, **stage_ms, 'publish': publish_ms}
 
 
 def _open(config: dict[str, Any], stack: ExitStack) -> tuple[Segment, dict[str, Any]]:

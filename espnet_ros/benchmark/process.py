@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import queue
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -26,9 +28,12 @@ class Worker:
 
     :param name: for messages.
     :param log: file that it may complain to.
+    :param environment: added to this process's own.
     """
 
-    def __init__(self, name: str, log: Path) -> None:
+    def __init__(
+        self, name: str, log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self._log = log
         self._answers: queue.Queue[str | None] = queue.Queue()
@@ -38,6 +43,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
+                env={**os.environ, **(environment or {})},
                 text=True,
                 # The terminal's Ctrl-C is the parent's to handle.
                 start_new_session=True,

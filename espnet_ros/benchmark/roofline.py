@@ -19,13 +19,14 @@ CPU_SIDE = 1024
 CUDA_SIDE = 8192
 
 _CPU_LIBRARIES = {'f32': ('torch', 'openvino', 'numpy'), 'bf16': ('torch', 'openvino')}
-_CUDA_PRECISIONS = ('f32', 'bf16', 'f16')
+# tf32: float32 with rounded factors, which PyTorch's own convolutions take.
+_CUDA_PRECISIONS = ('f32', 'tf32', 'bf16', 'f16')
 
 
-def gemm_kinds(cuda: bool) -> list[dict[str, str]]:
+def gemm_kinds(cuda: str | None) -> list[dict[str, str]]:
     """Return what can be measured here: device, library and precision of each.
 
-    :param cuda: whether a CUDA device takes part, too.
+    :param cuda: ``cuda:N`` if that device takes part, too.
     """
     kinds = [
         {'device': 'cpu', 'library': library, 'precision': precision}
@@ -36,19 +37,19 @@ def gemm_kinds(cuda: bool) -> list[dict[str, str]]:
     ]
     if cuda and installed('torch'):
         kinds += [
-            {'device': 'cuda', 'library': 'torch', 'precision': p} for p in _CUDA_PRECISIONS
+            {'device': cuda, 'library': 'torch', 'precision': p} for p in _CUDA_PRECISIONS
         ]
     return kinds
 
 
 def peaks(measured: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return device -> precision -> the best of the measured products.
+    """Return ``cpu`` or ``cuda`` -> precision -> the best of the measured products.
 
     :param measured: `gemm_kinds`, each with ``gflops``, None where it failed.
     """
     best: dict[str, dict[str, dict[str, Any]]] = {}
     for entry in measured:
-        of_device = best.setdefault(entry['device'], {})
+        of_device = best.setdefault(entry['device'].partition(':')[0], {})
         rival = of_device.get(entry['precision'])
         if entry['gflops'] and (rival is None or entry['gflops'] > rival['gflops']):
             of_device[entry['precision']] = entry
@@ -59,13 +60,13 @@ class Gemm:
     """A square matrix product, ready to run.
 
     :param library: ``torch``, ``openvino`` or ``numpy``.
-    :param precision: ``f32``, ``bf16`` or ``f16``.
-    :param device: ``cpu`` or ``cuda``.
+    :param precision: ``f32``, ``bf16``, and of CUDA devices ``tf32`` or ``f16``.
+    :param device: ``cpu`` or ``cuda:N``.
     :param side: of the matrices; by default what suits the device.
     """
 
     def __init__(self, library: str, precision: str, device: str, side: int = 0) -> None:
-        self._side = side or (CUDA_SIDE if device == 'cuda' else CPU_SIDE)
+        self._side = side or (CPU_SIDE if device == 'cpu' else CUDA_SIDE)
         make = {'torch': _torch, 'openvino': _openvino, 'numpy': _numpy}[library]
         self._multiply = make(self._side, precision, device)
         self._multiply()
@@ -102,17 +103,18 @@ def _numpy(side: int, precision: str, device: str) -> Callable[[], None]:
 
 def _torch(side: int, precision: str, device: str) -> Callable[[], None]:
     torch: Any = import_library('torch', 'gemm')
-    kinds = {'f32': torch.float32, 'bf16': torch.bfloat16, 'f16': torch.float16}
-    a, b = (torch.from_numpy(m).to(device, kinds[precision]) for m in _matrices(side))
+    kinds = {'bf16': torch.bfloat16, 'f16': torch.float16}
+    kind = kinds.get(precision, torch.float32)
+    a, b = (torch.from_numpy(m).to(device, kind) for m in _matrices(side))
     product = torch.empty_like(a)
-    # Convolutions take TF32 by default where there is it; the ceiling must be theirs.
-    torch.backends.cuda.matmul.allow_tf32 = True
+    # The backends have TF32 off, so the ceiling of their f32 is without it, too.
+    torch.backends.cuda.matmul.allow_tf32 = precision == 'tf32'
 
     def multiply() -> None:
         with torch.inference_mode():
             torch.mm(a, b, out=product)
-        if device == 'cuda':
-            torch.cuda.synchronize()
+        if device != 'cpu':
+            torch.cuda.synchronize(device)
 
     return multiply
 

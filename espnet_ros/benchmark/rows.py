@@ -10,7 +10,7 @@ from espnet_ros.benchmark.contender import Contender
 from espnet_ros.benchmark.timing import END_TO_END, percentiles
 
 # Stages in the order in which an image passes them; others come behind.
-STAGES = ('decode', 'resize', 'infer', 'post')
+STAGES = ('decode', 'resize', 'infer', 'post', 'publish')
 
 _EMPTY: dict[str, Any] = {
     'device': None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from espnet_ros.benchmark.energy import find_meter
 from espnet_ros.benchmark.images import STREET_SIZE_WH, find_images, save_images
 from espnet_ros.benchmark.macs import macs
 from espnet_ros.benchmark.plan import BASELINE, Candidate, Plan
+from espnet_ros.benchmark.publish import Reception
 from espnet_ros.benchmark.roofline import gemm_kinds, peaks
 from espnet_ros.benchmark.rows import make_row
 from espnet_ros.bundle import Bundle
@@ -26,21 +28,25 @@ _GEMM_SHARE = 0.25
 _REFERENCES = (('onnx', 'onnxruntime'), ('torch', 'torch'))
 
 
-def run_benchmark(plan: Plan) -> dict[str, Any]:
+def run_benchmark(plan: Plan, ros: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Measure everything and return the report, with one row for each candidate and size.
 
+    :param ros: environment for ROS, in which the masks are published; None where there is none.
     :raises EspnetRosError: if the model or the images can't be read. A candidate that can't be
         measured is a row with the reason.
     """
     bundle = Bundle.load(plan.model, roles=())
     busy = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory(prefix='espnet_ros-benchmark-') as name:
+    with tempfile.TemporaryDirectory(prefix='espnet_ros-benchmark-') as name, ExitStack() as stack:
         work = Path(name)
         pictures = work / 'images'
         pictures.mkdir()
         described = _prepare_images(plan, pictures)
         sizes = plan.sizes_wh or (bundle.size_wh,)
-        measured = [_Size(plan, bundle, size_wh, pictures, work).run() for size_wh in sizes]
+        reception = Reception(ros, work, stack)
+        measured = [
+            _Size(plan, bundle, size_wh, pictures, work, reception).run() for size_wh in sizes
+        ]
     return {
         'model': bundle.name,
         'processor': processor_name(),
@@ -76,17 +82,24 @@ class _Size:
     """The benchmark at one network size."""
 
     def __init__(
-        self, plan: Plan, bundle: Bundle, size_wh: tuple[int, int], pictures: Path, work: Path
+        self,
+        plan: Plan,
+        bundle: Bundle,
+        size_wh: tuple[int, int],
+        pictures: Path,
+        work: Path,
+        reception: Reception,
     ) -> None:
         self._plan, self._bundle, self._size_wh = plan, bundle, size_wh
-        self._pictures, self._work = pictures, work
+        self._pictures, self._work, self._reception = pictures, work, reception
         self._reference_file = work / 'reference.npz'
 
     def run(self) -> dict[str, Any]:
         """Return the rows, and what they were measured against."""
         plan = self._plan
         candidates = (Candidate(BASELINE, 'f32'), *plan.candidates)
-        contenders = [self._contender(c, c.name, plan.device) for c in candidates]
+        publish = self._reception.reason is None
+        contenders = [self._contender(c, c.name, plan.device, publish) for c in candidates]
         label = f'{self._size_wh[0]}x{self._size_wh[1]}'
         steps = 1 + len(contenders) * (1 + plan.rounds)
         from tqdm import tqdm
@@ -115,10 +128,13 @@ class _Size:
             'gmac': round(count * 1e-9, 3),
             'reference': reference,
             'gemm': measured,
+            'publish_reason': self._publish_reason(contenders),
         }
         return {'size': size, 'rows': rows}
 
-    def _contender(self, candidate: Candidate, name: str, device: str) -> Contender:
+    def _contender(
+        self, candidate: Candidate, name: str, device: str, publish: bool = False
+    ) -> Contender:
         request = {
             'model': str(self._bundle.path),
             'backend': candidate.backend,
@@ -126,8 +142,14 @@ class _Size:
             'device': device,
             'size_wh': list(self._size_wh),
             'images': str(self._pictures),
+            'publish': publish,
         }
-        return Contender(name, request, self._work)
+        return Contender(name, request, self._work, self._reception.environment)
+
+    def _publish_reason(self, contenders: list[Contender]) -> str | None:
+        """Return why publishing is no stage of some or all."""
+        reasons = [self._reception.reason, *(c.facts.get('publish_reason') for c in contenders)]
+        return '; '.join(dict.fromkeys(filter(None, reasons))) or None
 
     def _make_reference(self) -> str:
         """Write the masks that all others are compared with; return whose, or why there are none.
@@ -151,7 +173,9 @@ class _Size:
 
     def _start_gemms(self, contenders: list[Contender], stack: ExitStack) -> list[Contender]:
         devices = [c.facts['device'] for c in contenders if c.reason is None]
-        cuda = any(not device.startswith('CPU') for device in devices)
+        # Where none was named, all take the first.
+        asked = self._plan.device if self._plan.device.startswith('cuda:') else 'cuda:0'
+        cuda = None if all(device.startswith('CPU') for device in devices) else asked
         gemms = [
             Contender('gemm-' + '-'.join(kind.values()), dict(kind), self._work)
             for kind in (gemm_kinds(cuda) if devices else ())

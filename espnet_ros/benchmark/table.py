@@ -47,6 +47,8 @@ def _of_size(
     ]
     lines.append(f'  masks compared with: {size["reference"]}')
     lines.append(f'  matrix products: {_peaks(size["gemm"])}')
+    if size['publish_reason']:
+        lines.append(f'  publish: not measured ({size["publish_reason"]})')
     return lines
 
 
@@ -79,8 +81,8 @@ def _columns(report: dict[str, Any], rows: list[dict[str, Any]]) -> list[tuple[s
 
 def _peaks(gemm: list[dict[str, Any]]) -> str:
     words = [
-        f'{device} {precision} {best["gflops"]:.0f} GFLOP/s ({best["library"]})'
-        for device, precisions in peaks(gemm).items()
+        f'{best["device"]} {precision} {best["gflops"]:.0f} GFLOP/s ({best["library"]})'
+        for precisions in peaks(gemm).values()
         for precision, best in precisions.items()
     ]
     words += [
@@ -98,10 +100,11 @@ def _notes(report: dict[str, Any]) -> list[str]:
         f'{report["rounds"]} rounds in turn, a process each.',
         f"Stages are medians in ms. {BASELINE}: the authors' loop, eager PyTorch in float32, the "
         'whole image',
-        'normalised in float. infer includes the way to the device and back; publishing is the '
-        "node's, see",
-        '`espnet_ros demo`. CPU s and J: for each image. GEMM: the share of the fastest matrix '
-        'product of this run.',
+        'normalised in float. infer includes the way to the device and back. publish: message '
+        'and all, with a',
+        'subscriber in another process; ROS is then in CPU s and MB. CPU s and J: for each image. '
+        'GEMM: the',
+        'share of the fastest matrix product of this run.',
     ]
     if all(row['energy_j_per_image'] is None for row in report['rows']):
         notes.append(f'Energy: {report["energy_source"]}.')

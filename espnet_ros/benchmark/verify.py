@@ -12,7 +12,7 @@ from espnet_ros.backends.machine import installed
 from espnet_ros.benchmark.agreement import Agreement
 from espnet_ros.benchmark.images import Images, find_images
 from espnet_ros.bundle import Bundle
-from espnet_ros.core.errors import BackendUnavailableError, ParameterError
+from espnet_ros.core.errors import BackendError, BackendUnavailableError, ParameterError
 from espnet_ros.core.pipeline import Segmenter
 
 _LIBRARIES = {'onnx': 'onnxruntime', 'torch': 'torch'}
@@ -24,6 +24,7 @@ def verify(
     backend: str,
     device: str,
     precision: str,
+    size_wh: tuple[int, int] | None,
     images: Path | None,
     reference: str | None,
     threshold: float | None,
@@ -31,26 +32,33 @@ def verify(
 ) -> dict[str, Any]:
     """Run both on all images and return how far they agree.
 
+    :param size_wh: of the network input, multiples of 8; None for the model's own.
     :param images: folder of pictures; None for the virtual street.
     :param reference: ``onnx`` or ``torch``; None for an installed one other than the backend.
     :param threshold: share of equal pixels to pass; None for that of the precision.
-    :param thresholds: precision -> share.
-    :raises EspnetRosError: if backend, reference, model or images are not to be had, or there
-        is nothing to compare.
+    :param thresholds: precision -> share, of every precision.
+    :raises EspnetRosError: if backend, reference, model or images are not to be had, the network
+        can't take the size, there is nothing to compare, or backend auto moved on meanwhile.
     """
     bundle = Bundle.load(model)
+    size_wh = size_wh or bundle.size_wh
     with create_backend(backend, bundle, device, precision) as candidate:
-        asked = _threshold(candidate.precision, threshold, thresholds)
+        # TensorRT builds its engine in the first run, and where that fails auto moves on: only
+        # then is it settled what is compared, and with what.
+        candidate.warm_up(size_wh)
+        checked = _identity(candidate)
+        asked = thresholds[candidate.precision] if threshold is None else threshold
         name = reference or _choose(candidate.name)
         with create_backend(name, bundle, 'cpu', 'f32') as truth:
             _check_different(candidate, truth)
-            pictures = find_images(images, None if images else bundle.size_wh)
-            figures = _compare(candidate, truth, bundle, pictures)
+            pictures = find_images(images, None if images else size_wh)
+            figures = _compare(candidate, truth, bundle, size_wh, pictures)
+        _check_same(candidate, checked)
         return {
             'passed': figures['mask_agreement'] >= asked,
             'threshold': asked,
             'model': bundle.name,
-            'size_wh': list(bundle.size_wh),
+            'size_wh': list(size_wh),
             'backend': candidate.name,
             'device': candidate.device,
             'precision': candidate.precision,
@@ -61,13 +69,17 @@ def verify(
 
 
 def _compare(
-    candidate: Backend, truth: Backend, bundle: Bundle, pictures: Images
+    candidate: Backend,
+    truth: Backend,
+    bundle: Bundle,
+    size_wh: tuple[int, int],
+    pictures: Images,
 ) -> dict[str, Any]:
     from tqdm import tqdm
 
     agreement = Agreement()
     ours, theirs = (
-        Segmenter(backend, bundle.labels, bundle.size_wh, mask_size='network')
+        Segmenter(backend, bundle.labels, size_wh, mask_size='network')
         for backend in (candidate, truth)
     )
     pairs = tqdm(
@@ -83,16 +95,6 @@ def _compare(
     return agreement.figures()
 
 
-def _threshold(precision: str, asked: float | None, thresholds: Mapping[str, float]) -> float:
-    share = thresholds.get(precision) if asked is None else asked
-    if share is None:
-        raise ParameterError(
-            f'there is no common measure of what {precision} may cost: say which share of the '
-            'pixels must be equal with --threshold'
-        )
-    return share
-
-
 def _choose(candidate: str) -> str:
     """Return the first installed reference that is another library than the candidate."""
     for name, library in _LIBRARIES.items():
@@ -104,13 +106,26 @@ def _choose(candidate: str) -> str:
     )
 
 
-def _check_different(candidate: Backend, truth: Backend) -> None:
-    def identity(backend: Backend) -> tuple[str, str, str]:
-        return backend.name, backend.device, backend.precision
+def _identity(backend: Backend) -> tuple[str, str, str]:
+    return backend.name, backend.device, backend.precision
 
-    if identity(candidate) == identity(truth):
+
+def _check_different(candidate: Backend, truth: Backend) -> None:
+    if _identity(candidate) == _identity(truth):
         other = next(name for name in _LIBRARIES if name != truth.name)
         raise ParameterError(
             f'{truth.name} {truth.precision} on the CPU would be compared with itself: choose '
             f'another --backend, or --reference {other}'
+        )
+
+
+def _check_same(candidate: Backend, checked: tuple[str, str, str]) -> None:
+    """Refuse figures of which a part is another backend's."""
+    now = _identity(candidate)
+    if now != checked:
+        before, after = (f'{name} {kind} on {device}' for name, device, kind in (checked, now))
+        raise BackendError(
+            f'{before} failed during the comparison and {after} took its place, so the figures '
+            f'are of neither: name what to verify with --backend {checked[0]} to learn why it '
+            'failed'
         )

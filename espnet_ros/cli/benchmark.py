@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from espnet_ros.cli.demo import rate
@@ -67,19 +68,19 @@ def run(args: argparse.Namespace) -> int:
     from espnet_ros.benchmark.run import run_benchmark
     from espnet_ros.benchmark.table import table
 
-    report = run_benchmark(
-        Plan(
-            model=args.model,
-            candidates=parse_candidates(args.backends),
-            device=args.device,
-            sizes_wh=args.size,
-            image_size_wh=args.image_size,
-            images=args.images,
-            seconds=args.seconds,
-            rate_hz=args.rate,
-            encoding=args.encoding,
-        )
+    plan = Plan(
+        model=args.model,
+        candidates=parse_candidates(args.backends),
+        device=args.device,
+        sizes_wh=args.size,
+        image_size_wh=args.image_size,
+        images=args.images,
+        seconds=args.seconds,
+        rate_hz=args.rate,
+        encoding=args.encoding,
     )
+    with _ros() as environment:
+        report = run_benchmark(plan, environment)
     print(table(report))
     if args.json:
         args.json.write_text(json.dumps(report, indent=2) + '\n')
@@ -91,6 +92,14 @@ def run(args: argparse.Namespace) -> int:
         args.plot.write_bytes(cv2.imencode('.png', plot(report))[1].tobytes())
     good = [row for row in report['rows'] if row['reason'] is None and row['backend'] != BASELINE]
     return 0 if good else 1
+
+
+def _ros() -> AbstractContextManager[dict[str, str] | None]:
+    """Return the environment in which masks are published, None where ROS is not installed."""
+    from espnet_ros.backends.machine import installed
+    from espnet_ros.demo.children import ros_environment
+
+    return ros_environment() if installed('rclpy') else nullcontext()
 
 
 def _sizes(text: str) -> tuple[tuple[int, int], ...]:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch')
 
-from espnet_ros.benchmark.baseline import Baseline
+from espnet_ros.benchmark.baseline import Baseline, _precision
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import BackendUnavailableError
 
@@ -37,6 +38,36 @@ def test_the_class_is_the_largest_logit(small_model: Path):
     assert np.all(mask[:, :20] == 0)
     assert np.all(mask[:30, 20:] == 3)
     assert np.all(mask[30:, 20:] == 2)
+
+
+def test_it_waits_for_its_own_device(small_model: Path, monkeypatch: pytest.MonkeyPatch):
+    baseline = Baseline(Bundle.load(small_model), (64, 48), 'cpu')
+    # A device without memory stands in for cuda:1, which the tests' machine has not.
+    baseline._device = 'meta'
+    baseline._network = lambda tensor: torch.zeros(1, 4, 48, 64)
+    waited = []
+    monkeypatch.setattr(torch.cuda, 'synchronize', lambda *device: waited.append(device))
+    baseline.segment(np.zeros((48, 64, 3), np.uint8))
+    assert waited == [('meta',)]
+
+
+@pytest.mark.parametrize(
+    ('device', 'capability', 'allowed', 'precision'),
+    [
+        ('cpu', (8, 0), True, 'f32'),
+        ('cuda:1', (7, 5), True, 'f32'),
+        ('cuda:1', (8, 0), True, 'tf32'),
+        ('cuda:1', (12, 0), False, 'f32'),
+    ],
+)
+def test_float32_of_eager_pytorch_is_tf32_where_there_is_it(
+    device: str, capability: tuple[int, int], allowed: bool, precision: str
+):
+    fake = SimpleNamespace(
+        backends=SimpleNamespace(cudnn=SimpleNamespace(allow_tf32=allowed)),
+        cuda=SimpleNamespace(get_device_capability={device: capability}.__getitem__),
+    )
+    assert _precision(fake, device) == precision
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has CUDA')

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -11,17 +13,18 @@ import pytest
 pytest.importorskip('onnxruntime')
 
 from espnet_ros.benchmark import run
+from espnet_ros.benchmark.contender import Contender
 from espnet_ros.benchmark.plan import Plan, parse_candidates
 from espnet_ros.benchmark.plot import plot
 from espnet_ros.benchmark.table import table
 
 
-def benchmark(model: Path, backends: str, **options: object) -> dict:
+def benchmark(model: Path, backends: str, ros: dict | None = None, **options: object) -> dict:
     plan = Plan(
         model=str(model), candidates=parse_candidates(backends), device='cpu', seconds=0.2,
         rounds=2, rate_hz=20.0, **options,
     )  # fmt: skip
-    return run.run_benchmark(plan)
+    return run.run_benchmark(plan, ros)
 
 
 def test_every_backend_gets_its_row_and_a_dead_one_its_reason(
@@ -54,6 +57,7 @@ def test_every_backend_gets_its_row_and_a_dead_one_its_reason(
     assert 'openvino f32: the process ended with status 4' in text
     assert 'onnx f32' in text
     assert '100.000%' in text
+    assert 'publish: not measured (ROS 2 is not installed)' in text
     assert plot(report).ndim == 3
 
 
@@ -75,6 +79,64 @@ def test_sizes_and_jpeg(small_model: Path, tmp_path: Path, monkeypatch: pytest.M
     text = table(report)
     assert '120x80 jpeg image to mask at 96x40' in text
     assert 'no library to measure with' in text
+
+
+def test_masks_are_published_where_there_is_ros(
+    small_model: Path, pictures: Path, ros_domain: int, monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip('rclpy')
+    monkeypatch.setattr(run, 'gemm_kinds', lambda cuda: [])
+    ros = {'ROS_DOMAIN_ID': str(ros_domain)}
+    report = benchmark(small_model, 'onnx:f32', ros, images=pictures)
+    for row in report['rows']:
+        assert list(row['stage_ms']) == ['decode', 'resize', 'infer', 'post', 'publish']
+        assert row['stage_ms']['publish']['p50'] > 0
+    assert report['sizes'][0]['publish_reason'] is None
+    text = table(report)
+    assert ' publish ' in text.splitlines()[1]
+    assert 'not measured' not in text
+
+
+def test_a_row_without_its_publishing_says_why(
+    small_model: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(run, 'gemm_kinds', lambda cuda: [])
+    package = tmp_path / 'libraries' / 'rclpy'
+    package.mkdir(parents=True)
+    (package / '__init__.py').write_text("raise ImportError('librcl.so: no such file')\n")
+    # The receiver works, and then ROS is gone.
+    monkeypatch.setattr(
+        run, 'Reception',
+        lambda *_: SimpleNamespace(reason=None, environment={'PYTHONPATH': str(package.parent)}),
+    )  # fmt: skip
+    report = benchmark(small_model, 'onnx:f32', {}, images=pictures)
+    assert [row['reason'] for row in report['rows']] == [None, None]
+    assert all('publish' not in row['stage_ms'] for row in report['rows'])
+    words = 'publish: not measured (ImportError: librcl.so: no such file)'
+    assert words in table(report).replace('\n', ' ')
+
+
+@pytest.mark.parametrize(
+    ('asked', 'devices', 'measured'),
+    [
+        ('cuda:1', ['cuda:1 (GPU)', 'CPU (x)'], 'cuda:1'),
+        ('auto', ['cuda:0 (GPU)'], 'cuda:0'),
+        ('auto', ['CPU (x)'], None),
+    ],
+)
+def test_products_are_measured_on_the_device_that_ran(
+    asked: str, devices: list[str], measured: str | None, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):  # fmt: skip
+    seen = []
+    monkeypatch.setattr(run, 'gemm_kinds', lambda cuda: seen.append(cuda) or [])
+    plan = Plan(model='m', candidates=(), device=asked)
+    contenders = [Contender('x', {}, tmp_path) for _ in devices]
+    for contender, device in zip(contenders, devices, strict=True):
+        contender.facts = {'device': device}
+    with ExitStack() as stack:
+        run._Size(plan, None, (64, 48), tmp_path, tmp_path, None)._start_gemms(contenders, stack)
+    assert seen == [measured]
 
 
 def row(backend: str, infer_ms: float | None) -> dict:

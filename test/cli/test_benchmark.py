@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -43,6 +44,8 @@ def test_table_json_and_plot(green_model: Path, pictures: Path, tmp_path: Path, 
     assert good['ratio_to_baseline'] is None
     assert 'backend onnx computes in f32' in bad['reason']
     assert (bad['backend'], bad['precision']) == ('onnx', 'bf16')
+    has_ros = importlib.util.find_spec('rclpy') is not None
+    assert ('publish' in good['stage_ms']) == has_ros
     out = capsys.readouterr().out
     assert '64x48 raw image to mask at 64x48, model green' in out
     assert 'onnx bf16: backend onnx computes in f32' in out
@@ -54,6 +57,14 @@ def test_nothing_measured_is_a_failure(green_model: Path, pictures: Path, capsys
         '--model', green_model, '--images', pictures, '--backends', 'onnx:f16'
     ) == 1  # fmt: skip
     assert 'onnx f16: backend onnx computes in f32' in capsys.readouterr().out
+
+
+def test_without_ros_publishing_is_a_reason(
+    green_model: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    monkeypatch.setattr('espnet_ros.backends.machine.installed', lambda library: False)
+    assert benchmark('--model', green_model, '--images', pictures, '--backends', 'onnx:f32') == 0
+    assert 'publish: not measured (ROS 2 is not installed)' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

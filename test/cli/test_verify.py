@@ -7,8 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from espnet_ros.backends.auto_backend import AutoBackend
+from espnet_ros.backends.base import Backend
 from espnet_ros.benchmark import verify as logic
 from espnet_ros.cli.main import main
+from espnet_ros.cli.verify import THRESHOLDS
+from espnet_ros.core.config import parameter_specs
+from espnet_ros.core.errors import DeviceError
 
 pytest.importorskip('onnxruntime')
 
@@ -20,6 +25,9 @@ class StandIn(contextlib.AbstractContextManager):
         self.name, self.device, self.precision = name, device, precision
 
     def __exit__(self, *error: object) -> None:
+        pass
+
+    def warm_up(self, size_wh: tuple[int, int]) -> None:
         pass
 
     def infer(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -36,6 +44,43 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         logic, 'create_backend', lambda name, bundle, device, kind: StandIn(name, device, kind)
     )
+
+
+class Fake(Backend):
+    """Answers like `StandIn`, so many times, and then its device is gone."""
+
+    device_kinds = ('cpu', 'cuda')
+    precisions = ('f32', 'f16')
+
+    def __init__(self, bundle, name: str, device: str, precision: str, runs: int) -> None:
+        super().__init__(bundle)
+        self.name, self.left = name, runs
+        self.resolved = device, precision
+
+    def _load(self, device: str, precision: str) -> tuple[str, str]:
+        return self.resolved
+
+    def _infer(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if not self.left:
+            raise DeviceError('the engine is not to be had')
+        self.left -= 1
+        return StandIn(self.name, *self.resolved).infer(images)
+
+    def _free(self) -> None:
+        pass
+
+
+def moves_on(monkeypatch: pytest.MonkeyPatch, runs: int) -> None:
+    """Let auto be TensorRT, that ends after so many runs, and then ONNX Runtime on the CPU."""
+
+    def create(name, bundle, device, precision):
+        if name != 'auto':
+            return Fake(bundle, name, 'CPU', 'f32', 99)
+        first = Fake(bundle, 'tensorrt', 'cuda:0', 'f16', runs)
+        return AutoBackend([first, Fake(bundle, 'onnx', 'CPU', 'f32', 99)])
+
+    monkeypatch.setattr(logic, 'create_backend', create)
+    monkeypatch.setattr(logic, 'installed', lambda library: True)
 
 
 def verify(*arguments: object) -> int:
@@ -83,8 +128,72 @@ def test_the_threshold_is_that_of_the_precision(
     arguments = ['--model', green_model, '--images', pictures, '--backend', 'torch']
     assert verify(*arguments, '--precision', 'f32') == 1
     assert '99.900% asked for' in capsys.readouterr().out
-    assert verify(*arguments, '--precision', 'int8') == 2
-    assert '--threshold' in capsys.readouterr().err
+    # 99.583 % agree.
+    assert verify(*arguments, '--precision', 'int8') == 0
+    assert '98.000% asked for' in capsys.readouterr().out
+
+
+def test_every_precision_has_a_threshold():
+    choices = next(spec.choices for spec in parameter_specs() if spec.name == 'precision')
+    assert set(THRESHOLDS) == set(choices) - {'auto'}
+
+
+def test_auto_that_ends_at_the_reference_is_compared_with_another(
+    green_model: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    moves_on(monkeypatch, runs=0)
+    report = tmp_path / 'report.json'
+    arguments = ['--model', green_model, '--images', pictures, '--backend', 'auto']
+    # The torch of these tests differs in two rows of 480: too much for f32, enough for f16.
+    assert verify(*arguments, '--json', report) == 1
+    figures = json.loads(report.read_text())
+    assert (figures['backend'], figures['precision'], figures['device']) == ('onnx', 'f32', 'CPU')
+    assert (figures['reference'], figures['threshold']) == ('torch', 0.999)
+    assert figures['mask_agreement'] == pytest.approx(1 - 2 / 480)
+
+
+def test_auto_that_ends_at_the_reference_asked_for_is_refused(
+    green_model: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    moves_on(monkeypatch, runs=0)
+    arguments = ['--model', green_model, '--images', pictures, '--reference', 'onnx']
+    assert verify(*arguments, '--backend', 'auto') == 2
+    assert 'onnx f32 on the CPU would be compared with itself' in capsys.readouterr().err
+
+
+def test_auto_that_moves_on_in_the_middle_is_no_result(
+    green_model: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    moves_on(monkeypatch, runs=4)
+    arguments = ['--model', green_model, '--images', pictures, '--reference', 'onnx']
+    assert verify(*arguments, '--backend', 'auto') == 2
+    out, error = capsys.readouterr()
+    assert out == ''
+    assert 'tensorrt f16 on cuda:0 failed during the comparison and onnx f32 on CPU' in error
+    assert '--backend tensorrt' in error
+
+
+def test_another_size_is_verified_at_that_size(green_model: Path, tmp_path: Path, capsys):
+    pytest.importorskip('openvino')
+    report = tmp_path / 'report.json'
+    arguments = ['--model', green_model, '--backend', 'openvino', '--precision', 'f32']
+    seen = []
+    infer = Backend.infer
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            Backend, 'infer', lambda self, images: seen.append(images.shape) or infer(self, images)
+        )
+        assert verify(*arguments, '--size', '96x40', '--json', report) == 0
+    assert set(seen) == {(1, 40, 96, 3)}
+    assert json.loads(report.read_text())['size_wh'] == [96, 40]
+    assert 'model green at 96x40' in capsys.readouterr().out
+
+
+def test_a_size_that_the_network_can_not_take_is_refused(green_model: Path, capsys):
+    assert verify('--model', green_model, '--size', '100x40') == 2
+    error = capsys.readouterr().err
+    assert 'multiples of 8' in error
+    assert '96x40, 104x40' in error
 
 
 def test_a_reference_is_not_compared_with_itself(green_model: Path, pictures: Path, capsys):

@@ -1,0 +1,73 @@
+"""The mask topic of `espnet_ros benchmark`: published as the node does, received elsewhere."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import rclpy
+from rclpy.context import Context
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from espnet_ros.core.color_image import UInt8Array
+from espnet_ros.ros.conversions import array_to_image
+from espnet_ros.ros.publishers import create_publisher
+from espnet_ros.ros.qos import output_profile
+
+TOPIC = '/espnet_ros_benchmark/mask'
+
+
+class _End:
+    """One process's end of the topic, in a ROS context of its own.
+
+    :param name: of the node, which gets the process id behind it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._context = Context()
+        rclpy.init(context=self._context)
+        self._node: Node = rclpy.create_node(
+            f'espnet_ros_{name}_{os.getpid()}', context=self._context, enable_rosout=False,
+            start_parameter_services=False,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Leave ROS."""
+        self._node.destroy_node()
+        rclpy.shutdown(context=self._context)
+
+
+class MaskReceiver(_End):
+    """Subscribes, and lets the middleware keep the last mask: taking it is no publisher's time."""
+
+    def __init__(self) -> None:
+        super().__init__('receiver')
+        self._node.create_subscription(Image, TOPIC, lambda message: None, output_profile())
+
+
+class MaskPublisher(_End):
+    """Publishes masks with the node's profile and conversion.
+
+    :param wait_s: how long to look for a subscriber; without one there is nothing to measure.
+    :raises TimeoutError: if none was found.
+    """
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__('publisher')
+        self._header = Header(frame_id='camera')
+        self._publisher = create_publisher(self._node, Image, TOPIC, output_profile())
+        deadline = time.monotonic() + wait_s
+        while not self._publisher.get_subscription_count():
+            if time.monotonic() > deadline:
+                self.close()
+                raise TimeoutError(f'no subscriber in another process found in {wait_s:g} s')
+            time.sleep(0.01)
+
+    def publish(self, mask: UInt8Array) -> None:
+        """Publish a mask.
+
+        :param mask: uint8 (H, W), C-contiguous.
+        """
+        self._publisher.publish(array_to_image(mask, self._header, 'mono8'))
