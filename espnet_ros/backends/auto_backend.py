@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from espnet_ros.backends.base import Backend, UInt8Array
-from espnet_ros.core.errors import BackendError, DeviceError
+from espnet_ros.core.errors import DeviceError, EspnetRosError
 
 log = logging.getLogger('espnet_ros.backends')
 
@@ -17,7 +17,8 @@ class AutoBackend(Backend):
 
     It moves on when a backend can't be loaded or fails at its first images (for which TensorRT
     builds its engine), and later when a device runs out of memory or is gone. A backend that was
-    asked for by name fails instead: who names one wants to know.
+    asked for by name fails instead: who names one wants to know. When none is left, each image
+    fails for the reason of the last one.
 
     :param candidates: of one model, best first, at least one; not entered yet.
     """
@@ -33,6 +34,8 @@ class AutoBackend(Backend):
         self._current: Backend | None = None
         self._left: list[Backend] = []
         self._has_run = False
+        # Why the last one could not be loaded.
+        self._failure: EspnetRosError | None = None
 
     def _load(self, device: str, precision: str) -> tuple[str, str]:
         self._left = list(self._candidates)
@@ -41,7 +44,10 @@ class AutoBackend(Backend):
 
     def _infer(self, images: UInt8Array) -> tuple[Any, Any]:
         while True:
-            assert self._current is not None
+            if self._current is None:
+                assert self._failure is not None
+                # Else it would grow by this line with each image.
+                raise self._failure.with_traceback(None)
             try:
                 answer = self._current._infer(images)
             except Exception as error:
@@ -56,6 +62,7 @@ class AutoBackend(Backend):
 
     def _free(self) -> None:
         self._leave()
+        self._failure = None
         self.name = self._candidates[0].name
 
     def _next(self) -> None:
@@ -66,8 +73,9 @@ class AutoBackend(Backend):
             candidate.on_progress = self.on_progress
             try:
                 candidate.__enter__()
-            except BackendError as error:
+            except EspnetRosError as error:
                 if not self._left:
+                    self._failure = error
                     raise
                 self._move_on(candidate, error)
                 continue

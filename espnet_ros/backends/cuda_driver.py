@@ -145,7 +145,7 @@ class Cuda:
             if device.value:
                 self._release('cuMemFree_v2', device)
             raise DeviceError(
-                f'{error}; {size / 2**20:.1f} MiB were asked for, {self._memory()}. End other '
+                f'{error}; {size / 2**20:.1f} MiB were asked for, {self.memory()}. End other '
                 'programs on the GPU or choose a smaller input.size_wh'
             ) from error
         assert host.value is not None
@@ -200,22 +200,25 @@ class Cuda:
         """Free an executable graph."""
         self._release('cuGraphExecDestroy', graph)
 
-    def close(self) -> None:
-        """Free the stream and give the context back."""
-        if self._stream is not None:
-            self._release('cuStreamDestroy_v2', self._stream)
-            self._stream = None
-        if self._context is not None:
-            self._release('cuDevicePrimaryCtxRelease_v2', self._device)
-            self._context = None
-
-    def _memory(self) -> str:
+    def memory(self) -> str:
+        """Return how much memory of the device is free, in words."""
         free, total = c_size_t(), c_size_t()
         try:
             self._call('cuMemGetInfo_v2', ctypes.byref(free), ctypes.byref(total))
         except DeviceError:
             return 'how much is free can not be told'
         return f'{free.value / 2**20:.1f} of {total.value / 2**20:.1f} MiB are free'
+
+    def close(self) -> None:
+        """Free the stream and give the context back; none is current in this thread then."""
+        if self._stream is not None:
+            self._release('cuStreamDestroy_v2', self._stream)
+            self._stream = None
+        if self._context is not None:
+            # The release does not do it, and whoever computes here next would use a dead context.
+            self._release('cuCtxSetCurrent', None)
+            self._release('cuDevicePrimaryCtxRelease_v2', self._device)
+            self._context = None
 
     def _call(self, name: str, *arguments: Any) -> None:
         _check(self._driver, name, getattr(self._driver, name)(*arguments))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from espnet_ros.backends.base import Backend, UInt8Array
@@ -11,9 +12,14 @@ from espnet_ros.backends.machine import (
     processor_name,
     processors,
 )
-from espnet_ros.core.errors import BackendUnavailableError
+from espnet_ros.core.errors import BackendUnavailableError, DeviceError
 
 _CUDA = 'CUDAExecutionProvider'
+# As the library's calls of CUDA, cuDNN and cuBLAS and its allocator of device memory say it.
+_DEVICE = re.compile(
+    r'CU(DA|DNN|BLAS)\w* (failure|error)|CU(DNN|BLAS)_STATUS|out of memory|'
+    'Failed to allocate memory|smaller than requested bytes'
+)
 
 
 class ONNXBackend(Backend):
@@ -35,7 +41,8 @@ class ONNXBackend(Backend):
             )
         providers: list[Any] = ['CPUExecutionProvider']
         if here and kind != 'cpu':
-            providers.insert(0, (_CUDA, {'device_id': int(index or 0)}))
+            # TF32 rounds the factors of every product to 10 bits; f32 is to mean f32.
+            providers.insert(0, (_CUDA, {'device_id': int(index or 0), 'use_tf32': 0}))
         options = runtime.SessionOptions()
         options.intra_op_num_threads = processors()
         options.log_severity_level = 3
@@ -43,16 +50,27 @@ class ONNXBackend(Backend):
             str(self.bundle.files['onnx']), options, providers=providers
         )
         # A CUDA provider that fails to start is dropped in silence.
-        on_cuda = self._session.get_providers()[0] == _CUDA
-        if kind == 'cuda' and not on_cuda:
+        self._on_cuda = self._session.get_providers()[0] == _CUDA
+        if kind == 'cuda' and not self._on_cuda:
             raise BackendUnavailableError(
                 f'backend {self.name} could not start on {device!r}: the CUDA and cuDNN versions '
                 'that onnxruntime-gpu was built for are not installed; or choose device cpu'
             )
-        return f'cuda:{index or 0}' if on_cuda else f'CPU ({processor_name()})', 'f32'
+        # Else it would, at an error of CUDA, go on with the processor in silence.
+        self._session.disable_fallback()
+        return f'cuda:{index or 0}' if self._on_cuda else f'CPU ({processor_name()})', 'f32'
 
     def _infer(self, images: UInt8Array) -> tuple[Any, Any]:
-        mask, confidence = self._session.run(['mask', 'confidence'], {'image': images})
+        try:
+            mask, confidence = self._session.run(['mask', 'confidence'], {'image': images})
+        except Exception as error:
+            if not self._on_cuda or not _DEVICE.search(str(error)):
+                raise
+            raise DeviceError(
+                f'{self.device} has too little memory or failed ({error}): end other programs on '
+                'it, choose a smaller input.size_wh, check it with `nvidia-smi`, or choose device '
+                'cpu'
+            ) from error
         return mask, confidence
 
     def _free(self) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, nullcontext, suppress
 from typing import Any
 
 from espnet_ros.backends import tensorrt_cache
 from espnet_ros.backends.base import Backend, UInt8Array, check_size_wh
-from espnet_ros.backends.cuda_driver import Cuda, Gpu
+from espnet_ros.backends.cuda_driver import Cuda
 from espnet_ros.backends.tensorrt_builder import Profile
 from espnet_ros.backends.tensorrt_engines import Engines, resolve_precision
 from espnet_ros.backends.tensorrt_library import Library, load_library
@@ -38,7 +38,7 @@ class TensorRTBackend(Backend):
         self._cuda = Cuda(index)
         gpu = self._cuda.gpu()
         resolved = resolve_precision(precision, self.bundle, self._library, gpu)
-        self._engines = Engines(self._library, gpu, self.bundle, resolved, self._tell)
+        self._engines = Engines(self._library, gpu, self.bundle, resolved, self._tell, self._cuda)
         self._runtime = self._library.module.Runtime(self._library.logger)
         return f'cuda:{index} ({gpu.name}, {self._library.name})', resolved
 
@@ -123,13 +123,21 @@ def build_ahead(
     TensorRTBackend(bundle, device, precision).check_asked()
     check_size_wh(size_wh)
     library = load_library()
-    gpu = _gpu(library, device)
+    cuda = _device(library, device)
+    # Open until the end, as the library measures on the device that is current.
+    with nullcontext() if cuda is None else closing(cuda):
+        return _build_ahead(bundle, library, cuda, precision, Profile(batch, *size_wh[::-1]))
+
+
+def _build_ahead(
+    bundle: Bundle, library: Library, cuda: Cuda | None, precision: str, profile: Profile
+) -> tuple[str, bool]:
+    gpu = None if cuda is None else cuda.gpu()
     resolved = resolve_precision(precision, bundle, library, gpu)
-    engines = Engines(library, gpu, bundle, resolved)
-    profile = Profile(batch, size_wh[1], size_wh[0])
+    engines = Engines(library, gpu, bundle, resolved, cuda=cuda)
     words = (
         f'engine of {library.name} in {resolved} for model {bundle.name}, images of '
-        f'{size_wh[0]}x{size_wh[1]}, up to {batch} at once, on '
+        f'{profile.width}x{profile.height}, up to {profile.batch} at once, on '
         f'{gpu.name if gpu else "any RTX GPU from Ampere on"}'
     )
     if engines.cached(profile) is not None:
@@ -142,14 +150,10 @@ def build_ahead(
     return words, True
 
 
-def _gpu(library: Library, device: str) -> Gpu | None:
+def _device(library: Library, device: str) -> Cuda | None:
     try:
-        cuda = Cuda(int(device.partition(':')[2] or 0))
+        return Cuda(int(device.partition(':')[2] or 0))
     except BackendUnavailableError:
         if library.is_rtx and device == 'auto':
             return None
         raise
-    try:
-        return cuda.gpu()
-    finally:
-        cuda.close()

@@ -5,9 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from espnet_ros.backends.cuda_driver import Gpu
+from espnet_ros.backends.cuda_driver import Cuda, Gpu
+from espnet_ros.backends.tensorrt_errors import failure
 from espnet_ros.backends.tensorrt_library import Library
-from espnet_ros.backends.tensorrt_progress import BuildView, Listener, progress_monitor
+from espnet_ros.backends.tensorrt_progress import (
+    BuildView,
+    Listener,
+    build_apart,
+    progress_monitor,
+)
 from espnet_ros.core.errors import BackendError
 
 INPUT = 'image'
@@ -40,6 +46,7 @@ def build_engine(
     gpu: Gpu | None,
     timing: bytes | None,
     listener: Listener | None = None,
+    cuda: Cuda | None = None,
 ) -> tuple[bytes, bytes | None]:
     """Build an engine, which takes minutes on a Jetson.
 
@@ -47,9 +54,27 @@ def build_engine(
     :param gpu: the device; None builds for any that TensorRT for RTX supports, without one here.
     :param timing: what an earlier build measured, or None.
     :param listener: told the per cent that are done, from any thread.
+    :param cuda: the device, opened, on which the library measures; None without one.
     :return: the engine, and what was measured for the next build, or None.
-    :raises BackendError: naming the operators that TensorRT refuses, or its reason to give up.
+    :raises BackendError: naming the operators that TensorRT refuses, or its reason to give up; a
+        `DeviceError` if that is the device.
     """
+    with BuildView(listener) as view:
+        return build_apart(lambda: _build(library, model, profile, gpu, timing, view, cuda), view)
+
+
+def _build(
+    library: Library,
+    model: bytes,
+    profile: Profile,
+    gpu: Gpu | None,
+    timing: bytes | None,
+    view: BuildView,
+    cuda: Cuda | None,
+) -> tuple[bytes, bytes | None]:
+    if cuda is not None:
+        # A new thread begins with the first device.
+        cuda.use()
     library.messages.clear()
     builder: Any = library.module.Builder(library.logger)
     network = _parse(library, builder, model)
@@ -60,16 +85,13 @@ def build_engine(
     shapes.set_shape(INPUT, profile.shape(1), largest, largest)
     config.add_optimization_profile(shapes)
     cache = None if library.is_rtx else _timing_cache(config, timing)
-    with BuildView(listener) as view:
-        # In a name of its own, as the builder calls it until the end.
-        monitor = progress_monitor(library, view)
-        config.progress_monitor = monitor
-        plan = builder.build_serialized_network(network, config)
+    # In a name of its own, as the builder calls it until the end.
+    monitor = progress_monitor(library, view)
+    config.progress_monitor = monitor
+    plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise BackendError(
-            f'{library.name} could not build an engine for {profile.batch} images of '
-            f'{profile.width}x{profile.height}: {library.take_messages()}'
-        )
+        images = f'{profile.batch} images of {profile.width}x{profile.height}'
+        raise failure(library, f'could not build an engine for {images}', cuda)
     return bytes(plan), None if cache is None else bytes(cache.serialize())
 
 

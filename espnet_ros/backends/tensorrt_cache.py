@@ -7,7 +7,6 @@ a sha256 of its content, and anything that does not fit is as good as absent.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -73,12 +72,6 @@ def store(kind: str, key: Key, body: bytes) -> bool:
         )  # fmt: skip
         return False
     return True
-
-
-def discard(kind: str, key: Key) -> None:
-    """Remove an entry that turned out to be of no use, if there is one."""
-    with contextlib.suppress(OSError, EspnetRosError):
-        _file(kind, key).unlink()
 
 
 def _file(kind: str, key: Key) -> Path:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from espnet_ros.backends import tensorrt_cache
-from espnet_ros.backends.cuda_driver import Gpu
+from espnet_ros.backends.cuda_driver import Cuda, Gpu
 from espnet_ros.backends.tensorrt_builder import TURING, Profile, build_engine
+from espnet_ros.backends.tensorrt_errors import failure
 from espnet_ros.backends.tensorrt_library import Library, log
 from espnet_ros.backends.tensorrt_progress import Listener
 from espnet_ros.bundle import Bundle
-from espnet_ros.core.errors import BackendError, BackendUnavailableError
+from espnet_ros.core.errors import BackendError, BackendUnavailableError, DeviceError
 
 # Precision -> the file it lives in, and the compute capability from which GPUs have it.
 ROLES = {'f32': 'onnx', 'f16': 'onnx_f16', 'int8': 'onnx_int8'}
@@ -57,6 +58,7 @@ class Engines:
 
     :param gpu: None builds for any that TensorRT for RTX supports, without one here.
     :param listener: told the per cent of a build that are done, from any thread.
+    :param cuda: the same device, opened; None without one.
     """
 
     def __init__(
@@ -66,12 +68,14 @@ class Engines:
         bundle: Bundle,
         precision: str,
         listener: Listener | None = None,
+        cuda: Cuda | None = None,
     ) -> None:
         self._library = library
         self._gpu = gpu
         self._bundle = bundle
         self._precision = precision
         self._listener = listener
+        self._cuda = cuda
 
     def key(self, profile: Profile) -> Mapping[str, Any]:
         """Return what an engine depends on."""
@@ -93,7 +97,7 @@ class Engines:
         return tensorrt_cache.load('engine', self.key(profile))
 
     def build(self, profile: Profile) -> tuple[bytes, bool]:
-        """Build an engine; return it and whether it could be kept."""
+        """Build an engine; return it and whether it could be kept, in place of an older one."""
         library = self._library
         log.warning(
             '%s builds an engine in %s for model %s and %dx%d images, up to %d at once. It takes '
@@ -103,7 +107,9 @@ class Engines:
         measured = {'library': library.name, 'gpu': self._built_for()}
         timing = None if library.is_rtx else tensorrt_cache.load('timing', measured)
         model = self._bundle.files[ROLES[self._precision]].read_bytes()
-        plan, timed = build_engine(library, model, profile, self._gpu, timing, self._listener)
+        plan, timed = build_engine(
+            library, model, profile, self._gpu, timing, self._listener, self._cuda
+        )
         if timed:
             tensorrt_cache.store('timing', measured, timed)
         return plan, tensorrt_cache.store('engine', self.key(profile), plan)
@@ -112,26 +118,25 @@ class Engines:
         """Return an engine that is ready to run.
 
         :param runtime: TensorRT's.
-        :raises BackendError: if it can't be built.
+        :raises BackendError: if it can't be built or loaded; a `DeviceError` if the device is the
+            reason, which says nothing against an engine that took minutes.
         """
         plan = self.cached(profile)
-        engine = None if plan is None else self._deserialize(runtime, plan)
-        if plan is not None and engine is None:
-            why = self._library.take_messages()
-            log.warning('the cached engine is refused and built again: %s', why)
-            tensorrt_cache.discard('engine', self.key(profile))
-        if engine is None:
-            engine = self._deserialize(runtime, self.build(profile)[0])
-        if engine is None:
-            raise BackendError(
-                f'{self._library.name} refuses the engine it built: '
-                f'{self._library.take_messages()}'
-            )
-        return engine
+        if plan is not None:
+            try:
+                return self._deserialize(runtime, plan, 'the cached engine')
+            except DeviceError:
+                raise
+            except BackendError as error:
+                log.warning('the engine is built again: %s', error)
+        return self._deserialize(runtime, self.build(profile)[0], 'the engine it built')
 
-    def _deserialize(self, runtime: Any, plan: bytes) -> Any:
+    def _deserialize(self, runtime: Any, plan: bytes, what: str) -> Any:
         self._library.messages.clear()
-        return runtime.deserialize_cuda_engine(plan)
+        engine = runtime.deserialize_cuda_engine(plan)
+        if engine is None:
+            raise failure(self._library, f'could not load {what}', self._cuda, len(plan))
+        return engine
 
     def _built_for(self) -> Mapping[str, Any]:
         if not self._library.is_rtx:

@@ -6,10 +6,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from espnet_ros.backends.tensorrt_library import Library, log
 
+T = TypeVar('T')
 # Told the per cent of a build that are done.
 Listener = Callable[[int], None]
 
@@ -30,7 +32,7 @@ def progress_monitor(library: Library, view: BuildView) -> Any:
 
         def step_complete(self, phase: str, step: int) -> bool:
             view.step(phase, step)
-            return True
+            return not view.cancelled.is_set()
 
         def phase_finish(self, phase: str) -> None:
             view.finish(phase)
@@ -38,14 +40,31 @@ def progress_monitor(library: Library, view: BuildView) -> Any:
     return Monitor()
 
 
+def build_apart(build: Callable[[], T], view: BuildView) -> T:
+    """Run a build in a thread of its own and wait for it; Ctrl-C cancels it.
+
+    Python raises KeyboardInterrupt in whatever the main thread runs next. That would be a callback
+    of the library, which prints what is raised there and goes on; so it is to be this waiting.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            return thread.submit(build).result()
+        except KeyboardInterrupt:
+            view.cancelled.set()
+            raise
+
+
 class BuildView:
     """Shows how much of a build is done: in a bar, or now and then in a line of the log.
+
+    Setting `cancelled` ends the build at its next step.
 
     :param listener: told the per cent, too, at most once a second; one that raises is logged and
         not told any more, as it must not end the build.
     """
 
     def __init__(self, listener: Listener | None = None) -> None:
+        self.cancelled = threading.Event()
         self._listener = listener
         self._lock = threading.Lock()
         # Phase -> its parent, its steps and how many of them are done.

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from espnet_ros.backends.cuda_driver import Buffer, Cuda
 from espnet_ros.backends.tensorrt_builder import INPUT, OUTPUTS
+from espnet_ros.backends.tensorrt_errors import failure
 from espnet_ros.backends.tensorrt_library import Library, log
 from espnet_ros.core.errors import BackendError
 
@@ -24,7 +25,8 @@ class Runner:
     :param engine: TensorRT's.
     :param shape: of the images, (N, H, W, 3).
     :param kernels: what TensorRT for RTX compiled for this engine earlier, or None.
-    :raises BackendError: if the device has too little memory, or the library refuses a call.
+    :raises BackendError: if the library refuses a call; a `DeviceError` if the device has too
+        little memory or fails itself.
     """
 
     def __init__(
@@ -102,11 +104,7 @@ class Runner:
             config.set_runtime_cache(self._kernels)
             context = engine.create_execution_context(runtime_config=config)
         if context is None:
-            raise BackendError(
-                f'{self._library.name} could not prepare the engine to run: '
-                f'{self._library.take_messages()}. If memory is short, choose a smaller '
-                'input.size_wh'
-            )
+            raise self._failure('could not prepare the engine to run', _device_memory(engine))
         return context
 
     def _bind(self) -> None:
@@ -115,14 +113,14 @@ class Runner:
             buffer = self._cuda.allocate(pixels * (3 if name == INPUT else 1))
             self._buffers[name] = buffer
             if not self._context.set_tensor_address(name, buffer.device):
-                raise BackendError(self._library.take_messages())
+                raise self._failure(f'refuses the address of {name}')
         if not self._context.set_input_shape(INPUT, tuple(self._shape)):
-            raise BackendError(self._library.take_messages())
+            raise self._failure(f'refuses images of shape {tuple(self._shape)}')
 
     def _enqueue(self) -> None:
         self._cuda.upload(self._buffers[INPUT])
         if not self._context.execute_async_v3(self._cuda.stream):
-            raise BackendError(self._library.take_messages())
+            raise self._failure('could not run the engine')
         for name in OUTPUTS:
             self._cuda.download(self._buffers[name])
 
@@ -135,3 +133,15 @@ class Runner:
             self._graph = self._cuda.capture(self._enqueue)
         except BackendError as error:
             log.warning('the engine runs without a CUDA graph, a little slower: %s', error)
+
+    def _failure(self, what: str, need: int = 0) -> BackendError:
+        return failure(self._library, what, self._cuda, need)
+
+
+def _device_memory(engine: Any) -> int:
+    """Return the bytes a context of an engine needs on the device, 0 if that is not told."""
+    # TensorRT 10.0 has only the second, 11 and TensorRT for RTX only the first.
+    for name in ('device_memory_size_v2', 'device_memory_size'):
+        if hasattr(engine, name):
+            return int(getattr(engine, name))
+    return 0

@@ -13,15 +13,16 @@ typedef struct { void *to; const void *from; size_t size; void (*call)(void); } 
 typedef struct { int count; Work work[16]; } Graph;
 typedef struct { Graph *capturing; } Stream;
 
-static int live, launches, captured;
+static int live, launches, captured, retained;
 static __thread int current;
 
 #define ENTER(name) \
     const char *failing = getenv("FAKE_CUDA_FAIL"); \
     if (failing && !strcmp(failing, name)) return 2
-#define IN_CONTEXT(name) ENTER(name); if (!current) return 201
+#define IN_CONTEXT(name) ENTER(name); if (!current) return 201; if (!retained) return 709
 
 int fake_live(void) { return live; }
+int fake_current(void) { return current; }
 int fake_launches(void) { return launches; }
 int fake_captured(void) { return captured; }
 
@@ -45,11 +46,14 @@ CUresult cuDeviceGetAttribute(int *value, int attribute, CUdevice device) {
     return device == 7 ? 0 : 101;
 }
 CUresult cuDevicePrimaryCtxRetain(void **context, CUdevice device) {
-    *context = &live; live++; return device == 7 ? 0 : 101;
+    *context = &live; live++; retained++; return device == 7 ? 0 : 101;
 }
-CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device) { live--; return device == 7 ? 0 : 101; }
+/* Leaves the context current in every thread where it is, as the driver does. */
+CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device) {
+    live--; retained--; return device == 7 ? 0 : 101;
+}
 CUresult cuCtxSetCurrent(void *context) {
-    ENTER("cuCtxSetCurrent"); current = context == &live; return current ? 0 : 201;
+    ENTER("cuCtxSetCurrent"); current = context == &live; return current || !context ? 0 : 201;
 }
 CUresult cuStreamCreate(void **stream, unsigned flags) {
     IN_CONTEXT("cuStreamCreate"); *stream = calloc(1, sizeof(Stream)); live++; return flags != 1;

@@ -62,17 +62,20 @@ def built(monkeypatch, fake_cuda, tmp_path):
     calls = []
 
     class Runtime:
+        refuses = None  # or why, all engines
+
         def __init__(self, logger):
             pass
 
         def deserialize_cuda_engine(self, plan):
-            if plan.startswith(b'stale'):
-                library.messages.append('built by another version')
+            if self.refuses or plan.startswith(b'stale'):
+                library.messages.append(self.refuses or 'built by another version')
                 return None
             context = lambda: FakeContext(fake_cuda)  # noqa: E731
             return SimpleNamespace(plan=plan, create_execution_context=context)
 
-    def build(_, model, profile, gpu, timing, listener):
+    def build(_, model, profile, gpu, timing, listener, cuda):
+        assert cuda.gpu() == gpu and fake_cuda.fake_current()
         listener and listener(40)
         calls.append((profile.batch, profile.height, profile.width, timing))
         return b'plan for %d x %d' % (profile.width, profile.height), b'times'
@@ -94,7 +97,7 @@ def backend(built, checker, fake_cuda):
     before = fake_cuda.fake_live()
     with create_backend('tensorrt', checker, precision='f32') as backend:
         yield backend
-    assert fake_cuda.fake_live() == before
+    assert (fake_cuda.fake_live(), fake_cuda.fake_current()) == (before, 0)
 
 
 def images(seed, *shape):

@@ -1,11 +1,18 @@
 """`backend: auto` goes on to the next backend; a named one does not."""
 
+import traceback
+
 import numpy as np
 import pytest
 
 from espnet_ros.backends.auto_backend import AutoBackend
 from espnet_ros.backends.base import Backend
-from espnet_ros.core.errors import BackendError, BackendUnavailableError, DeviceError
+from espnet_ros.core.errors import (
+    BackendError,
+    BackendUnavailableError,
+    BundleError,
+    DeviceError,
+)
 
 IMAGES = np.zeros((1, 16, 24, 3), np.uint8)
 
@@ -121,6 +128,31 @@ def test_the_last_one_fails_as_if_named(fakes):
         fake.load_error, fake.run_error = None, DeviceError(f'{fake.name} is full')
     with AutoBackend(fakes) as backend, pytest.raises(DeviceError, match='slow is full'):
         backend.infer(IMAGES)
+
+
+def test_when_none_is_left_each_image_says_why_the_last_one_could_not_be_loaded(fakes):
+    with AutoBackend(fakes) as backend:
+        assert answer(backend) == 0
+        fakes[0].run_error = DeviceError('gone')
+        fakes[1].load_error = BackendError('damaged')
+        fakes[2].load_error = RuntimeError('no memory')
+        depths = set()
+        for _ in range(4):
+            with pytest.raises(BackendError, match=r'slow could not load .*: no memory') as error:
+                backend.infer(IMAGES)
+            depths.add(len(traceback.extract_tb(error.value.__cause__.__traceback__)))
+        # The first one came from within; the others do not grow.
+        assert len(depths) == 2
+        assert [fake.loaded for fake in fakes] == [0, 0, 0]
+    fakes[0].run_error = None
+    with backend:
+        assert answer(backend) == 0
+
+
+def test_a_file_that_one_can_not_use_does_not_keep_the_others_from_theirs(fakes):
+    fakes[0].load_error = BundleError('model_f16.onnx is damaged')
+    with AutoBackend(fakes) as backend:
+        assert answer(backend) == 1
 
 
 def test_what_takes_long_is_told_through_it(fakes):

@@ -4,13 +4,17 @@ What a GPU does is held by test_contract.py and test/device.
 """
 
 import threading
+from contextlib import closing
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from fake_tensorrt import FakeContext, assert_right, images
 
-from espnet_ros.backends import create_backend, cuda_driver
-from espnet_ros.core.errors import BackendUnavailableError, DeviceError
+from espnet_ros.backends import create_backend, cuda_driver, tensorrt_backend
+from espnet_ros.backends.cuda_driver import Cuda
+from espnet_ros.backends.tensorrt_runner import Runner
+from espnet_ros.core.errors import BackendError, BackendUnavailableError, DeviceError
 
 
 def test_it_says_what_it_runs_on(backend):
@@ -98,6 +102,53 @@ def test_memory_that_runs_out_is_said_and_freed(call, backend, fake_cuda, monkey
     assert fake_cuda.fake_live() == before
     monkeypatch.delenv('FAKE_CUDA_FAIL')
     assert_right(backend, images(0, 1, 16, 32))
+
+
+OUT_OF_MEMORY = 'Error Code 2: OutOfMemory (no further information)'
+
+
+@pytest.mark.parametrize(
+    ('engine', 'message', 'kind', 'words'),
+    [
+        ({'device_memory_size': 3 << 20}, OUT_OF_MEMORY, DeviceError, 'at least 3.0 MiB are'),
+        (
+            {'device_memory_size_v2': 5 << 30, 'device_memory_size': 1 << 30},
+            OUT_OF_MEMORY, DeviceError, 'at least 5120.0 MiB are',
+        ),
+        ({}, OUT_OF_MEMORY, DeviceError, 'the need is not told, 1.5 of 1024.0 MiB are free'),
+        ({}, 'Error Code 3: API Usage Error', BackendError, 'run: Error Code 3: API Usage Error'),
+    ],
+)  # fmt: skip
+def test_an_engine_that_can_not_be_prepared_says_what_it_needs(
+    engine, message, kind, words, built, fake_cuda
+):
+    library, before = tensorrt_backend.load_library(), fake_cuda.fake_live()
+    refuses = SimpleNamespace(
+        create_execution_context=lambda: library.messages.append(message), **engine
+    )
+    with closing(Cuda(0)) as cuda, pytest.raises(BackendError) as error:
+        Runner(library, cuda, refuses, (1, 16, 24, 3))
+    assert type(error.value) is kind
+    assert words in str(error.value) and 'could not prepare the engine to run' in str(error.value)
+    assert fake_cuda.fake_live() == before
+
+
+@pytest.mark.parametrize('call', ['set_tensor_address', 'set_input_shape', 'execute_async_v3'])
+def test_memory_that_runs_out_in_the_library_is_said_and_freed(
+    call, backend, fake_cuda, monkeypatch
+):
+    backend.warm_up((24, 16))
+    before, library = fake_cuda.fake_live(), tensorrt_backend.load_library()
+
+    def refuse(context, *_):
+        library.messages.append(OUT_OF_MEMORY)
+        return False
+
+    monkeypatch.setattr(FakeContext, call, refuse)
+    with pytest.raises(DeviceError, match=r'32x16: TensorRT 10\.3\.0 .* 1\.5 of 1024\.0 MiB are'):
+        backend.infer(images(0, 1, 16, 32))
+    # A runner that was made stays for the next image, with its three buffers of two sides each.
+    assert fake_cuda.fake_live() - before == (6 if call == 'execute_async_v3' else 0)
 
 
 def test_a_gpu_that_is_lost_is_said_and_leaving_does_not_fail(built, checker, monkeypatch):

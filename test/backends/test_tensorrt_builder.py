@@ -1,6 +1,8 @@
 """The real parser and builder: TensorRT for RTX builds without a GPU, for those it supports."""
 
+import signal
 import sys
+import threading
 from collections import deque
 from types import SimpleNamespace
 
@@ -14,7 +16,7 @@ from espnet_ros.backends.tensorrt_engines import Engines
 from espnet_ros.backends.tensorrt_library import load_library
 from espnet_ros.backends.tensorrt_progress import BuildView
 from espnet_ros.bundle import Bundle
-from espnet_ros.core.errors import BackendError, BackendUnavailableError
+from espnet_ros.core.errors import BackendError, BackendUnavailableError, DeviceError
 
 needs_rtx = pytest.mark.skipif(
     not machine.installed('tensorrt_rtx'), reason='tensorrt_rtx is not installed'
@@ -40,6 +42,78 @@ def test_our_graph_is_parsed_and_built(role, gpu, library, checker):
 
 
 @needs_rtx
+def test_what_the_builder_is_told(library, checker, monkeypatch):
+    made = {}
+
+    class Builder(library.module.Builder):
+        def create_builder_config(self):
+            made['config'] = super().create_builder_config()
+            return made['config']
+
+        def create_optimization_profile(self):
+            made['profile'] = super().create_optimization_profile()
+            return made['profile']
+
+    monkeypatch.setattr(library.module, 'Builder', Builder)
+    build_engine(library, checker.files['onnx'].read_bytes(), Profile(3, 48, 64), None, None)
+    flags = library.module.BuilderFlag
+    assert made['config'].get_flag(flags.REQUIRE_USER_ALLOCATION)
+    assert not made['config'].get_flag(flags.TF32)
+    assert made['config'].num_optimization_profiles == 1
+    # From one image to the batch, and fast for the batch.
+    shapes = [tuple(shape) for shape in made['profile'].get_shape('image')]
+    assert shapes == [(1, 48, 64, 3), (3, 48, 64, 3), (3, 48, 64, 3)]
+
+
+@needs_rtx
+def test_ctrl_c_ends_a_build(library, checker, monkeypatch, capfd):
+    steps, step = [], BuildView.step
+
+    def interrupted(view, *arguments):
+        step(view, *arguments)
+        steps.append(arguments)
+        if len(steps) == 1:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            assert view.cancelled.wait(30)
+
+    monkeypatch.setattr(BuildView, 'step', interrupted)
+    model = checker.files['onnx'].read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        build_engine(library, model, Profile(1, 48, 64), None, None)
+    assert len(steps) == 1
+    # The library says so of what its callbacks raise, and forgets it.
+    assert 'Exception caught' not in capfd.readouterr().err
+    # The next build is a new one.
+    plan, _ = build_engine(library, model, Profile(1, 48, 64), None, None)
+    assert plan.startswith(PLAN)
+
+
+@needs_rtx
+def test_a_build_that_lacks_memory_says_what_is_free(library, checker, monkeypatch):
+    threads = []
+    cuda = SimpleNamespace(
+        use=lambda: threads.append(threading.get_ident()),
+        memory=lambda: '1.0 of 8.0 MiB are free',
+    )
+
+    def build(builder, network, config):
+        threads.append(threading.get_ident())
+        library.messages.append('Error Code 10: could not run due to insufficient workspace')
+
+    monkeypatch.setattr(library.module.Builder, 'build_serialized_network', build)
+    model, profile = checker.files['onnx'].read_bytes(), Profile(3, 48, 64)
+    words = r'engine for 3 images of 64x48: .*workspace; .*, 1\.0 of 8\.0 MiB are free'
+    with pytest.raises(DeviceError, match=words):
+        build_engine(library, model, profile, None, None, None, cuda)
+    # The device is made current where the library measures on it.
+    assert len(threads) == 2 and len(set(threads)) == 1
+    # Without a device it is the processor's memory.
+    with pytest.raises(BackendError, match=r'insufficient workspace$') as error:
+        build_engine(library, model, profile, None, None)
+    assert not isinstance(error.value, DeviceError)
+
+
+@needs_rtx
 def test_the_shipped_model_is_built_and_tells_its_progress(library, monkeypatch):
     percents = []
     monkeypatch.setattr(BuildView, '_show', lambda view: percents.append(view.percent()))
@@ -58,7 +132,10 @@ def test_the_shipped_model_is_built_and_tells_its_progress(library, monkeypatch)
     ('kind', 'names'),
     [
         ('Runtime', ['deserialize_cuda_engine']),
-        ('ICudaEngine', ['create_execution_context', 'create_runtime_config']),
+        (
+            'ICudaEngine',
+            ['create_execution_context', 'create_runtime_config', 'device_memory_size_v2'],
+        ),
         (
             'IRuntimeConfig',
             [
@@ -142,11 +219,6 @@ def test_versions_before_10_are_refused(monkeypatch, tmp_path):
     with pytest.raises(BackendUnavailableError, match=r'8\.6\.2 is installed: use JetPack 6\.1'):
         load_library()
     del sys.modules['tensorrt']
-
-
-def test_the_profile_goes_from_one_image_to_the_batch():
-    assert Profile(3, 48, 64).shape(1) == (1, 48, 64, 3)
-    assert tensorrt_builder.OUTPUTS == ('mask', 'confidence')
 
 
 @needs_rtx

@@ -2,13 +2,14 @@
 
 import errno
 import os
+import re
 
 import pytest
 from fake_tensorrt import start
 
-from espnet_ros.backends import tensorrt_cache, tensorrt_engines
+from espnet_ros.backends import tensorrt_backend, tensorrt_cache, tensorrt_engines
 from espnet_ros.backends.tensorrt_backend import build_ahead
-from espnet_ros.core.errors import BackendError
+from espnet_ros.core.errors import BackendError, DeviceError
 
 
 def entries(tmp_path, kind):
@@ -46,11 +47,66 @@ def test_what_can_not_be_trusted_is_built_again(damage, built, checker, tmp_path
 def test_an_engine_that_the_library_refuses_is_built_again(built, checker, caplog, monkeypatch):
     build = tensorrt_engines.build_engine
     monkeypatch.setattr(tensorrt_engines, 'build_engine', lambda *a: (b'stale', b''))
-    with pytest.raises(BackendError, match='refuses the engine it built: built by another'):
+    with pytest.raises(BackendError, match='could not load the engine it built: built by another'):
         start(checker)
     monkeypatch.setattr(tensorrt_engines, 'build_engine', build)
     start(checker)
-    assert 'the cached engine is refused and built again: built by another version' in caplog.text
+    words = 'could not load the cached engine: built by another version'
+    assert f'the engine is built again: TensorRT 10.3.0 {words}' in caplog.text
+
+
+@pytest.mark.parametrize(
+    ('message', 'words'),
+    [
+        # As TensorRT 8 to 10 wrote in reports of others.
+        (
+            'Error Code 1: Cuda Runtime (out of memory)',
+            r'; at least 0\.0 MiB are needed, 1\.5 of 1024\.0 MiB are free\. End other programs',
+        ),
+        ('Error Code 2: OutOfMemory (no further information)', '; at least .* MiB are free'),
+        ('Error Code 1: Cuda Runtime (unspecified launch failure)', ': check the GPU with'),
+    ],
+)
+def test_a_device_that_fails_costs_no_engine(
+    message, words, built, checker, tmp_path, monkeypatch
+):
+    start(checker)
+    (file,) = entries(tmp_path, 'engine')
+    kept = file.read_bytes()
+    runtime = tensorrt_backend.load_library().module.Runtime
+    monkeypatch.setattr(runtime, 'refuses', message)
+    text = rf'could not load the cached engine: {re.escape(message)}{words}'
+    with pytest.raises(DeviceError, match=text):
+        start(checker)
+    assert file.read_bytes() == kept
+    monkeypatch.setattr(runtime, 'refuses', None)
+    start(checker)
+    assert len(built) == 1
+
+
+def test_an_engine_that_does_not_fit_once_built_is_kept_for_later(built, checker, monkeypatch):
+    runtime = tensorrt_backend.load_library().module.Runtime
+    monkeypatch.setattr(runtime, 'refuses', 'Error Code 2: OutOfMemory')
+    with pytest.raises(DeviceError, match=r'could not load the engine it built: .*MiB are free'):
+        start(checker)
+    monkeypatch.setattr(runtime, 'refuses', None)
+    start(checker)
+    assert len(built) == 1
+
+
+def test_a_refused_engine_stays_until_there_is_another(built, checker, tmp_path, monkeypatch):
+    start(checker)
+    (file,) = entries(tmp_path, 'engine')
+    kept = file.read_bytes()
+
+    def fails(*_):
+        raise BackendError('no kernel was found')
+
+    monkeypatch.setattr(tensorrt_backend.load_library().module.Runtime, 'refuses', 'of old')
+    monkeypatch.setattr(tensorrt_engines, 'build_engine', fails)
+    with pytest.raises(BackendError, match='no kernel was found'):
+        start(checker)
+    assert file.read_bytes() == kept
 
 
 @pytest.mark.parametrize('reason', [errno.ENOSPC, errno.EROFS])
