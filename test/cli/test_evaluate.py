@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import yaml
 
+from espnet_ros.bundle import Bundle, shipped_models
 from espnet_ros.cli.main import main
 from espnet_ros.evaluation import corruptions
 
@@ -84,3 +87,49 @@ def test_a_dataset_of_other_classes_is_refused(green_model, tmp_path, capsys) ->
     arguments = ['--model', str(green_model), '--backend', 'onnx', '--dataset', 'street:1']
     assert main(['evaluate', *arguments]) == 2
     assert 'does not know Sky, Building' in capsys.readouterr().err
+
+
+@pytest.fixture
+def on_val(shared: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Return a function that evaluates a model on CamVid's validation pictures."""
+
+    def evaluate(model: str, *more: str) -> dict[str, Any]:
+        figures = tmp_path / 'figures.json'
+        dataset = ['--dataset', f'camvid:{shared / "camvid"}', '--split', 'val']
+        assert main(['evaluate', '--model', model, *dataset, *more, '--json', str(figures)]) == 0
+        return dict(json.loads(figures.read_text()))
+
+    return evaluate
+
+
+def test_the_authors_checkpoint(on_val, shared: Path, tmp_path: Path) -> None:
+    pytest.importorskip('torch')
+    weights = str(shared / 'espnet_official' / 'espnet_p_2_q_8_camvid.pth')
+    model = str(tmp_path / 'official')
+    arguments = [weights, '--labels', 'camvid', '--output', model]
+    assert main(['import_checkpoint', *arguments]) == 0
+    found = on_val(model, '--precision', 'f32')
+    # docs/models.md
+    assert found['miou_void_ignored'] == pytest.approx(0.7010, abs=5e-4)
+    assert found['miou_void_as_error'] == pytest.approx(0.6868, abs=5e-4)
+
+
+@pytest.mark.parametrize('name', shipped_models())
+def test_the_shipped_models_are_as_good_as_they_say(name: str, on_val) -> None:
+    metrics = Bundle.load(name).metrics
+    found = on_val(name, '--precision', 'f32')
+    assert found['miou_void_ignored'] == pytest.approx(metrics['val_miou_void_ignored'], abs=1e-3)
+    assert found['ece'] <= 0.05
+
+
+@pytest.mark.parametrize('precision', ['bf16', 'int8'])
+@pytest.mark.parametrize('name', shipped_models())
+def test_a_smaller_precision_costs_at_most_a_point(name: str, precision: str, on_val) -> None:
+    openvino = pytest.importorskip('openvino')
+    able = openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+    if precision.upper() not in able:
+        pytest.skip(f'this processor does not compute in {precision}')
+    found = on_val(name, '--backend', 'openvino', '--precision', precision)
+    assert found['miou_void_ignored'] >= (
+        Bundle.load(name).metrics['val_miou_void_ignored'] - 0.01
+    )
