@@ -14,90 +14,120 @@ GPU_WORKERS = 8
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros train`."""
-    parser.add_argument(
+    _add_data(parser.add_argument_group('what to learn from'))
+    _add_network(parser.add_argument_group('the network'))
+    _add_schedule(parser.add_argument_group('how it is trained'))
+    _add_machine(parser.add_argument_group('on this machine'))
+    _add_result(parser.add_argument_group('where it goes'))
+
+
+def _add_data(group: Any) -> None:
+    group.add_argument(
         '--data', action='append', default=[], metavar='SPEC',
         help='camvid:DIR, street:COUNT or the path of a data.yaml (docs/training.md); may be '
         'given several times',
     )  # fmt: skip
-    parser.add_argument(
+    group.add_argument(
         '--taught', action='append', default=[], metavar='SPEC',
         help="like --data, where the teacher's opinion counts beside the truth",
     )  # fmt: skip
-    parser.add_argument('--teacher', type=Path, metavar='MODEL', help='a model folder to ask')
-    parser.add_argument(
+    group.add_argument('--teacher', type=Path, metavar='MODEL', help='a model folder to ask')
+    group.add_argument(
         '--val', required=True, metavar='SPEC',
         help='for choosing the best epoch and calibrating; its classes are those of the model',
     )  # fmt: skip
-    parser.add_argument('--work', type=Path, required=True, help='folder of checkpoints and log')
-    parser.add_argument('--output', type=Path, required=True, help='model folder to write')
-    parser.add_argument(
-        '--licence', metavar='TEXT',
-        help='under which the weights may be used, for the model folder (default: that of the '
-        'model of --start-from, else "not stated")',
+    group.add_argument(
+        '--per-epoch', type=positive, metavar='COUNT',
+        help='samples of each dataset that an epoch sees at most, drawn anew each time, so that '
+        'e.g. street:1000 does not drown 300 pictures (default: all)',
     )  # fmt: skip
-    parser.add_argument('--name', help="the model's name (default: the output folder's)")
-    parser.add_argument(
-        '--start-from', metavar='MODEL',
-        help='a model folder, or the name of a shipped model, whose weights to go on from',
-    )  # fmt: skip
-    parser.add_argument('--epochs', type=positive, default=60)
-    parser.add_argument('--validate-every', type=positive, default=5, metavar='EPOCHS')
-    parser.add_argument(
+
+
+def _add_network(group: Any) -> None:
+    group.add_argument(
         '--architecture', choices=('espnet', 'espnet_c'), default='espnet',
         help='espnet_c is the encoder alone: trained first, it is what --start-from gives to the '
         'whole network, as in the paper (default: %(default)s)',
     )  # fmt: skip
-    parser.add_argument('--alpha2', type=int, default=2, help='ESP modules at level 2')
-    parser.add_argument('--alpha3', type=int, default=8, help='ESP modules at level 3')
-    parser.add_argument('--crop', type=size_wh, default=(352, 288), metavar='WxH')
-    parser.add_argument(
-        '--batch', type=positive, default=4,
-        help='images a step, of all processes of torchrun together',
+    group.add_argument('--alpha2', type=positive, default=2, help='ESP modules at level 2 (2)')
+    group.add_argument('--alpha3', type=positive, default=8, help='ESP modules at level 3 (8)')
+    group.add_argument(
+        '--start-from', metavar='MODEL',
+        help='a model folder, or the name of a shipped model, whose weights to go on from',
+    )  # fmt: skip
+
+
+def _add_schedule(group: Any) -> None:
+    group.add_argument(
+        '--epochs', type=positive, default=60, help='in all, those before a kill too (%(default)s)'
     )
-    parser.add_argument(
-        '--workers', type=not_negative,
-        help='processes that read ahead for each one that trains (default: 0 on a CPU, whose '
-        'cores have enough to do, 8 for a GPU)',
+    group.add_argument(
+        '--validate-every', type=positive, default=5, metavar='EPOCHS',
+        help='how often --val is looked at, to keep the best (%(default)s)',
     )  # fmt: skip
-    parser.add_argument(
-        '--compile', action='store_true',
-        help='let TorchInductor compile the network: the first step takes a minute, the others '
-        'less time; needs a C++ compiler',
+    group.add_argument(
+        '--learning-rate', type=float, default=1e-2,
+        help='peak of the schedule; a tenth of the default to go on with a model on the same '
+        'images (default: %(default)s)',
     )  # fmt: skip
-    parser.add_argument(
+    group.add_argument(
         '--freeze-at', type=float, default=0.5, metavar='SHARE',
         help='share of the epochs after which batch normalisation keeps its statistics, as in '
         'inference: 0 at once, e.g. to go on with a model on the same images; 1 never (default: '
         '%(default)s)',
     )  # fmt: skip
-    parser.add_argument(
-        '--paste', type=float, default=0.0, metavar='SHARE',
-        help='share of the views into which small things of another image are pasted, e.g. 0.5: '
-        'for classes that are rare or always seen before the same background (default: none)',
+    group.add_argument(
+        '--batch', type=positive, default=4,
+        help='images a step, of all processes of torchrun together (%(default)s)',
+    )
+    group.add_argument(
+        '--crop', type=size_wh, default=(352, 288), metavar='WxH',
+        help='size of the views of the images, multiples of 8 (352x288)',
     )  # fmt: skip
-    parser.add_argument(
-        '--per-epoch', type=positive, metavar='COUNT',
-        help='samples of each dataset that an epoch sees at most, drawn anew each time, so that '
-        'e.g. street:1000 does not drown 300 pictures (default: all)',
-    )  # fmt: skip
-    parser.add_argument(
+    group.add_argument(
         '--as-seen', action='store_true',
         help='views at nearly the scale of the images and with each class as often as they have '
         'it, to end a training with: with --crop the size of the images and --start-from the '
         'model so far',
     )  # fmt: skip
-    parser.add_argument(
-        '--learning-rate', type=float, default=1e-2,
-        help='peak of the schedule; a tenth of the default to go on with a model on the same '
-        'images (default: %(default)s)',
+    group.add_argument(
+        '--paste', type=float, default=0.0, metavar='SHARE',
+        help='share of the views into which small things of another image are pasted, e.g. 0.5: '
+        'for classes that are rare or always seen before the same background (default: none)',
     )  # fmt: skip
-    parser.add_argument('--seed', type=not_negative, default=0)
-    parser.add_argument(
+    group.add_argument(
+        '--seed', type=not_negative, default=0, help='of every random choice (%(default)s)'
+    )
+
+
+def _add_machine(group: Any) -> None:
+    group.add_argument(
+        '--workers', type=not_negative,
+        help='processes that read ahead for each one that trains (default: 0 on a CPU, whose '
+        'cores have enough to do, 8 for a GPU)',
+    )  # fmt: skip
+    group.add_argument(
+        '--compile', action='store_true',
+        help='let TorchInductor compile the network: the first step takes a minute, the others '
+        'less time; needs a C++ compiler',
+    )  # fmt: skip
+
+
+def _add_result(group: Any) -> None:
+    group.add_argument('--work', type=Path, required=True, help='folder of checkpoints and log')
+    group.add_argument('--output', type=Path, required=True, help='model folder to write')
+    group.add_argument('--name', help="the model's name (default: the output folder's)")
+    group.add_argument(
+        '--licence', metavar='TEXT',
+        help='under which the weights may be used, for the model folder (default: that of the '
+        'model of --start-from, else "not stated")',
+    )  # fmt: skip
+    group.add_argument(
         '--last', action='store_true',
         help='write the weights of the last epoch, not of the best one on --val: for `average`, '
         'or where --val is too small to choose by',
     )  # fmt: skip
-    parser.add_argument('--json', type=output_file, help='write the figures here')
+    group.add_argument('--json', type=output_file, help='write the figures here')
 
 
 def run(args: argparse.Namespace) -> int:
