@@ -187,5 +187,7 @@ def to_bytes(pixels: Any) -> array[int]:
     """Return the bytes of a C-contiguous array as message fields take them."""
     # Any other type is copied element by element: 100 ms and more for a large image.
     data = array('B')
-    data.frombytes(memoryview(pixels).cast('B'))
+    # A view of no bytes can not be cast.
+    if pixels.size:
+        data.frombytes(memoryview(pixels).cast('B'))
     return data

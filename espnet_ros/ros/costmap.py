@@ -153,9 +153,14 @@ class Costmap:
     def _add(self, camera: str, segmented: Segmented) -> None:
         try:
             look = self._take(camera, segmented)
-            self._clouds[camera].publish(segmented.header, look)
         except Exception as error:
             self._skip(camera, error)
+            return
+        try:
+            self._clouds[camera].publish(segmented.header, look)
+        except Exception as error:
+            # The mask is in the cost maps all the same.
+            self._warn(f'clouds of {camera} left out' if camera else 'clouds left out', error)
 
     def _take(self, camera: str, segmented: Segmented) -> Look:
         start = time.perf_counter()
@@ -185,12 +190,14 @@ class Costmap:
     def _skip(self, camera: str, error: Exception) -> None:
         self._monitor.skip(error)
         if self._freshness.skip(camera, describe(error)):
-            details = '' if isinstance(error, EspnetRosError) else f'\n{traceback.format_exc()}'
             name = f'of {camera} ' if camera else ''
-            self._node.get_logger().warning(
-                f'mask {name}left out of the cost maps: {describe(error)}{details}',
-                throttle_duration_sec=5.0,
-            )
+            self._warn(f'mask {name}left out of the cost maps', error)
+
+    def _warn(self, what: str, error: Exception) -> None:
+        details = '' if isinstance(error, EspnetRosError) else f'\n{traceback.format_exc()}'
+        self._node.get_logger().warning(
+            f'{what}: {describe(error)}{details}', throttle_duration_sec=5.0
+        )
 
     def _tick(self) -> None:
         now_s = self._clock.now_s()

@@ -12,7 +12,7 @@ import re
 
 import numpy as np
 import pytest
-from costmap_rig import HEIGHT, LATCHED, LAYERS, NODE, WIDTH, Rig, at, cells
+from costmap_rig import HEIGHT, LATCHED, LAYERS, NODE, WIDTH, Rig, at, cells, stamp, view
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
@@ -180,6 +180,23 @@ def test_clouds_for_nav2_are_made_while_somebody_listens(rig):
     clear = rig.peer.heard[topics['points/clear']][-1]
     assert (clear.height, clear.point_step, len(clear.fields)) == (1, 12, 3)
     assert clear.width > 100
+
+
+def test_a_layer_out_of_view_is_an_empty_cloud_and_keeps_no_other_back(rig):
+    walls, ways, clear = (f'/segmentation/points/{name}' for name in ('walls', 'ways', 'clear'))
+    for topic in (walls, ways, clear):
+        rig.peer.listen(PointCloud2, topic)
+
+    def of_one_image():
+        clouds = {t: {stamp(m): m for m in rig.peer.heard[t]} for t in (walls, ways, clear)}
+        empty = [s for s, cloud in clouds[walls].items() if cloud.width == 0]
+        whole = [s for s in empty if all(s in of for of in clouds.values())]
+        return [[of[s] for of in clouds.values()] for s in whole]
+
+    (wall, way, seen), *_ = rig.send_until(of_one_image, 'clouds of road alone', view(edge_row=0))
+    assert (wall.height, wall.row_step, len(wall.data), len(wall.fields)) == (1, 0, 0, 3)
+    assert way.width > 100 and seen.width > 100
+    rig.send_until(rig.after(), 'cost map')
 
 
 def test_an_inactive_node_leaves_a_lethal_map_behind(rig):

@@ -85,6 +85,7 @@ def test_depth_that_does_not_come_is_named(start):
     )
     assert 'no depth image: publish one on depth/image' in message
     assert int(values['skipped_depth']) > 0
+    rig.send_until(rig.grids, 'a grid')
     assert all((cells(grid) == 100).all() for grid in rig.grids())
 
 
@@ -137,9 +138,13 @@ def test_what_a_dead_camera_leaves_is_the_users_choice(start, policy, expected):
 def test_a_camera_that_is_nowhere_or_sees_no_ground_is_named(start, xyz, rpy, words):
     rig = start(camera_mount__xyz=xyz, camera_mount__rpy=rpy, **LAYERS)
     rig.send_until(lambda: (s := rig.status()) and words in s[1], words)
-    # Nothing is made up; where a camera should be, the grid says that nobody looks.
+    # Nothing is made up: the grid says that nobody looks, if it is known where the robot is.
+    rig.send_until(lambda: 'no cost map yet' in rig.status()[1], 'an overdue cost map')
+    if xyz:
+        rig.send_until(rig.grids, 'a grid')
+    else:
+        assert not rig.grids()
     assert all((cells(grid) == 100).all() for grid in rig.grids())
-    assert xyz or not rig.grids()
 
 
 def test_layers_of_unknown_classes_are_refused_with_all_of_them(start):
