@@ -22,6 +22,8 @@ PARAMETERS = ('model', 'backend', 'device', 'autostart')
 # Spelled both ways, because ROS users write either.
 TRUE = ('true', 'True')
 BOOLEANS = (*TRUE, 'false', 'False')
+# What frees the GPU or the memory that the node died of needs a moment.
+RESPAWN_DELAY_S = 2.0
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -74,6 +76,13 @@ def generate_launch_description() -> LaunchDescription:
             'Take the time from /clock. Empty keeps the value of params_file.',
             ('', *BOOLEANS),
         ),
+        argument(
+            'respawn',
+            'false',
+            f'Start the node again {RESPAWN_DELAY_S:g} s after it has ended, for whatever reason. '
+            'Of use with autostart, because nobody else would configure it.',
+            BOOLEANS,
+        ),
         argument('rviz', 'false', 'Start RViz with a view of the node.', BOOLEANS),
         argument(
             'log_level',
@@ -96,7 +105,7 @@ def generate_launch_description() -> LaunchDescription:
 def start(context: LaunchContext) -> list[Node]:
     names = ('namespace', 'params_file', 'image_topic', 'camera_info_topic', 'depth_topic')
     names += ('odometry_topic', 'layers', 'use_sim_time', *PARAMETERS)
-    names += ('rviz', 'log_level', 'large_images')
+    names += ('respawn', 'rviz', 'log_level', 'large_images')
     values = {name: LaunchConfiguration(name).perform(context) for name in names}
     nodes = [segmentation(values, context.environment)]
     return [*nodes, rviz(values)] if values['rviz'] in TRUE else nodes
@@ -126,6 +135,8 @@ def segmentation(values: dict[str, str], environment: dict[str, str]) -> Node:
         ],
         ros_arguments=log_levels(values['log_level']),
         additional_env=large_image_environment() if use_profile else {},
+        respawn=values['respawn'] in TRUE,
+        respawn_delay=RESPAWN_DELAY_S,
         output='screen',
     )
 

@@ -17,8 +17,12 @@ from espnet_ros.core.errors import CameraInfoError
 Array = npt.NDArray[np.float64]
 
 # How many coefficients each model takes; none at all means a lens without distortion, and some
-# drivers leave out plumb_bob's k3.
-_LENGTHS = {'plumb_bob': (0, 4, 5), 'rational_polynomial': (0, 8), 'equidistant': (0, 4)}
+# drivers leave out plumb_bob's k3. With 8, plumb_bob is the rational model, as in OpenCV. More
+# are taken where they are 0: drivers fill up what their struct has room for.
+_LENGTHS = {'plumb_bob': (0, 4, 5, 8), 'rational_polynomial': (0, 8), 'equidistant': (0, 4)}
+# What OpenCV takes beyond them, and this package does not.
+_THIN_PRISM = ('s1', 's2', 's3', 's4')
+_TILT = ('tau_x', 'tau_y')
 _RATIO_TOLERANCE = 0.01
 
 
@@ -28,7 +32,8 @@ class CameraModel:
 
     :param size_wh: of the full, unbinned image the calibration is for, pixels.
     :param K: camera matrix of that full image, (3, 3) or 9 values.
-    :param D: distortion coefficients in OpenCV's order; empty for none.
+    :param D: distortion coefficients in OpenCV's order; empty for none. Zeros beyond what the
+        model takes are dropped.
     :param distortion_model: ``plumb_bob``, ``rational_polynomial`` or ``equidistant``; '' is
         taken where no coefficient says anything.
     :param roi_xywh: the part of the full image that is delivered, in its unbinned pixels; a
@@ -52,6 +57,7 @@ class CameraModel:
             object.__setattr__(self, name, values)
         if self.K.size == 9:
             object.__setattr__(self, 'K', self.K.reshape(3, 3))
+        object.__setattr__(self, 'D', _needed(self.D, _LENGTHS.get(self.distortion_model, ())))
         problems = list(_problems(self))
         if problems:
             raise CameraInfoError('camera calibration refused: ' + '; '.join(problems))
@@ -173,6 +179,14 @@ def resize_map(from_wh: tuple[int, int], to_wh: tuple[int, int]) -> Array:
     return np.array([[x, 0, 0.5 * x - 0.5], [0, y, 0.5 * y - 0.5], [0, 0, 1]])
 
 
+def _needed(D: Array, lengths: tuple[int, ...]) -> Array:
+    """Return coefficients without zeros beyond the longest of these lengths that holds them."""
+    if D.ndim != 1 or D.size in lengths:
+        return D
+    fitting = [n for n in lengths if n < D.size and not D[n:].any()]
+    return D[: max(fitting, default=D.size)]
+
+
 def _roi(model: CameraModel) -> tuple[int, int, int, int]:
     left, top, width, height = model.roi_xywh
     return left, top, width or model.size_wh[0], height or model.size_wh[1]
@@ -219,6 +233,13 @@ def _distortion_problems(model: CameraModel) -> Iterator[str]:
         return
     if name not in _LENGTHS:
         yield f'distortion_model must be one of {", ".join(_LENGTHS)}, got {name!r}'
+    elif D.ndim == 1 and D.size in (12, 14) and name != 'equidistant':
+        terms = [term for term, value in zip(_THIN_PRISM + _TILT, D[8:], strict=False) if value]
+        yield (
+            f'D of {name} has the terms {", ".join(terms)} of a thin prism or a tilted sensor, '
+            'which are not supported: calibrate without them, or give rectified images '
+            '(image_rect) and set input.rectified'
+        )
     elif D.ndim != 1 or D.size not in _LENGTHS[name]:
         lengths = ' or '.join(str(n) for n in _LENGTHS[name])
         yield f'D of {name} must have {lengths} values, got {D.size}'

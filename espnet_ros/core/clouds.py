@@ -20,6 +20,7 @@ from espnet_ros.core.depth_projection import HeightBand
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.ground_inputs import check_depth, check_mask
 from espnet_ros.core.ground_projection import GroundProjector
+from espnet_ros.core.ground_tables import is_still
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.lattice import Lattice, make_lattice
 from espnet_ros.core.layers import LETHAL, LayerSpec
@@ -29,9 +30,6 @@ UInt8Array = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
 Points = npt.NDArray[np.float32]
-
-# How far a camera may move on its mount before its rays are met with the ground anew.
-_SAME_POSE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +193,7 @@ class CloudMaker:
     def _lattice_of(self, camera: CameraModel, T: Floats) -> Lattice:
         """Return the lattice, made anew only when camera or pose have changed."""
         old = self._lattice
-        if old is None or old.camera != camera or np.abs(old.T - T).max() > _SAME_POSE:
+        if old is None or old.camera != camera or not is_still(old.T, T):
             self._lattice = make_lattice(camera, T, self._projector.gates, self._stride)
         assert self._lattice is not None
         return self._lattice

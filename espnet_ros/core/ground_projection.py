@@ -35,7 +35,7 @@ from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.grid import GridSpec, Observation
 from espnet_ros.core.ground_inputs import check_mask, ground_pose
-from espnet_ros.core.ground_tables import Fan, Gates, GroundTables, Plan, build_tables
+from espnet_ros.core.ground_tables import Fan, Gates, GroundTables, Plan, build_tables, is_still
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.overhang import Overhang
 from espnet_ros.core.transforms import rigid
@@ -44,8 +44,6 @@ UInt8Array = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 
 _NOTHING, _GROUND, _COVER, _UPRIGHT = 0, 1, 2, 3
-# How far a camera may move on its mount before its tables are made anew: metres, and radians.
-_SAME_POSE = 1e-6
 
 
 class GroundProjector:
@@ -128,7 +126,7 @@ class GroundProjector:
         if self._tables is not None and self._made_for is not None:
             made_camera, made_T, made_resolution = self._made_for
             same = made_camera == camera and made_resolution == resolution_m
-            if same and np.abs(made_T - T).max() <= _SAME_POSE:
+            if same and is_still(made_T, T):
                 return self._tables
         self._tables = build_tables(camera, T, self.gates, resolution_m)
         self._made_for = camera, T.copy(), resolution_m
@@ -190,14 +188,23 @@ class GroundProjector:
         step = fan.ranges_m[1] - fan.ranges_m[0] if len(fan.ranges_m) > 1 else 0.0
         ranges = fan.ranges_m[place] - 0.5 * step + 0.5 * into.spec.resolution_m
         points = fan.foot + fan.directions[ray] * ranges[:, None]
-        points, which = self._overhang.spread(points, flat[pixel], into.spec.resolution_m)
-        pixel, weights = pixel[which], weights[which]
+        # Of several contacts in a cell the surest stays: with repeated indices the last one wins.
+        order = np.argsort(weights, kind='stable')
+        for part in self._overhang.parts(order, into.spec.resolution_m):
+            self._mark(points[part], flat[pixel[part]], weights[part], pose, into)
+
+    def _mark(
+        self, points: Floats, class_ids: UInt8Array, weights: npt.NDArray[np.float32],
+        pose: Floats, into: Observation,
+    ) -> None:
+        """Mark contacts and what overhangs them: (N, 2) metres in the base frame."""
+        points, which = self._overhang.spread(points, class_ids, into.spec.resolution_m)
+        class_ids, weights = class_ids[which], weights[which]
         cells, inside = into.spec.cells_of(points @ pose[:, :2].T + pose[:, 2])
         inside &= weights > 0
-        # Of several contacts in a cell the surest stays: with repeated indices the last one wins.
         order = np.flatnonzero(inside)[np.argsort(weights[inside], kind='stable')]
         mx, my = cells[order].T
-        into.class_ids[my, mx] = flat[pixel[order]]
+        into.class_ids[my, mx] = class_ids[order]
         into.weights[my, mx] = weights[order]
 
 

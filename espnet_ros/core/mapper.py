@@ -31,6 +31,9 @@ Floats = npt.NDArray[np.float64]
 _BACK_S = 1.0
 # No robot for which this package is meant moves farther between two looks.
 _JUMP_M, _JUMP_M_PER_S = 1.0, 30.0
+# Nor does it turn farther: half a second allows for half a turn, so that only a robot which spins
+# by more than 6 rad/s could be taken for one that jumped; those that spin on the spot reach 4.
+_JUMP_RAD, _JUMP_RAD_PER_S = math.pi / 2, 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +177,10 @@ class Mapper:
         moved = float(np.linalg.norm(pose[:2, 3] - last_pose[:2, 3]))
         if moved > _JUMP_M + _JUMP_M_PER_S * abs(stamp_s - last_s):
             return f'the pose jumped by {moved:.1f} m in {stamp_s - last_s:.2f} s'
+        turned = _yaw_between(last_pose, pose)
+        if turned > _JUMP_RAD + _JUMP_RAD_PER_S * abs(stamp_s - last_s):
+            degrees = math.degrees(turned)
+            return f'the pose turned by {degrees:.0f} degrees in {stamp_s - last_s:.2f} s'
         return ''
 
     def _observe(self, look: Look, pose: Floats) -> Observation:
@@ -186,6 +193,12 @@ class Mapper:
         return self.projectors[look.camera].observe(
             look.mask, look.confidence, look.model, look.T_base_camera, pose, self._grid.spec
         )
+
+
+def _yaw_between(first: Floats, second: Floats) -> float:
+    """Return by how much a pose, (4, 4), is turned about z against another, 0 to pi."""
+    turn = first[:2, :2].T @ second[:2, :2]
+    return abs(math.atan2(turn[1, 0] - turn[0, 1], turn[0, 0] + turn[1, 1]))
 
 
 def default_layers(labels: Labels) -> Sequence[LayerSpec]:

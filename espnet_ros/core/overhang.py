@@ -7,6 +7,8 @@ it too far away.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,6 +21,8 @@ Indices = npt.NDArray[np.intp]
 # overhangs.
 _FLOAT_M = 0.5
 _BESIDE = 3.0
+# Some 100 MB, and more than contacts of a clean mask ever become.
+_MOST_POINTS = 1_000_000
 
 
 class Overhang:
@@ -40,15 +44,21 @@ class Overhang:
         floating = np.zeros(len(ray), bool)
         for class_id in np.flatnonzero(self._reach_m):
             mine = np.flatnonzero(class_ids == class_id)
-            reach, ranges = self._reach_m[class_id], fan.ranges_m[place[mine]]
-            across = fan.directions[ray[mine]]
-            sine = across[:, :1] * across[None, :, 1] - across[:, 1:] * across[None, :, 0]
-            beside = np.abs(sine) * ranges < _BESIDE * reach
-            # Seen over the nearer one's place, the edge would be this high.
-            height = fan.height_m * (1.0 - ranges / ranges[:, None])
-            nearer = ranges < ranges[:, None] - 0.5 * reach
-            floating[mine] = (beside & nearer & (height < _FLOAT_M)).any(axis=1)
+            if mine.size < 2:  # nothing to float beside: most classes are not in view
+                continue
+            x, y = fan.directions[ray[mine]].T
+            floating[mine] = _floating(
+                np.arctan2(y, x), fan.ranges_m[place[mine]], self._reach_m[class_id], fan.height_m
+            )
         return np.flatnonzero(~floating)
+
+    def parts(self, order: Indices, resolution_m: float) -> list[Indices]:
+        """Return contacts in parts that can be spread without filling the memory.
+
+        :param order: which contacts, (N,). :param resolution_m: of the cells that are to be hit.
+        """
+        size = max(1, _MOST_POINTS // len(_disc(float(self._reach_m.max()), resolution_m)))
+        return [order[i : i + size] for i in range(0, len(order), size)]
 
     def spread(
         self, points: Floats, class_ids: npt.NDArray[np.uint8], resolution_m: float
@@ -63,9 +73,44 @@ class Overhang:
         own = np.arange(len(points))
         if not wide.size:
             return points, own
-        steps = np.arange(0.0, float(reach_m.max()) + 1e-9, 0.7 * resolution_m)
-        line = np.concatenate([-steps[:0:-1], steps])
-        disc = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+        disc = _disc(float(reach_m.max()), resolution_m)
         source, offset = np.nonzero(np.hypot(*disc.T) <= reach_m[wide, None])
         source = wide[source]
         return np.concatenate([points, points[source] + disc[offset]]), np.append(own, source)
+
+
+def _disc(reach_m: float, resolution_m: float) -> Floats:
+    """Return a square of offsets that hits every cell within reach, (M, 2) metres."""
+    steps = np.arange(0.0, reach_m + 1e-9, 0.7 * resolution_m)
+    line = np.concatenate([-steps[:0:-1], steps])
+    return np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+
+
+def _floating(
+    angles: Floats, ranges_m: Floats, reach_m: float, height_m: float
+) -> npt.NDArray[np.bool_]:
+    """Return which contacts of one class float beside a nearer one that holds them.
+
+    A noisy mask has tens of thousands of contacts, too many to compare each with each. But they
+    are on few rays and at few ranges: how many of them hold a place is counted for all places of
+    that lattice at once.
+
+    :param angles: of their rays, (N,) rad. :param ranges_m: (N,).
+    """
+    angles, row = np.unique(angles, return_inverse=True)
+    places_m, place = np.unique(ranges_m, return_inverse=True)
+    # Holding from one ray up to another: +1 at the first, -1 after the last.
+    holding = np.zeros((len(angles) + 1, len(places_m) + 1), np.int32)
+    # A thing is beside a ray if it is so near to it: at most a quarter turn, to the same side.
+    wide = np.arcsin(np.minimum(1.0, _BESIDE * reach_m / ranges_m))
+    for turn in (-2 * math.pi, 0.0, 2 * math.pi):
+        middle = angles[row] + turn
+        np.add.at(holding, (np.searchsorted(angles, middle - wide, 'right'), place + 1), 1)
+        np.add.at(holding, (np.searchsorted(angles, middle + wide, 'left'), place + 1), -1)
+    np.cumsum(holding, axis=0, out=holding)
+    np.cumsum(holding, axis=1, out=holding)
+    # Seen over a place nearer than the lowest one, the edge would be higher than things float.
+    lowest_m = ranges_m * (1.0 - _FLOAT_M / height_m)
+    first = np.searchsorted(places_m, lowest_m, 'right')
+    last = np.searchsorted(places_m, ranges_m - 0.5 * reach_m, 'left')
+    return holding[row, last] > holding[row, np.minimum(first, last)]

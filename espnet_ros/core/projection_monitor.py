@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.grid import Observation
+from espnet_ros.core.ground_tables import is_still
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.statistics import RollingPercentiles
 from espnet_ros.core.transforms import rigid
@@ -162,7 +163,7 @@ class ProjectionMonitor:
         They are made anew only when camera or pose change.
         """
         held = self._horizons
-        if held is None or held[0] != camera or (held[1] != T).any():
+        if held is None or held[0] != camera or not is_still(held[1], T):
             width, height = camera.image_wh
             down, across = _strides(camera)
             u, v = np.meshgrid(np.arange(0, width, across), np.arange(0, height, down))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from typing import Any
 
 import cv2
@@ -12,27 +11,46 @@ import numpy.typing as npt
 from sensor_msgs.msg import Image
 
 from espnet_ros.core.errors import ImageError
-from espnet_ros.ros.stamps import nanoseconds
+from espnet_ros.core.pose_history import RESTART_S
+from espnet_ros.ros.stamps import SECOND_NS, nanoseconds
 
 DepthArray = npt.NDArray[np.float32]
 
 # Images of an RGB-D camera and their depth have one stamp; two sensors side by side nearly so.
 _MAX_OFFSET_NS = 20_000_000
-_KEPT = 10
+_RESTART_NS = int(RESTART_S * SECOND_NS)
 
 
 class DepthQueue:
-    """The latest depth images of one camera, written by one thread and read by another."""
+    """The latest depth images of one camera, written by one thread and read by another.
 
-    def __init__(self) -> None:
-        self._messages: deque[Image] = deque(maxlen=_KEPT)
+    :param keep_s: how far back it reaches by stamp: a mask comes that long after its image.
+    :param max_bytes: bound of its memory, whatever the rate; 2 s of 720p in millimetres at 30 Hz
+        are 106 MiB.
+    """
+
+    def __init__(self, keep_s: float = 2.0, max_bytes: int = 128 * 2**20) -> None:
+        self._keep_ns = int(keep_s * SECOND_NS)
+        self._max_bytes = max_bytes
+        self._kept: dict[int, Image] = {}
+        # Stamp up to which images were forgotten, so that a late mask is told why.
+        self._forgotten_ns = -1
         self._changed = threading.Condition()
         self._closed = False
 
     def put(self, message: Image) -> None:
-        """Keep a depth image, forgetting the oldest one."""
+        """Keep a depth image, forgetting what is too old or too much.
+
+        A stamp that goes back by more than `RESTART_S` is a restart of time: what came before is
+        forgotten.
+        """
+        stamp_ns = nanoseconds(message.header.stamp)
         with self._changed:
-            self._messages.append(message)
+            if self._kept and stamp_ns < max(self._kept) - _RESTART_NS:
+                self._kept.clear()
+                self._forgotten_ns = -1
+            self._kept[stamp_ns] = message
+            self._forget()
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -42,36 +60,60 @@ class DepthQueue:
             self._changed.notify_all()
 
     def at(self, stamp: Any, timeout_s: float) -> Image:
-        """Return the depth image of a stamp, waiting for it.
+        """Return the depth image of a stamp, waiting for it unless it is forgotten already.
 
         :param stamp: builtin_interfaces Time.
-        :raises ImageError: if none came within 20 ms of it.
+        :raises ImageError: if none came within 20 ms of it, or it is not kept any more.
         """
-        wanted = nanoseconds(stamp)
+        wanted_ns = nanoseconds(stamp)
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._near(wanted), timeout_s)
-            found = self._near(wanted)
-            if found is not None:
-                return found
-            stamps = [nanoseconds(m.header.stamp) for m in self._messages]
-        if not stamps:
-            raise ImageError(
-                'depth', 'no depth image: publish one on depth/image, registered to the camera, '
-                'or set projection.source to ground'
-            )  # fmt: skip
-        off_ms = min((s - wanted for s in stamps), key=abs) / 1e6
-        raise ImageError(
-            'depth', f'the nearest depth image is {off_ms:+.0f} ms from the image, more than '
-            f'{_MAX_OFFSET_NS / 1e6:.0f} ms: synchronise the two'
-        )  # fmt: skip
+            self._changed.wait_for(
+                lambda: self._closed or self._near(wanted_ns) or self._is_forgotten(wanted_ns),
+                timeout_s,
+            )
+            found = self._near(wanted_ns)
+            if found is None:
+                raise ImageError('depth', self._why_none(wanted_ns))
+            return found
 
-    def _near(self, wanted: int) -> Image | None:
-        best = min(
-            self._messages, key=lambda m: abs(nanoseconds(m.header.stamp) - wanted), default=None
-        )
-        if best is None or abs(nanoseconds(best.header.stamp) - wanted) > _MAX_OFFSET_NS:
+    def _forget(self) -> None:
+        newest_ns = max(self._kept)
+        size = sum(len(message.data) for message in self._kept.values())
+        for stamp_ns in sorted(self._kept)[:-1]:
+            if newest_ns - stamp_ns <= self._keep_ns and size <= self._max_bytes:
+                return
+            size -= len(self._kept.pop(stamp_ns).data)
+            self._forgotten_ns = stamp_ns
+
+    def _near(self, wanted_ns: int) -> Image | None:
+        nearest_ns = min(self._kept, key=lambda s: abs(s - wanted_ns), default=None)
+        if nearest_ns is None or abs(nearest_ns - wanted_ns) > _MAX_OFFSET_NS:
             return None
-        return best
+        return self._kept[nearest_ns]
+
+    def _is_forgotten(self, wanted_ns: int) -> bool:
+        return wanted_ns <= self._forgotten_ns + _MAX_OFFSET_NS
+
+    def _why_none(self, wanted_ns: int) -> str:
+        if not self._kept:
+            return (
+                'no depth image: publish one on depth/image, registered to the camera, or set '
+                'projection.source to ground'
+            )
+        if self._is_forgotten(wanted_ns):
+            age_s, kept_s = (
+                (max(self._kept) - ns) / SECOND_NS for ns in (wanted_ns, min(self._kept))
+            )
+            return (
+                f'the image is {age_s:.2f} s older than the newest depth image, and only the last '
+                f'{kept_s:.2f} s of them are kept: it takes too long from image to mask (smaller '
+                'input.size_wh, faster backend), or the two have different clocks'
+            )
+        off_ms = min((s - wanted_ns for s in self._kept), key=abs) / 1e6
+        return (
+            f'the nearest depth image is {off_ms:+.0f} ms from the image, more than '
+            f'{_MAX_OFFSET_NS / 1e6:.0f} ms: synchronise the two'
+        )
 
 
 def depth_to_meters(

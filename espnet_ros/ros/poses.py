@@ -70,7 +70,7 @@ def create_poses(
     :param source: ``auto``, ``tf``, ``odometry`` or ``fixed``.
     :param timeout_s: how long a pose may be waited for.
     :param mounts: T_base_camera (optical) by camera, '' for the one without a name; tf does
-        without.
+        without, and a warning says so.
     :raises ParameterError: if tf is asked for and not installed.
     """
     if source == 'fixed':
@@ -88,9 +88,21 @@ def create_poses(
                 f'no tf2_ros ({error}): poses come from odometry and camera_mount'
             )
         else:
+            _warn_of_unused(node, source, mounts)
             return TfPoses(node, tf2_ros, grid_frame, base_frame, timeout_s)
     odometry = OdometryPoses(node, grid_frame, base_frame, timeout_s, mounts)
     return odometry if source == 'odometry' else OdometryOrFixedPoses(odometry, mounts)
+
+
+def _warn_of_unused(node: Node, source: str, mounts: Mapping[str, Array]) -> None:
+    if not mounts:
+        return
+    names = ', '.join(f'camera_mount.{camera}'.rstrip('.') for camera in sorted(mounts))
+    node.get_logger().warning(
+        f'{names} and the topic {TOPIC} are not used: with pose.source {source} and tf2_ros '
+        'installed, cameras and robot are where tf says; to use them, set pose.source to odometry '
+        '(or to fixed, for a robot that stands still)'
+    )
 
 
 class FixedPoses:

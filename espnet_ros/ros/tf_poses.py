@@ -126,7 +126,8 @@ class TfPoses:
         if not isinstance(missing.error, self._tf2.ExtrapolationException):
             return (
                 f'no transform {name} within {self._timeout_s:g} s: {text} (check grid.frame, '
-                "pose.base_frame and the image's header.frame_id, and who publishes them)"
+                "pose.base_frame and the image's header.frame_id, and who publishes them; "
+                'where tf has none, set camera_mount, and pose.source to odometry or fixed)'
             )
         try:
             newest = self._buffer.lookup_transform(missing.target, missing.source, Time())

@@ -17,6 +17,7 @@ LENSES = {
     'barrel': ('plumb_bob', [-0.34, 0.12, 0.0011, -0.0007, -0.02]),
     'pincushion': ('plumb_bob', [0.18, -0.05, -0.001, 0.002, 0.01]),
     'rational': ('rational_polynomial', [1.2, 0.4, 0.0002, -0.0004, 0.02, 1.6, 0.75, 0.09]),
+    'plumb_bob of eight': ('plumb_bob', [1.2, 0.4, 0.0002, -0.0004, 0.02, 1.6, 0.75, 0.09]),
     'fisheye': ('equidistant', [-0.013, 0.004, -0.002, 0.0003]),
     'ideal fisheye': ('equidistant', [0.0, 0.0, 0.0, 0.0]),
 }
@@ -159,7 +160,7 @@ def test_an_image_of_no_size_is_not_blamed_on_its_binning():
         ({'K': [[-1.0, 0, 1], [0, 1, 1], [0, 0, 1]]}, 'fx -1'),
         ({'K': [1.0, 2.0]}, '9 values, got 2'),
         ({'K': [[1.0, 0.2, 1], [0, 1, 1], [0, 0, 1]]}, r'\[fx 0 cx'),
-        ({'D': [0.1, 0.2, 0.3]}, 'plumb_bob must have 0 or 4 or 5 values, got 3'),
+        ({'D': [0.1, 0.2, 0.3]}, 'plumb_bob must have 0 or 4 or 5 or 8 values, got 3'),
         ({'D': [0.1] * 5, 'distortion_model': 'rational_polynomial'}, '0 or 8 values, got 5'),
         ({'D': [np.inf, 0, 0, 0, 0]}, 'D must be finite'),
         ({'roi_xywh': (300, 0, 40, 0)}, 'region of interest'),
@@ -170,6 +171,37 @@ def test_bad_values_are_refused(change: dict, message: str):
     values = {'size_wh': SIZE_WH, 'K': K, **change}
     with pytest.raises(CameraInfoError, match=message):
         CameraModel(**values)
+
+
+@pytest.mark.parametrize(
+    ('name', 'said', 'zeros'),
+    [
+        ('plumb_bob', [0.1, 0.2, 0.003, 0.004, 0.05], 3),  # Orbbec
+        ('plumb_bob', [0.1, 0.2, 0.003, 0.004], 2),
+        ('plumb_bob', [0.1, 0.2, 0.003, 0.004, 0.05, 0.06, 0.07, 0.08], 4),
+        ('rational_polynomial', [0.1, 0.2, 0.003, 0.004, 0.05, 0.06, 0.07, 0.08], 4),  # Isaac Sim
+        ('rational_polynomial', [0.1, 0.2, 0.003, 0.004, 0.05, 0.06, 0.07, 0.08], 6),  # OAK
+        ('rational_polynomial', [], 12),
+        ('equidistant', [0.1, 0.02, 0.003, 0.004], 1),  # RealSense
+    ],
+)
+def test_zeros_beyond_what_the_model_takes_say_nothing(name: str, said: list, zeros: int):
+    plain = CameraModel(SIZE_WH, K, said, name)
+    padded = CameraModel(SIZE_WH, K, [*said, *[0.0] * zeros], name)
+    np.testing.assert_array_equal(padded.rays(all_pixels()), plain.rays(all_pixels()))
+    pixel = plain.project([0.3, 0.2, 1.0])
+    np.testing.assert_array_equal(padded.project([0.3, 0.2, 1.0]), pixel)
+    assert bool(said) == (np.abs(pixel - CameraModel(SIZE_WH, K).project([0.3, 0.2, 1])).max() > 1)
+
+
+@pytest.mark.parametrize('name', ['plumb_bob', 'rational_polynomial'])
+@pytest.mark.parametrize(
+    ('more', 'terms'),
+    [([0.0, 0.01, 0.0, 0.0], 'terms s2 of'), ([0.01, 0, 0, 0.02, 0, -0.03], 's1, s4, tau_y of')],
+)
+def test_a_thin_prism_and_a_tilt_are_refused_by_name(name: str, more: list, terms: str):
+    with pytest.raises(CameraInfoError, match=f'D of {name} has.*{terms}.*rectified'):
+        CameraModel(SIZE_WH, K, [0.1] * 8 + more, name)
 
 
 def test_no_model_is_fine_without_coefficients():

@@ -215,6 +215,16 @@ def test_camera_and_pose_may_change():
     np.testing.assert_array_equal(first.points, again.points)
 
 
+def test_a_trembling_mount_keeps_its_lattice_and_does_not_creep():
+    made = maker(stride=3)
+    first = made.read(mask_of(), None, CAMERA, DOWN).aligned().points
+    moved = DOWN.copy()
+    for height, same in ((1.0009, True), (1.0018, False)):
+        moved[2, 3] = height
+        points = made.read(mask_of(), None, CAMERA, moved).aligned().points
+        assert np.array_equal(points, first, equal_nan=True) == same
+
+
 def test_what_is_given_out_is_the_callers_own():
     made = maker(stride=3)
     made.read(mask_of(), None, CAMERA, DOWN).aligned().points[:] = 7.0

@@ -83,6 +83,10 @@ def test_cameras_whose_clocks_differ_do_not_clear_each_others_view():
     [
         ({'stamp_s': 3.0}, 'time went back by 7.0 s'),
         ({'stamp_s': 10.1, 'xy': (5.0, 0.0)}, 'the pose jumped by 5.0 m in 0.10 s'),
+        (
+            {'stamp_s': 10.1, 'yaw': 2.0, 'mount_yaw': -1.0},
+            'the pose turned by 115 degrees in 0.10 s',
+        ),
     ],
 )
 def test_what_is_of_another_time_or_place_is_forgotten(later, words):
@@ -100,6 +104,34 @@ def test_fast_robots_do_not_jump():
     grid = mapper()
     grid.add(look(stamp_s=10.0))
     assert grid.add(look(stamp_s=10.1, xy=(3.5, 0.0))) == ''
+
+
+@pytest.mark.parametrize(
+    ('start', 'end', 'seconds'),
+    [
+        (0.0, 0.5, 0.1),  # 5 rad/s, faster than any Roomba
+        (0.0, 1.5, 0.3),
+        (0.0, 2.5, 0.5),
+        (0.0, math.pi, 0.6),
+        (3.0, 3.4, 0.1),  # over 180 degrees
+        (-3.0, -3.4, 0.1),
+    ],
+)
+def test_robots_that_spin_do_not_jump(start, end, seconds):
+    grid = mapper()
+    grid.add(look(stamp_s=10.0, yaw=start))
+    assert grid.add(look(stamp_s=10.0 + seconds, yaw=end)) == ''
+
+
+@pytest.mark.parametrize(
+    ('start', 'end', 'degrees'), [(0.0, -2.0, 115), (3.0, -1.0, 131), (-1.0, 3.0, 131)]
+)
+def test_a_jump_of_yaw_counts_the_shorter_way_round(start, end, degrees):
+    grid = mapper()
+    grid.add(look(stamp_s=10.0, yaw=start))
+    words = f'the pose turned by {degrees} degrees in 0.10 s'
+    assert grid.add(look(stamp_s=10.1, yaw=end)) == words
+    assert grid.add(look(stamp_s=10.2, yaw=end)) == ''
 
 
 def test_a_look_without_a_usable_pose_changes_nothing():
@@ -166,6 +198,20 @@ def test_the_users_layers_and_rules_are_checked_against_the_model():
         mapper(**{'projection.overhang.bike': 0.4})
     with pytest.raises(ParameterError, match='cells in all'):
         mapper(**{'grid.size': [1000.0, 1000.0], 'grid.resolution': 0.02})
+
+
+@pytest.mark.parametrize(
+    'fine',
+    [
+        {'grid.resolution': 0.02, 'projection.max_range': 8.0},
+        {'grid.resolution': 0.01, 'projection.max_range': 100.0},
+    ],
+)
+def test_fine_grids_and_long_ranges_that_are_taken_give_a_map(fine):
+    grid = mapper(**{'grid.size': [6.0, 4.0], **fine})
+    assert grid.add(look()) == ''
+    shown = grid.render()
+    assert (at(shown, 1.67, 0.005), at(shown, 1.25, 0.005)) == (100, 0)
 
 
 def test_default_layers():

@@ -70,6 +70,18 @@ def test_ground_above_the_horizon_is_a_camera_that_looks_further_down():
     assert '\n' not in problem
 
 
+def test_a_trembling_mount_does_not_cost_new_rays(monkeypatch):
+    made = []
+    rays = CameraModel.rays
+    monkeypatch.setattr(CameraModel, 'rays', lambda *args: made.append(1) or rays(*args))
+    monitor = ProjectionMonitor(LABELS)
+    for height, expected in ((1.0, 1), (1.0009, 1), (1.0018, 2)):
+        T = LEVEL.copy()
+        T[2, 3] = height
+        monitor.see(mask_from(24), CAMERA, T)
+        assert len(made) == expected
+
+
 def test_ground_below_the_horizon_and_within_its_margin_is_fine():
     assert saw([24] * 60).problem() == ''
     # Row 21 looks 0.45 degrees up.

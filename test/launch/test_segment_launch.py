@@ -23,6 +23,7 @@ from espnet_ros.core.config import parameter_specs
 
 LAUNCH_FILE = Path(__file__).resolve().parents[2] / 'launch' / 'segment.launch.py'
 DEADLINE_S = 60
+STARTED = r'process started with pid \[(\d+)\]'
 # What the file may take from launch: all of it is in Humble.
 HUMBLE = {
     'ament_index_python.packages': {'PackageNotFoundError', 'get_package_prefix'},
@@ -45,6 +46,7 @@ ARGUMENTS = {
     'device': '',
     'autostart': '',
     'use_sim_time': '',
+    'respawn': 'false',
     'rviz': 'false',
     'log_level': 'info',
     'large_images': 'true',
@@ -98,7 +100,7 @@ def test_choices_are_those_of_the_parameters(description: Any):
     assert arguments['device'].choices is None
     for name in ('autostart', 'use_sim_time'):
         assert set(arguments[name].choices) == {'', 'true', 'True', 'false', 'False'}
-    for name in ('rviz', 'large_images'):
+    for name in ('respawn', 'rviz', 'large_images'):
         assert set(arguments[name].choices) == {'true', 'True', 'false', 'False'}
 
 
@@ -226,7 +228,7 @@ def test_arguments_override_the_file_only_where_given(
         'autostart:=False',
         'use_sim_time:=True',
     ) as process:
-        pid = read_until(process, r'process started with pid \[(\d+)\]').group(1)
+        pid = read_until(process, STARTED).group(1)
         names = ['backend', 'device', 'overlay.opacity', 'model', 'autostart', 'use_sim_time']
         values = get_parameters(observer, '/robot/segmentation', names)
         assert values == ['onnx', 'cpu', 0.25, '123', False, True]
@@ -243,7 +245,7 @@ def test_the_node_listens_where_the_arguments_say(
 ):
     arguments = ('image_topic:=/cam/image_raw', 'large_images:=false', 'device:=cpu')
     with launched(environment, tmp_path, *arguments) as process:
-        pid = read_until(process, r'process started with pid \[(\d+)\]').group(1)
+        pid = read_until(process, STARTED).group(1)
         wait_for(observer, lambda: observer.count_subscribers('/cam/image_raw'))
         assert observer.count_subscribers('/cam/camera_info') == 1
         assert 'FASTDDS_DEFAULT_PROFILES_FILE' not in process_environment(pid)
@@ -251,6 +253,27 @@ def test_the_node_listens_where_the_arguments_say(
         assert topics['/segmentation/mask'] == ['sensor_msgs/msg/Image']
         process.send_signal(signal.SIGINT)
         assert process.wait(DEADLINE_S) == 0
+
+
+def test_a_killed_node_comes_back_if_asked_and_configures_itself(
+    environment: dict[str, str], tmp_path: Path
+):
+    with launched(environment, tmp_path, 'respawn:=true', 'device:=cpu') as process:
+        killed = read_until(process, STARTED).group(1)
+        read_until(process, 'configured: ')
+        os.kill(int(killed), signal.SIGKILL)
+        assert read_until(process, STARTED).group(1) != killed
+        read_until(process, 'configured: ')
+        process.send_signal(signal.SIGINT)
+        assert process.wait(DEADLINE_S) == 0
+
+
+def test_a_killed_node_stays_away_by_default(environment: dict[str, str], tmp_path: Path):
+    with launched(environment, tmp_path, 'autostart:=false') as process:
+        os.kill(int(read_until(process, STARTED).group(1)), signal.SIGKILL)
+        output, _ = process.communicate(timeout=DEADLINE_S)
+    assert 'process has died' in output
+    assert 'process started' not in output
 
 
 @pytest.mark.parametrize(

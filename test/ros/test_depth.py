@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from array import array
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
+from pose_rig import DEADLINE_S
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
@@ -66,6 +68,84 @@ def test_the_nearest_stamp_within_20_ms_is_taken():
     assert queue.at(Time(sec=1, nanosec=30_000_000), 0.0).header.stamp.nanosec == 33_000_000
     with pytest.raises(ImageError, match=r'is -84 ms from the image'):
         queue.at(Time(sec=1, nanosec=150_000_000), 0.0)
+
+
+def at_ms(queue, ms, timeout_s=0.0):
+    """Return the milliseconds of the depth image of a time."""
+    stamp = queue.at(Time(sec=ms // 1000, nanosec=ms % 1000 * 1_000_000), timeout_s).header.stamp
+    return stamp.sec * 1000 + stamp.nanosec // 1_000_000
+
+
+def fill(queue, *stamps_ms):
+    for ms in stamps_ms:
+        queue.put(depth(MM, '16UC1', stamp_ns=ms * 1_000_000))
+
+
+def test_a_mask_may_come_two_seconds_after_its_image_however_fast_the_camera():
+    queue = DepthQueue()
+    # At 90 Hz, 2 s are 180 images.
+    fill(queue, *range(10_000, 12_001, 11))
+    assert at_ms(queue, 10_000) == 10_000
+    assert at_ms(queue, 11_144) == 11_144
+
+
+def test_a_mask_that_comes_too_late_is_told_so_and_at_once():
+    queue = DepthQueue()
+    fill(queue, *range(10_000, 13_001, 50))
+    # Kept are 11.0 to 13.0 s; what is forgotten can not come any more, so nobody waits.
+    assert at_ms(queue, 11_000) == 11_000
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(at_ms, queue, 10_500, 2 * DEADLINE_S)
+        with pytest.raises(ImageError) as caught:
+            answer.result(DEADLINE_S)
+    assert (
+        '2.50 s older than the newest depth image, and only the last 2.00 s of them are kept: it '
+        'takes too long from image to mask'
+    ) in str(caught.value)
+
+
+def test_an_image_before_the_first_depth_image_is_not_called_late():
+    queue = DepthQueue()
+    fill(queue, 10_000, 10_033)
+    with pytest.raises(ImageError, match=r'is \+100 ms from the image, .*: synchronise the two'):
+        at_ms(queue, 9_900)
+
+
+def test_no_more_bytes_are_kept_than_allowed_but_always_the_newest():
+    # An image has 12 bytes.
+    queue = DepthQueue(max_bytes=3 * 12)
+    fill(queue, 10_000, 10_100, 10_200, 10_300)
+    assert at_ms(queue, 10_100) == 10_100
+    with pytest.raises(ImageError, match=r'only the last 0\.20 s of them are kept'):
+        at_ms(queue, 10_000)
+    small = DepthQueue(max_bytes=11)
+    fill(small, 10_000, 10_100)
+    assert at_ms(small, 10_100) == 10_100
+
+
+@pytest.mark.parametrize('back_ms', [60_000, 1_500])
+def test_a_recording_played_again_forgets_its_end(back_ms):
+    queue = DepthQueue()
+    fill(queue, *range(97_000, 100_001, 100))
+    again = 100_000 - back_ms
+    fill(queue, again, again + 100)
+    assert at_ms(queue, again) == again
+    for lost in (100_000, again + 200):
+        with pytest.raises(ImageError, match='synchronise the two'):
+            at_ms(queue, lost)
+
+
+def test_a_little_disorder_is_no_restart():
+    queue = DepthQueue()
+    fill(queue, 10_000, 10_100, 9_500)
+    assert [at_ms(queue, ms) for ms in (9_500, 10_000, 10_100)] == [9_500, 10_000, 10_100]
+
+
+def test_images_of_one_stamp_take_one_place():
+    queue = DepthQueue(max_bytes=2 * 12)
+    # A driver that stamps all alike would fill the memory, as none of them grows old.
+    fill(queue, 10_000, 10_100, 10_100, 10_100)
+    assert at_ms(queue, 10_000) == 10_000
 
 
 def test_it_is_waited_for():

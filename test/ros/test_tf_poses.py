@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from builtin_interfaces.msg import Time as Stamp
 from geometry_msgs.msg import TransformStamped
-from pose_rig import DEADLINE_S, header, place
+from pose_rig import DEADLINE_S, MOUNT, header, place
 from rclpy.clock import JumpThreshold
 from rclpy.duration import Duration
 from rclpy.parameter import Parameter
@@ -172,6 +172,19 @@ def test_tf_gives_both_poses_at_the_stamp(make_tf, source):
     assert (poses.name, poses.problem()) == ('tf', '')
 
 
+@pytest.mark.parametrize('source', ['auto', 'tf'])
+def test_mounts_that_tf_makes_useless_are_named_with_the_cure(tf, make_poses, capfd, source):
+    make_poses(source, mounts={'left': MOUNT, '': MOUNT})
+    told = capfd.readouterr().err
+    assert '[WARN]' in told
+    assert 'camera_mount, camera_mount.left and the topic odometry are not used' in told
+    assert f'with pose.source {source} ' in told
+    assert 'set pose.source to odometry (or to fixed' in told
+    make_poses(source, mounts={})
+    make_poses('odometry', mounts={'': MOUNT})
+    assert 'not used' not in capfd.readouterr().err
+
+
 def test_it_waits_for_late_transforms(make_tf):
     poses, listener, _ = make_tf()
     listener.callback(transform('odom', 'base_link', 1.0, 2.0))
@@ -201,7 +214,7 @@ def test_it_waits_for_static_transforms(make_tf):
         (
             header(1.0, 'lost'),
             r'no transform base_link <- lost within 0\.01 s: "lost" passed to .* does not exist\. '
-            r'\(check',
+            r'\(check .* set camera_mount, and pose\.source to odometry or fixed\)',
         ),
         (
             header(1.75),
