@@ -5,23 +5,49 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+# Images of one camera may come late; a stamp this much older is of another time, as for the
+# mapper.
+_BACK_S = 1.0
+# No simulation is so fast that its clock gets so far from one question to the next.
+_JUMP_S = 60.0
+
 
 class Freshness:
     """The age of the newest mask of each camera; may be used from several threads.
 
     :param cameras: their names.
-    :param now_s: when it starts to count, seconds of any steady clock.
+    :param now_s: when it starts to count, seconds of any clock; 0 where simulated time has not
+        begun yet.
     """
 
     def __init__(self, cameras: Sequence[str], now_s: float) -> None:
+        self._now_s = now_s
         self._since_s = dict.fromkeys(cameras, now_s)
+        self._stamps_s: dict[str, float] = {}
         self._reasons = dict.fromkeys(cameras, '')
         self._lock = threading.Lock()
 
-    def mark(self, camera: str, now_s: float) -> None:
-        """Note that a mask of this camera has come into the grid."""
+    def advances(self, camera: str, stamp_s: float) -> bool:
+        """Tell whether an image is newer than the last one marked, so that it may be marked.
+
+        :param stamp_s: seconds; 0 is "not set", of which nothing can be told.
+        """
         with self._lock:
+            newest_s = self._stamps_s.get(camera)
+            if newest_s is None or stamp_s == 0.0:
+                return True
+            # Time that went back, as of a recording that starts again, must not lock it for ever.
+            return stamp_s > newest_s or stamp_s < newest_s - _BACK_S
+
+    def mark(self, camera: str, now_s: float, stamp_s: float) -> None:
+        """Note that a mask of this camera has come into the grid.
+
+        :param stamp_s: of its image, seconds.
+        """
+        with self._lock:
+            self._follow(now_s)
             self._since_s[camera] = now_s
+            self._stamps_s[camera] = stamp_s
             self._reasons[camera] = ''
 
     def skip(self, camera: str, reason: str) -> bool:
@@ -34,7 +60,16 @@ class Freshness:
     def oldest(self, now_s: float) -> tuple[float, str, str]:
         """Return the age of the camera that is silent the longest, its name, and why if known."""
         with self._lock:
-            # A simulation that started again makes times of the future.
-            self._since_s = {name: min(since, now_s) for name, since in self._since_s.items()}
+            self._follow(now_s)
             name = min(self._since_s, key=self._since_s.__getitem__)
             return now_s - self._since_s[name], name, self._reasons[name]
+
+    def _follow(self, now_s: float) -> None:
+        """Count anew where the clock has made a step in which no time has passed."""
+        begins = self._now_s == 0.0 < now_s
+        jumps = not self._stamps_s and now_s - self._now_s > _JUMP_S
+        self._now_s = now_s
+        if begins or jumps:
+            self._since_s = dict.fromkeys(self._since_s, now_s)
+        # A simulation that started again makes times of the future.
+        self._since_s = {name: min(since, now_s) for name, since in self._since_s.items()}

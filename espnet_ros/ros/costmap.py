@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -13,15 +14,15 @@ from std_srvs.srv import Trigger
 
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import EspnetRosError
-from espnet_ros.core.freshness import Freshness
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.mapper import Look, Mapper
 from espnet_ros.core.rate_limit import RateLimit
 from espnet_ros.ros.camera import Segmented
-from espnet_ros.ros.clocks import AgeClock, steady_timer
+from espnet_ros.ros.clocks import steady_timer
 from espnet_ros.ros.clouds import CloudOutputs
 from espnet_ros.ros.costmap_monitor import CostmapMonitor, describe
-from espnet_ros.ros.costmap_output import FILL, CostmapOutput
+from espnet_ros.ros.costmap_output import FILL, Cause, CostmapOutput
+from espnet_ros.ros.costmap_watch import CostmapWatch
 from espnet_ros.ros.depth import DepthQueue
 from espnet_ros.ros.looks import make_look
 from espnet_ros.ros.poses import Poses
@@ -53,10 +54,12 @@ class Costmap:
         depths: dict[str, DepthQueue],
         silence: Callable[[str], str],
     ) -> None:
-        self._node, self._config, self._silence = node, config, silence
+        self._node, self._config = node, config
         self._poses, self._depths = poses, depths
-        self._cameras = config().camera_names
-        self._mapper = Mapper(config(), labels)
+        # Of what is not live, the values that the rest was made with hold.
+        self._made_with = config()
+        self._cameras = self._made_with.camera_names
+        self._mapper = Mapper(self._made_with, labels)
         self._output = CostmapOutput(node, config, self._mapper, poses)
         names = tuple(layer.name for layer in self._mapper.layers.layers)
         self._clouds = {
@@ -65,24 +68,21 @@ class Costmap:
         }
         self._service = node.create_service(Trigger, '~/clear_costmap', self._on_clear)
         self._monitor = CostmapMonitor()
-        self._clock = AgeClock(node)
-        self._freshness = Freshness(self._cameras, 0.0)
+        self._watch = CostmapWatch(node, config, silence)
         self._limits: dict[str, RateLimit] = {}
         self._worker: Worker | None = None
         self._timer: Any = None
-        self._ticked_s = 0.0
+        # Held from a look to its map, so that none of before ~/clear_costmap goes out after it.
+        self._adding = threading.Lock()
 
     def activate(self) -> None:
         """Start to take masks and to watch."""
         self._monitor = CostmapMonitor()
         self._output.start(self._monitor)
-        self._freshness = Freshness(self._cameras, self._clock.now_s())
+        self._watch.start()
         self._limits = {camera: RateLimit() for camera in self._cameras}
-        self._ticked_s = self._clock.now_s()
         self._worker = Worker(self._cameras, self._add)
-        self._timer = steady_timer(
-            self._node, 1.0 / self._config().grid.publish_rate, self._tick
-        )
+        self._timer = steady_timer(self._node, self._tick_s(), self._tick)
 
     def deactivate(self) -> None:
         """Stop both, and leave cost maps that say so behind."""
@@ -121,29 +121,31 @@ class Costmap:
 
         :param state: lifecycle state of the node.
         """
-        now_s = self._clock.now_s()
-        age_s, camera, reason = self._freshness.oldest(now_s)
+        age_s = self._watch.age_s
         values = {
             'state': state, 'pose_source': self._poses.name,
-            'frame': self._config().grid.frame, 'age_s': f'{age_s:.2f}',
+            'frame': self._made_with.grid.frame, 'age_s': f'{age_s:.2f}',
             'stale': str(self._output.is_stale).lower(),
             'on_stale': self._config().grid.on_stale, **self._monitor.values(),
         }  # fmt: skip
         for name, monitor in self._mapper.monitors.items():
             prefix = f'{name}_' if name else ''
             values.update({prefix + key: value for key, value in monitor.values().items()})
-        level, message = self._judge(state, age_s, camera, reason)
+        level, message = self._judge(state, age_s)
         return level, message, values
 
-    def _judge(self, state: str, age_s: float, camera: str, reason: str) -> tuple[bytes, str]:
-        news, still = self._monitor.news(), self._clock.problem()
+    def _judge(self, state: str, age_s: float) -> tuple[bytes, str]:
+        news, still = self._monitor.news(), self._watch.clock_problem()
         if state != 'active':
             return DiagnosticStatus.OK, state
         if age_s > self._config().grid.stale_after:
-            lost = f'no fresh mask for {age_s:.1f} s: {self._why(camera, reason)}'
-            if self._monitor.updates:
-                return DiagnosticStatus.ERROR, f'stale ({self._config().grid.on_stale}), {lost}'
-            return DiagnosticStatus.WARN, f'no cost map yet, {lost}'
+            why, cause = self._watch.why()
+            lost = f'no fresh mask for {age_s:.1f} s: {why}'
+            if not self._monitor.updates:
+                return DiagnosticStatus.WARN, f'no cost map yet, {lost}'
+            paused = cause == Cause.PAUSED
+            level = DiagnosticStatus.WARN if paused else DiagnosticStatus.ERROR
+            return level, f'stale ({self._config().grid.on_stale}), {lost}'
         problems = [m.problem() for m in self._mapper.monitors.values()]
         problem = next(filter(None, [still, news, *problems, self._poses.problem()]), '')
         if problem:
@@ -163,33 +165,45 @@ class Costmap:
             self._warn(f'clouds of {camera} left out' if camera else 'clouds left out', error)
 
     def _take(self, camera: str, segmented: Segmented) -> Look:
+        stamp_s = seconds(segmented.header.stamp)
+        self._watch.check(camera, stamp_s)
         start = time.perf_counter()
-        look = make_look(camera, segmented, self._poses, self._depths, self._config())
+        # It may wait for the executor, so nobody else is to wait for it.
+        look = make_look(camera, segmented, self._poses, self._depths, self._made_with)
         posed = time.perf_counter()
-        notice = self._mapper.add(look)
-        projected = time.perf_counter()
-        cost_map = self._mapper.render()
-        rendered = time.perf_counter()
+        with self._adding:
+            notice, stage_ms = self._map(look, segmented.header.stamp)
+            self._watch.mark(camera, stamp_s)
+        self._monitor.update({'pose': (posed - start) * 1e3, **stage_ms})
         if notice:
             self._monitor.clear(notice)
             self._node.get_logger().warning(
                 f'cost maps cleared: {notice}', throttle_duration_sec=5.0
             )
-        self._monitor.update({
-            'pose': (posed - start) * 1e3,
-            'project': (projected - posed) * 1e3,
-            'render': (rendered - projected) * 1e3,
-            'update': (rendered - posed) * 1e3,
-        })
-        self._freshness.mark(camera, self._clock.now_s())
-        self._output.put(cost_map, segmented.header.stamp)
-        if not (self._is_stale() and self._config().grid.on_stale in FILL):
-            self._output.publish_newest()
+        is_stale = self._watch.is_stale
+        if not (is_stale and self._config().grid.on_stale in FILL):
+            self._output.publish_newest(not is_stale)
         return look
+
+    def _map(self, look: Look, stamp: Any) -> tuple[str, dict[str, float]]:
+        """Bring a look into the grid and leave the map that comes of it.
+
+        :returns: why all before was forgotten, '' if it was not, and milliseconds by stage.
+        """
+        start = time.perf_counter()
+        notice = self._mapper.add(look)
+        projected = time.perf_counter()
+        self._output.put(self._mapper.render(), stamp)
+        rendered = time.perf_counter()
+        return notice, {
+            'project': (projected - start) * 1e3,
+            'render': (rendered - projected) * 1e3,
+            'update': (rendered - start) * 1e3,
+        }
 
     def _skip(self, camera: str, error: Exception) -> None:
         self._monitor.skip(error)
-        if self._freshness.skip(camera, describe(error)):
+        if self._watch.skip(camera, describe(error)):
             name = f'of {camera} ' if camera else ''
             self._warn(f'mask {name}left out of the cost maps', error)
 
@@ -199,29 +213,31 @@ class Costmap:
             f'{what}: {describe(error)}{details}', throttle_duration_sec=5.0
         )
 
+    def _tick_s(self) -> float:
+        return min(self._output.period_s, self._watch.period_s)
+
     def _tick(self) -> None:
-        now_s = self._clock.now_s()
-        passed_s, self._ticked_s = now_s - self._ticked_s, now_s
-        age_s, camera, reason = self._freshness.oldest(now_s)
-        if age_s <= self._config().grid.stale_after:
+        self._keep_pace()
+        passed_s = self._watch.passed_s()
+        if not self._watch.is_stale:
             self._output.publish_left()
             return
         # Decay is a matter of time, not of how often anybody looks.
         if self._config().grid.on_stale == 'decay':
-            self._mapper.elapse(max(0.0, passed_s))
-        self._output.publish_stale(self._why(camera, reason))
+            self._mapper.elapse(passed_s)
+        self._output.publish_stale(*self._watch.why())
 
-    def _is_stale(self) -> bool:
-        """Tell whether any camera is; a fill is for the whole grid then."""
-        age_s, _, _ = self._freshness.oldest(self._clock.now_s())
-        return age_s > self._config().grid.stale_after
-
-    def _why(self, camera: str, reason: str) -> str:
-        why = reason or self._silence(camera)
-        return f'{camera}: {why}' if camera else why
+    def _keep_pace(self) -> None:
+        """Let the timer follow `grid.stale_after`, which is live."""
+        period_ns = int(self._tick_s() * 1e9)
+        if self._timer.timer_period_ns != period_ns:
+            self._timer.timer_period_ns = period_ns
+            self._timer.reset()
 
     def _on_clear(self, _: Trigger.Request, response: Trigger.Response) -> Any:
-        self._mapper.clear()
+        with self._adding:
+            self._mapper.clear()
+            self._output.publish_cleared()
         self._monitor.clear()
         response.success = True
         response.message = 'cleared; the next mask begins anew'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import math
 import threading
 import time
@@ -26,6 +27,14 @@ _LOG_PERIOD_S = 5.0
 FILL = {'lethal': LETHAL, 'unknown': UNKNOWN}
 
 
+class Cause(enum.Enum):
+    """Why cost maps are stale; it decides how loudly that is told."""
+
+    LOST = 'a camera, the backend or the pose'
+    PAUSED = 'somebody wants no images to be taken for now'
+    ENDED = 'the node is to stop'
+
+
 class CostmapOutput:
     """Publishes what the mapper makes; may be used from several threads.
 
@@ -42,6 +51,7 @@ class CostmapOutput:
         self._mapper, self._poses = mapper, poses
         names = tuple(layer.name for layer in mapper.layers.layers)
         self._grids = GridPublishers(node, names, config().grid.frame)
+        self._rate_hz = config().grid.publish_rate
         self._lock = threading.Lock()
         self.start(CostmapMonitor())
 
@@ -52,26 +62,34 @@ class CostmapOutput:
         """
         self._monitor = monitor
         self._limit = RateLimit()
+        self._sent_s = self._turn_s = -math.inf
         self._waiting: tuple[CostMap, Any] | None = None
         self._put_s = 0.0
-        self._stale: tuple[str, GridSpec] | None = None
-        self._told_policy = ''
+        # The policy while it applies, and the fill and its place while that is what is out there.
+        self._stale = ''
+        self._filled: tuple[int, GridSpec] | None = None
+        self._told: tuple[str, Cause] | None = None
         self._told_s = -math.inf
         self._has_published = False
 
     def stop(self, why: str) -> None:
         """Leave maps behind that say that they are stale, if there are any."""
         if self._has_published:
-            self.publish_stale(why, wanted=True)
+            self.publish_stale(why, Cause.ENDED)
 
     def destroy(self) -> None:
         """Destroy the publishers."""
         self._grids.destroy()
 
     @property
+    def period_s(self) -> float:
+        """Return the seconds from one map to the next, at least."""
+        return 1.0 / self._rate_hz
+
+    @property
     def is_stale(self) -> bool:
-        """Tell whether what went out last was stale."""
-        return self._stale is not None
+        """Tell whether `publish_stale` was called and no fresh map has gone out since."""
+        return bool(self._stale)
 
     def put(self, cost_map: CostMap, stamp: Any) -> None:
         """Leave the newest map for `publish_newest`.
@@ -82,24 +100,23 @@ class CostmapOutput:
             self._waiting = cost_map, stamp
             self._put_s = time.monotonic()
 
-    def publish_newest(self) -> None:
-        """Publish the map that waits, if there is one and the rate allows."""
-        with self._lock:
-            self._publish_waiting()
+    def publish_newest(self, is_fresh: bool = True) -> None:
+        """Publish the map that waits, if there is one and the rate allows.
 
-    def publish_left(self) -> None:
-        """Publish the map that waits, if no newer one has taken its place for a period.
-
-        Sooner, it would be an old map that takes the next one's turn.
+        :param is_fresh: whether all cameras feed it; one of several may be stale.
         """
         with self._lock:
-            if time.monotonic() - self._put_s >= 1.0 / self._config().grid.publish_rate:
-                self._publish_waiting()
+            self._publish_waiting(is_fresh)
 
-    def publish_stale(self, why: str, wanted: bool = False) -> None:
-        """Publish what `grid.on_stale` says, where that is news; nothing if no place is known.
+    def publish_left(self) -> None:
+        """Publish the map that waits, if no newer one has taken its place for a period."""
+        with self._lock:
+            self._publish_left(is_fresh=True)
 
-        :param wanted: somebody asked for it, so it is no error.
+    def publish_stale(self, why: str, cause: Cause = Cause.LOST) -> None:
+        """Publish what `grid.on_stale` says; nothing if no place is known.
+
+        :param why: a sentence for the log.
         """
         policy = self._config().grid.on_stale
         pose = self._poses.latest()
@@ -108,44 +125,100 @@ class CostmapOutput:
         with self._lock:
             if pose is not None:
                 self._mapper.recentre(pose)
-            cost_map = self._mapper.render(FILL.get(policy))
-            news = self._stale is None or self._stale[0] != policy
-            if self._told_policy != policy:
-                self._log_stale(policy, why, wanted)
-            moved = self._stale is not None and self._stale[1] != cost_map.spec
-            self._stale = policy, cost_map.spec
-            if policy == 'decay' or (policy != 'hold' and (news or moved)):
-                self._send(cost_map, self._node.get_clock().now().to_msg())
+            if self._told != (policy, cause):
+                self._log_stale(policy, why, cause)
+            self._stale = policy
+            if policy in FILL:
+                self._publish_fill(FILL[policy], cause == Cause.ENDED)
+            elif policy == 'hold':
+                self._publish_left(is_fresh=False)
+            elif cause == Cause.ENDED:
+                self._send_now(self._mapper.render())
+            elif self._has_turn():
+                self._waiting = None  # What is known now is newer.
+                self._send(self._mapper.render(), self._now())
 
-    def _publish_waiting(self) -> None:
-        rate = self._config().grid.publish_rate
-        if self._waiting is None or not self._limit.allows(time.monotonic(), rate):
+    def publish_cleared(self) -> None:
+        """Forget the map that waits, and replace what is out there by what the mapper knows now.
+
+        A fill stays: it does not say what is known, but that nobody looks.
+        """
+        with self._lock:
+            self._waiting = None
+            if self._has_published and self._filled is None:
+                self._send_now(self._mapper.render())
+
+    def _publish_fill(self, fill: int, ends: bool) -> None:
+        cost_map = self._mapper.render(fill)
+        filled = fill, cost_map.spec
+        if self._filled == filled:
             return
-        if self._stale is not None:
-            self._stale = None
-            if self._told_policy:
-                self._told_policy = ''
-                self._node.get_logger().info('cost maps are fresh again')
+        moved = self._filled is not None and self._filled[0] == fill
+        if ends or not moved:
+            # What stops a robot waits for no turn.
+            self._send_now(cost_map)
+        elif self._has_turn():
+            self._send(cost_map, self._now())
+        else:
+            return
+        self._filled = filled
+
+    def _publish_left(self, is_fresh: bool) -> None:
+        # Sooner, it would be an old map that takes the next one's turn.
+        if time.monotonic() - self._put_s >= self.period_s:
+            self._publish_waiting(is_fresh)
+
+    def _publish_waiting(self, is_fresh: bool) -> None:
+        if self._waiting is None or not self._has_turn():
+            return
+        if is_fresh:
+            self._end_stale()
         cost_map, stamp = self._waiting
         self._waiting = None
         self._send(cost_map, stamp)
 
-    def _log_stale(self, policy: str, why: str, wanted: bool) -> None:
+    def _end_stale(self) -> None:
+        self._stale = ''
+        if self._told is not None:
+            self._told = None
+            self._node.get_logger().info('cost maps are fresh again')
+
+    def _log_stale(self, policy: str, why: str, cause: Cause) -> None:
         logger = self._node.get_logger()
-        if wanted:
+        if cause == Cause.ENDED:
             logger.info(f'cost maps end as stale ({policy}): {why}')
         elif not self._monitor.updates:
             # Cameras may take their time to start.
             logger.warning(f'cost maps wait for the first image ({policy} until then): {why}')
-        elif time.monotonic() - self._told_s >= _LOG_PERIOD_S:
-            self._told_s = time.monotonic()
-            logger.error(f'cost maps are stale ({policy}): {why}')
-        else:
+        elif time.monotonic() - self._told_s < _LOG_PERIOD_S:
             return
-        self._told_policy = policy
+        else:
+            self._told_s = time.monotonic()
+            text = f'cost maps are stale ({policy}): {why}'
+            # rclpy refuses two severities from one call.
+            if cause == Cause.PAUSED:
+                logger.warning(text)
+            else:
+                logger.error(text)
+        self._told = policy, cause
+
+    def _has_turn(self) -> bool:
+        """Tell whether the rate allows a map now, whose turn is used up then."""
+        now_s = time.monotonic()
+        return now_s >= self._turn_s and self._limit.allows(now_s, self._rate_hz)
+
+    def _send_now(self, cost_map: CostMap) -> None:
+        """Send a map out of turn; it uses up the next turn, so that the rate is kept."""
+        if not self._has_turn():
+            self._turn_s = self._sent_s + 2.0 * self.period_s
+        self._send(cost_map, self._now())
+
+    def _now(self) -> Any:
+        return self._node.get_clock().now().to_msg()
 
     def _send(self, cost_map: CostMap, stamp: Any) -> None:
         start = time.perf_counter()
         self._grids.publish(cost_map, stamp)
-        self._has_published = True
+        self._has_published, self._filled = True, None
+        self._sent_s = time.monotonic()
         self._monitor.publish((time.perf_counter() - start) * 1e3)

@@ -24,6 +24,7 @@ def make_look(
     """Return the look; waits at most ``pose.timeout`` for its pose and again for its depth.
 
     :param depths: depth images by camera; a camera that is not there has none.
+    :param config: of the last configure transition, for nothing of what is read here is live.
     :raises CameraInfoError: if there is no calibration or none of this image.
     :raises ImageError: if its depth does not come or fit.
     :raises PoseError: if its pose is not known.

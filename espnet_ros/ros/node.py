@@ -200,8 +200,6 @@ class SegmentationNode(LifecycleNode):
             raise
 
     def _why_no_mask(self, camera: str) -> str:
-        if not self._config.enabled:
-            return 'disabled'
         found = next(c for c in self._cameras if c.name == camera)
         monitor = found.monitor
         # Before the first image, the camera has waited a moment less than the cost maps.

@@ -7,19 +7,19 @@ from espnet_ros.core.freshness import Freshness
 
 def test_a_camera_that_never_came_ages_from_the_start():
     freshness = Freshness(('front', 'left'), 10.0)
-    freshness.mark('front', 12.0)
+    freshness.mark('front', 12.0, 1.0)
     assert freshness.oldest(13.0) == (3.0, 'left', '')
-    freshness.mark('left', 12.5)
+    freshness.mark('left', 12.5, 1.0)
     assert freshness.oldest(13.0) == (1.0, 'front', '')
 
 
 def test_a_reason_is_news_once_and_is_forgotten_when_the_camera_is_back():
-    freshness = Freshness(('front',), 0.0)
+    freshness = Freshness(('front',), 1.0)
     assert freshness.skip('front', 'no pose')
     assert not freshness.skip('front', 'no pose')
-    assert freshness.oldest(2.0) == (2.0, 'front', 'no pose')
+    assert freshness.oldest(3.0) == (2.0, 'front', 'no pose')
     assert freshness.skip('front', 'no camera_info')
-    freshness.mark('front', 3.0)
+    freshness.mark('front', 3.0, 1.0)
     assert freshness.oldest(3.0) == (0.0, 'front', '')
     assert freshness.skip('front', 'no pose')
 
@@ -28,3 +28,44 @@ def test_a_clock_that_starts_again_makes_no_ages_of_the_past():
     freshness = Freshness(('front',), 500.0)
     assert freshness.oldest(1.0) == (0.0, 'front', '')
     assert freshness.oldest(4.0) == (3.0, 'front', '')
+
+
+def test_an_image_that_is_not_newer_may_not_be_marked_until_time_has_gone_back():
+    freshness = Freshness(('front', 'left'), 10.0)
+    assert freshness.advances('front', 100.0)
+    freshness.mark('front', 11.0, 100.0)
+    assert not freshness.advances('front', 100.0)
+    assert not freshness.advances('front', 99.5)
+    assert freshness.advances('front', 100.1)
+    assert freshness.advances('left', 100.0)
+    # The recording starts again.
+    assert freshness.advances('front', 98.9)
+    freshness.mark('front', 12.0, 98.9)
+    assert not freshness.advances('front', 98.9)
+    assert freshness.advances('front', 99.0)
+
+
+def test_a_camera_that_leaves_its_stamps_empty_is_believed():
+    freshness = Freshness(('front',), 10.0)
+    freshness.mark('front', 11.0, 0.0)
+    assert freshness.advances('front', 0.0)
+    freshness.mark('front', 12.0, 5.0)
+    assert freshness.advances('front', 0.0)
+
+
+def test_simulated_time_that_begins_ages_nothing_whether_masks_came_before_or_not():
+    freshness = Freshness(('front', 'left'), 0.0)
+    freshness.mark('front', 0.0, 1.7e9)
+    assert freshness.oldest(0.0) == (0.0, 'front', '')
+    assert freshness.oldest(1.7e9) == (0.0, 'front', '')
+    assert freshness.oldest(1.7e9 + 2.0) == (2.0, 'front', '')
+
+
+def test_a_clock_that_jumps_before_any_mask_ages_nothing_and_after_one_it_does():
+    freshness = Freshness(('front', 'left'), 5.0)
+    assert freshness.oldest(64.0) == (59.0, 'front', '')
+    assert freshness.oldest(1.7e9) == (0.0, 'front', '')
+    # The first mask may be what tells of the jump.
+    freshness.mark('front', 1.8e9, 1.8e9)
+    assert freshness.oldest(1.8e9 + 1.0) == (1.0, 'front', '')
+    assert freshness.oldest(1.8e9 + 100.0) == (100.0, 'front', '')

@@ -104,12 +104,38 @@ def test_a_dead_camera_makes_every_cell_lethal_until_it_is_back(rig):
     assert at(grid, 1.25, 0.05) == 98
 
 
+def test_a_driver_that_repeats_its_last_image_is_as_good_as_dead(rig):
+    rig.send_until(rig.after(), 'cost map')
+    count = len(rig.grids())
+
+    def repeat():
+        rig.stamp_ms -= 100
+        rig.send()
+
+    timer = rig.peer.node.create_timer(0.1, repeat)
+    rig.peer.wake()
+    rig.peer.wait(lambda: any((cells(g) == 100).all() for g in rig.grids()[count:]), 'lethal')
+    _, message, values = rig.wait_status(
+        lambda level, *_: level == DiagnosticStatus.ERROR, 'an error'
+    )
+    rig.peer.node.destroy_timer(timer)
+    assert 'the driver repeats or reorders images' in message
+    assert int(values['skipped_stamp']) > 0
+    grid = rig.send_until(rig.after(), 'cost map')
+    assert at(grid, 1.25, 0.05) == 98
+
+
 def test_clearing_forgets_what_was_seen(rig):
     rig.send_until(rig.after(), 'cost map')
     # The camera sees no ground in a picture of nothing but sky.
     sky = np.full((HEIGHT, WIDTH, 3), (128 + 10, 250, 0), np.uint8)
+    count = len(rig.grids())
     response = rig.peer.call(Trigger, '/segmentation/clear_costmap', Trigger.Request())
     assert response.success
+    # What is out there is cleared even if no camera brings anything any more.
+    rig.peer.wait(
+        lambda: any((cells(g) == -1).all() for g in rig.grids()[count:]), 'cleared cost map'
+    )
     newer = rig.after()
     grid = rig.send_until(lambda: newer(), 'cost map', sky)
     assert (cells(grid) == -1).all()

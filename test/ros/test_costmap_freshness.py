@@ -1,0 +1,330 @@
+"""Cost maps of cameras that die, hang and pause, on a clock that the test turns."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticStatus
+from std_msgs.msg import Header
+from std_srvs.srv import Trigger
+
+from espnet_ros.core.config import GridConfig, NodeConfig
+from espnet_ros.ros import costmap, costmap_output, costmap_watch
+from espnet_ros.ros.costmap import Costmap
+
+LETHAL = costmap_output.FILL['lethal']
+
+
+class FakeMapper:
+    """Its maps are the looks since they were cleared, `decayed` once time has passed."""
+
+    def __init__(self, config, labels):
+        self.layers = SimpleNamespace(layers=())
+        self.cloud_makers = dict.fromkeys(config.camera_names)
+        self.monitors = {}
+        self.looks, self.x_m = [], 0
+        self.on_render = lambda: None
+
+    def add(self, look):
+        self.looks.append(look)
+        return ''
+
+    def render(self, fill=None):
+        content = ' '.join(self.looks) if fill is None else fill
+        self.on_render()
+        return SimpleNamespace(spec=self.x_m, content=content)
+
+    def elapse(self, seconds):
+        if seconds:
+            self.looks = ['decayed']
+
+    def recentre(self, pose):
+        self.x_m = pose
+
+    def clear(self):
+        self.looks = []
+
+
+class FakeTimer:
+    def __init__(self, node, period_s, callback):
+        self.timer_period_ns, self.tick = round(period_s * 1e9), callback
+        self.resets = 0
+
+    def reset(self):
+        self.resets += 1
+
+
+class Rig:
+    """Cost maps whose masks come into the grid at once; grids are kept as (seconds, content)."""
+
+    def __init__(self, monkeypatch, cameras=(), now_s=1000.0, **grid):
+        self.start_s = self.now_s = now_s
+        self.config = NodeConfig(cameras=cameras, grid=GridConfig(**grid))
+        self.sent, self.log = [], []
+        self.pose_m = 0
+        self.looked_with = []
+        told = SimpleNamespace(
+            **{level: partial(self._log, level) for level in ('info', 'warning', 'error')}
+        )
+        now = SimpleNamespace(to_msg=lambda: None)
+        node = SimpleNamespace(
+            get_logger=lambda: told,
+            get_clock=lambda: SimpleNamespace(now=lambda: now),
+            create_service=lambda *_: None,
+            destroy_timer=lambda _: None,
+        )
+        grids = SimpleNamespace(publish=lambda m, _: self.sent.append((self.at_s, m.content)))
+        clock = SimpleNamespace(now_s=lambda: self.now_s, problem=lambda: '')
+        steady = SimpleNamespace(monotonic=lambda: self.now_s, perf_counter=lambda: self.now_s)
+        for module, name, fake in (
+            (costmap, 'Mapper', FakeMapper),
+            (costmap, 'CloudOutputs', lambda *_: SimpleNamespace(publish=lambda *_: None)),
+            (costmap, 'make_look', self._look),
+            (costmap, 'Worker', lambda cameras, add: SimpleNamespace(put=add, stop=int)),
+            (costmap, 'steady_timer', FakeTimer),
+            (costmap_output, 'GridPublishers', lambda *_: grids),
+            (costmap_output, 'time', steady),
+            (costmap_watch, 'AgeClock', lambda _: clock),
+        ):
+            monkeypatch.setattr(module, name, fake)
+        poses = SimpleNamespace(
+            latest=lambda: self.pose_m, name='fixed', problem=lambda: '', destroy=lambda: None
+        )
+        self.costmap = Costmap(node, lambda: self.config, None, poses, {}, lambda _: 'no image')
+        self.costmap.activate()
+        self.mapper, self.timer = self.costmap._mapper, self.costmap._timer
+
+    @property
+    def at_s(self):
+        return round(self.now_s - self.start_s, 2)
+
+    @property
+    def logged(self):
+        return [text for _, _, text in self.log]
+
+    def _look(self, camera, segmented, poses, depths, config):
+        self.looked_with.append(config)
+        return segmented.look
+
+    def _log(self, level, text, **_):
+        self.log.append((self.at_s, level, text))
+
+    def set(self, **grid):
+        self.config = dataclasses.replace(
+            self.config, grid=dataclasses.replace(self.config.grid, **grid)
+        )
+
+    def mask(self, at_s, camera='', stamp_s=None):
+        """Bring a mask, whose look is named by its time."""
+        # Never twice the same time, as of a real clock.
+        self.now_s = max(self.start_s + at_s, self.now_s + 1e-4)
+        milliseconds = round(1000 * (500.0 + at_s if stamp_s is None else stamp_s))
+        sec, rest = divmod(milliseconds, 1000)
+        header = Header(stamp=Time(sec=sec, nanosec=rest * 1_000_000))
+        self.costmap.put(camera, SimpleNamespace(header=header, look=f'{camera}{at_s:g}'))
+
+    def tick(self, at_s):
+        self.now_s = max(self.start_s + at_s, self.now_s + 1e-4)
+        self.timer.tick()
+
+    def clear(self):
+        return self.costmap._on_clear(Trigger.Request(), Trigger.Response())
+
+    def status(self):
+        return self.costmap.status('active')
+
+
+@pytest.fixture
+def make(monkeypatch):
+    return partial(Rig, monkeypatch)
+
+
+def most_in(sent, seconds):
+    """Return how many maps went out within a window, at most."""
+    times = [at_s for at_s, _ in sent]
+    return max(sum(t <= u < t + seconds for u in times) for t in times)
+
+
+def test_an_image_that_is_repeated_for_ever_keeps_nothing_fresh(make):
+    rig = make()
+    rig.mask(0.0, stamp_s=5.0)
+    for at_s in (0.3, 0.6, 0.9, 1.2):
+        rig.mask(at_s, stamp_s=5.0)
+    rig.tick(1.2)
+    assert rig.sent == [(0.0, '0'), (1.2, LETHAL)]
+    level, message, values = rig.status()
+    assert level == DiagnosticStatus.ERROR
+    assert 'the stamp 5.000 s of the image is not after that of the last one' in message
+    assert values['skipped_stamp'] == 4
+    # It is back with its next image, and after a jump back, too.
+    rig.mask(1.6, stamp_s=5.1)
+    assert rig.sent[-1] == (1.6, '0 1.6')
+    rig.mask(2.0, stamp_s=3.0)
+    rig.tick(2.9)
+    assert rig.sent[-1] == (2.0, '0 1.6 2')
+
+
+def test_images_without_stamps_count_as_they_come(make):
+    rig = make()
+    for at_s in range(4):
+        rig.mask(0.6 * at_s, stamp_s=0.0)
+    rig.tick(2.0)
+    assert rig.status()[0] == DiagnosticStatus.OK
+
+
+@pytest.mark.parametrize('policy', ['decay', 'hold'])
+def test_one_dead_camera_of_two_neither_doubles_the_rate_nor_flips_what_is_told(make, policy):
+    rig = make(cameras=('front', 'left'), on_stale=policy)
+    rig.mask(0.0, 'left')
+    stale = []
+    for step in range(120):
+        rig.mask(step / 10 + 0.02, 'front')
+        if step % 2:
+            rig.tick(step / 10 + 0.05)
+        if step >= 20:
+            stale.append(rig.status()[2]['stale'])
+    # 5 a second: 10 in 2 seconds, and one of a turn a little early.
+    assert most_in(rig.sent, 2.0) <= 11
+    assert most_in(rig.sent, 12.0) > 50
+    assert set(stale) == {'true'}
+    assert rig.logged == [f'cost maps are stale ({policy}): left: no image']
+    rig.mask(12.0, 'left')
+    rig.tick(12.4)
+    assert rig.logged[1:] == ['cost maps are fresh again']
+    assert rig.status()[2]['stale'] == 'false'
+
+
+def test_a_map_that_stops_goes_out_at_once_and_uses_up_the_next_turn(make):
+    rig = make(publish_rate=0.2)
+    for step in range(300):
+        # A camera slower than stale_after, whose maps are stale between any two images.
+        if step % 12 == 0:
+            rig.mask(step / 10)
+        rig.tick(step / 10 + 0.05)
+    at_s = [(at_s, content == LETHAL) for at_s, content in rig.sent]
+    assert at_s[:2] == [(0.0, False), (1.05, True)]
+    # A turn every 5 seconds.
+    assert len(rig.sent) <= 30 / 5 + 1
+    fresh = [t for t, lethal in at_s if not lethal]
+    assert all(b - a >= 9.0 for a, b in itertools.pairwise(fresh))
+
+
+def test_a_lethal_map_follows_the_robot_at_the_rate(make):
+    rig = make(publish_rate=1.0)
+    for step in range(40):
+        rig.pose_m = step
+        rig.tick(2.0 + step / 10)
+    assert {content for _, content in rig.sent} == {LETHAL}
+    assert 4 <= len(rig.sent) <= 5
+
+
+def test_what_is_left_behind_at_the_end_waits_for_no_turn(make):
+    rig = make(publish_rate=0.2, on_stale='decay')
+    rig.mask(0.0)
+    rig.mask(0.1)
+    rig.now_s += 0.1
+    rig.costmap.deactivate()
+    assert rig.sent == [(0.0, '0'), (0.2, '0 0.1')]
+    rig = make(publish_rate=0.2)
+    rig.tick(2.0)
+    rig.pose_m = 3
+    rig.tick(2.5)
+    rig.now_s += 0.1
+    rig.costmap.deactivate()
+    assert rig.sent == [(2.0, LETHAL), (2.6, LETHAL)]
+
+
+def test_a_dead_camera_is_found_at_a_low_rate_and_when_stale_after_changes(make):
+    rig = make(publish_rate=0.2)
+    assert rig.timer.timer_period_ns == 500_000_000
+    rig.set(stale_after=0.4)
+    rig.tick(0.5)
+    assert (rig.timer.timer_period_ns, rig.timer.resets) == (200_000_000, 1)
+    rig.tick(0.7)
+    rig.set(stale_after=3600.0)
+    rig.tick(0.9)
+    # A shorter one is heeded within a second.
+    assert (rig.timer.timer_period_ns, rig.timer.resets) == (1_000_000_000, 2)
+
+
+def test_what_waits_for_configure_waits(make):
+    rig = make(publish_rate=2.0, frame='odom')
+    rig.set(publish_rate=30.0, frame='map')
+    for step in range(20):
+        rig.mask(step / 10)
+        rig.tick(step / 10 + 0.05)
+    assert len(rig.sent) == 4
+    assert rig.status()[2]['frame'] == 'odom'
+    assert {config.grid.frame for config in rig.looked_with} == {'odom'}
+    assert rig.timer.timer_period_ns == 500_000_000
+
+
+def test_clearing_takes_back_what_is_out_there_and_what_waits(make):
+    rig = make()
+    rig.mask(0.0)
+    rig.mask(0.1)
+    rig.now_s += 0.01
+    assert rig.clear().success
+    assert rig.sent == [(0.0, '0'), (0.11, '')]
+    rig.tick(0.9)
+    assert len(rig.sent) == 2
+    # A fail-safe stays, whatever is known.
+    rig.tick(1.2)
+    rig.clear()
+    assert rig.sent[2:] == [(1.2, LETHAL)]
+
+
+def test_nothing_is_cleared_before_there_is_a_map(make):
+    rig = make()
+    rig.clear()
+    assert rig.sent == []
+
+
+def test_a_map_made_while_somebody_clears_does_not_go_out_after_it(make):
+    rig = make()
+    held = []
+    rig.mapper.on_render = lambda: held.append(rig.costmap._adding.locked())
+    rig.mask(0.0)
+    rig.clear()
+    assert held == [True, True]
+
+
+def test_a_pause_is_a_stale_map_that_is_no_error(make):
+    rig = make()
+    rig.mask(0.0)
+    rig.config = dataclasses.replace(rig.config, enabled=False)
+    rig.tick(1.2)
+    paused = 'cost maps are stale (lethal): paused by ~/enable'
+    assert rig.log == [(1.2, 'warning', paused)]
+    assert rig.sent[-1] == (1.2, LETHAL)
+    level, message, _ = rig.status()
+    assert level == DiagnosticStatus.WARN
+    assert re.fullmatch(
+        r'stale \(lethal\), no fresh mask for 1\.\d s: paused by ~/enable', message
+    )
+    rig.tick(9.0)
+    # The first image after a pause may take its time; a camera that has died is told then.
+    rig.config = dataclasses.replace(rig.config, enabled=True)
+    for step in range(91, 120):
+        rig.tick(step / 10)
+    error = 'cost maps are stale (lethal): no image'
+    assert rig.log[1:] == [(10.1, 'error', error)]
+    assert rig.status()[0] == DiagnosticStatus.ERROR
+    rig.mask(12.0)
+    assert rig.logged[2:] == ['cost maps are fresh again']
+
+
+def test_simulated_time_that_begins_late_leaves_cameras_their_time(make):
+    rig = make(now_s=0.0)
+    rig.tick(0.0)
+    rig.tick(1.7e9)
+    rig.tick(1.7e9 + 0.9)
+    assert rig.sent == []
+    rig.tick(1.7e9 + 1.1)
+    assert [content for _, content in rig.sent] == [LETHAL]

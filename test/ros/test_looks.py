@@ -1,0 +1,33 @@
+"""Masks on their way to the grid: what of the config they are read with, and since when."""
+
+from __future__ import annotations
+
+from costmap_rig import LATCHED, LAYERS, NODE, Rig, at
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from nav_msgs.msg import OccupancyGrid
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+
+
+def test_parameters_that_are_not_live_wait_for_configure(peer, start_node, toy_model):
+    process = start_node(model=toy_model, **NODE, **LAYERS)
+    peer.listen(OccupancyGrid, '/segmentation/costmap', LATCHED)
+    rig = Rig(peer, process)
+    rig.send_until(lambda: rig.grids() and at(rig.grids()[-1], 1.25, 0.05) == 98, 'cost map')
+    # The rig's calibration has no P, so that as rectified ones its images would be left out.
+    rectified = Parameter('input.rectified', value=True).to_parameter_msg()
+    request = SetParameters.Request(parameters=[rectified])
+    response = peer.call(SetParameters, '/segmentation/set_parameters', request)
+    assert response.results[0].successful
+    assert 'input.rectified will take effect after' in process.log.read_text()
+    assert at(rig.send_until(rig.after(), 'cost map'), 1.25, 0.05) == 98
+    for name in ('DEACTIVATE', 'CLEANUP', 'CONFIGURE', 'ACTIVATE'):
+        transition = Transition(id=getattr(Transition, f'TRANSITION_{name}'))
+        request = ChangeState.Request(transition=transition)
+        assert peer.call(ChangeState, '/segmentation/change_state', request).success
+    rig.send_until(
+        lambda: (s := rig.status()) and 'P of camera_info is all zero' in s[1], 'complaint'
+    )
+    assert process.stop() == 0
+    assert 'Traceback' not in process.log.read_text()
