@@ -39,8 +39,8 @@ def description_problems(data: Mapping[str, Any]) -> Iterator[str]:
     if data['format'] != FORMAT:
         yield f'format must be {FORMAT}, got {data["format"]!r}: another version wrote it'
     size = data['size_wh']
-    if not _numbers(size, 2, int) or any(v < STRIDE or v % STRIDE for v in size):
-        yield f'size_wh must be two multiples of {STRIDE}, got {size!r}'
+    if not _numbers(size, 2, int) or any(v not in range(STRIDE, 8193, STRIDE) for v in size):
+        yield f'size_wh must be two multiples of {STRIDE} up to 8192, got {size!r}'
     if data['channel_order'] != 'BGR':
         yield f"channel_order must be 'BGR', got {data['channel_order']!r}"
     if not _numbers(data['mean'], 3):

@@ -57,7 +57,7 @@ def ros_domain() -> Iterator[int]:
 @pytest.fixture(scope='session')
 def colcon_install(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build this checkout with colcon and return the install folder."""
-    pytest.importorskip('colcon_ros', reason='no colcon; pip install "espnet_ros[test]"')
+    pytest.importorskip('colcon_ros', reason="no colcon; pip install '.[test]'")
     base = tmp_path_factory.mktemp('colcon')
     root = Path(__file__).resolve().parents[1]
     command = [sys.executable, '-m', 'colcon', '--log-base', str(base / 'log'), 'build']

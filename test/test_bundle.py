@@ -196,7 +196,7 @@ def test_the_graph_in_half_precision_may_be_there(folder):
     [
         ({'mean': None, 'files': None}, 'model.yaml lacks mean, files'),
         ({'format': 2}, 'format must be 1, got 2'),
-        ({'size_wh': [64, 50]}, r'size_wh must be two multiples of 8, got \[64, 50\]'),
+        ({'size_wh': [64, 50]}, r'size_wh must be two multiples of 8 up to 8192, got \[64, 50\]'),
         ({'size_wh': [64]}, 'size_wh must be'),
         ({'size_wh': '64x48'}, 'size_wh must be'),
         ({'channel_order': 'RGB'}, "channel_order must be 'BGR', got 'RGB'"),

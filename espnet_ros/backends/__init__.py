@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 
 from espnet_ros.backends.auto_backend import AutoBackend
-from espnet_ros.backends.base import Backend
+from espnet_ros.backends.base import DEVICE, Backend
 from espnet_ros.backends.machine import cuda_devices, how_to_get, installed
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import BackendUnavailableError
@@ -69,9 +69,21 @@ def _has_device(name: str) -> bool:
     return 'cpu' in _class_of(name).device_kinds or cuda_devices() > 0
 
 
+def _check_known(device: str, precision: str) -> None:
+    """Refuse what no backend has on any machine."""
+    precisions = dict.fromkeys(p for name in BACKENDS for p in _class_of(name).precisions)
+    if not DEVICE.fullmatch(device):
+        raise BackendUnavailableError(f'device must be auto, cpu, cuda or cuda:N, got {device!r}')
+    if precision not in ('auto', *precisions):
+        raise BackendUnavailableError(
+            f'precision must be auto, {" or ".join(precisions)}, got {precision!r}'
+        )
+
+
 def _choices(device: str, precision: str) -> list[tuple[str, str]]:
     """Return the backends that can do what is asked for and their devices, best first."""
     kind = device.partition(':')[0]
+    _check_known(device, precision)
     found = [
         (name, device)
         for name in BACKENDS

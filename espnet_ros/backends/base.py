@@ -23,6 +23,9 @@ from espnet_ros.core.errors import (
 
 UInt8Array = npt.NDArray[np.uint8]
 
+# What a device may be called.
+DEVICE = re.compile(r'auto|cpu|cuda(:\d+)?')
+
 
 class Backend(ABC):
     """Runs the deployment graph of a model in one library, as a context manager.
@@ -82,7 +85,7 @@ class Backend(ABC):
         :raises BackendUnavailableError: naming what it can.
         """
         device, precision = self._asked
-        if not re.fullmatch(r'auto|cpu|cuda(:\d+)?', device):
+        if not DEVICE.fullmatch(device):
             raise BackendUnavailableError(
                 f'device must be auto, cpu, cuda or cuda:N, got {device!r}'
             )

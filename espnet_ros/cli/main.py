@@ -31,13 +31,13 @@ VERBS = {
 
 # Library -> what brings it.
 _BRINGS = {
-    'av': 'pip install "espnet_ros[demo]"',
+    'av': "`pip install '.[demo]'` in the checkout",
     'cv2': 'apt install python3-opencv, or pip install opencv-python-headless',
-    'onnx': 'pip install "espnet_ros[train]"',
-    'pytorch_optimizer': 'pip install "espnet_ros[train]"',
-    'rclpy': 'pip install "espnet_ros[ros]", or source /opt/ros/<distribution>/setup.bash',
-    'safetensors': 'pip install "espnet_ros[train]"',
-    'torch': 'pip install "espnet_ros[train]"',
+    'onnx': "`pip install '.[train]'` in the checkout",
+    'pytorch_optimizer': "`pip install '.[train]'` in the checkout",
+    'rclpy': 'source /opt/ros/<distribution>/setup.bash, or `make demo` in the checkout',
+    'safetensors': "`pip install '.[train]'` in the checkout",
+    'torch': "`pip install '.[train]'` in the checkout",
     'tqdm': 'pip install tqdm',
     'yaml': 'pip install PyYAML',
 }

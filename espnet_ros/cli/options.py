@@ -8,6 +8,7 @@ from pathlib import Path
 
 from espnet_ros.core.config import parameter_specs
 
+_MOST = 2**31 - 1
 INFERENCE = ('model', 'backend', 'device', 'precision')
 
 
@@ -60,9 +61,9 @@ def positive(text: str) -> int:
 
 
 def not_negative(text: str) -> int:
-    """Parse a whole number from 0 on."""
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f'expected a whole number, at least 0, got {text!r}')
+    """Parse a whole number from 0 on, of 31 bits."""
+    if not text.isdigit() or int(text) > _MOST:
+        raise argparse.ArgumentTypeError(f'expected a whole number, 0 to {_MOST}, got {text!r}')
     return int(text)
 
 

@@ -409,4 +409,11 @@ def unknown_name(name: str) -> str:
     # A forgotten group ("opacity") is nearer to the user's mind than any spelling.
     tails = [n for n in names if n.rpartition('.')[2] == name.rpartition('.')[2]]
     near = tails or difflib.get_close_matches(name, names, n=1, cutoff=0.0)
+    if near[0] == name:
+        # Only the user's own part can be wrong then.
+        own = made[2] if made else name
+        return (
+            f'unknown parameter {name!r}: the name {own} is to begin with a letter and to have '
+            'letters, digits and _ alone, of a layer small ones'
+        )
     return f'unknown parameter {name!r}, did you mean {near[0]!r}?'

@@ -75,7 +75,8 @@ class Children:
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._folder = folder
-        self._environment = {**os.environ, **environment}
+        # Not in the user's home, which would fill up or may not be written.
+        self._environment = {'ROS_LOG_DIR': str(folder), **os.environ, **environment}
         self._events: queue.Queue[tuple[Child, Event]] = queue.Queue()
         self._children: list[Child] = []
 

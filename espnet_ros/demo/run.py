@@ -99,8 +99,7 @@ def require_ros() -> None:
     if missing:
         raise EspnetRosError(
             f'ROS 2 is not installed for {sys.executable} (no {", ".join(missing)}): run '
-            '`make demo`, which brings it, or source /opt/ros/<distribution>/setup.bash, or on '
-            'x86-64 Linux run `pip install "espnet_ros[demo]"`'
+            '`make demo`, which brings it, or source /opt/ros/<distribution>/setup.bash'
         )
 
 

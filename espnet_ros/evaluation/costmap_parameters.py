@@ -16,11 +16,11 @@ def read_parameters(file: Path) -> dict[str, Any]:
 
     :raises ParameterError: if it is no such file.
     """
-    text = file.read_text(encoding='utf-8')
     try:
+        text = file.read_text(encoding='utf-8')
         nodes = [node['ros__parameters'] for node in yaml.safe_load(text).values()]
         return {name: value for node in nodes for name, value in _flat('', node)}
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
         raise ParameterError(
             f'{file} is no ROS parameter file: expected "node: ros__parameters: name: value" '
             f'({type(error).__name__}: {error})'

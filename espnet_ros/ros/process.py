@@ -6,12 +6,16 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 
 from espnet_ros.core.errors import EspnetRosError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Signals so soon after the first are of the same wish: a launch without a terminal sends its own
+# SIGINT beside that of the process group. A stop takes half a second to a second and a half.
+_ONE_WISH_S = 1.5
 
 
 class Stop:
@@ -41,13 +45,13 @@ def run_until_signal(body: Callable[[Stop], int], grace_s: float = 4.0) -> int:
     """Run the body in a thread until it ends or SIGINT or SIGTERM comes; return the exit code.
 
     A signal is never an exception in the middle of an import or a callback: the main thread
-    does nothing but wait for it, then asks the body to stop. A second signal, or the grace
+    does nothing but wait for it, then asks the body to stop. A later signal, or the grace
     time, ends a process that is stuck, e.g. in a library that compiles a model. That is before
     `ros2 launch` loses patience, after 5 s.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     stop = Stop()
-    codes = []
+    codes: list[int] = []
 
     def run() -> None:
         try:
@@ -67,11 +71,21 @@ def run_until_signal(body: Callable[[Stop], int], grace_s: float = 4.0) -> int:
     thread.start()
     signal.sigwait(_SIGNALS)
     stop.request()
-    if not codes:
-        signal.sigtimedwait(_SIGNALS, grace_s)
+    _wait(codes, grace_s)
     if not codes:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
     thread.join()
     return codes[0]
+
+
+def _wait(codes: list[int], grace_s: float) -> None:
+    """Return once there is a code, a signal comes that means another wish, or after `grace_s`."""
+    start_s = time.monotonic()
+    while not codes:
+        passed_s = time.monotonic() - start_s
+        if passed_s >= grace_s or signal.sigtimedwait(_SIGNALS, grace_s - passed_s) is None:
+            return
+        if time.monotonic() - start_s > _ONE_WISH_S:
+            return

@@ -195,3 +195,15 @@ def test_nothing_heavy_is_imported_before_a_backend_is_entered(checker):
 )
 def test_nearest_sizes(size, nearest):
     assert nearest_sizes_wh(size) == nearest
+
+
+@pytest.mark.parametrize(
+    ('device', 'precision', 'words'),
+    [
+        ('gpu', 'auto', "device must be auto, cpu, cuda or cuda:N, got 'gpu'"),
+        ('auto', 'fp16', "precision must be auto, .*f16.*, got 'fp16'"),
+    ],
+)
+def test_auto_says_which_word_is_wrong(device, precision, words, checker):
+    with pytest.raises(BackendUnavailableError, match=words):
+        create_backend('auto', checker, device, precision)

@@ -110,7 +110,8 @@ def test_the_status_is_what_the_verb_returns(verb):
         (PermissionError(13, 'Permission denied', '/x'), 'espnet_ros: /x: Permission denied\n'),
         (
             ModuleNotFoundError('No module named av', name='av.video'),
-            'espnet_ros: this needs the Python library av: pip install "espnet_ros[demo]"\n',
+            'espnet_ros: this needs the Python library av: '
+            "`pip install '.[demo]'` in the checkout\n",
         ),
     ],
 )

@@ -117,7 +117,7 @@ def test_what_cannot_end_well_does_not_begin(
     for option in ('--workers', '--seed'):
         with pytest.raises(SystemExit):
             main(arguments(site, option, '-1'))
-        assert "expected a whole number, at least 0, got '-1'" in capsys.readouterr().err
+        assert "expected a whole number, 0 to 2147483647, got '-1'" in capsys.readouterr().err
     (site / 'train' / 'labels' / '1.png').unlink()
     assert main(arguments(site)) == 2
     assert '1.jpg: its label' in capsys.readouterr().err
@@ -180,5 +180,5 @@ def test_a_missing_optimizer_comes_with_its_cure(
     monkeypatch.setitem(sys.modules, 'pytorch_optimizer', None)
     monkeypatch.delitem(sys.modules, 'espnet_ros.network.training.trainer', raising=False)
     assert main(arguments(site)) == 2
-    assert 'library pytorch_optimizer: pip install "espnet_ros[train]"' in capsys.readouterr().err
+    assert "library pytorch_optimizer: `pip install '.[train]'`" in capsys.readouterr().err
     assert not (site / 'work').exists()

@@ -182,3 +182,9 @@ def test_a_member_of_a_family_has_its_own_spec():
     assert (spec.name, spec.type, spec.maximum) == ('layers.road.cost', 'integer', 100)
     assert parameter_spec('camera_mount.left.xyz').type == 'double[]'
     assert parameter_spec('layers.Road.cost') is None
+
+
+def test_a_name_of_ones_own_that_is_refused_is_not_proposed() -> None:
+    sentence = unknown_name('layers.Road.classes')
+    assert 'did you mean' not in sentence
+    assert 'the name Road is to begin with a letter' in sentence and 'small ones' in sentence

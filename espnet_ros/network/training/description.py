@@ -66,7 +66,9 @@ def read_description(path: Path) -> Description:
     ]
     size = data.get('size_wh')
     if size is not None and not _is_size(size):
-        problems.append(f'size_wh must be [width, height], multiples of 8, got {size!r}')
+        problems.append(
+            f'size_wh must be [width, height], multiples of 8 up to 8192, got {size!r}'
+        )
     if not problems:
         root = path.parent / str(data.get('root', '.'))
         try:
@@ -214,7 +216,7 @@ def _is_size(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) == 2
-        and all(isinstance(v, int) and v >= 8 and v % 8 == 0 for v in value)
+        and all(isinstance(v, int) and v in range(8, 8193, 8) for v in value)
     )
 
 
