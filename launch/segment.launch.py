@@ -67,7 +67,7 @@ def generate_launch_description() -> LaunchDescription:
             'layers',
             '',
             'Layers of the cost map: a file of config/layers by its name, without .yaml, or the '
-            'path of a parameter file. Empty keeps those of params_file.',
+            'path of a parameter file. They are added to those of params_file; empty adds none.',
         ),
         *(parameter(name) for name in PARAMETERS),
         argument(

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import ctypes
 import dataclasses
 import multiprocessing
 import os
 import resource
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -149,9 +151,14 @@ def in_fresh_process(function: Callable[..., T], *args: Any) -> T:
     context = multiprocessing.get_context('spawn')
     with (
         _environment(_ONE_THREAD),
-        concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool,
+        concurrent.futures.ProcessPoolExecutor(1, context, _end_with_parent) as pool,
     ):
         return pool.submit(function, *args).result()
+
+
+def _end_with_parent() -> None:
+    # Linux's PR_SET_PDEATHSIG: a parent that is killed can not end it.
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def labels_of(count: int) -> Labels:
