@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 
 from espnet_ros.backends.auto_backend import AutoBackend
-from espnet_ros.backends.base import DEVICE, Backend
+from espnet_ros.backends.base import Backend, check_device
 from espnet_ros.backends.machine import cuda_devices, how_to_get, installed
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import BackendUnavailableError
@@ -72,8 +72,7 @@ def _has_device(name: str) -> bool:
 def _check_known(device: str, precision: str) -> None:
     """Refuse what no backend has on any machine."""
     precisions = dict.fromkeys(p for name in BACKENDS for p in _class_of(name).precisions)
-    if not DEVICE.fullmatch(device):
-        raise BackendUnavailableError(f'device must be auto, cpu, cuda or cuda:N, got {device!r}')
+    check_device(device)
     if precision not in ('auto', *precisions):
         raise BackendUnavailableError(
             f'precision must be auto, {" or ".join(precisions)}, got {precision!r}'

@@ -23,8 +23,16 @@ from espnet_ros.core.errors import (
 
 UInt8Array = npt.NDArray[np.uint8]
 
-# What a device may be called.
-DEVICE = re.compile(r'auto|cpu|cuda(:\d+)?')
+
+def check_device(device: str) -> None:
+    """Refuse what is the name of no device.
+
+    :raises BackendUnavailableError: naming what is.
+    """
+    if not re.fullmatch(r'auto|cpu|cuda(:\d+)?', device):
+        raise BackendUnavailableError(
+            f'device must be auto, cpu, cuda or cuda:N, got {device!r}'
+        )
 
 
 class Backend(ABC):
@@ -85,10 +93,7 @@ class Backend(ABC):
         :raises BackendUnavailableError: naming what it can.
         """
         device, precision = self._asked
-        if not DEVICE.fullmatch(device):
-            raise BackendUnavailableError(
-                f'device must be auto, cpu, cuda or cuda:N, got {device!r}'
-            )
+        check_device(device)
         if device != 'auto' and device.partition(':')[0] not in self.device_kinds:
             raise BackendUnavailableError(
                 f'backend {self.name} runs on {" or ".join(self.device_kinds)}, not on {device!r}'

@@ -164,8 +164,8 @@ def _run(args: argparse.Namespace, processes: Any, device: Any) -> int:
         lent = f'{taken} of {tensors} tensors start as those of {start.name}'
         say(lent if taken else f'{args.work} has begun: it keeps its weights, not {start.name}')
     _tell_unseen(trainer, say)
-    count = sum(len(samples) for samples in trainer.train)
-    say(f'{count} training and {len(val.samples)} validation samples, from epoch {trainer.epoch}')
+    say(f'{len(trainer.samples)} training and {len(val.samples)} validation samples, '
+        f'from epoch {trainer.epoch}')  # fmt: skip
     trainer.run(args.epochs, args.validate_every)
     if processes.first:
         licence = args.licence or (start.licence if start else 'not stated')
@@ -183,8 +183,7 @@ def _tell_unseen(trainer: Any, say: Any) -> None:
     """Name the classes that are in no image, as when 0/255 masks are read as ids."""
     from espnet_ros.network.training.datasets import class_frequencies
 
-    every = [sample for samples in trainer.train for sample in samples]
-    shares = class_frequencies(every, len(trainer.classes))
+    shares = class_frequencies(trainer.samples, len(trainer.classes))
     unseen = [name for name, share in zip(trainer.classes, shares, strict=True) if share == 0]
     if unseen:
         say(f'no training image has a pixel of {", ".join(unseen)}: this will not be learned')

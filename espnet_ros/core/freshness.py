@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-# Images of one camera may come late; a stamp this much older is of another time, as for the
-# mapper.
-_BACK_S = 1.0
+from espnet_ros.core.pose_history import RESTART_S
+
 # No simulation is so fast that its clock gets so far from one question to the next.
 _JUMP_S = 60.0
 
@@ -37,7 +36,7 @@ class Freshness:
             if newest_s is None or stamp_s == 0.0:
                 return True
             # Time that went back, as of a recording that starts again, must not lock it for ever.
-            return stamp_s > newest_s or stamp_s < newest_s - _BACK_S
+            return stamp_s > newest_s or stamp_s < newest_s - RESTART_S
 
     def mark(self, camera: str, now_s: float, stamp_s: float) -> None:
         """Note that a mask of this camera has come into the grid.

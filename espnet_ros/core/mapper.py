@@ -19,6 +19,7 @@ from espnet_ros.core.ground_projection import GroundProjector
 from espnet_ros.core.ground_tables import Gates
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.layers import LETHAL, LayerSet, LayerSpec, Occupancy
+from espnet_ros.core.pose_history import RESTART_S
 from espnet_ros.core.projection_monitor import ProjectionMonitor
 from espnet_ros.core.semantic_grid import Memory, SemanticGrid
 from espnet_ros.core.transforms import rigid
@@ -26,9 +27,6 @@ from espnet_ros.core.transforms import rigid
 UInt8Array = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 
-# Images of one camera may come out of order; one this much older is of another time. Cameras are
-# not compared with each other: two whose clocks differ would clear the grid at every image.
-_BACK_S = 1.0
 # No robot for which this package is meant moves farther between two looks.
 _JUMP_M, _JUMP_M_PER_S = 1.0, 30.0
 # Nor does it turn farther: half a second allows for half a turn, so that only a robot which spins
@@ -172,7 +170,8 @@ class Mapper:
         if look.camera not in self._last:
             return ''
         stamp_s, (last_s, last_pose) = look.stamp_s, self._last[look.camera]
-        if stamp_s < last_s - _BACK_S:
+        # Of one camera: two whose clocks differ would clear the grid at every image.
+        if stamp_s < last_s - RESTART_S:
             return f'time went back by {last_s - stamp_s:.1f} s'
         moved = float(np.linalg.norm(pose[:2, 3] - last_pose[:2, 3]))
         if moved > _JUMP_M + _JUMP_M_PER_S * abs(stamp_s - last_s):

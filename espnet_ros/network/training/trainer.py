@@ -67,8 +67,9 @@ class Trainer:
         recipe: Recipe, work: Path, device: torch.device | None = None,
         processes: Processes | None = None, workers: int = 0, compiled: bool = False,
     ) -> None:  # fmt: skip
-        every = [sample for samples in train for sample in samples]
-        first = [every[i] for i in epoch_order([len(s) for s in train], recipe, 0)]
+        self.samples = [sample for samples in train for sample in samples]
+        self.sizes = [len(samples) for samples in train]
+        first = [self.samples[i] for i in epoch_order(self.sizes, recipe, 0)]
         if len(first) < recipe.batch or not val:
             raise DatasetError(
                 f'training needs at least {recipe.batch} training samples (one batch) and one for '
@@ -85,7 +86,7 @@ class Trainer:
         # That there is something to judge by, too.
         class_frequencies(val, len(classes))
         frequencies = class_frequencies(first, len(classes))
-        self.train, self.val_samples = train, val
+        self.val_samples = val
         self.classes, self.recipe, self.work = tuple(classes), recipe, work
         self.processes, self.workers = processes or Processes(), workers
         self.processes.check_batch(recipe.batch)
@@ -215,7 +216,7 @@ class Trainer:
     def _train_epoch(self, epochs: int) -> dict[str, float]:
         """Return the mean loss, and the share of the time spent waiting for views."""
         batches = epoch_batches(
-            self.train, self.recipe, self.epoch, self.processes, self.workers,
+            self.samples, self.sizes, self.recipe, self.epoch, self.processes, self.workers,
             pinned=self.device.type == 'cuda',
         )  # fmt: skip
         steps = len(batches)

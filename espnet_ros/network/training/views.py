@@ -84,22 +84,23 @@ def epoch_order(sizes: Sequence[int], recipe: Recipe, epoch: int) -> npt.NDArray
 
 
 def epoch_batches(
-    datasets: Sequence[Sequence[Sample]], recipe: Recipe, epoch: int, processes: Processes,
-    workers: int, pinned: bool,
+    samples: Sequence[Sample], sizes: Sequence[int], recipe: Recipe, epoch: int,
+    processes: Processes, workers: int, pinned: bool,
 ) -> DataLoader[Batch]:  # fmt: skip
     """Return this process's share of an epoch: samples in random order and view.
 
-    :param datasets: to learn from.
+    :param samples: of all datasets.
+    :param sizes: of the datasets.
     :param epoch: counted from 0.
     :param workers: processes that make views; 0 makes them here, between the steps.
     :param pinned: in memory that a GPU can copy from while it computes.
     """
-    order = epoch_order([len(samples) for samples in datasets], recipe, epoch)
+    order = epoch_order(sizes, recipe, epoch)
     steps = len(order) // recipe.batch
     whole = order[: steps * recipe.batch].reshape(steps, recipe.batch)
     mine = whole[:, processes.rank :: processes.count]
     return DataLoader(
-        Views([sample for samples in datasets for sample in samples], recipe, sorted(order)),
+        Views(samples, recipe, sorted(order)),
         batch_sampler=[[(epoch, int(index)) for index in row] for row in mine],
         num_workers=workers,
         # They share the decoded images with this process; any other way would copy all to each.

@@ -29,7 +29,7 @@ def samples(count: int) -> list[Sample]:
 
 def batches(epoch: int, processes: Processes | None = None, workers: int = 0) -> list[Batch]:
     loader = epoch_batches(
-        [samples(11)], RECIPE, epoch, processes or Processes(), workers, pinned=False
+        samples(11), [11], RECIPE, epoch, processes or Processes(), workers, pinned=False
     )
     return list(loader)
 
