@@ -23,6 +23,10 @@ from espnet_ros.core.errors import (
 
 UInt8Array = npt.NDArray[np.uint8]
 
+# For how many shapes of batch a backend keeps what it made: buffers, a graph compiled for just
+# one, which is several times as fast as one for all, and takes tens of MB.
+MAX_SHAPES = 4
+
 
 def check_device(device: str) -> None:
     """Refuse what is the name of no device.
@@ -145,6 +149,14 @@ class Backend(ABC):
         """
         width, height = size_wh
         self.infer(np.zeros((batch, height, width, 3), np.uint8))
+
+    @property
+    def gains_by_batches(self) -> bool:
+        """Return whether images in one batch cost less than one by one, once entered.
+
+        One image of such a small network leaves much of a GPU idle, but no processor.
+        """
+        return self.device.startswith('cuda')
 
     @abstractmethod
     def _load(self, device: str, precision: str) -> tuple[str, str]:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from espnet_ros.backends.base import Backend, UInt8Array
+from espnet_ros.backends.base import MAX_SHAPES, Backend, UInt8Array
 from espnet_ros.backends.machine import adds_int8_products, import_library
 from espnet_ros.core.errors import BackendUnavailableError
-
-# A graph compiled for one shape is several times as fast as one for all, and takes tens of MB.
-_MAX_SHAPES = 4
 
 
 class OpenVINOBackend(Backend):
@@ -77,7 +74,7 @@ class OpenVINOBackend(Backend):
     def _request(self, shape: tuple[int, ...]) -> Any:
         request = self._requests.pop(shape, None)
         if request is None:
-            if len(self._requests) == _MAX_SHAPES:
+            if len(self._requests) == MAX_SHAPES:
                 # The longest unused one: dicts keep order, and a used one is put back last.
                 del self._requests[next(iter(self._requests))]
             model = self._core.read_model(self.bundle.files[self._role])

@@ -6,7 +6,7 @@ from contextlib import closing, nullcontext, suppress
 from typing import Any
 
 from espnet_ros.backends import tensorrt_cache
-from espnet_ros.backends.base import Backend, UInt8Array, check_size_wh
+from espnet_ros.backends.base import MAX_SHAPES, Backend, UInt8Array, check_size_wh
 from espnet_ros.backends.cuda_driver import Cuda
 from espnet_ros.backends.tensorrt_builder import Profile
 from espnet_ros.backends.tensorrt_engines import Engines, resolve_precision
@@ -14,8 +14,6 @@ from espnet_ros.backends.tensorrt_library import Library, load_library
 from espnet_ros.backends.tensorrt_runner import Runner
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import BackendError, BackendUnavailableError
-
-_MAX_SHAPES = 4
 
 
 class TensorRTBackend(Backend):
@@ -50,7 +48,7 @@ class TensorRTBackend(Backend):
         if runner is not None:
             self._runners[images.shape] = runner
             return runner.run(images)
-        if len(self._runners) == _MAX_SHAPES:
+        if len(self._runners) == MAX_SHAPES:
             self._drop(next(iter(self._runners)))
         return self._first_run(images)
 

@@ -7,12 +7,11 @@ import re
 from contextlib import suppress
 from typing import Any
 
-from espnet_ros.backends.base import UInt8Array
+from espnet_ros.backends.base import MAX_SHAPES, UInt8Array
 from espnet_ros.core.errors import DeviceError
 
 log = logging.getLogger('espnet_ros.torch')
 
-_MAX_SHAPES = 4
 # As PyTorch's notes on CUDA graphs have it: libraries set themselves up in the first runs.
 _WARM_UPS = 3
 
@@ -37,7 +36,7 @@ class CudaRunners:
         :raises DeviceError: if the device has too little memory, or is gone.
         """
         runner = self._runners.pop(images.shape, None)
-        if runner is None and len(self._runners) == _MAX_SHAPES:
+        if runner is None and len(self._runners) == MAX_SHAPES:
             del self._runners[next(iter(self._runners))]
         try:
             if runner is None:

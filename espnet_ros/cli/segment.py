@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         '--batch', type=int, default=1, choices=range(1, 17), metavar='N',
-        help='with --build-only: images at once, at most (1)',
+        help='with --build-only: the most images at once, one of each camera of a node (1)',
     )  # fmt: skip
     parser.add_argument(
         '--output', type=output_folder, default=Path('output/segment'),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -28,7 +29,8 @@ class Segmentation:
 
     :param mask: class_id, uint8 (H, W); UNLABELED where the model says void or is not sure enough.
     :param network_confidence: round(255 * probability of the class), uint8, of the network's size.
-    :param stage_ms: milliseconds spent in ``resize``, ``infer`` and ``post``.
+    :param stage_ms: milliseconds spent in ``resize`` and ``infer``, of all images segmented
+        together, and in ``post``.
     """
 
     mask: UInt8Array
@@ -73,27 +75,46 @@ class Segmenter:
         :raises ImageError: if the array is not such an image.
         """
         _check(image_bgr)
-        return self.segment_image(ColorImage(image_bgr))
+        return self.segment_together([ColorImage(image_bgr)])[0]
 
-    def segment_image(self, image: ColorImage) -> Segmentation:
-        """Return the mask of an image, of which only what the network sees becomes BGR."""
+    def segment_together(self, images: Sequence[ColorImage]) -> list[Segmentation]:
+        """Return the masks of images, of which only what the network sees becomes BGR.
+
+        :param images: at least one, of any sizes; the network gets them as one batch.
+        """
         start = time.perf_counter()
-        network_image = image.resized(self._size_wh)
+        batch = _stack([image.resized(self._size_wh) for image in images])
         resized = time.perf_counter()
-        masks, confidences = self._backend.infer(np.ascontiguousarray(network_image)[None])
-        inferred = time.perf_counter()
-        mask: UInt8Array = cv2.LUT(masks[0], self._lut)  # type: ignore[assignment]
-        if self._min_confidence > 0:
-            mask[confidences[0] < self._min_confidence] = UNLABELED
-        if self._resize_back:
-            mask = _enlarge(mask, image.size_wh)
-        done = time.perf_counter()
-        stage_ms = {
+        masks, confidences = self._backend.infer(batch)
+        shared_ms = {
             'resize': (resized - start) * 1e3,
-            'infer': (inferred - resized) * 1e3,
-            'post': (done - inferred) * 1e3,
+            'infer': (time.perf_counter() - resized) * 1e3,
         }
-        return Segmentation(mask, confidences[0], stage_ms)
+        return [
+            self._finish(mask, confidence, image.size_wh, shared_ms)
+            for mask, confidence, image in zip(masks, confidences, images, strict=True)
+        ]
+
+    def _finish(
+        self,
+        network_mask: UInt8Array,
+        confidence: UInt8Array,
+        image_wh: tuple[int, int],
+        shared_ms: dict[str, float],
+    ) -> Segmentation:
+        start = time.perf_counter()
+        mask: UInt8Array = cv2.LUT(network_mask, self._lut)  # type: ignore[assignment]
+        if self._min_confidence > 0:
+            mask[confidence < self._min_confidence] = UNLABELED
+        if self._resize_back:
+            mask = _enlarge(mask, image_wh)
+        post_ms = (time.perf_counter() - start) * 1e3
+        return Segmentation(mask, confidence, {**shared_ms, 'post': post_ms})
+
+
+def _stack(images: list[UInt8Array]) -> UInt8Array:
+    # Of one image a view will do.
+    return np.ascontiguousarray(images[0])[None] if len(images) == 1 else np.stack(images)
 
 
 def _enlarge(network_array: UInt8Array, size_wh: tuple[int, int]) -> UInt8Array:

@@ -15,7 +15,7 @@ from espnet_ros.core.color_image import ColorImage, UInt8Array
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import CameraInfoError
 from espnet_ros.core.labels import Labels
-from espnet_ros.core.pipeline import Segmentation, Segmenter
+from espnet_ros.core.pipeline import Segmentation
 from espnet_ros.ros.conversions import read_compressed, read_image
 from espnet_ros.ros.depth import DepthQueue
 from espnet_ros.ros.diagnostics import CameraMonitor, why_silent
@@ -48,17 +48,16 @@ class Segmented:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """What came of an image, not yet published.
+class Decoded:
+    """An image that can be segmented.
 
-    :param message: the image as it came.
+    :param header: of its message.
     :param image: its pixels.
-    :param decode_ms: milliseconds from one to the other.
+    :param decode_ms: milliseconds from the message to the pixels.
     """
 
-    message: Any
+    header: Header
     image: ColorImage
-    segmentation: Segmentation
     decode_ms: float
 
 
@@ -135,23 +134,22 @@ class Camera:
         self._subscriptions = []
         self._camera_info = None
 
-    def segment(self, message: Any, segmenter: Segmenter) -> Answer:
-        """Decode and segment one image.
+    def decode(self, message: Any) -> Decoded:
+        """Return the pixels of a message.
 
         :raises ImageError: if the image can't be used.
         """
         start = time.perf_counter()
         image = self._decode(message)
-        decode_ms = (time.perf_counter() - start) * 1e3
-        return Answer(message, image, segmenter.segment_image(image), decode_ms)
+        return Decoded(message.header, image, (time.perf_counter() - start) * 1e3)
 
-    def publish(self, answer: Answer) -> Segmented:
+    def publish(self, decoded: Decoded, segmentation: Segmentation) -> Segmented:
         """Publish what came of one image, the mask first; return what goes on to the grid."""
         start = time.perf_counter()
-        header, image, segmentation = answer.message.header, answer.image, answer.segmentation
+        header, image = decoded.header, decoded.image
         self._outputs.publish_mask(header, segmentation.mask)
         stage_ms = {
-            'decode': answer.decode_ms,
+            'decode': decoded.decode_ms,
             **segmentation.stage_ms,
             'publish': (time.perf_counter() - start) * 1e3,
             **self._latency_ms(header),

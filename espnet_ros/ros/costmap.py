@@ -81,7 +81,7 @@ class Costmap:
         self._output.start(self._monitor)
         self._watch.start()
         self._limits = {camera: RateLimit() for camera in self._cameras}
-        self._worker = Worker(self._cameras, self._add)
+        self._worker = Worker(self._cameras, self._add_all)
         self._timer = steady_timer(self._node, self._tick_s(), self._tick)
 
     def deactivate(self) -> None:
@@ -151,6 +151,10 @@ class Costmap:
         if problem:
             return DiagnosticStatus.WARN, problem
         return DiagnosticStatus.OK, f'cost maps at {self._monitor.rate_hz:.1f} Hz'
+
+    def _add_all(self, taken: list[tuple[str, Segmented]]) -> None:
+        for camera, segmented in taken:
+            self._add(camera, segmented)
 
     def _add(self, camera: str, segmented: Segmented) -> None:
         try:

@@ -27,17 +27,21 @@ class Mailbox:
             self._ready.notify()
             return replaced
 
-    def take(self) -> tuple[Any, Any] | None:
-        """Wait for an item and return it with its key, or None once the mailbox is closed."""
+    def take(self, at_most: int = 1) -> list[tuple[Any, Any]]:
+        """Wait for an item and return what is there with its keys.
+
+        :param at_most: how many items, at least 1.
+        :return: (key, item), the longest unserved key first; nothing once the mailbox is closed.
+        """
         with self._ready:
-            self._ready.wait_for(lambda: self._closed or self._next() is not None)
-            key = None if self._closed else self._next()
-            if key is None:
-                return None
-            item, self._slots[key] = self._slots[key], None
-            self._turn.remove(key)
-            self._turn.append(key)
-            return key, item
+            self._ready.wait_for(lambda: self._closed or self._waiting())
+            keys = [] if self._closed else self._waiting()[:at_most]
+            taken = [(key, self._slots[key]) for key in keys]
+            for key in keys:
+                self._slots[key] = None
+                self._turn.remove(key)
+                self._turn.append(key)
+            return taken
 
     def close(self) -> None:
         """Wake the taker for good; what is left in the slots is forgotten."""
@@ -45,5 +49,5 @@ class Mailbox:
             self._closed = True
             self._ready.notify_all()
 
-    def _next(self) -> Any:
-        return next((key for key in self._turn if self._slots[key] is not None), None)
+    def _waiting(self) -> list[Hashable]:
+        return [key for key in self._turn if self._slots[key] is not None]

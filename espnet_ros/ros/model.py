@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from espnet_ros.backends import create_backend
-from espnet_ros.backends.base import Backend
+from espnet_ros.backends.base import MAX_SHAPES, Backend
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.labels import Labels
@@ -27,6 +27,7 @@ class LoadedModel:
     labels: Labels
     _backend: Backend
     _size_wh: tuple[int, int]
+    _cameras: int
     _resources: ExitStack
 
     @property
@@ -40,6 +41,11 @@ class LoadedModel:
             'size_wh': f'{self._size_wh[0]}x{self._size_wh[1]}',
         }
 
+    @property
+    def images_at_once(self) -> int:
+        """Return how many waiting images go into one batch; backend auto may have moved on."""
+        return _largest_batch(self._backend, self._cameras)
+
     def close(self) -> None:
         """Free the backend."""
         self._resources.close()
@@ -48,7 +54,7 @@ class LoadedModel:
 def load_model(
     config: NodeConfig, on_progress: Callable[[str], None] | None = None
 ) -> LoadedModel:
-    """Load the model that the config names and run it once, so that the first image is fast.
+    """Load the model that the config names and run it, so that the first image is fast.
 
     :param on_progress: called with a sentence, from any thread, while that takes long.
     :raises EspnetRosError: if the model folder or the backend can't be used.
@@ -59,8 +65,23 @@ def load_model(
         backend = create_backend(config.backend, bundle, config.device, config.precision)
         backend.on_progress = on_progress
         resources.enter_context(backend)
-        backend.warm_up(size_wh)
+        cameras = len(config.camera_names)
+        _warm_up(backend, size_wh, cameras)
         mask = config.mask
         min_confidence = round(255 * mask.min_confidence)
         segmenter = Segmenter(backend, bundle.labels, size_wh, mask.size, min_confidence)
-        return LoadedModel(segmenter, bundle.labels, backend, size_wh, resources.pop_all())
+        return LoadedModel(
+            segmenter, bundle.labels, backend, size_wh, cameras, resources.pop_all()
+        )
+
+
+def _largest_batch(backend: Backend, cameras: int) -> int:
+    return min(cameras, MAX_SHAPES) if backend.gains_by_batches else 1
+
+
+def _warm_up(backend: Backend, size_wh: tuple[int, int], cameras: int) -> None:
+    # The largest batch first: TensorRT builds an engine for it that takes the smaller ones, too.
+    for batch in range(_largest_batch(backend, cameras), 0, -1):
+        # Backend auto may have moved on to a processor.
+        if batch <= _largest_batch(backend, cameras):
+            backend.warm_up(size_wh, batch)

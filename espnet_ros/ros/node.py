@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -17,8 +18,9 @@ from espnet_ros.core.config import parameter_spec
 from espnet_ros.core.errors import EspnetRosError, ImageError
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.parameter_families import check_mounts
+from espnet_ros.core.pipeline import Segmentation
 from espnet_ros.core.transforms import camera_mount
-from espnet_ros.ros.camera import Answer, Camera
+from espnet_ros.ros.camera import Camera, Decoded
 from espnet_ros.ros.clocks import steady_timer
 from espnet_ros.ros.costmap import Costmap
 from espnet_ros.ros.label_info import publish_label_info
@@ -34,6 +36,7 @@ from espnet_ros.ros.report import NO_MODEL, active_statuses, idle_statuses
 from espnet_ros.ros.worker import Worker
 
 T = TypeVar('T')
+Answer = tuple[Camera, Decoded, Segmentation]
 
 # Seconds between repetitions of one complaint in the log.
 _QUIET_S = 5.0
@@ -113,7 +116,14 @@ class SegmentationNode(LifecycleNode):
         """Start the workers and subscribe."""
         if self._costmap is not None:
             self._costmap.activate()
-        self._worker = Worker(tuple(self._cameras), self._segment, self._publish)
+        model = self._model
+        assert model is not None
+        self._worker = Worker(
+            tuple(self._cameras),
+            partial(self._segment, model),
+            self._publish,
+            at_most=lambda: model.images_at_once,
+        )
         for camera in self._cameras:
             camera.subscribe(self._worker.put)
         return super().on_activate(state)
@@ -159,31 +169,39 @@ class SegmentationNode(LifecycleNode):
                 f'{", ".join(waiting)} will take effect after deactivate, cleanup and configure'
             )
 
-    def _segment(self, camera: Camera, message: Any) -> Answer | None:
-        model = self._model
-        if model is None:
-            return None
-        return self._guard(camera, lambda: camera.segment(message, model.segmenter))
+    def _segment(self, model: LoadedModel, taken: list[tuple[Camera, Any]]) -> list[Answer]:
+        """Return what came of the messages of some cameras, without those that failed."""
+        decoded = [(c, self._guard([c], partial(c.decode, message))) for c, message in taken]
+        usable = [(camera, image) for camera, image in decoded if image is not None]
+        if not usable:
+            return []
+        images = [decoded.image for _, decoded in usable]
+        cameras = [camera for camera, _ in usable]
+        masks = self._guard(cameras, partial(model.segmenter.segment_together, images))
+        if masks is None:
+            return []
+        return [(*pair, mask) for pair, mask in zip(usable, masks, strict=True)]
 
-    def _publish(self, camera: Camera, answer: Answer | None) -> None:
+    def _publish(self, answers: list[Answer]) -> None:
         costmap = self._costmap
-        if answer is None or costmap is None:
-            return
-        segmented = self._guard(camera, lambda: camera.publish(answer))
-        if segmented is not None:
-            costmap.put(camera.name, segmented)
+        for camera, decoded, segmentation in answers:
+            segmented = self._guard([camera], partial(camera.publish, decoded, segmentation))
+            if segmented is not None and costmap is not None:
+                costmap.put(camera.name, segmented)
 
-    def _guard(self, camera: Camera, step: Callable[[], T]) -> T | None:
-        """Return what a step gives, or None and tell why not."""
+    def _guard(self, cameras: Sequence[Camera], step: Callable[[], T]) -> T | None:
+        """Return what a step for the images of some cameras gives, or None and tell why not."""
         logger = self.get_logger()
         try:
             return step()
         except ImageError as error:
-            camera.monitor.reject(error)
+            for camera in cameras:
+                camera.monitor.reject(error)
             logger.warning(f'image rejected: {error}', throttle_duration_sec=_QUIET_S)
         except Exception as error:
             # Whatever a backend throws at one image, the next image gets its chance.
-            camera.monitor.fail(error)
+            for camera in cameras:
+                camera.monitor.fail(error)
             logger.error(f'image lost: {error!r}', throttle_duration_sec=_QUIET_S)
         return None
 

@@ -12,16 +12,24 @@ from espnet_ros.ros.mailbox import Mailbox
 class Worker:
     """Takes the latest item of each key in turn through steps, a thread for each step.
 
-    An item stays in one thread, as handing it on would cost time. Each step has one item at a
-    time, and items keep their order; while one is in a later step, the newest is taken.
+    An item stays in one thread, as handing it on would cost time. Each step is at work on one
+    list of items at a time, and items keep their order; while some are in a later step, the
+    newest are taken.
 
     :param keys: the keys that items come under.
-    :param steps: called one after the other with the key and what the step before returned, the
-        first one with the item; they must not raise.
+    :param steps: called one after the other with what the step before returned, the first one
+        with a list of (key, item), each of another key; they must not raise.
+    :param at_most: called for how many waiting items are to be taken together.
     """
 
-    def __init__(self, keys: tuple[Hashable, ...], *steps: Callable[[Any, Any], Any]) -> None:
+    def __init__(
+        self,
+        keys: tuple[Hashable, ...],
+        *steps: Callable[[Any], Any],
+        at_most: Callable[[], int] = lambda: 1,
+    ) -> None:
         self._mailbox = Mailbox(keys)
+        self._at_most = at_most
         self._steps = [(step, threading.Lock()) for step in steps]
         self._threads = [
             threading.Thread(target=self._run, name=f'worker_{n}', daemon=True)
@@ -45,21 +53,20 @@ class Worker:
             pass
 
     def _take(self) -> bool:
-        """Take one item through all steps; return whether there was one."""
+        """Take what waits through all steps; return whether there was something."""
         _, held = self._steps[0]
         held.acquire()
         try:
-            taken = self._mailbox.take()
-            if taken is None:
+            value: Any = self._mailbox.take(self._at_most())
+            if not value:
                 return False
-            key, value = taken
             for step, lock in self._steps:
                 if lock is not held:
                     # In this order nobody can overtake.
                     lock.acquire()
                     held.release()
                     held = lock
-                value = step(key, value)
+                value = step(value)
             return True
         finally:
             held.release()

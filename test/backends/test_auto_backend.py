@@ -162,3 +162,11 @@ def test_what_takes_long_is_told_through_it(fakes):
     with backend:
         fakes[0].on_progress('half done')
     assert told == ['half done']
+
+
+def test_batches_are_worth_it_on_a_gpu_until_it_moves_on(fakes):
+    fakes[0]._load = lambda device, precision: ('cuda:0 (Orin)', precision)
+    with AutoBackend(fakes) as backend:
+        assert answer(backend) == 0 and backend.gains_by_batches
+        fakes[0].run_error = DeviceError('gone')
+        assert answer(backend) == 1 and not backend.gains_by_batches

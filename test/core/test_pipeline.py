@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from espnet_ros.core.color_image import MOVES, ColorImage
 from espnet_ros.core.errors import ImageError
 from espnet_ros.core.labels import UNLABELED, LabelClass, Labels
 from espnet_ros.core.pipeline import Segmenter
@@ -48,6 +49,17 @@ def test_the_network_size_comes_back_at_the_image_size():
     np.testing.assert_array_equal(result.mask, blocks(32, 24)[..., 0])
     np.testing.assert_array_equal(result.confidence[:12], 100)
     np.testing.assert_array_equal(result.confidence[12:], 0)
+
+
+def test_images_of_several_sizes_are_one_batch():
+    backend = BlueIsTheClass()
+    images = [ColorImage(blocks(32, 24)), ColorImage(blocks(48, 16)[..., ::-1], MOVES[0])]
+    first, second = Segmenter(backend, LABELS, (16, 8)).segment_together(images)
+    assert backend.shapes == [(2, 8, 16, 3)]
+    np.testing.assert_array_equal(first.mask, blocks(32, 24)[..., 0])
+    np.testing.assert_array_equal(second.mask, blocks(48, 16)[..., 0])
+    np.testing.assert_array_equal(second.confidence[:8], 100)
+    assert first.stage_ms['infer'] == second.stage_ms['infer']
 
 
 def test_the_network_size_can_stay():

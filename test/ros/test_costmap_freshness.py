@@ -82,11 +82,15 @@ class Rig:
         grids = SimpleNamespace(publish=lambda m, _: self.sent.append((self.at_s, m.content)))
         clock = SimpleNamespace(now_s=lambda: self.now_s, problem=lambda: '')
         steady = SimpleNamespace(monotonic=lambda: self.now_s, perf_counter=lambda: self.now_s)
+
+        def make_worker(cameras, add):
+            return SimpleNamespace(put=lambda *item: add([item]), stop=int)
+
         for module, name, fake in (
             (costmap, 'Mapper', FakeMapper),
             (costmap, 'CloudOutputs', lambda *_: SimpleNamespace(publish=lambda *_: None)),
             (costmap, 'make_look', self._look),
-            (costmap, 'Worker', lambda cameras, add: SimpleNamespace(put=add, stop=int)),
+            (costmap, 'Worker', make_worker),
             (costmap, 'steady_timer', FakeTimer),
             (costmap_output, 'GridPublishers', lambda *_: grids),
             (costmap_output, 'time', steady),
@@ -278,6 +282,38 @@ def test_clearing_takes_back_what_is_out_there_and_what_waits(make):
     rig.tick(1.2)
     rig.clear()
     assert rig.sent[2:] == [(1.2, LETHAL)]
+
+
+@pytest.mark.parametrize('policy', ['decay', 'hold'])
+def test_clearing_takes_back_what_an_activation_before_left_out_there(make, policy):
+    rig = make(on_stale=policy)
+    rig.mask(0.0)
+    rig.now_s += 0.1
+    rig.costmap.deactivate()
+    rig.costmap.activate()
+    rig.now_s += 0.1
+    before = len(rig.sent)
+    assert rig.sent[-1][1] == '0'
+    rig.clear()
+    assert rig.sent[before:] == [(0.2, '')]
+
+
+@pytest.mark.parametrize('policy', ['lethal', 'unknown'])
+def test_a_fill_that_an_activation_before_left_out_there_is_not_cleared(make, policy):
+    rig = make(on_stale=policy)
+    rig.mask(0.0)
+    rig.now_s += 0.1
+    rig.costmap.deactivate()
+    rig.costmap.activate()
+    rig.clear()
+    filled = (0.1, costmap_output.FILL[policy])
+    assert rig.sent == [(0.0, '0'), filled]
+    # Nor is what is out there sent again, but where the robot has moved.
+    rig.tick(1.3)
+    assert rig.sent[1:] == [filled]
+    rig.pose_m = 3
+    rig.tick(1.6)
+    assert rig.sent[2:] == [(1.6, filled[1])]
 
 
 def test_nothing_is_cleared_before_there_is_a_map(make):

@@ -14,7 +14,7 @@ def test_a_newer_item_replaces_an_older_one_and_says_so():
     mailbox = Mailbox(('front',))
     assert not mailbox.put('front', 1)
     assert mailbox.put('front', 2)
-    assert mailbox.take() == ('front', 2)
+    assert mailbox.take() == [('front', 2)]
     assert not mailbox.put('front', 3)
 
 
@@ -26,16 +26,27 @@ def test_a_fast_camera_does_not_starve_a_slow_one():
         if n == 1:
             mailbox.put('slow', 'here')
             mailbox.put('fast', 'again')
-        served.append(mailbox.take())
+        served += mailbox.take()
     mailbox.put('fast', 'last')
     assert served == [('fast', 0), ('slow', 'here'), ('fast', 2), ('fast', 3)]
+
+
+def test_items_of_several_keys_are_taken_together_the_longest_unserved_first():
+    mailbox = Mailbox(('a', 'b', 'c'))
+    mailbox.put('a', 1)
+    assert mailbox.take(3) == [('a', 1)]
+    for key in 'abc':
+        mailbox.put(key, key.upper())
+    assert mailbox.take(2) == [('b', 'B'), ('c', 'C')]
+    assert not mailbox.put('b', 2)
+    assert mailbox.take(2) == [('a', 'A'), ('b', 2)]
 
 
 def test_close_forgets_and_ends():
     mailbox = Mailbox(('',))
     mailbox.put('', 1)
     mailbox.close()
-    assert mailbox.take() is None
+    assert mailbox.take() == []
 
 
 def test_close_wakes_a_taker_that_waits():
@@ -45,17 +56,17 @@ def test_close_wakes_a_taker_that_waits():
     thread.start()
     mailbox.close()
     thread.join(DEADLINE_S)
-    assert taken == [None]
+    assert taken == [[]]
 
 
 def test_the_worker_handles_the_latest_while_it_was_busy_and_stops_after_the_one_in_hand():
     started, release = threading.Event(), threading.Event()
     handled = []
 
-    def handle(key, item):
+    def handle(taken):
         started.set()
         assert release.wait(DEADLINE_S)
-        handled.append((key, item))
+        handled.extend(taken)
 
     worker = Worker(('a', 'b'), handle)
     worker.put('a', 1)
@@ -76,13 +87,14 @@ def test_the_newest_item_is_taken_while_one_is_in_the_last_step_and_order_is_kep
     begun = {n: threading.Event() for n in (1, 2, 4)}
     published = []
 
-    def infer(key, item):
+    def infer(taken):
+        [(key, item)] = taken
         begun[item].set()
-        return -item
+        return key, -item
 
-    def publish(key, result):
+    def publish(result):
         assert release.wait(DEADLINE_S)
-        published.append((key, result))
+        published.append(result)
 
     worker = Worker(('a',), infer, publish)
     replaced = []
@@ -103,16 +115,40 @@ def test_a_step_has_one_item_at_a_time():
     busy, most = [], []
     done = threading.Semaphore(0)
 
-    def infer(key, item):
+    def infer(taken):
+        [(_, item)] = taken
         busy.append(item)
         most.append(len(busy))
         busy.remove(item)
         return item
 
-    worker = Worker(('a', 'b'), infer, lambda key, item: done.release())
+    worker = Worker(('a', 'b'), infer, lambda item: done.release())
     for item in range(50):
         worker.put('ab'[item % 2], item)
         if item % 2:
             assert done.acquire(timeout=DEADLINE_S)
     worker.stop()
     assert len(most) >= 25 and set(most) == {1}
+
+
+def test_what_waits_is_taken_together_as_far_as_asked_at_each_turn():
+    release, done = threading.Event(), threading.Semaphore(0)
+    started = threading.Event()
+    handled, limits = [], iter((1, 2, 2, 2))
+
+    def handle(taken):
+        started.set()
+        assert release.wait(DEADLINE_S)
+        handled.append(taken)
+        done.release()
+
+    worker = Worker(('a', 'b', 'c'), handle, at_most=lambda: next(limits))
+    worker.put('a', 1)
+    assert started.wait(DEADLINE_S)
+    for key in 'abc':
+        worker.put(key, key.upper())
+    release.set()
+    for _ in range(3):
+        assert done.acquire(timeout=DEADLINE_S)
+    worker.stop()
+    assert handled == [[('a', 1)], [('b', 'B'), ('c', 'C')], [('a', 'A')]]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from espnet_ros.backends.base import Backend
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.labels import UNLABELED
 from espnet_ros.ros.model import load_model
@@ -33,5 +35,45 @@ def test_facts_follow_a_backend_that_moves_on(toy_model, monkeypatch) -> None:
         assert (facts['backend'], facts['model'], facts['size_wh']) == ('onnx', 'toy', '32x24')
         model._backend.name, model._backend.device = 'torch', 'cuda:0 (Orin)'
         assert (model.facts['backend'], model.facts['device']) == ('torch', 'cuda:0 (Orin)')
+    finally:
+        model.close()
+
+
+@pytest.mark.parametrize(
+    ('cameras', 'on_gpu', 'batches'),
+    [
+        ([], True, [1]),
+        (['front', 'left', 'right'], True, [3, 2, 1]),
+        (['a', 'b', 'c', 'd', 'e'], True, [4, 3, 2, 1]),
+        (['front', 'left', 'right'], False, [1]),
+    ],
+)
+def test_a_gpu_gets_the_images_of_all_cameras_at_once_and_is_warm_for_that(
+    toy_model, monkeypatch, cameras, on_gpu, batches
+) -> None:
+    warm = []
+    monkeypatch.setattr(Backend, 'gains_by_batches', on_gpu)
+    monkeypatch.setattr(Backend, 'warm_up', lambda self, size_wh, batch=1: warm.append(batch))
+    values = {'model': str(toy_model), 'backend': 'onnx', 'cameras': cameras}
+    model = load_model(NodeConfig.from_parameters(values))
+    try:
+        assert warm == batches and model.images_at_once == batches[0]
+    finally:
+        model.close()
+
+
+def test_a_backend_that_moves_on_to_a_processor_while_it_warms_up(toy_model, monkeypatch) -> None:
+    warm = []
+
+    def warm_up(self, size_wh, batch=1):
+        warm.append(batch)
+        monkeypatch.setattr(Backend, 'gains_by_batches', False)
+
+    monkeypatch.setattr(Backend, 'gains_by_batches', True)
+    monkeypatch.setattr(Backend, 'warm_up', warm_up)
+    values = {'model': str(toy_model), 'backend': 'onnx', 'cameras': ['front', 'left', 'right']}
+    model = load_model(NodeConfig.from_parameters(values))
+    try:
+        assert warm == [3, 1] and model.images_at_once == 1
     finally:
         model.close()
