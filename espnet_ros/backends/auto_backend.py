@@ -37,6 +37,10 @@ class AutoBackend(Backend):
         # Why the last one could not be loaded.
         self._failure: EspnetRosError | None = None
 
+    def upload(self, images: UInt8Array) -> bool:
+        """Bring images to the device of the backend that it is now."""
+        return self._current is not None and self._current.upload(images)
+
     def _load(self, device: str, precision: str) -> tuple[str, str]:
         self._left = list(self._candidates)
         self._next()

@@ -158,6 +158,14 @@ class Backend(ABC):
         """
         return self.device.startswith('cuda')
 
+    def upload(self, images: UInt8Array) -> bool:
+        """Bring images to the device and do nothing with them: `infer` begins so, as one with it.
+
+        :param images: of a shape that `infer` had before, contiguous.
+        :return: whether they were brought: not where they stay in memory, or the library does it.
+        """
+        return False
+
     @abstractmethod
     def _load(self, device: str, precision: str) -> tuple[str, str]:
         """Load library and model; return device and precision as resolved."""

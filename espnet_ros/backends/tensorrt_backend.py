@@ -26,6 +26,11 @@ class TensorRTBackend(Backend):
     device_kinds = ('cuda',)
     precisions = ('f32', 'f16', 'int8')
 
+    def upload(self, images: UInt8Array) -> bool:
+        """Bring images to the device through the buffers of their shape."""
+        self._runners[images.shape].upload(images)
+        return True
+
     def _load(self, device: str, precision: str) -> tuple[str, str]:
         self._cuda: Cuda | None = None
         # By height and width, and by the shape of the batch.

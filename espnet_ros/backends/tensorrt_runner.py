@@ -57,8 +57,7 @@ class Runner:
 
         :param images: uint8 (N, H, W, 3), contiguous.
         """
-        self._cuda.use()
-        self._buffers[INPUT].array[...] = images.reshape(-1)
+        self._fill(images)
         if self._graph is not None:
             self._cuda.launch(self._graph)
         else:
@@ -73,6 +72,12 @@ class Runner:
         )
         return mask, confidence
 
+    def upload(self, images: UInt8Array) -> None:
+        """Bring a batch to the device, without running anything on it."""
+        self._fill(images)
+        self._cuda.upload(self._buffers[INPUT])
+        self._cuda.wait()
+
     def compiled_kernels(self) -> bytes | None:
         """Return what TensorRT for RTX compiled, to be given to the next start."""
         return None if self._kernels is None else bytes(self._kernels.serialize())
@@ -86,6 +91,10 @@ class Runner:
         for buffer in self._buffers.values():
             self._cuda.free(buffer)
         self._buffers = {}
+
+    def _fill(self, images: UInt8Array) -> None:
+        self._cuda.use()
+        self._buffers[INPUT].array[...] = images.reshape(-1)
 
     def _create_context(self, engine: Any, kernels: bytes | None) -> Any:
         if not self._library.is_rtx:

@@ -22,7 +22,14 @@ class TorchBackend(Backend):
     device_kinds = ('cpu', 'cuda')
     precisions = ('f32', 'bf16', 'f16')
     _run: Any = None
-    _on_cuda = False
+    _runners: CudaRunners | None = None
+
+    def upload(self, images: UInt8Array) -> bool:
+        """Bring images to the device, if there is one beside the processor."""
+        if self._runners is None:
+            return False
+        self._runners.upload(images)
+        return True
 
     def _load(self, device: str, precision: str) -> tuple[str, str]:
         self._torch = torch = import_library('torch', self.name)
@@ -35,13 +42,13 @@ class TorchBackend(Backend):
             tune_malloc()
             self._run = self._on_cpu(graph)
             return f'CPU ({processor_name()})', resolved
-        self._on_cuda = True
         try:
             graph = graph.to(target)
         except RuntimeError as error:
             failure = device_failure(torch, target, error, 'the network')
             raise failure or error from error
-        self._run = CudaRunners(torch, graph, target).run
+        self._runners = CudaRunners(torch, graph, target)
+        self._run = self._runners.run
         return f'{target} ({torch.cuda.get_device_name(target)})', resolved
 
     def _infer(self, images: UInt8Array) -> tuple[Any, Any]:
@@ -50,8 +57,8 @@ class TorchBackend(Backend):
 
     def _free(self) -> None:
         self._run = None
-        if self._on_cuda:
-            self._on_cuda = False
+        if self._runners is not None:
+            self._runners = None
             # PyTorch keeps freed memory for itself, which others may wait for; and a GPU that is
             # lost fails every call.
             with suppress(RuntimeError):

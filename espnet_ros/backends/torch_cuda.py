@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from espnet_ros.backends.base import MAX_SHAPES, UInt8Array
@@ -54,6 +55,10 @@ class CudaRunners:
         self._runners[images.shape] = runner
         return result
 
+    def upload(self, images: UInt8Array) -> None:
+        """Bring a batch of a shape that ran before to the device, and wait for that."""
+        self._runners[images.shape].upload(images)
+
 
 class CudaRunner:
     """Runs a deployment graph on batches of one shape: one copy in, a graph, one copy out.
@@ -82,13 +87,8 @@ class CudaRunner:
 
     def run(self, images: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
         """Return mask and confidence of a batch."""
-        torch = self._torch
         self._host_images.numpy()[...] = images
-        with (
-            torch.cuda.device(self._device),
-            torch.inference_mode(),
-            torch.cuda.stream(self._stream),
-        ):
+        with self._on_stream():
             self._images.copy_(self._host_images, non_blocking=True)
             if self._graph is not None:
                 self._graph.replay()
@@ -98,6 +98,23 @@ class CudaRunner:
         self._stream.synchronize()
         mask, confidence = self._host_output.numpy().copy()
         return mask, confidence
+
+    def upload(self, images: UInt8Array) -> None:
+        """Bring a batch to the device, without computing anything."""
+        self._host_images.numpy()[...] = images
+        with self._on_stream():
+            self._images.copy_(self._host_images, non_blocking=True)
+        self._stream.synchronize()
+
+    @contextmanager
+    def _on_stream(self) -> Iterator[None]:
+        torch = self._torch
+        with (
+            torch.cuda.device(self._device),
+            torch.inference_mode(),
+            torch.cuda.stream(self._stream),
+        ):
+            yield
 
     def _compute(self) -> Any:
         torch = self._torch

@@ -20,7 +20,7 @@ from espnet_ros.benchmark.images import decode, load_images
 from espnet_ros.benchmark.plan import BASELINE
 from espnet_ros.benchmark.publish import ReceiverJob, open_publisher
 from espnet_ros.benchmark.roofline import Gemm
-from espnet_ros.benchmark.timing import full_speed, paced
+from espnet_ros.benchmark.timing import Upload, full_speed, paced, uploads_ms
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.pipeline import Segmenter
 
@@ -64,7 +64,7 @@ class PipelineJob:
         self._meter = find_meter()[0]
         self._publish, reason = open_publisher(stack) if config['publish'] else (None, None)
         start = time.perf_counter()
-        self._segment, self.facts = _open(config, stack)
+        self._segment, self._upload, self.facts = _open(config, stack)
         self._segment(decode(self._images[0]))
         self.facts |= {'load_s': time.perf_counter() - start, 'publish_reason': reason}
 
@@ -99,6 +99,7 @@ class PipelineJob:
         pace = paced(self._step, count, rate_hz)
         return {
             'times_ms': times_ms,
+            'uploads_ms': uploads_ms(self._upload),
             'seconds': elapsed,
             'cpu_s': cpu,
             'energy_j': joules,
@@ -129,7 +130,7 @@ class PipelineJob:
         return {'decode': decode_ms, **stage_ms, 'publish': publish_ms}
 
 
-def _open(config: dict[str, Any], stack: ExitStack) -> tuple[Segment, dict[str, Any]]:
+def _open(config: dict[str, Any], stack: ExitStack) -> tuple[Segment, Upload, dict[str, Any]]:
     bundle = Bundle.load(config['model'])
     width, height = config['size_wh']
     if config['backend'] == BASELINE:
@@ -139,7 +140,8 @@ def _open(config: dict[str, Any], stack: ExitStack) -> tuple[Segment, dict[str, 
             ids, stage_ms = baseline.segment(image)
             return np.asarray(cv2.LUT(ids, bundle.labels.mask_lut), np.uint8), stage_ms
 
-        return segment_as_authors, {'device': baseline.device, 'precision': baseline.precision}
+        facts = {'device': baseline.device, 'precision': baseline.precision}
+        return segment_as_authors, lambda: False, facts
     backend = stack.enter_context(
         create_backend(config['backend'], bundle, config['device'], config['precision'])
     )
@@ -149,4 +151,6 @@ def _open(config: dict[str, Any], stack: ExitStack) -> tuple[Segment, dict[str, 
         result = segmenter.segment(image)
         return result.mask, dict(result.stage_ms)
 
-    return segment, {'device': backend.device, 'precision': backend.precision}
+    black = np.zeros((1, height, width, 3), np.uint8)
+    facts = {'device': backend.device, 'precision': backend.precision}
+    return segment, lambda: backend.upload(black), facts

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from espnet_ros.benchmark.contender import Contender
-from espnet_ros.benchmark.timing import END_TO_END, percentiles
+from espnet_ros.benchmark.timing import END_TO_END, UPLOAD, percentiles
 
 # Stages in the order in which an image passes them; others come behind.
-STAGES = ('decode', 'resize', 'infer', 'post', 'publish')
+STAGES = ('decode', 'resize', UPLOAD, 'infer', 'post', 'publish')
 
 _EMPTY: dict[str, Any] = {
     'device': None,
@@ -90,10 +90,7 @@ def gemm_fraction(rounds: list[dict[str, Any]], macs: int, peak_gflops: list[flo
 
 def _figures(contender: Contender) -> dict[str, Any]:
     rounds, facts = contender.rounds, contender.facts
-    times: dict[str, list[float]] = {}
-    for entry in rounds:
-        for stage, values in entry['times_ms'].items():
-            times.setdefault(stage, []).extend(values)
+    times = _stage_times(rounds)
     images = len(times[END_TO_END])
     arrived = sum(entry['arrived'] for entry in rounds)
     missed = sum(entry['missed'] for entry in rounds)
@@ -117,6 +114,19 @@ def _figures(contender: Contender) -> dict[str, Any]:
         'load_s': _rounded(facts['load_s'], 3),
         'images': images,
     }
+
+
+def _stage_times(rounds: list[dict[str, Any]]) -> dict[str, list[float]]:
+    times: dict[str, list[float]] = {}
+    for entry in rounds:
+        for stage, values in entry['times_ms'].items():
+            times.setdefault(stage, []).extend(values)
+    uploads = [value for entry in rounds for value in entry['uploads_ms']]
+    if uploads:
+        # Measured apart, as a part of the inference.
+        upload = statistics.median(uploads)
+        times |= {UPLOAD: uploads, 'infer': [value - upload for value in times['infer']]}
+    return times
 
 
 def _kind(device: str) -> str:

@@ -12,7 +12,13 @@ Clock = Callable[[], float]
 # Processes image i and returns the milliseconds of each stage.
 Step = Callable[[int], Mapping[str, float]]
 
+# Brings one image to the device; says whether that is a step of its own.
+Upload = Callable[[], bool]
+
 END_TO_END = 'end_to_end'
+UPLOAD = 'host_to_device'
+# So many give a median that a single slow one does not move.
+_UPLOADS = 20
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,17 @@ def paced(
         step(newest)
         last, done = newest, done + 1
     return Pace(count, done)
+
+
+def uploads_ms(upload: Upload, clock: Clock = time.perf_counter) -> list[float]:
+    """Return the milliseconds of some uploads, none where it is no step of its own."""
+    times_ms = []
+    for _ in range(_UPLOADS):
+        start = clock()
+        if not upload():
+            return []
+        times_ms.append((clock() - start) * 1e3)
+    return times_ms
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:

@@ -164,6 +164,17 @@ def test_what_takes_long_is_told_through_it(fakes):
     assert told == ['half done']
 
 
+def test_it_uploads_as_the_one_that_runs(fakes):
+    backend = AutoBackend(fakes)
+    assert not backend.upload(IMAGES)
+    uploaded = []
+    fakes[0].upload = lambda images: uploaded.append(images) is None
+    with backend:
+        assert backend.upload(IMAGES) and uploaded == [IMAGES]
+        fakes[0].run_error = DeviceError('gone')
+        assert answer(backend) == 1 and not backend.upload(IMAGES)
+
+
 def test_batches_are_worth_it_on_a_gpu_until_it_moves_on(fakes):
     fakes[0]._load = lambda device, precision: ('cuda:0 (Orin)', precision)
     with AutoBackend(fakes) as backend:

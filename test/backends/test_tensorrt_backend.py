@@ -3,6 +3,7 @@
 What a GPU does is held by test_contract.py and test/device.
 """
 
+import ctypes
 import threading
 from contextlib import closing
 from types import SimpleNamespace
@@ -31,6 +32,17 @@ def test_the_first_run_is_plain_and_the_others_replay_a_graph(backend, fake_cuda
     assert fake_cuda.fake_launches() - launches == 3
     for array, copy in zip(first, kept, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+def test_an_upload_runs_nothing(backend, fake_cuda):
+    assert_right(backend, images(0, 1, 16, 24))
+    launches = fake_cuda.fake_launches()
+    batch = images(1, 1, 16, 24)
+    assert backend.upload(batch)
+    buffer = next(iter(backend._runners.values()))._buffers['image']
+    device = np.ctypeslib.as_array((ctypes.c_uint8 * buffer.size).from_address(buffer.device))
+    np.testing.assert_array_equal(device.reshape(batch.shape), batch)
+    assert fake_cuda.fake_launches() == launches
 
 
 def test_another_thread_may_run_it(backend):

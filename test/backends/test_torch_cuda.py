@@ -125,6 +125,16 @@ def test_a_shape_is_captured_once_after_warming_up_and_then_replayed(runners, cu
         np.testing.assert_array_equal(array, copy)
 
 
+def test_an_upload_computes_nothing(runners, network):
+    assert_right(runners, 0, 1, 16, 24)
+    runs = network.runs
+    batch = np.random.default_rng(1).integers(0, 256, (1, 16, 24, 3), np.uint8)
+    runners.upload(batch)
+    (runner,) = runners._runners.values()
+    np.testing.assert_array_equal(runner._images.numpy(), batch)
+    assert network.runs == runs
+
+
 def test_the_longest_unused_shape_makes_room(runners, cuda):
     for width in (8, 16, 24, 32, 8, 40):
         assert_right(runners, width, 2, 16, width)

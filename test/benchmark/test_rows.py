@@ -17,8 +17,8 @@ def a_round(*infer_ms: float, energy_j: float | None = None) -> dict:
         'end_to_end': [ms + 10.0 for ms in infer_ms],
     }
     return {
-        'times_ms': times, 'seconds': 0.5, 'cpu_s': 0.3, 'energy_j': energy_j, 'arrived': 10,
-        'missed': 4, 'rate_hz': 10.0,
+        'times_ms': times, 'uploads_ms': [], 'seconds': 0.5, 'cpu_s': 0.3, 'energy_j': energy_j,
+        'arrived': 10, 'missed': 4, 'rate_hz': 10.0,
     }  # fmt: skip
 
 
@@ -78,6 +78,16 @@ def test_a_row_by_hand():
         'images': 4,
         'reason': None,
     }
+
+
+def test_the_upload_is_a_part_of_the_inference_and_a_stage_of_its_own():
+    first, second = a_round(20.0, 40.0), a_round(30.0, 30.0)
+    first['uploads_ms'], second['uploads_ms'] = [1.0, 2.0], [3.0, 2.0]
+    row = make_row(contender(first, second), contender(a_round(110.0)), 1, {})
+    assert list(row['stage_ms']) == ['resize', 'host_to_device', 'infer']
+    assert row['stage_ms']['host_to_device']['p50'] == 2.0
+    assert row['stage_ms']['infer'] == {'p50': 28.0, 'p95': 36.5, 'p99': 37.7}
+    assert row['end_to_end_ms']['p50'] == 40.0
 
 
 def test_what_can_not_be_known_is_none():

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from espnet_ros.benchmark.timing import Pace, full_speed, paced, percentiles
+from espnet_ros.benchmark.timing import Pace, full_speed, paced, percentiles, uploads_ms
 
 
 class Clock:
@@ -57,3 +57,17 @@ def test_a_fast_pipeline_waits_for_each_image():
     assert clock.steps == list(range(7))
     assert pace.missed == 0
     assert clock.now == pytest.approx(100.0 + 0.6 + 0.03)
+
+
+def test_uploads_are_timed_one_by_one():
+    clock = Clock(0.25, 0.5)
+
+    def upload():
+        clock.step(0)
+        return True
+
+    assert uploads_ms(upload, clock) == pytest.approx(10 * [250.0, 500.0])
+
+
+def test_no_upload_takes_no_time():
+    assert uploads_ms(lambda: False) == []
