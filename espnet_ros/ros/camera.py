@@ -81,7 +81,8 @@ class Camera:
         self._type, suffix, self._decode = _TRANSPORTS[self._input.transport]
         prefix = f'{name}/' if name else ''
         self._image_topic = f'{prefix}image{suffix}'
-        self._camera_info_topic = f'{prefix}camera_info'
+        # Fully qualified while it is listened to.
+        self._camera_info_topic = self._camera_info_name = f'{prefix}camera_info'
         self._outputs = CameraOutputs(node, name, labels, lambda: config().overlay)
         self._depth_topic = f'{prefix}depth/image'
         self.depth = DepthQueue() if config().projection.source == 'depth' else None
@@ -110,8 +111,9 @@ class Camera:
         infos = input_profile('best_effort')
         self._subscriptions = [
             create(self._type, self._image_topic, on_image, images),
-            create(CameraInfo, self._camera_info_topic, on_camera_info, infos),
+            create(CameraInfo, self._camera_info_name, on_camera_info, infos),
         ]
+        self._camera_info_topic = str(self._subscriptions[1].topic_name)
         if self.depth is not None:
             self._subscriptions.append(create(Image, self._depth_topic, self.depth.put, infos))
 
@@ -120,19 +122,12 @@ class Camera:
         """Return the subscription to the images, None while there is none."""
         return self._subscriptions[0] if self._subscriptions else None
 
-    @property
-    def _info_topic(self) -> str:
-        """Return where camera_info comes from, fully qualified while it is listened to."""
-        if not self._subscriptions:
-            return self._camera_info_topic
-        return str(self._subscriptions[1].topic_name)
-
     def unsubscribe(self) -> None:
         """Stop to listen."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions = []
-        self._camera_info = None
+        self._camera_info, self._camera_info_topic = None, self._camera_info_name
 
     def decode(self, message: Any) -> Decoded:
         """Return the pixels of a message.
@@ -155,13 +150,13 @@ class Camera:
             **self._latency_ms(header),
         }
         self._outputs.publish_confidence(header, segmentation)
-        self._publish_camera_info(header, image, segmentation.mask)
+        info = self._camera_info
+        self._publish_camera_info(header, image, segmentation.mask, info)
         self._outputs.publish_colors(header, image, segmentation.mask)
         self.monitor.process(stage_ms)
         return Segmented(
-            header, image.size_wh, segmentation, self._camera_info,
-            self._info_topic,
-        )  # fmt: skip
+            header, image.size_wh, segmentation, info, self._camera_info_topic
+        )
 
     def why_silent(self) -> str:
         """Return the likeliest reason why no image arrives."""
@@ -182,15 +177,15 @@ class Camera:
         # Zero is "not set" for a stamp and "no /clock yet" for simulated time.
         return {'latency': (now_ns - stamp_ns) / 1e6} if stamp_ns and now_ns else {}
 
-    def _publish_camera_info(self, header: Header, image: ColorImage, mask: UInt8Array) -> None:
+    def _publish_camera_info(
+        self, header: Header, image: ColorImage, mask: UInt8Array, info: CameraInfo | None
+    ) -> None:
         problem, missing = '', ''
-        if self._camera_info is None:
-            missing = f'no camera_info on {self._info_topic}: masks go out without one'
+        if info is None:
+            missing = f'no camera_info on {self._camera_info_topic}: masks go out without one'
         else:
             try:
-                self._outputs.publish_camera_info(
-                    header, image.size_wh, mask, self._camera_info
-                )
+                self._outputs.publish_camera_info(header, image.size_wh, mask, info)
             except CameraInfoError as error:
                 problem = str(error)
         self.monitor.camera_info_problem, self.monitor.camera_info_missing = problem, missing

@@ -72,7 +72,8 @@ class Costmap:
         self._limits: dict[str, RateLimit] = {}
         self._worker: Worker | None = None
         self._timer: Any = None
-        # Held from a look to its map, so that none of before ~/clear_costmap goes out after it.
+        # Held from a look to its map, so that none of before ~/clear_costmap goes out after it,
+        # and no stale one after the map that ends that.
         self._adding = threading.Lock()
 
     def activate(self) -> None:
@@ -226,10 +227,15 @@ class Costmap:
         if not self._watch.is_stale:
             self._output.publish_left()
             return
-        # Decay is a matter of time, not of how often anybody looks.
-        if self._config().grid.on_stale == 'decay':
-            self._mapper.elapse(passed_s)
-        self._output.publish_stale(*self._watch.why())
+        why, cause = self._watch.why()
+        with self._adding:
+            # Nobody is to see a stop after the mask that came in meanwhile.
+            if not self._watch.is_stale:
+                return
+            # Decay is a matter of time, not of how often anybody looks.
+            if self._config().grid.on_stale == 'decay':
+                self._mapper.elapse(passed_s)
+            self._output.publish_stale(why, cause)
 
     def _keep_pace(self) -> None:
         """Let the timer follow `grid.stale_after`, which is live."""

@@ -53,10 +53,14 @@ class CostmapOutput:
         self._grids = GridPublishers(node, names, config().grid.frame)
         self._rate_hz = config().grid.publish_rate
         self._lock = threading.Lock()
+        # What is out there outlasts a deactivation, as it is latched: whether there is anything,
+        # and the fill and its place if it is one.
+        self._has_published = False
+        self._filled: tuple[int, GridSpec] | None = None
         self.start(CostmapMonitor())
 
     def start(self, monitor: CostmapMonitor) -> None:
-        """Begin anew: nothing has been published.
+        """Begin anew but for what is out there: no map waits, and nothing has been told.
 
         :param monitor: counts what is.
         """
@@ -65,12 +69,10 @@ class CostmapOutput:
         self._sent_s = self._turn_s = -math.inf
         self._waiting: tuple[CostMap, Any] | None = None
         self._put_s = 0.0
-        # The policy while it applies, and the fill and its place while that is what is out there.
+        # The policy while it applies.
         self._stale = ''
-        self._filled: tuple[int, GridSpec] | None = None
         self._told: tuple[str, Cause] | None = None
         self._told_s = -math.inf
-        self._has_published = False
 
     def stop(self, why: str) -> None:
         """Leave maps behind that say that they are stale, if there are any."""

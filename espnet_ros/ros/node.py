@@ -200,9 +200,10 @@ class SegmentationNode(LifecycleNode):
             logger.warning(f'image rejected: {error}', throttle_duration_sec=_QUIET_S)
         except Exception as error:
             # Whatever a backend throws at one image, the next image gets its chance.
+            details = '' if isinstance(error, EspnetRosError) else f'\n{traceback.format_exc()}'
             for camera in cameras:
                 camera.monitor.fail(error)
-            logger.error(f'image lost: {error!r}', throttle_duration_sec=_QUIET_S)
+            logger.error(f'image lost: {error!r}{details}', throttle_duration_sec=_QUIET_S)
         return None
 
     def _make_costmap(self, labels: Labels) -> Costmap:
@@ -250,11 +251,12 @@ class SegmentationNode(LifecycleNode):
         self._report()
 
     def _stop(self) -> None:
-        for camera in self._cameras:
-            camera.unsubscribe()
+        # The image in hand still needs what its camera listens to.
         if self._worker is not None:
             self._worker.stop()
             self._worker = None
+        for camera in self._cameras:
+            camera.unsubscribe()
         if self._costmap is not None:
             self._costmap.deactivate()
 

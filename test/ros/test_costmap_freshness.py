@@ -69,6 +69,7 @@ class Rig:
         self.sent, self.log = [], []
         self.pose_m = 0
         self.looked_with = []
+        self.on_silence = lambda: None
         told = SimpleNamespace(
             **{level: partial(self._log, level) for level in ('info', 'warning', 'error')}
         )
@@ -100,7 +101,7 @@ class Rig:
         poses = SimpleNamespace(
             latest=lambda: self.pose_m, name='fixed', problem=lambda: '', destroy=lambda: None
         )
-        self.costmap = Costmap(node, lambda: self.config, None, poses, {}, lambda _: 'no image')
+        self.costmap = Costmap(node, lambda: self.config, None, poses, {}, self._silence)
         self.costmap.activate()
         self.mapper, self.timer = self.costmap._mapper, self.costmap._timer
 
@@ -115,6 +116,10 @@ class Rig:
     def _look(self, camera, segmented, poses, depths, config):
         self.looked_with.append(config)
         return segmented.look
+
+    def _silence(self, camera):
+        self.on_silence()
+        return 'no image'
 
     def _log(self, level, text, **_):
         self.log.append((self.at_s, level, text))
@@ -172,6 +177,15 @@ def test_an_image_that_is_repeated_for_ever_keeps_nothing_fresh(make):
     rig.mask(2.0, stamp_s=3.0)
     rig.tick(2.9)
     assert rig.sent[-1] == (2.0, '0 1.6 2')
+
+
+def test_a_mask_that_comes_while_somebody_asks_why_none_does_is_not_followed_by_a_stop(make):
+    rig = make()
+    rig.mask(0.0)
+    rig.on_silence = lambda: rig.mask(1.3)
+    rig.tick(1.2)
+    assert rig.sent == [(0.0, '0'), (1.3, '0 1.3')]
+    assert rig.logged == [] and rig.status()[2]['stale'] == 'false'
 
 
 def test_images_without_stamps_count_as_they_come(make):
