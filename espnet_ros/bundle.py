@@ -16,6 +16,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -195,9 +196,7 @@ def save_bundle(
         text = yaml.safe_dump(description, sort_keys=False, default_flow_style=None, width=99)
         (fresh / DESCRIPTION).write_text(text, encoding='utf-8')
         Bundle.load(fresh)
-        if target.exists():
-            target.rename(work / 'old')
-        fresh.rename(target)
+        _replace(target, fresh, work / 'old')
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return Bundle.load(target)
@@ -222,6 +221,23 @@ def check_replaceable(path: Path) -> None:
             f'{path} exists and is no model folder (no {DESCRIPTION} in it): it is left as it '
             'is; name another output folder'
         )
+
+
+def _replace(target: Path, fresh: Path, old: Path) -> None:
+    """Put a folder in the place of one that may be there, which comes back if that fails."""
+    if not target.exists():
+        fresh.rename(target)
+        return
+    target.rename(old)
+    try:
+        fresh.rename(target)
+    except OSError as error:
+        with suppress(OSError):
+            # Not where somebody else put one meanwhile, which then is the newer one.
+            old.rename(target)
+        raise BundleError(
+            f'{target} can not be replaced ({error.strerror}): does another program write it?'
+        ) from error
 
 
 def _folder_beside(target: Path) -> Path:

@@ -1,7 +1,9 @@
+import errno
 import hashlib
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -244,6 +246,27 @@ def test_an_older_model_survives_a_failed_writing(folder):
         save(folder, contents={'weights': b'', 'onnx': b''})
     assert Bundle.load(folder).metrics == {'miou': 0.5}
     assert list(folder.parent.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize('taken', [False, True])
+def test_an_older_model_survives_a_failed_exchange(folder, monkeypatch, taken):
+    rename = Path.rename
+
+    def fail_at_the_second(path, target):
+        if path.name != 'new':
+            return rename(path, target)
+        if taken:
+            # Somebody else's export was quicker.
+            shutil.copytree(path, target)
+            (target / 'theirs').touch()
+        raise OSError(errno.ENOTEMPTY, 'Directory not empty')
+
+    monkeypatch.setattr(Path, 'rename', fail_at_the_second)
+    with pytest.raises(BundleError, match=r'tiny can not be replaced \(.*does another'):
+        save(folder, licence='newer')
+    monkeypatch.undo()
+    assert (Bundle.load(folder).licence == 'newer') == (folder / 'theirs').exists() == taken
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
 @pytest.mark.parametrize('kind', ['folder', 'file'])
