@@ -73,7 +73,8 @@ def generate_launch_description() -> LaunchDescription:
         argument(
             'use_sim_time',
             '',
-            'Take the time from /clock. Empty keeps the value of params_file.',
+            'Take the time from /clock. Empty keeps the value of params_file for the node, and the '
+            'wall clock for RViz.',
             ('', *BOOLEANS),
         ),
         argument(
@@ -193,6 +194,7 @@ def rviz(values: dict[str, str]) -> Node:
         # The topics in the view are relative.
         namespace=values['namespace'],
         arguments=['-d', str(share_directory() / 'rviz' / 'segmentation.rviz')],
+        # It does not read params_file, whose other names are not its own.
         parameters=[{'use_sim_time': values['use_sim_time'] in TRUE}],
         output='screen',
     )
