@@ -10,8 +10,9 @@ import yaml
 
 from espnet_ros.core.labels import CAMVID, CITYSCAPES, Labels
 from espnet_ros.core.layers import LayerSet, layers_from_dict
+from espnet_ros.core.mapper import default_layers
+from espnet_ros.core.parameter_file import read_parameter_file
 from espnet_ros.nav2.check import check_file
-from espnet_ros.nav2.parameter_file import read_parameter_file
 
 ROOT = Path(__file__).resolve().parents[1]
 NAV2 = sorted((ROOT / 'config/nav2').glob('*.yaml'))
@@ -62,6 +63,19 @@ def test_the_nav2_files_have_no_trap(path):
 def test_the_nav2_files_fit_every_preset(name, preset):
     path = ROOT / f'config/nav2/{name}.yaml'
     assert check_file(path, labels_of(preset), layers=preset).findings == ()
+
+
+def test_the_obstacle_layer_names_a_preset_that_has_its_layers():
+    path = ROOT / 'config/nav2/obstacle_layer.yaml'
+    text = path.read_text(encoding='utf-8')
+    (name,) = re.findall(r'layers:=(\w+)', text)
+    (preset,) = (p for p in PRESETS if p.stem == name)
+    (note,) = check_file(path, CAMVID).notes
+    assert 'layer names are not checked (people, vehicles, structures)' in note
+    assert check_file(path, CAMVID, layers=preset).notes == ()
+    # What a node without the preset has instead.
+    (default,) = default_layers(CAMVID)
+    assert f'only a layer named {default.name}' in note and f'layer {default.name} alone' in text
 
 
 def test_the_layers_in_the_comments_of_the_static_layer_have_no_trap(tmp_path):

@@ -11,8 +11,6 @@ from espnet_ros.cli.options import output_file
 from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.core.labels import Labels
 
-SUMMARY = "name the traps in a Nav2 parameter file that takes the node's outputs"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros check_nav2`."""
@@ -36,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     wanted = args.model or own_model(p for p in (args.file, args.layers) if p)
     model, labels, notes = _labels(wanted)
     report = check_file(args.file, labels, model, args.layers)
+    notes += report.notes
     if not report.is_ours:
         notes.append(f'{args.file} takes nothing of the node segmentation')
     for finding in report.findings:

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import functools
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         '--parameters', type=Path, metavar='FILE',
-        help=f'parameter file of the node, for layers, grid and projection ({_PRESET})',
+        help='parameter file with the layers, grid and projection of the node segmentation; of '
+        f'other nodes it may hold more ({_PRESET})',
     )  # fmt: skip
     add_inference_options(parser)
     parser.add_argument('--json', type=output_file, help='write the figures here')
@@ -77,7 +79,7 @@ def _drive(args: argparse.Namespace) -> dict[str, Any]:
     from espnet_ros.resources import share_directory
 
     file = args.parameters or share_directory() / _PRESET
-    config = NodeConfig.from_parameters(read_parameters(file))
+    config = NodeConfig.from_parameters(read_parameters(file, _warn))
     views = list(dict.fromkeys(args.masks))
     results: dict[tuple[str, float], list[Any]] = {
         (view, error): [] for view in views for error in args.pitch_error
@@ -210,6 +212,10 @@ def _print_memory(figures: dict[str, Any]) -> None:
         f'{len(figures["resident_mb"])} minutes {figures["resident_mb"][-1]:.1f} MB: '
         f'{figures["growth_mb"]:+.1f} MB (goal: within 5)'
     )
+
+
+def _warn(text: str) -> None:
+    print(f'espnet_ros: warning: {text}', file=sys.stderr)
 
 
 def _percent(value: float | None) -> str:

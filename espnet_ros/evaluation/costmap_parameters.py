@@ -2,34 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from espnet_ros.core.config import parameter_spec, unknown_name
 from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.parameter_file import NODE, Node, ParameterFile, read_parameter_file
+
+# What ROS itself declares in every node.
+_OF_ROS = re.compile(r'use_sim_time|start_type_description_service|qos_overrides\..+')
 
 
-def read_parameters(file: Path) -> dict[str, Any]:
-    """Return the parameters of a ROS parameter file by dotted name, those of all its nodes.
+def read_parameters(file: Path, warn: Callable[[str], object] = print) -> dict[str, Any]:
+    """Return what a ROS parameter file gives to the node `segmentation`, by dotted name.
 
-    :raises ParameterError: if it is no such file.
+    Sections for many nodes (``/**``) count as they do in ROS 2: of all that match, the last one
+    wins. As in the node, names in them that it does not have may be of other nodes.
+
+    :param warn: called with a sentence for each such name, which is left out; an unknown name in
+        a section of the node's own is returned, for the config to refuse it.
+    :raises ParameterError: if it is no parameter file, or has nothing for the node, or something
+        for several nodes of its name.
     """
-    try:
-        text = file.read_text(encoding='utf-8')
-        nodes = [node['ros__parameters'] for node in yaml.safe_load(text).values()]
-        return {name: value for node in nodes for name, value in _flat('', node)}
-    except (yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
+    parsed = read_parameter_file(file)
+    sections = parsed.sections_for(_own_name(parsed))
+    values = {name: v.value for section in sections for name, v in section.values.items()}
+    shared = {name for s in sections if _is_for_many(s) for name in s.values}
+    for name in [name for name in values if parameter_spec(name) is None]:
+        if name in shared and not _OF_ROS.fullmatch(name):
+            warn(f'{unknown_name(name)} It is in a section for many nodes')
+        if name in shared or _OF_ROS.fullmatch(name):
+            del values[name]
+    if not values:
+        nodes = ', '.join(node.name for node in parsed.nodes())
         raise ParameterError(
-            f'{file} is no ROS parameter file: expected "node: ros__parameters: name: value" '
-            f'({type(error).__name__}: {error})'
-        ) from error
+            f'{file}: expected parameters of the node {NODE}, found none beside those of {nodes}'
+        )
+    return values
 
 
-def _flat(prefix: str, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    items: list[tuple[str, Any]] = []
-    for name, value in values.items():
-        more = _flat(f'{prefix}{name}.', value) if isinstance(value, dict) else None
-        items += more if more is not None else [(f'{prefix}{name}', value)]
-    return items
+def _own_name(file: ParameterFile) -> str:
+    """Return the name of the node in a file, or a pattern where that alone may be meant for it."""
+    nodes = file.nodes()
+    names = [n.name for n in nodes if n.last_name == NODE and not n.is_pattern]
+    # Where the file leaves the namespace open, the node is without one, as the launch file has it.
+    root = f'/{NODE}'
+    if not names and not file.sections_for(root):
+        names = [n.name for n in nodes if n.last_name == NODE or _is_for_many(n)]
+    if len(names) > 1:
+        raise ParameterError(
+            f'{file.path}: expected parameters of one node {NODE}, found those of '
+            f'{" and ".join(names)}: leave one of them in a file of its own'
+        )
+    return names[0] if names else root
+
+
+def _is_for_many(section: Node) -> bool:
+    """Return whether a section is for nodes of any name."""
+    return '*' in section.last_name

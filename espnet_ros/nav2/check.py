@@ -10,24 +10,28 @@ from typing import Any
 
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.labels import Labels
+from espnet_ros.core.parameter_file import NODE, Node, ParameterFile, read_parameter_file
 from espnet_ros.nav2 import (
     costmap_checks,
     file_checks,
+    naming_checks,
     obstacle_checks,
     semantic_checks,
+    server_checks,
     static_checks,
 )
 from espnet_ros.nav2.context import Context, own_sections
-from espnet_ros.nav2.parameter_file import Node, ParameterFile, read_parameter_file
-from espnet_ros.nav2.topics import NODE, find_topic
-from espnet_ros.nav2.views import OBSTACLE, SEMANTIC, STATIC, VOXEL, Costmap, Finding, View
+from espnet_ros.nav2.costmaps import Costmap
+from espnet_ros.nav2.notes import notes
+from espnet_ros.nav2.plugins import OBSTACLE, SEMANTIC, STATIC, VOXEL
+from espnet_ros.nav2.views import Finding, View
 
 Check = Callable[[Any, Context], Iterator[Finding]]
 
 # What is looked at -> its checks. A check's name is its function's, its reason the docstring.
 CHECKS: dict[str, tuple[Check, ...]] = {
-    'file': file_checks.CHECKS,
-    'costmap': costmap_checks.CHECKS,
+    'file': (*file_checks.CHECKS, *server_checks.CHECKS),
+    'costmap': (*naming_checks.CHECKS, *costmap_checks.CHECKS),
     STATIC: static_checks.CHECKS,
     OBSTACLE: obstacle_checks.CHECKS,
     VOXEL: obstacle_checks.CHECKS,
@@ -41,11 +45,12 @@ class Report:
 
     :param findings: by file and line.
     :param is_ours: whether the file takes anything of the node, or sets it up.
-    :param model: the node's parameter ``model`` where a file gives it.
+    :param notes: what could not be checked, in sentences.
     """
 
     findings: tuple[Finding, ...]
     is_ours: bool
+    notes: tuple[str, ...]
 
 
 def check_file(
@@ -66,12 +71,13 @@ def check_file(
     everywhere = tuple(view for views in own for view in views)
     context = Context(labels, model, everywhere, tuple(files[0].nodes()))
     is_ours = bool(own[0]) or _names_node(files[0])
-    found = _in_file(path, _findings(files[0], context)) if is_ours else []
+    costmaps = [costmap for costmap in map(Costmap, _costmaps(files[0])) if costmap.node_topics]
+    found = _in_file(path, _findings(files[0], costmaps, context)) if is_ours else []
     for file, views in zip(files, own, strict=True):
         for view in views:
             found += _in_file(file.path, _named('layers', file_checks.layers(view, labels)))
     ordered = sorted(dict.fromkeys(found), key=lambda f: (f.file != str(path), f.line, f.check))
-    return Report(tuple(ordered), is_ours)
+    return Report(tuple(ordered), is_ours, tuple(notes(files[0], costmaps, context)))
 
 
 def own_model(paths: Iterable[Path]) -> str | None:
@@ -81,12 +87,11 @@ def own_model(paths: Iterable[Path]) -> str | None:
     return given[-1] if given else None
 
 
-def _findings(file: ParameterFile, context: Context) -> Iterator[Finding]:
+def _findings(
+    file: ParameterFile, costmaps: list[Costmap], context: Context
+) -> Iterator[Finding]:
     yield from _run('file', file, context)
-    for node in _costmaps(file):
-        costmap = Costmap(node)
-        if not costmap.ours and not costmap.unlisted:
-            continue
+    for costmap in costmaps:
         yield from _run('costmap', costmap, context)
         for layer in costmap.ours:
             yield from _run(layer.kind, layer, context)
@@ -117,13 +122,10 @@ def _costmaps(file: ParameterFile) -> list[Node]:
 
 def _is_costmap(node: Node, own_names: set[str]) -> bool:
     plain = ('plugins', 'rolling_window', 'global_frame', 'trinary_costmap', 'update_frequency')
-    has_layers = any(name.endswith('.plugin') for name in node.values)
+    has_layers = any(name == 'plugins' or name.endswith('.plugin') for name in node.values)
     return has_layers and any(n in plain or n.endswith('.plugin') for n in own_names)
 
 
 def _names_node(file: ParameterFile) -> bool:
-    for view in map(View, file.nodes()):
-        topics = (view.value(key) for key in view.names() if key.endswith('topic'))
-        if file_checks.manages(view) or any(map(find_topic, topics)):
-            return True
-    return False
+    views = map(View, file.nodes())
+    return any(server_checks.manages(view) or view.node_topics for view in views)

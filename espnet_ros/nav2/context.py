@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from espnet_ros.core.config import GridConfig
+from espnet_ros.core.config import GridConfig, ProjectionConfig
 from espnet_ros.core.labels import Labels
-from espnet_ros.nav2.parameter_file import Node
-from espnet_ros.nav2.topics import NODE
+from espnet_ros.core.parameter_file import NODE, Node
 from espnet_ros.nav2.views import View
 
 
@@ -51,6 +50,12 @@ class Context:
         return [name for name in cameras if name] if isinstance(cameras, list) else None
 
     @property
+    def has_depth(self) -> bool:
+        """Return whether the node measures heights; on the ground it takes them for 0 m."""
+        source = self.own_value('projection.source', ProjectionConfig().source)
+        return bool(source == 'depth')
+
+    @property
     def layers(self) -> list[str]:
         """Return the names of the node's layers, empty if the files do not say."""
         return list(dict.fromkeys(name for view in self.own for name in layer_names(view)))
@@ -62,24 +67,19 @@ class Context:
 
     def number_of(self, node_name: str, key: str, default: float) -> float:
         """Return a number that a node of that last name has."""
-        views = [View(n) for n in self.nodes if last_name(n) == node_name]
+        views = [View(n) for n in self.nodes if n.last_name == node_name]
         found = [v.number(key, default) for v in views]
         return next((f for f in found if f is not None), default)
-
-
-def last_name(node: Node) -> str:
-    """Return the name of a node without its namespace."""
-    return node.name.rpartition('/')[2]
 
 
 def own_sections(nodes: Iterable[Node]) -> tuple[View, ...]:
     """Return the sections for the node `segmentation`, and those for all nodes with its layers."""
     views = [View(node) for node in nodes]
-    return tuple(v for v in views if last_name(v.node) == NODE or _has_layers_for_all(v))
+    return tuple(v for v in views if v.node.last_name == NODE or _has_layers_for_all(v))
 
 
 def _has_layers_for_all(view: View) -> bool:
-    return last_name(view.node) in ('*', '**') and bool(layer_names(view))
+    return view.node.last_name in ('*', '**') and bool(layer_names(view))
 
 
 def layer_names(view: View) -> list[str]:

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 from espnet_ros.core.layers import LETHAL
 from espnet_ros.nav2.context import Context
-from espnet_ros.nav2.topics import CLOUD
-from espnet_ros.nav2.views import VOXEL, Finding, Layer, Source, View
+from espnet_ros.nav2.costmaps import Layer, Source
+from espnet_ros.nav2.plugins import VOXEL
+from espnet_ros.nav2.topics import CLEAR, CLOUD
+from espnet_ros.nav2.views import Finding, View
 
-CLEAR = 'points/clear'
 # Beyond this many seconds without a cloud a robot has gone too far.
 LONGEST_GAP_S = 3.0
+# A column of voxels is one integer with a bit or two for each; Nav2 takes no more of them.
+MOST_VOXELS = 16
 
 
 def max_height(layer: Layer, context: Context) -> Iterator[Finding]:
@@ -28,15 +31,21 @@ def max_height(layer: Layer, context: Context) -> Iterator[Finding]:
 
 
 def min_height(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find least heights of 0.0, the default twice over: ground points straddle z = 0."""
+    """Find least heights of 0.0, the default twice over: ground points straddle z = 0.
+
+    With depth, only those of free ground do; the others are as high as what stands there.
+    """
     views: list[View] = [layer, *layer.sources]
     for view in views:
+        if context.has_depth and not _is_clear(view):
+            continue
         height = view.number('min_obstacle_height', 0.0)
         if height is not None and height >= 0.0:
+            share = 'half of the' if height == 0.0 else 'the'
             yield view.error(
                 'min_obstacle_height',
-                f'{view.says("min_obstacle_height", 0.0)}: half of the points on the ground lie '
-                'below it and are dropped',
+                f'{view.says("min_obstacle_height", 0.0)}: {share} points on the ground lie below '
+                'it and are dropped',
                 f'min_obstacle_height: -0.3 in {view.name}',
             )
 
@@ -75,23 +84,24 @@ def marking_and_clearing(layer: Layer, context: Context) -> Iterator[Finding]:
 def graded_layer(layer: Layer, context: Context) -> Iterator[Finding]:
     """Find clouds of layers that may be driven on: an ObstacleLayer marks LETHAL only."""
     for source in layer.sources:
-        name = source.topics['topic'].layer
-        cost = context.layer_cost(name)
+        topic = source.topics['topic']
+        cost = context.layer_cost(topic.layer)
         if cost is not None and cost < LETHAL and source.value('marking', True) is True:
             yield source.error(
                 'topic',
-                f'the layer {name} costs {cost}, but every point of it becomes lethal',
-                f'a StaticLayer on /segmentation/layers/{name}, which keeps the cost',
+                f'the layer {topic.layer} costs {cost}, but every point of it becomes lethal',
+                f'a StaticLayer on {topic.beside(f"layers/{topic.layer}")}, which keeps the cost',
             )
 
 
 def nothing_clears(layer: Layer, context: Context) -> Iterator[Finding]:
     """Find layers without a clearing source, whose rays alone take marks away."""
     if not any(source.value('clearing', False) is not False for source in layer.all_sources):
+        topic = [*layer.sources, *layer.unlisted_sources][0].topics['topic']
         yield layer.error(
             'observation_sources',
             f'no source of {layer.name} clears: what was marked stays for ever',
-            'a source with topic: /segmentation/points/clear, marking: false, clearing: true',
+            f'a source with topic: {topic.beside(CLEAR)}, marking: false, clearing: true',
         )
 
 
@@ -151,20 +161,24 @@ def voxels_too_low(layer: Layer, context: Context) -> Iterator[Finding]:
     if None in numbers or height is None:
         return
     origin, count, step = (n for n in numbers if n is not None)
-    top = origin + count * step
+    top = origin + min(count, MOST_VOXELS) * step
+    capped = f' ({MOST_VOXELS} are the most there can be)' if count > MOST_VOXELS else ''
     if top < height - 1e-6:
         yield layer.warning(
             'z_resolution',
-            f'the voxels end at {top:g} m, below max_obstacle_height {height:g}: points above are '
-            'dropped, and a camera mounted higher clears nothing',
-            'z_voxels: 16 at most and z_resolution so that origin_z + z_voxels * z_resolution '
-            'passes the camera, for example z_voxels: 10 and z_resolution: 0.2',
+            f'the voxels end at {top:g} m{capped}, below max_obstacle_height {height:g}: points '
+            'above are dropped, and a camera mounted higher clears nothing',
+            f'z_voxels: {MOST_VOXELS} at most and z_resolution so that origin_z + z_voxels * '
+            'z_resolution passes the camera, for example z_voxels: 10 and z_resolution: 0.2',
         )
 
 
 def _height(view: View) -> str:
-    source_is_clear = isinstance(view, Source) and view.topics['topic'].output == CLEAR
-    return '0.3' if source_is_clear else '2.0'
+    return '0.3' if _is_clear(view) else '2.0'
+
+
+def _is_clear(view: View) -> bool:
+    return isinstance(view, Source) and view.topics['topic'].output == CLEAR
 
 
 CHECKS = (

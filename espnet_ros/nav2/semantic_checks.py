@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Iterator
 
 from espnet_ros.nav2.context import Context
-from espnet_ros.nav2.views import SEMANTIC_TOPICS, Finding, Layer, Source
+from espnet_ros.nav2.costmaps import SEMANTIC_TOPICS, Layer, Source
+from espnet_ros.nav2.views import Finding
 
 # Raw costs: 255 is NO_INFORMATION.
 HIGHEST_COST = 254
@@ -171,12 +172,11 @@ def _groups(source: Source) -> list[str]:
 
 def _expected(source: Source, key: str) -> str:
     some = next(iter(source.topics.values()))
-    if key == 'labels_topic':
-        return f'{some.head}label_info'
     strided = any(topic.output.startswith('nav/') for topic in source.topics.values())
     names = {'segmentation_topic': 'mask', 'confidence_topic': 'confidence'}
-    name = f'{"nav/" if strided else ""}{names[key]}' if key in names else 'nav/points'
-    return f'{some.head}{some.camera}/{name}' if some.camera else f'{some.head}{name}'
+    if key in names:
+        return some.beside(f'{"nav/" if strided else ""}{names[key]}')
+    return some.beside({'labels_topic': 'label_info'}.get(key, 'nav/points'))
 
 
 CHECKS = (

@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from espnet_ros.core.config import GridConfig
+from espnet_ros.core.layers import LETHAL
 from espnet_ros.nav2.context import Context
-from espnet_ros.nav2.views import Costmap, Finding, Layer
+from espnet_ros.nav2.costmaps import Costmap, Layer
+from espnet_ros.nav2.views import Finding
 
 # (server, its wait for a costmap in seconds): what Nav2 gives up after.
 _WAITS = {'local': ('controller_server', 0.3), 'global': ('planner_server', 1.0)}
 
 
 def trinary_costmap(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find a trinary costmap, where everything but 100 becomes FREE (navigation2#2729)."""
-    costmap = layer.costmap
-    if costmap.value('trinary_costmap', True) is True:
+    """Find a trinary costmap, where everything but 100 becomes FREE (navigation2#2729).
+
+    Layers that cost nothing or are lethal lose nothing by that.
+    """
+    costmap, topic = layer.costmap, layer.map_topic
+    names = [topic.layer] if topic and topic.layer else context.layers
+    lossless = bool(names) and {context.layer_cost(name) for name in names} <= {0, LETHAL}
+    if costmap.value('trinary_costmap', True) is True and not lossless:
         yield costmap.error(
             'trinary_costmap',
             f'{costmap.says("trinary_costmap", True)}: every cost of {layer.name} below 100 '

@@ -6,12 +6,16 @@ import difflib
 import re
 from dataclasses import dataclass
 
-NODE = 'segmentation'
+from espnet_ros.core.parameter_file import NODE
+
 GRID = 'nav_msgs/OccupancyGrid'
 CLOUD = 'sensor_msgs/PointCloud2'
 IMAGE = 'sensor_msgs/Image'
 LABELS = 'vision_msgs/LabelInfo'
 JPEG = 'sensor_msgs/CompressedImage'
+
+# The free ground, beside the clouds of layers.
+CLEAR = 'points/clear'
 
 # Private name -> message type, of the node's one grid ...
 SHARED = {'costmap': GRID, 'layers/<layer>': GRID, 'label_info': LABELS}
@@ -27,8 +31,17 @@ PER_CAMERA = {
     'nav/mask': IMAGE,
     'nav/confidence': IMAGE,
     'nav/points': CLOUD,
-    'points/clear': CLOUD,
+    CLEAR: CLOUD,
     'points/<layer>': CLOUD,
+}
+# Parameter of Nav2's nodes -> the outputs it can take.
+OUTPUTS_FOR = {
+    'map_topic': ('costmap', 'layers/<layer>'),
+    'topic': ('points/<layer>', CLEAR),
+    'segmentation_topic': ('nav/mask', 'mask'),
+    'confidence_topic': ('nav/confidence', 'confidence'),
+    'labels_topic': ('label_info',),
+    'pointcloud_topic': ('nav/points',),
 }
 
 
@@ -64,8 +77,18 @@ class Topic:
 
     @property
     def is_absolute(self) -> bool:
-        """Return whether the topic means the same in every node."""
-        return self.text.startswith('/')
+        """Return whether the topic means the same in every node.
+
+        nav2_bringup puts '/robot1' in place of <robot_namespace>; what else launch fills in
+        ($(var x)) is not judged.
+        """
+        return self.text.startswith(('/', '<', '$'))
+
+    def beside(self, name: str) -> str:
+        """Return the full topic of another output, of the same camera if it is one of each."""
+        shared = {output.partition('/')[0] for output in SHARED}
+        is_shared = not self.camera or name.partition('/')[0] in shared
+        return f'{self.head}{name}' if is_shared else f'{self.head}{self.camera}/{name}'
 
     @property
     def nearest(self) -> str:

@@ -81,6 +81,16 @@ def test_a_file_of_another_robot_is_said_to_be_one(write, green_model, capsys):
     assert f'note: {path} takes nothing of the node segmentation\n' in capsys.readouterr().out
 
 
+def test_layer_names_that_are_not_checked_are_named(write, green_model, tmp_path, capsys):
+    monitor = '{type: pointcloud, topic: /segmentation/points/people, min_height: -0.3}'
+    path = write(f'collision_monitor: {{ros__parameters: {{people: {monitor}}}}}\n')
+    out = tmp_path / 'out.json'
+    assert main(['check_nav2', path, '--model', str(green_model), '--json', str(out)]) == 0
+    (note,) = json.loads(out.read_text(encoding='utf-8'))['notes']
+    assert note.startswith('layer names are not checked (people): ')
+    assert capsys.readouterr().out == f'note: {note}\nerrors: 0, warnings: 0\n'
+
+
 def test_the_model_is_the_one_the_parameters_name(write, green_model, capsys):
     own = f'segmentation: {{ros__parameters: {{model: {green_model}}}}}\n'
     assert main(['check_nav2', write(own + BAD)]) == 1

@@ -13,6 +13,7 @@ from espnet_ros.evaluation.costmap_speed import Times
 
 @pytest.fixture
 def small(monkeypatch):
+    pytest.importorskip('tqdm')
     monkeypatch.setattr(costmap_drive, 'SIZE_WH', (240, 180))
 
 
@@ -85,8 +86,23 @@ def test_a_model_of_other_classes_is_one_line(green_model, capsys):
 
 def test_parameters_the_node_does_not_have_are_one_line(tmp_path, capsys):
     file = tmp_path / 'mine.yaml'
-    file.write_text('/**:\n  ros__parameters: {grid.sise: [3.0, 3.0]}\n')
+    file.write_text('/**/segmentation:\n  ros__parameters: {grid.sise: [3.0, 2.0]}\n')
     assert evaluate('--parts', 'drive', '--parameters', file) == 2
     assert "unknown parameter 'grid.sise', did you mean 'grid.size'?" in capsys.readouterr().err
     assert evaluate('--parts', 'drive', '--parameters', tmp_path / 'none.yaml') == 2
     assert f'none.yaml: {os.strerror(2)}' in capsys.readouterr().err
+
+
+def test_a_file_of_a_whole_robot_is_taken(small, tmp_path, capsys):
+    file, figures = tmp_path / 'robot.yaml', tmp_path / 'figures.json'
+    file.write_text(
+        'controller_server:\n  ros__parameters: {controller_frequency: 20.0}\n'
+        '/**:\n  ros__parameters: {use_sim_time: true, robot_radius: 0.3}\n'
+        '/robot1/segmentation:\n  ros__parameters: {projection.overhang.Pedestrian: 0.7}\n'
+    )
+    options = ['--parts', 'drive', '--seeds', 2, '--length', 10, '--parameters', file]
+    assert evaluate(*options, '--json', figures) == 0
+    drive = json.loads(figures.read_text())['drive']
+    assert drive['overhang_m'] == {'Pedestrian': 0.7}
+    (warning,) = [e for e in capsys.readouterr().err.splitlines() if 'warning' in e]
+    assert "'robot_radius', did you mean" in warning and 'many nodes' in warning

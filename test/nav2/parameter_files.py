@@ -104,11 +104,14 @@ lifecycle_manager_segmentation:
         min_probability: 0.3
 collision_monitor:
   ros__parameters:
-    observation_sources: [people]
+    observation_sources: [people, watch]
     people:  # SOURCE
       type: pointcloud
       topic: /segmentation/points/people
       min_height: -0.3
+    watch:  # WATCH
+      type: pointcloud
+      topic: /segmentation/points/clear
 """
 GOOD = {'static': STATIC, 'obstacle': OBSTACLE, 'semantic': SEMANTIC, 'managed': MANAGED}
 
@@ -120,6 +123,7 @@ class Trap:
     :param says: words that the finding must have.
     :param at: words of the line where it must be found.
     :param also: checks that find something else in the same edit.
+    :param cure: words that the cure must have.
     """
 
     base: str
@@ -130,6 +134,7 @@ class Trap:
     severity: str = 'error'
     at: str = '# HERE'
     also: tuple[str, ...] = ()
+    cure: str = ''
 
     def edit(self) -> str:
         """Return the file with the trap."""
@@ -158,7 +163,7 @@ def assert_found(trap: Trap, folder: Path) -> None:
     there = [f for f in found if f.check == trap.check and f.line == line]
     assert [f.severity for f in there] == [trap.severity], found
     assert trap.says in there[0].problem
-    assert there[0].cure
+    assert there[0].cure and trap.cure in there[0].cure
 
 
 def assert_all_have_a_trap(checks: Iterable[Any], traps: Iterable[Trap]) -> None:

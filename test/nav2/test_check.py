@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from parameter_files import GOOD, OBSTACLE, STATIC, check
+from parameter_files import GOOD, OBSTACLE, STATIC, check, own
 
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.labels import CAMVID
@@ -13,6 +13,50 @@ from espnet_ros.nav2.check import check_file
 @pytest.mark.parametrize('name', GOOD)
 def test_a_good_file_has_no_trap(name, tmp_path):
     assert check(tmp_path, GOOD[name]) == ()
+
+
+TRINARY = ('trinary_costmap: false', 'trinary_costmap: true')
+H = '        max_obstacle_height: 2.0\n'
+DEPTH = own('{projection: {source: depth}}')
+LETHAL = own('{layers: {a: {classes: [Car], cost: 100}, b: {classes: [Road], cost: 0}}}')
+GRADED = own('{layers: {a: {classes: [Car], cost: 100}, b: {classes: [Road], cost: 60}}}')
+
+
+@pytest.mark.parametrize(
+    ('before', 'name', 'edits'),
+    [
+        # nav2_bringup's own form for several robots, and what launch fills in.
+        ('', 'static', [('map_topic: /seg', 'map_topic: <robot_namespace>/seg')]),
+        ('', 'static', [('map_topic: /seg', 'map_topic: $(var namespace)/seg')]),
+        # Nothing is lost where every cost is 0 or 100.
+        (LETHAL, 'static', [TRINARY]),
+        (GRADED, 'static', [TRINARY, ('tion/costmap', 'tion/layers/a')]),
+        # With depth, what stands has a height of its own.
+        (
+            DEPTH,
+            'obstacle',
+            [
+                ('2d::VoxelLayer\n      min_obstacle_height: -0.3\n', '2d::VoxelLayer\n'),
+                ('        min_obstacle_height: -0.3\n        max_obstacle_height: 2.0\n', H),
+            ],
+        ),
+        (DEPTH, 'managed', [('      min_height: -0.3\n', ''), ('clear\n', 'people\n')]),
+        # A costmap as a component, and a layer of another package.
+        ('', 'obstacle', [('/robot1/local_costmap/local_costmap:', '/robot1/costmap:')]),
+        ('', 'obstacle', [('nav2_costmap_2d::VoxelLayer', 'spatio_temporal_voxel_layer/STVL')]),
+    ],
+)
+def test_no_false_alarm(before, name, edits, tmp_path):
+    text = GOOD[name]
+    for old, new in edits:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    assert check(tmp_path, before + text) == ()
+
+
+def test_a_trinary_costmap_loses_the_costs_of_any_layer(tmp_path):
+    found = check(tmp_path, GRADED + STATIC.replace(*TRINARY))
+    assert [f.check for f in found] == ['trinary_costmap']
 
 
 @pytest.mark.parametrize(

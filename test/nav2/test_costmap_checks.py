@@ -30,22 +30,6 @@ TRAPS = [
     ),
     Trap(
         'static',
-        'map_topic: /seg',
-        'map_topic: seg',
-        'relative_topic',
-        'means /local_costmap/segmentation/costmap on Humble',
-        at='map_topic: seg',
-    ),
-    Trap(
-        'static',
-        'plugins: [lidar, grid, inf',
-        'plugins: [lidar, inf',
-        'not_in_plugins',
-        'grid is not in plugins',
-        at='# LAYER',
-    ),
-    Trap(
-        'static',
         '[lidar, grid, inflation]',
         '[lidar, inflation, grid]',
         'after_inflation',
@@ -77,15 +61,6 @@ TRAPS = [
     Trap(
         'obstacle',
         'sources: danger clear',
-        'sources: clear',
-        'source_not_listed',
-        'danger is not in observation_sources',
-        at='# SOURCE',
-        also=('no_fail_safe',),
-    ),
-    Trap(
-        'obstacle',
-        'sources: danger clear',
         'sources: [danger, clear]  # HERE',
         'wrong_type',
         'not one string',
@@ -96,14 +71,6 @@ TRAPS = [
         'front\n        combination_method: 0  # HERE\n',
         'overwritten',
         'semantic overwrites lidar',
-    ),
-    Trap(
-        'semantic',
-        'labels_topic: /seg',
-        'labels_topic: seg',
-        'relative_topic',
-        'relative',
-        at='labels_topic',
     ),
 ]
 

@@ -34,7 +34,14 @@ TRAPS = [
         '        min_obstacle_height: -0.3\n        max_obstacle_height: 0.3',
         '        min_obstacle_height: 0.0  # HERE\n        max_obstacle_height: 0.3',
         'min_height',
-        'half of the points',
+        '0.0: half of the points on the ground lie below it',
+    ),
+    Trap(
+        'obstacle',
+        '        min_obstacle_height: -0.3\n        max_obstacle_height: 0.3',
+        '        min_obstacle_height: 0.1  # HERE\n        max_obstacle_height: 0.3',
+        'min_height',
+        '0.1: the points on the ground lie below it',
     ),
     Trap(
         'obstacle',
@@ -73,6 +80,7 @@ TRAPS = [
         'nothing_clears',
         'stays for ever',
         also=('source_not_listed',),
+        cure='a source with topic: /robot1/segmentation/points/clear, marking: false',
     ),
     Trap(
         'obstacle',
@@ -119,11 +127,20 @@ TRAPS = [
     ),
     Trap(
         'obstacle',
+        'VoxelLayer',
+        'VoxelLayer\n      z_voxels: 40\n      z_resolution: 0.05  # HERE',
+        'voxels_too_low',
+        'the voxels end at 0.8 m (16 are the most there can be), below max_obstacle_height 2',
+        'warning',
+    ),
+    Trap(
+        'obstacle',
         '/robot1/local',
         own('{layers: {danger: {classes: [Road], cost: 60}}}') + '/robot1/local',
         'graded_layer',
         'the layer danger costs 60',
         at='topic: ',
+        cure='a StaticLayer on /robot1/segmentation/layers/danger,',
     ),
 ]
 

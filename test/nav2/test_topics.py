@@ -62,3 +62,18 @@ def test_the_nearest_output_is_offered(text, nearest):
     topic = find_topic(text)
     assert topic is not None
     assert (topic.output, topic.nearest) == ('', nearest)
+
+
+@pytest.mark.parametrize(
+    ('text', 'name', 'expected'),
+    [
+        ('/a/segmentation/points/people', 'points/clear', '/a/segmentation/points/clear'),
+        ('/segmentation/left/points/people', 'points/clear', '/segmentation/left/points/clear'),
+        ('/segmentation/left/points/people', 'layers/people', '/segmentation/layers/people'),
+        ('/segmentation/left/nav/mask', 'label_info', '/segmentation/label_info'),
+    ],
+)
+def test_the_topic_of_another_output(text, name, expected):
+    topic = find_topic(text)
+    assert topic is not None
+    assert topic.beside(name) == expected

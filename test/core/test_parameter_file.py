@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.nav2.parameter_file import (
+from espnet_ros.core.parameter_file import (
     Duplicate,
     Node,
     ParameterFile,
@@ -86,6 +86,24 @@ def test_patterns_and_sections_of_one_node_are_merged_in_the_order_of_the_file(t
     }
     assert nodes['/**/a'].values == {'z': Value(3, 4)}
     assert file.own_names(nodes['/a']) == {'y', 'w'}
+
+
+def test_the_sections_for_a_node_are_in_the_order_of_the_file(tmp_path):
+    file = read(
+        tmp_path,
+        '/a: {ros__parameters: {w: 1}}\n'
+        '/**: {ros__parameters: {x: 2}}\n'
+        '/n/a: {ros__parameters: {y: 3}}\n'
+        '/*/a: {ros__parameters: {z: 4}}\n',
+    )
+
+    def lines(name):
+        return [section.line for section in file.sections_for(name)]
+
+    assert (lines('/a'), lines('/n/a'), lines('/m/a')) == ([1, 2], [2, 3, 4], [2, 4])
+    # A pattern may name fewer nodes than another that covers its text.
+    assert lines('/*/a') == [4]
+    assert [node.last_name for node in file.nodes()] == ['a', '**', 'a', 'a']
 
 
 def test_of_a_key_given_twice_the_last_counts_and_both_are_named(tmp_path):

@@ -1,4 +1,4 @@
-"""Read a ROS parameter file with the line of every value, as the nodes of Nav2 will see it."""
+"""Read a ROS parameter file with the line of every value, as the nodes in it will see it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import yaml
 from espnet_ros.core.errors import ParameterError
 
 PARAMETERS = 'ros__parameters'
+# The name that the node of this package is started with.
+NODE = 'segmentation'
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,11 @@ class Node:
         """Return whether the section is for nodes of several names."""
         return '*' in self.name
 
+    @property
+    def last_name(self) -> str:
+        """Return the name without its namespace."""
+        return self.name.rpartition('/')[2]
+
     def covers(self, other: Node) -> bool:
         """Return whether the section counts for a node of that name."""
         parts = self.name.strip('/').split('/')
@@ -71,6 +78,19 @@ class ParameterFile:
     sections: tuple[Node, ...]
     duplicates: tuple[Duplicate, ...]
 
+    def sections_for(self, name: str) -> list[Node]:
+        """Return the sections that count for a node, in the order of the file.
+
+        :param name: fully qualified; of a pattern, only its own sections count.
+        """
+        wanted = Node(name, 0)
+        return [
+            section
+            for section in self.sections
+            if section.name == name
+            or (section.is_pattern and not wanted.is_pattern and section.covers(wanted))
+        ]
+
     def nodes(self) -> list[Node]:
         """Return every node and pattern named, the patterns' values merged into the nodes."""
         merged: dict[str, Node] = {}
@@ -78,12 +98,10 @@ class ParameterFile:
             if named.name in merged:
                 continue
             node = merged[named.name] = Node(named.name, named.line)
-            # As rclcpp does it: whatever matches counts, the last one wins.
-            for section in self.sections:
-                same = section.name == named.name
-                if same or (section.is_pattern and not named.is_pattern and section.covers(named)):
-                    node.values.update(section.values)
-                    node.groups.update(section.groups)
+            # As rcl does it: whatever matches counts, the last one wins.
+            for section in self.sections_for(named.name):
+                node.values.update(section.values)
+                node.groups.update(section.groups)
         return list(merged.values())
 
     def own_names(self, node: Node) -> set[str]:

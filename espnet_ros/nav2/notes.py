@@ -1,0 +1,30 @@
+"""What of a file could not be checked, so that no finding is not taken for no fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from espnet_ros.core.parameter_file import NODE, ParameterFile
+from espnet_ros.nav2.context import Context
+from espnet_ros.nav2.costmaps import Costmap
+from espnet_ros.nav2.plugins import nearest_plugin
+from espnet_ros.nav2.views import View
+
+
+def notes(file: ParameterFile, costmaps: Iterable[Costmap], context: Context) -> Iterator[str]:
+    """Yield a sentence for each thing that was left out."""
+    topics = [t for view in map(View, file.nodes()) for t in view.node_topics.values()]
+    named = dict.fromkeys(topic.layer for topic in topics if topic.layer)
+    if named and not context.layers:
+        yield (
+            f'layer names are not checked ({", ".join(named)}): give the file of the layers of '
+            f'{NODE} with --layers; without one it has only a layer named obstacles'
+        )
+    for costmap in costmaps:
+        strange = {la.prefix: la for la in map(costmap.layer_of, costmap.unread_topics) if la}
+        for layer in strange.values():
+            if layer.is_strange:
+                yield (
+                    f'{costmap.node.name}: {layer.name} is not checked: its plugin {layer.plugin} '
+                    f'is not known here (the nearest one is {nearest_plugin(layer.plugin)})'
+                )

@@ -1,0 +1,58 @@
+"""The layers that Nav2 can load, by the names that pluginlib knows them by."""
+
+from __future__ import annotations
+
+import difflib
+
+# nav2_costmap_2d gives its plugins no other names than their types, so `::` and no slash.
+_NAV2 = 'nav2_costmap_2d::'
+STATIC, OBSTACLE, VOXEL = f'{_NAV2}StaticLayer', f'{_NAV2}ObstacleLayer', f'{_NAV2}VoxelLayer'
+CONTAINER = f'{_NAV2}PluginContainerLayer'
+SEMANTIC = 'semantic_segmentation_layer::SemanticSegmentationLayer'
+INFLATION = tuple(f'{_NAV2}{kind}InflationLayer' for kind in ('', 'Legacy', 'Asymmetric'))
+_OTHERS = (
+    'RangeSensorLayer',
+    'DenoiseLayer',
+    'KeepoutFilter',
+    'SpeedFilter',
+    'BinaryFilter',
+    'ZoneParameterFilter',
+)
+PLUGINS = (
+    STATIC,
+    OBSTACLE,
+    VOXEL,
+    CONTAINER,
+    SEMANTIC,
+    *INFLATION,
+    *(f'{_NAV2}{name}' for name in _OTHERS),
+)
+
+# What Costmap2DROS loads where `plugins` is not given.
+DEFAULT_PLUGINS = {
+    'static_layer': STATIC,
+    'obstacle_layer': OBSTACLE,
+    'inflation_layer': INFLATION[0],
+}
+
+
+def plugin_meant(text: str) -> str:
+    """Return the plugin that a name is or is misspelled from, empty for somebody else's."""
+    if text in PLUGINS:
+        return text
+    package = text.replace('/', '::').rpartition('::')[0]
+    packages = {plugin.rpartition('::')[0] for plugin in PLUGINS}
+    is_known = difflib.get_close_matches(package.lower(), packages, n=1, cutoff=0.85)
+    return _alike(text, 0.75) if is_known or not package else ''
+
+
+def nearest_plugin(text: str) -> str:
+    """Return the plugin whose class is spelled most alike."""
+    return _alike(text, 0.0)
+
+
+def _alike(text: str, cutoff: float) -> str:
+    name = text.replace('/', '::').rpartition('::')[2]
+    by_name = {plugin.rpartition('::')[2].lower(): plugin for plugin in PLUGINS}
+    near = difflib.get_close_matches(name.lower(), by_name, n=1, cutoff=cutoff)
+    return by_name[near[0]] if near else ''
