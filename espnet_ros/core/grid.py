@@ -91,6 +91,10 @@ class GridSpec:
         x, y = self.origin_cells
         return dataclasses.replace(self, origin_cells=(x + cells[0], y + cells[1]))
 
+    def places_of(self, xy: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """Return points (N, 2) of the grid's frame, metres, in cells from its outer corner."""
+        return np.asarray(xy, np.float64) * (1.0 / self.resolution_m) - self.origin_cells
+
     def cells_of(
         self, xy: npt.NDArray[np.floating]
     ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
@@ -99,7 +103,7 @@ class GridSpec:
         :param xy: (N, 2) metres in the grid's frame.
         :returns: mx, my as intp (N, 2), 0 for those off the grid, and bool (N,).
         """
-        places = np.asarray(xy, np.float64) * (1.0 / self.resolution_m) - self.origin_cells
+        places = self.places_of(xy)
         with np.errstate(invalid='ignore'):  # NaN is off the grid
             inside = np.all((places >= 0) & (places < self.size_cells), axis=-1, keepdims=True)
         return np.where(inside, places, 0.0).astype(np.intp), inside[:, 0]

@@ -32,6 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.core.camera import CameraModel
+from espnet_ros.core.discs import last_disc
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.grid import GridSpec, Observation
 from espnet_ros.core.ground_inputs import check_mask, ground_pose
@@ -188,24 +189,15 @@ class GroundProjector:
         step = fan.ranges_m[1] - fan.ranges_m[0] if len(fan.ranges_m) > 1 else 0.0
         ranges = fan.ranges_m[place] - 0.5 * step + 0.5 * into.spec.resolution_m
         points = fan.foot + fan.directions[ray] * ranges[:, None]
-        # Of several contacts in a cell the surest stays: with repeated indices the last one wins.
-        order = np.argsort(weights, kind='stable')
-        for part in self._overhang.parts(order, into.spec.resolution_m):
-            self._mark(points[part], flat[pixel[part]], weights[part], pose, into)
-
-    def _mark(
-        self, points: Floats, class_ids: UInt8Array, weights: npt.NDArray[np.float32],
-        pose: Floats, into: Observation,
-    ) -> None:
-        """Mark contacts and what overhangs them: (N, 2) metres in the base frame."""
-        points, which = self._overhang.spread(points, class_ids, into.spec.resolution_m)
-        class_ids, weights = class_ids[which], weights[which]
-        cells, inside = into.spec.cells_of(points @ pose[:, :2].T + pose[:, 2])
-        inside &= weights > 0
-        order = np.flatnonzero(inside)[np.argsort(weights[inside], kind='stable')]
-        mx, my = cells[order].T
-        into.class_ids[my, mx] = class_ids[order]
-        into.weights[my, mx] = weights[order]
+        class_ids = flat[pixel]
+        reach_m = self._overhang.reach_m(class_ids)
+        # Of several contacts in a cell the surest stays; as sure ones give way to what overhangs.
+        order = np.lexsort((reach_m > 0, weights))
+        order = order[weights[order] > 0]
+        last = last_disc(points[order], reach_m[order], pose, into.spec)
+        met = last >= 0
+        surest = order[last[met]]
+        into.class_ids[met], into.weights[met] = class_ids[surest], weights[surest]
 
 
 def _check_rules(

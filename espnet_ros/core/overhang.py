@@ -21,8 +21,6 @@ Indices = npt.NDArray[np.intp]
 # overhangs.
 _FLOAT_M = 0.5
 _BESIDE = 3.0
-# Some 100 MB, and more than contacts of a clean mask ever become.
-_MOST_POINTS = 1_000_000
 
 
 class Overhang:
@@ -52,38 +50,9 @@ class Overhang:
             )
         return np.flatnonzero(~floating)
 
-    def parts(self, order: Indices, resolution_m: float) -> list[Indices]:
-        """Return contacts in parts that can be spread without filling the memory.
-
-        :param order: which contacts, (N,). :param resolution_m: of the cells that are to be hit.
-        """
-        size = max(1, _MOST_POINTS // len(_disc(float(self._reach_m.max()), resolution_m)))
-        return [order[i : i + size] for i in range(0, len(order), size)]
-
-    def spread(
-        self, points: Floats, class_ids: npt.NDArray[np.uint8], resolution_m: float
-    ) -> tuple[Floats, Indices]:
-        """Return points and those in a disc about each, and which one each belongs to.
-
-        :param points: (N, 2) metres. :param class_ids: (N,).
-        :param resolution_m: of the cells that are to be hit.
-        """
-        reach_m = self._reach_m[class_ids]
-        wide = np.flatnonzero(reach_m > 0)
-        own = np.arange(len(points))
-        if not wide.size:
-            return points, own
-        disc = _disc(float(reach_m.max()), resolution_m)
-        source, offset = np.nonzero(np.hypot(*disc.T) <= reach_m[wide, None])
-        source = wide[source]
-        return np.concatenate([points, points[source] + disc[offset]]), np.append(own, source)
-
-
-def _disc(reach_m: float, resolution_m: float) -> Floats:
-    """Return a square of offsets that hits every cell within reach, (M, 2) metres."""
-    steps = np.arange(0.0, reach_m + 1e-9, 0.7 * resolution_m)
-    line = np.concatenate([-steps[:0:-1], steps])
-    return np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+    def reach_m(self, class_ids: npt.NDArray[np.uint8]) -> Floats:
+        """Return how far classes reach beyond the points they stand on, (N,) metres."""
+        return self._reach_m[class_ids]
 
 
 def _floating(

@@ -16,6 +16,7 @@ from std_msgs.msg import Header
 
 from espnet_ros.core.color_image import MOVES, ColorImage, UInt8Array
 from espnet_ros.core.errors import ImageError
+from espnet_ros.core.jpeg import is_cut_off
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def read_compressed(message: CompressedImage) -> ColorImage:
     if 'compressedDepth' in message.format:
         raise ImageError('encoding', f'{message.format!r} is a depth format: give a colour image')
     data = np.frombuffer(message.data, np.uint8)
-    cut_off = data[:2].tobytes() == b'\xff\xd8' and b'\xff\xd9' not in data.tobytes()
+    cut_off = is_cut_off(data.tobytes())
     # The camera matrix belongs to the pixels as stored: no rotation by the EXIF tag.
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:

@@ -103,14 +103,6 @@ def test_memory_stays_small_with_tens_of_thousands_of_contacts():
     assert peak < 40e6  # each with each takes 18 GB an array
 
 
-def test_contacts_are_spread_in_parts_of_bounded_size():
-    rule = overhang(1.0)
-    order = np.arange(1000)[::-1]
-    parts = rule.parts(order, 0.01)
-    np.testing.assert_array_equal(np.concatenate(parts), order)
-    ids = np.full(1000, BIKE, np.uint8)
-    assert len(parts) > 10
-    for part in parts:
-        points, which = rule.spread(np.zeros((len(part), 2)), ids[part], 0.01)
-        assert len(points) == len(which) <= 1_100_000
-    assert len(rule.parts(order, 0.5)) == 1
+def test_the_reach_is_of_the_class():
+    ids = np.array([WALL, BIKE, 255, BIKE], np.uint8)
+    assert overhang(0.4).reach_m(ids).tolist() == [0.0, 0.4, 0.0, 0.4]

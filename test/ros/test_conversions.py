@@ -8,6 +8,9 @@ from array import array
 import cv2
 import numpy as np
 import pytest
+
+pytest.importorskip('hypothesis')
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sensor_msgs.msg import CompressedImage, Image
@@ -195,6 +198,8 @@ def test_jpeg_and_png_are_decoded_as_bgr():
         (b'\xff\xd8not a jpeg\xff\xd9', 'not a JPEG or PNG'),
         (bytes(1000), 'not a JPEG or PNG'),
         (jpeg()[1][:300], 'its end is missing'),
+        # A thumbnail among the tags has an end of its own.
+        (b'\xff\xd8\xff\xe1\x00\x04\xff\xd9' + jpeg()[1][2:300], 'its end is missing'),
     ],
 )
 def test_a_corrupt_jpeg_is_refused(data, words):

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.core.errors import DatasetError
+from espnet_ros.core.jpeg import is_cut_off
 
 Array = npt.NDArray[np.uint8]
 
@@ -42,18 +43,16 @@ def pack_rgb(color: tuple[int, ...]) -> int:
 def read_image(path: Path) -> Array:
     """Read an image, uint8 (H, W, 3) BGR.
 
-    :raises DatasetError: if it is none.
+    :raises DatasetError: if it is missing, none, or cut off.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise DatasetError(f'{path}: not a readable image')
-    return np.asarray(image, np.uint8)
+    return np.asarray(_pixels(_content(path, 'image'), cv2.IMREAD_COLOR, path, 'image'), np.uint8)
 
 
 def read_truth(path: Path, code: LabelCode) -> Array:
     """Read a label image as class_id, uint8 (H, W), UNLABELED where void.
 
-    :raises DatasetError: if it is missing or no label image, or holds what the code does not name.
+    :raises DatasetError: if it is missing, cut off or no label image, or holds what the code does
+        not name.
     """
     values = _colors(path) if code.colored else _ids(path)
     found = np.unique(values)
@@ -80,19 +79,39 @@ def _colors(path: Path) -> npt.NDArray[np.int32]:
 
 
 def _decode(path: Path, flags: int) -> Array:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DatasetError(f'{path}: label can not be read ({error.strerror})') from error
+    content = _content(path, 'label')
     kind, depth = _png_kind(content) if flags == cv2.IMREAD_UNCHANGED else (None, 8)
     if kind == _PALETTE:
         content = _without_palette(content)
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
-    if pixels is None:
-        raise DatasetError(f'{path}: label is no readable image')
+    pixels = _pixels(content, flags, path, 'label')
     # OpenCV stretches gray of fewer than 8 bits to 0..255.
     few = kind in (_GRAY, _PALETTE) and depth < 8
     return np.asarray(pixels // (255 // (2**depth - 1)) if few else pixels)
+
+
+def _content(path: Path, what: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f'{path}: {what} can not be read ({error.strerror})') from error
+
+
+def _pixels(content: bytes, flags: int, path: Path, what: str) -> Array:
+    """Return the pixels of a file's content as OpenCV gives them for the flags.
+
+    :param what: it is, for the message.
+    :raises DatasetError: if it is no image, or not all of one.
+    """
+    # Of all kinds, it is JPEG alone whose missing part OpenCV fills.
+    if is_cut_off(content):
+        raise DatasetError(
+            f'{path}: the end of the {what} is missing, as after an interrupted copy or a full '
+            'disk: copy or save it anew, or take it out of the dataset'
+        )
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
+    if pixels is None:
+        raise DatasetError(f'{path}: {what} is no readable image, or cut off')
+    return np.asarray(pixels)
 
 
 def _png_kind(content: bytes) -> tuple[int | None, int]:

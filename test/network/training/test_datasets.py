@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+pytest.importorskip('tqdm')
+
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.labels import CAMVID
 from espnet_ros.network.training.datasets import (
@@ -48,6 +50,27 @@ def test_every_bad_file_is_named(tmp_path: Path) -> None:
     for part in ('missing.png', 'range.png', '[12]', 'size.png', 'rgb.png', 'broken.png'):
         assert part in message
     assert 'good.png' not in message
+
+
+def test_every_cut_off_image_is_named_before_anything_is_trained(tmp_path: Path) -> None:
+    (tmp_path / 'data.yaml').write_text(
+        'layout: folders\nclasses: [{name: Way, color_rgb: [1, 2, 3], kind: ground}]\n'
+        'splits: {train: {images: pictures, labels: labels}}\n'
+    )
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8)
+    whole = cv2.imencode('.jpg', pixels)[1].tobytes()
+    for folder in ('pictures', 'labels'):
+        (tmp_path / folder).mkdir()
+    for name, content in (
+        ('cut', whole[: len(whole) // 2]), ('torn', whole[:-1]), ('good', whole + b'behind'),
+    ):  # fmt: skip
+        (tmp_path / 'pictures' / f'{name}.jpg').write_bytes(content)
+        cv2.imwrite(str(tmp_path / 'labels' / f'{name}.png'), np.zeros((24, 40), np.uint8))
+    with pytest.raises(DatasetError) as error:
+        load_dataset(str(tmp_path / 'data.yaml'), 'train')
+    _, *lines = str(error.value).splitlines()
+    assert [Path(line.split(': ')[0]).name for line in lines] == ['cut.jpg', 'torn.jpg']
+    assert all('the end of the image is missing' in line for line in lines)
 
 
 def test_empty_split_and_unknown_specs_are_refused(tmp_path: Path) -> None:
