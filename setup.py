@@ -48,6 +48,8 @@ TORCH = [
     # kernels are known; each release changes which of them are right.
     'torch==2.13.0',
     'onnx>=1.16',
+    # Each exported graph is run and compared.
+    'onnxruntime>=1.18',
     'safetensors>=0.4',
 ]
 
@@ -65,7 +67,6 @@ TEST = [
     'hypothesis',
     # Held because each release brings rules that unchanged code fails.
     'mypy==2.4.1',
-    'onnxruntime>=1.18',
     'pytest>=8',
     'pytest-xdist>=3.2',
     'ruff==0.17.6',

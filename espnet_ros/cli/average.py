@@ -32,13 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Average, compare, and write the mean unless it is of no use."""
-    from espnet_ros.bundle import Bundle, check_replaceable
-    from espnet_ros.network.export import write_bundle_like
+    from espnet_ros.bundle import Bundle
+    from espnet_ros.network.export import check_can_write, write_bundle_like
     from espnet_ros.network.training.average import mean_network
     from espnet_ros.network.training.calibrate import in_classes_of
     from espnet_ros.network.training.datasets import load_dataset
 
-    check_replaceable(args.output)
+    check_can_write(args.output)
     models = [Bundle.load(model, roles=('weights',)) for model in args.models]
     network = mean_network(models)
     samples = in_classes_of(models[0].labels, load_dataset(args.val, 'val'))

@@ -85,12 +85,12 @@ def _calibrated(network: Any, bundle: Any, spec: str) -> float:
 
 
 def _with_int8(write: Callable[..., Any], output: Path, spec: str) -> tuple[Any, Any]:
-    from espnet_ros.bundle import check_replaceable
+    from espnet_ros.network.export import check_can_write
     from espnet_ros.network.quantize import add_int8
     from espnet_ros.network.training.calibrate import in_classes_of
     from espnet_ros.network.training.datasets import load_dataset
 
-    check_replaceable(output)
+    check_can_write(output)
     calibration = load_dataset(spec, 'train').samples
     val = load_dataset(spec, 'val')
     # Elsewhere first: what is in the output folder stays until int8 has been found good.

@@ -145,11 +145,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, processes: Any, device: Any) -> int:
-    from espnet_ros.bundle import Bundle, check_replaceable
+    from espnet_ros.bundle import Bundle
+    from espnet_ros.network.export import check_can_write
     from espnet_ros.network.training.datasets import load_dataset
 
     # A long run must not fail at its end over what can be told now.
-    check_replaceable(args.output)
+    check_can_write(args.output)
     start = Bundle.load(args.start_from) if args.start_from else None
     val = load_dataset(args.val, 'val')
     train = [_samples(spec, val) for spec in args.data]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 import os
 import tempfile
 import warnings
@@ -22,6 +23,7 @@ from espnet_ros.network.deploy import DeploymentGraph, in_half_precision
 from espnet_ros.network.rewrite import rewrite
 
 OPSET = 17
+_LIBRARIES = ('onnx', 'onnxruntime', 'safetensors')
 # Beside ties, two runtimes may only differ where two classes are equally likely.
 MIN_AGREEMENT = 0.999
 # Noise through an untrained network is mostly near ties; trained ones reach 0.999, too.
@@ -43,12 +45,9 @@ def export_onnx(
     :raises BackendUnavailableError: if onnx or onnxruntime is not installed.
     :raises BundleError: if ONNX Runtime's masks are not those of PyTorch.
     """
-    try:
-        import onnx
-    except ImportError as error:
-        raise BackendUnavailableError(
-            'exporting needs the package onnx: `pip install onnx onnxruntime`'
-        ) from error
+    _check_libraries()
+    import onnx
+
     image = torch.from_numpy(
         np.random.default_rng(0).integers(0, 256, (2, 48, 64, 3), dtype=np.uint8)
     )
@@ -101,7 +100,7 @@ def write_bundle_from_network(
     """
     from safetensors.torch import save
 
-    check_replaceable(Path(output).expanduser())
+    check_can_write(Path(output).expanduser())
     network = copy.deepcopy(network).cpu().float().eval()
     reference = DeploymentGraph(network, mean, std, input_scale, temperature)
     graph = DeploymentGraph(rewrite(network), mean, std, input_scale, temperature)
@@ -134,6 +133,16 @@ def write_bundle_from_network(
     )
 
 
+def check_can_write(output: Path) -> None:
+    """Refuse at the start of long work what would stop `write_bundle_from_network` at its end.
+
+    :raises BackendUnavailableError: if a library is missing that it needs.
+    :raises BundleError: as `espnet_ros.bundle.check_replaceable`.
+    """
+    _check_libraries()
+    check_replaceable(output)
+
+
 def write_bundle_like(
     source: Bundle, network: nn.Module, output: str | os.PathLike[str], name: str | None,
     metrics: Mapping[str, Any], temperature: float,
@@ -159,14 +168,18 @@ def write_bundle_like(
     )
 
 
-def _verify(content: bytes, graph: DeploymentGraph, min_agreement: float) -> None:
-    try:
-        import onnxruntime
-    except ImportError as error:
+def _check_libraries() -> None:
+    missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
+    if missing:
         raise BackendUnavailableError(
-            'the exported ONNX is checked with ONNX Runtime, which is not installed: '
-            '`pip install onnxruntime`'
-        ) from error
+            f'a model is written and checked with {", ".join(_LIBRARIES)}; get what is missing: '
+            f'`pip install {" ".join(missing)}`'
+        )
+
+
+def _verify(content: bytes, graph: DeploymentGraph, min_agreement: float) -> None:
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(content, options, providers=['CPUExecutionProvider'])

@@ -1,22 +1,28 @@
 import argparse
 import json
+import re
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+import setuptools
+
+torch = pytest.importorskip('torch')
+onnx = pytest.importorskip('onnx')
+pytest.importorskip('onnxruntime')
+pytest.importorskip('safetensors')
 
 from espnet_ros.bundle import Bundle, shipped_models
 from espnet_ros.cli import export as export_verb
-from espnet_ros.core.errors import BundleError
+from espnet_ros.core.errors import BackendUnavailableError, BundleError
 from espnet_ros.core.labels import CAMVID
 from espnet_ros.network import export
 from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.deploy import DeploymentGraph
 from espnet_ros.network.espnet import create_network
 
-onnx = pytest.importorskip('onnx')
-pytest.importorskip('onnxruntime')
-
+ROOT = Path(__file__).parents[2]
 ARCHITECTURE = {'name': 'espnet', 'classes': 11, 'alpha2': 1, 'alpha3': 2, 'skip': 'joined'}
 INPUT = {'mean': (100.0, 110.0, 120.0), 'std': (60.0, 70.0, 80.0), 'input_scale': 1.0}
 
@@ -46,6 +52,22 @@ def test_everything_needed_to_run_is_in_the_folder(bundle, network):
     for key, tensor in network.state_dict().items():
         if not key.endswith('num_batches_tracked'):
             torch.testing.assert_close(loaded[key], tensor, rtol=0, atol=0)
+
+
+def test_a_missing_library_is_named_before_the_work(tmp_path, monkeypatch):
+    libraries = export.importlib.util
+    monkeypatch.setattr(libraries, 'find_spec', lambda name: None if 'runtime' in name else name)
+    with pytest.raises(BackendUnavailableError, match='get what is missing: `pip install onnxr'):
+        export.check_can_write(tmp_path / 'model')
+
+
+def test_the_extra_for_training_brings_what_writing_a_model_needs(monkeypatch):
+    given = {}
+    monkeypatch.setattr(setuptools, 'setup', given.update)
+    monkeypatch.chdir(ROOT)
+    runpy.run_path('setup.py')
+    names = {re.match('[a-z-]+', text)[0] for text in given['extras_require']['train']}
+    assert {'torch', *export._LIBRARIES} <= names
 
 
 def test_the_given_network_is_left_as_it_is(bundle, network):
