@@ -402,18 +402,16 @@ def parameter_values(config: NodeConfig) -> dict[str, Any]:
 def unknown_name(name: str) -> str:
     """Return the sentence that refuses an unknown parameter and names the nearest real one."""
     names = [spec.name for spec in parameter_specs()]
-    # With the user's own part in place, a wrong leaf of a family is near to the right one.
-    made = re.match(r'(layers|projection\.overhang|camera_mount)\.([^.]+)', name)
-    for family in FAMILIES if made else ():
-        names.append(family.form.replace('<key>', made[2] if made else ''))
+    # With the user's own part in place, any other wrong part of a family is near to the right one.
+    made = {form: key for family in FAMILIES for form, key in [family.like(name)] if form}
+    if made.get(name):
+        return (
+            f'unknown parameter {name!r}: the name {made[name]} is to begin with a letter and to '
+            'have letters, digits and _ alone, of a layer small ones'
+        )
     # A forgotten group ("opacity") is nearer to the user's mind than any spelling.
     tails = [n for n in names if n.rpartition('.')[2] == name.rpartition('.')[2]]
-    near = tails or difflib.get_close_matches(name, names, n=1, cutoff=0.0)
-    if near[0] == name:
-        # Only the user's own part can be wrong then.
-        own = made[2] if made else name
-        return (
-            f'unknown parameter {name!r}: the name {own} is to begin with a letter and to have '
-            'letters, digits and _ alone, of a layer small ones'
-        )
+    is_family = name.startswith(tuple(family.head for family in FAMILIES))
+    near = [] if is_family else tails
+    near = near or difflib.get_close_matches(name, [*made, *names], n=1, cutoff=0.0)
     return f'unknown parameter {name!r}, did you mean {near[0]!r}?'

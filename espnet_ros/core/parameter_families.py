@@ -38,6 +38,24 @@ class Family:
     pattern: re.Pattern[str]
     spec: ParameterSpec
 
+    @property
+    def head(self) -> str:
+        """Return what all its names begin with."""
+        return self.form.partition('<key>')[0]
+
+    def like(self, name: str) -> tuple[str, str]:
+        """Return the name of this family that is meant by one spelled like it, and its key.
+
+        Both are empty if the name has no part where the key is.
+        """
+        parts, form = name.split('.'), self.form.split('.')
+        if '<key>' not in form:
+            return self.form, ''
+        place = form.index('<key>')
+        if place >= len(parts):
+            return '', ''
+        return self.form.replace('<key>', parts[place]), parts[place]
+
 
 def _family(form: str, key: str, default: Any, description: str, **rule: Any) -> Family:
     pattern = re.escape(form).replace('<key>', f'(?P<key>{key})')
