@@ -3,16 +3,20 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+ASIDE := $(VENV)-before
 
-# Near what the apt packages of ROS 2 Humble are on: NumPy 1.21.5 and OpenCV 4.5.4.
+# Near what the apt packages of ROS 2 Humble are on: NumPy 1.21.5, OpenCV 4.5.4 and pytest 6.2.5.
 OLDEST := .venv-oldest
 OLDEST_PYTHON ?= python3.10
-OLDEST_VERSIONS := numpy==1.21.6 opencv-python-headless==4.5.5.64
-NUMERIC_TESTS := test/core test/sim test/nav2 test/evaluation test/test_bundle.py
+OLDEST_VERSIONS := numpy==1.21.6 opencv-python-headless==4.5.5.64 pytest==6.2.5
 
 # A sourced ROS installation would mix its libraries with the ones in .venv.
 unexport PYTHONPATH PYTHONHOME AMENT_PREFIX_PATH LD_LIBRARY_PATH RMW_IMPLEMENTATION
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
+# What a robot's shell says of its release and middleware does not hold for the ROS 2 in .venv
+# either. ROS_DOMAIN_ID and ROS_AUTOMATIC_DISCOVERY_RANGE say who may look on: those stay.
+unexport ROS_DISTRO ROS_LOCALHOST_ONLY ROS_DISCOVERY_SERVER ROS_SECURITY_ENABLE
+unexport FASTDDS_DEFAULT_PROFILES_FILE FASTRTPS_DEFAULT_PROFILES_FILE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .NOTPARALLEL:
@@ -23,7 +27,7 @@ help:
 	@echo "            (flags go in ARGS: make demo ARGS='--frames 30')"
 	@echo 'make test   lint, type-check and test everything'
 	@echo 'make lint   only lint and type-check'
-	@echo "make oldest test what uses NumPy and OpenCV most with those of ROS 2 Humble (python3.10)"
+	@echo 'make oldest test with NumPy, OpenCV and pytest of ROS 2 Humble (python3.10)'
 	@echo 'make clean  remove .venv and every build output'
 
 demo: $(VENV)/.demo-stamp
@@ -38,10 +42,10 @@ lint: $(VENV)/.test-stamp
 	@$(RUN) -m mypy
 
 oldest: $(OLDEST)/.stamp
-	@$(OLDEST)/bin/python -m pytest -p no:cacheprovider $(or $(ARGS),$(NUMERIC_TESTS))
+	@$(OLDEST)/bin/python -m pytest -p no:cacheprovider $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(OLDEST) build install log output *.egg-info
+	rm -rf $(VENV) $(ASIDE) $(OLDEST) build install log output *.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -49,15 +53,12 @@ clean:
 # .sound is absent from a .venv that a run was cut short in; the next run starts it afresh.
 $(VENV)/.%-stamp: setup.py setup.cfg pyproject.toml
 	@$(CHECK)
-	@if [ ! -e $(VENV)/.sound ]; then echo 'Creating $(VENV)'; $(PYTHON) -m venv --clear $(VENV); fi
-	@rm -f $(VENV)/.sound
-	@echo 'Installing what `make $*` needs into $(VENV) (once, some minutes)'
-	@$(RUN) -m pip install --quiet --editable '.[$*]'
-	@touch $(VENV)/.sound $@ $(if $(filter test,$*),$(VENV)/.demo-stamp)
+	@$(INSTALL)
+	@touch $@ $(if $(filter test,$*),$(VENV)/.demo-stamp)
 
 $(OLDEST)/.stamp: Makefile
 	@$(OLDEST_PYTHON) -m venv --clear $(OLDEST)
-	@$(OLDEST)/bin/python -m pip install --quiet $(OLDEST_VERSIONS) hypothesis pytest PyYAML tqdm
+	@$(OLDEST)/bin/python -m pip install --quiet $(OLDEST_VERSIONS) PyYAML tqdm
 	@touch $@
 
 define CHECK
@@ -71,4 +72,26 @@ if ! $(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (
 if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
   echo "$(PYTHON) has no venv: install it (Debian and Ubuntu: apt install python3-venv)"; \
   exit 1; fi
+endef
+
+# Without a network pip changes nothing, so what was there stays in use: a sound .venv in its place,
+# another one aside until the new one is done.
+define INSTALL
+put_back() { \
+  if [ -e $(ASIDE) ] && [ ! -e $(VENV)/.sound ]; then rm -rf $(VENV); mv $(ASIDE) $(VENV); fi; }; \
+put_back; \
+trap put_back EXIT; \
+trap 'exit 130' HUP INT TERM; \
+if [ ! -e $(VENV)/.sound ]; then \
+  echo 'Creating $(VENV)'; \
+  if [ -e $(VENV) ]; then mv $(VENV) $(ASIDE); fi; \
+  $(PYTHON) -m venv $(VENV) || exit 1; fi; \
+rm -f $(VENV)/.sound; \
+echo 'Installing what `make $*` needs into $(VENV) (once, some minutes)'; \
+if ! $(RUN) -m pip install --quiet --editable '.[$*]'; then \
+  if [ ! -e $(ASIDE) ]; then touch $(VENV)/.sound; fi; \
+  echo 'What `make $*` needs could not be installed, as pip says above. $(VENV) is as it was before'; \
+  exit 1; fi; \
+touch $(VENV)/.sound; \
+rm -rf $(ASIDE)
 endef

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+# Helpers that several test modules of a folder share; pytest 6.2 (Humble) has no `pythonpath`.
+_HELPERS = ('backends', 'device', 'evaluation', 'nav2', 'ros')
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in _HELPERS]
 # Fields of the wrong type are otherwise accepted in silence and published as garbage.
 os.environ['ROS_PYTHON_CHECK_FIELDS'] = '1'
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 from pathlib import Path
 
@@ -39,17 +40,31 @@ def output_file(text: str) -> Path:
 
 
 def output_folder(text: str) -> Path:
-    """Parse the path of a folder to write into, and make it."""
+    """Parse the path of a folder to write into, which comes with its first file.
+
+    Made here, an empty one would be left of a run whose input is refused.
+    """
     path = Path(text)
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        there = _nearest(path)
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise argparse.ArgumentTypeError(
             f'{path} can not be written into ({error.strerror}): expected a folder of yours, or '
             'the name of a new one'
         ) from error
-    if not os.access(path, os.W_OK):
-        raise argparse.ArgumentTypeError(f'{path} can not be written into: it is not yours')
+    return path
+
+
+def _nearest(path: Path) -> Path:
+    """Return the path, or where it is not there the nearest of its parents that is."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return _nearest(path.parent)
     return path
 
 

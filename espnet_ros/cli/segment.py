@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='with --build-only: the most images at once, one of each camera of a node (1)',
     )  # fmt: skip
     parser.add_argument(
-        '--output', type=output_folder, default=Path('output/segment'),
+        '--output', type=output_folder, default='output/segment',
         help='folder (output/segment)',
     )  # fmt: skip
     parser.add_argument('--json', type=output_file, help='write class shares and times here')
@@ -77,7 +77,6 @@ def _segment(args: argparse.Namespace) -> int:
 
     _check(args.images)
     bundle = Bundle.load(args.model)
-    args.output.mkdir(parents=True, exist_ok=True)
     figures = []
     size = args.size or bundle.size_wh
     with create_backend(args.backend, bundle, args.device, args.precision) as backend:
@@ -92,6 +91,7 @@ def _segment(args: argparse.Namespace) -> int:
                     image, result.mask, bundle.labels
                 ),
             }
+            args.output.mkdir(parents=True, exist_ok=True)
             for file, pixels in files.items():
                 file.write_bytes(cv2.imencode('.png', pixels)[1].tobytes())
                 print(file)

@@ -22,6 +22,7 @@ from espnet_ros.core.errors import EspnetRosError
 Event = dict[str, Any]
 
 _GRACE_S = 3.0
+_RANGE = 'ROS_AUTOMATIC_DISCOVERY_RANGE'
 
 # Runs in the child before anything else: Linux then ends the child with its parent, however
 # that dies. A preexec_fn would do the same, but is unsafe beside threads.
@@ -172,16 +173,32 @@ class Children:
                 child.process.wait()
 
 
+def discovery_range() -> str:
+    """Return how far ROS processes of ours are found: as the user set it, else on this machine.
+
+    :raises EspnetRosError: if they could not even find each other.
+    """
+    # Empty is unset, which for ROS itself would be the whole network.
+    found = os.environ.get(_RANGE) or 'LOCALHOST'
+    if found == 'OFF':
+        raise EspnetRosError(
+            f'expected ROS processes to find each other, but {_RANGE} is OFF: unset it or set it '
+            'to LOCALHOST, either of which keeps them to this machine'
+        )
+    return found
+
+
 @contextlib.contextmanager
 def ros_environment() -> Iterator[dict[str, str]]:
     """Reserve a ROS domain of our own, kept to this machine, with room for large images.
 
     A ROS_DOMAIN_ID that the user set stays, so that their tools can watch.
+
+    :raises EspnetRosError: if there is no domain left, or no discovery.
     """
     from espnet_ros.ros.transport import large_image_environment
 
-    reach = os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    environment = {'ROS_AUTOMATIC_DISCOVERY_RANGE': reach, **large_image_environment()}
+    environment = {_RANGE: discovery_range(), **large_image_environment()}
     if 'ROS_DOMAIN_ID' in os.environ:
         yield {**environment, 'ROS_DOMAIN_ID': os.environ['ROS_DOMAIN_ID']}
         return

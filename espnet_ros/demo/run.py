@@ -19,7 +19,7 @@ from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.demo import mask_model
 from espnet_ros.demo.bars import bar, progress_bar
-from espnet_ros.demo.children import Child, Children, Event, ros_environment
+from espnet_ros.demo.children import Child, Children, Event, discovery_range, ros_environment
 from espnet_ros.demo.drive import Plan, prepare
 from espnet_ros.demo.node_parameters import NodeSetup, node_setup, true_masks_parameters
 from espnet_ros.demo.report import Record
@@ -56,10 +56,10 @@ def run_demo(options: Options) -> dict[str, Any]:
     :raises EspnetRosError: if anything asked for is missing or the node does not answer.
     """
     require_ros()
+    discovery_range()  # refused before images are prepared
     bundle, asked = _model(options)
     source = open_source(options.source, options.request)
     setup = node_setup(asked, bundle, source)
-    options.output.mkdir(parents=True, exist_ok=True)
     with _ended_by_signals(), tempfile.TemporaryDirectory(prefix='espnet_ros_demo_') as name:
         folder = Path(name)
         plan = prepare(
@@ -72,6 +72,7 @@ def run_demo(options: Options) -> dict[str, Any]:
         record = _drive(setup, plan, folder)
         drive = Drive(bundle, source, plan, setup, record, true_drive(plan, source))
         report = drive_report(drive, options.request)
+        options.output.mkdir(parents=True, exist_ok=True)
         (options.output / 'report.json').write_text(json.dumps(report, indent=2) + '\n')
         if record.received:
             draw(drive, report, options.output)

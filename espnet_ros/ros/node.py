@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.subscription import Subscription
@@ -27,6 +28,7 @@ from espnet_ros.ros.label_info import publish_label_info
 from espnet_ros.ros.model import LoadedModel, load_model
 from espnet_ros.ros.parameters import (
     as_declared,
+    check_overrides,
     declare_parameters,
     read_config,
     unknown_parameters,
@@ -49,7 +51,12 @@ class SegmentationNode(LifecycleNode):
     """
 
     def __init__(self) -> None:
-        super().__init__('segmentation')
+        try:
+            super().__init__('segmentation')
+        except InvalidParameterTypeException:
+            # By one that rclpy declares itself; named here together with all the others.
+            check_overrides(self)
+            raise
         self._model: LoadedModel | None = None
         self._cameras: list[Camera] = []
         self._worker: Worker | None = None

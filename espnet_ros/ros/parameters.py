@@ -25,6 +25,11 @@ _APPLIES = {
     'configure': 'A change takes effect at the next configure transition.',
     'live': 'A change takes effect at once.',
 }
+# Declared by rclpy while it makes a node.
+_OF_RCLPY = (
+    ParameterSpec('use_sim_time', False, 'Take the time from /clock.', 'live'),
+    ParameterSpec('start_type_description_service', True, 'Tell types of messages.', 'start'),
+)
 
 
 def declare_parameters(node: Node) -> NodeConfig:
@@ -33,7 +38,7 @@ def declare_parameters(node: Node) -> NodeConfig:
     :raises ParameterError: if the command line or a parameter file holds an unknown name or a
         refused value; all are listed.
     """
-    _check_overrides(node)
+    check_overrides(node)
     node.add_on_set_parameters_callback(_validate)
     for spec in _specs(node):
         # rclpy takes an empty list for a byte array, so that one is declared by type.
@@ -84,8 +89,12 @@ def _specs(node: Node) -> list[ParameterSpec]:
     return fixed + [spec for spec in given if spec is not None]
 
 
-def _check_overrides(node: Node) -> None:
-    specs = {spec.name: spec for spec in _specs(node)}
+def check_overrides(node: Node) -> None:
+    """Check what the command line and the parameter files hold.
+
+    :raises ParameterError: for unknown names and refused values; all are listed.
+    """
+    specs = {spec.name: spec for spec in (*_specs(node), *_OF_RCLPY)}
     # rclpy keeps overrides nobody declared to itself, which is how typos go unnoticed.
     overrides: dict[str, Parameter[Any]] = node._parameter_overrides
     foreign = [

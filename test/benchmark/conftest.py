@@ -18,6 +18,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of an untrained ESPNet of four classes for 64x48 images."""
     torch = pytest.importorskip('torch')
     pytest.importorskip('onnx')
+    pytest.importorskip('onnxruntime')
     pytest.importorskip('safetensors')
     from espnet_ros.network.espnet import ESPNet
     from espnet_ros.network.export import write_bundle_from_network

@@ -9,6 +9,8 @@ import pytest
 
 torch = pytest.importorskip('torch')
 pytest.importorskip('onnx')
+pytest.importorskip('onnxruntime')
+pytest.importorskip('safetensors')
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.cli.average import check_use

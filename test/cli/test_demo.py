@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import select
@@ -17,11 +16,13 @@ import cv2
 import numpy as np
 import pytest
 
+pytest.importorskip('av')
+pytest.importorskip('rclpy')
+pytest.importorskip('tqdm')
+
 from espnet_ros.cli.main import main
 from espnet_ros.demo import run as run_module
 from espnet_ros.demo.map_view import palette
-
-pytestmark = pytest.mark.skipif(not importlib.util.find_spec('rclpy'), reason='no rclpy')
 
 DEADLINE_S = 90.0
 ROOT = Path(__file__).resolve().parents[2]
@@ -239,6 +240,13 @@ def test_a_node_that_can_not_start_says_why(start, pictures, green_model):
     assert 'Traceback' not in errors
 
 
+def test_without_discovery_nothing_is_waited_for(pictures, green_model, monkeypatch, capsys):
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'OFF')
+    text = demo_error(capsys, '--source', pictures, '--model', green_model)
+    assert 'ROS_AUTOMATIC_DISCOVERY_RANGE is OFF: unset it or set it to LOCALHOST' in text
+    assert 'preparing' not in text
+
+
 def demo_error(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     assert main(['demo', *map(str, arguments)]) == 2
     captured = capsys.readouterr()
@@ -258,6 +266,16 @@ def test_an_unknown_backend_is_one_line(green_model, pictures, capsys):
 
 def test_a_source_without_images_is_one_line(green_model, tmp_path, capsys):
     assert 'no pictures in' in demo_error(capsys, '--source', tmp_path, '--model', green_model)
+
+
+@pytest.mark.parametrize('name', ['0.png', '9.png'])
+def test_a_refused_source_leaves_no_output_behind(name, pictures, green_model, tmp_path, capsys):
+    (pictures / name).write_text('text')
+    output = tmp_path / 'new' / 'out'
+    arguments = ('--source', pictures, '--model', green_model, '--output', output)
+    assert main(['demo', *map(str, arguments)]) == 2
+    assert f'{name} is not a picture' in capsys.readouterr().err
+    assert not (tmp_path / 'new').exists()
 
 
 def test_an_output_that_can_not_be_made_is_one_line(green_model, pictures, tmp_path, capsys):

@@ -25,16 +25,28 @@ def test_a_file_that_can_not_be_written_is_refused_at_once(tmp_path: Path) -> No
     assert (tmp_path / 'notes.txt').read_text() == 'mine'
 
 
-def test_a_folder_to_write_into_is_made_or_refused(tmp_path: Path) -> None:
+def test_a_folder_to_write_into_may_be_there_and_is_not_made(tmp_path: Path) -> None:
     folder = tmp_path / 'new' / 'pictures'
     assert output_folder(str(folder)) == folder
-    assert folder.is_dir()
+    assert not (tmp_path / 'new').exists()
+    folder.mkdir(parents=True)
     assert output_folder(str(folder)) == folder
+    assert output_folder('one/that/is/nowhere') == Path('one/that/is/nowhere')
+
+
+def test_a_folder_that_can_not_be_written_into_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / 'notes.txt').write_text('mine')
-    for path in (tmp_path / 'notes.txt', tmp_path / 'notes.txt' / 'pictures'):
-        with pytest.raises(ArgumentTypeError, match=r'notes\.txt.* can not be written into \('):
-            output_folder(str(path))
-    assert (tmp_path / 'notes.txt').read_text() == 'mine'
+    (tmp_path / 'lost').symlink_to(tmp_path / 'nowhere')
+    for name in ('notes.txt', 'notes.txt/pictures', 'notes.txt/a/b', 'lost', 'n' * 300):
+        with pytest.raises(ArgumentTypeError, match=r' can not be written into \('):
+            output_folder(str(tmp_path / name))
+    # Root, who may run the tests, is refused nothing.
+    monkeypatch.setattr('os.access', lambda path, mode: path != tmp_path)
+    with pytest.raises(ArgumentTypeError, match=r'new/pictures can not .*\(Permission denied\)'):
+        output_folder(str(tmp_path / 'new' / 'pictures'))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['lost', 'notes.txt']
 
 
 @pytest.mark.parametrize('text', ['0', '-1', '1.5', 'many'])

@@ -13,6 +13,9 @@ import yaml
 
 torch = pytest.importorskip('torch')
 pytest.importorskip('onnx')
+pytest.importorskip('onnxruntime')
+pytest.importorskip('safetensors')
+pytest.importorskip('tqdm')
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.cli.main import main

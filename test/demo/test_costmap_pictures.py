@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip('av')
+
 from espnet_ros.core.layers import LayerSpec
 from espnet_ros.demo.costmap_pictures import costmap_pictures, costmap_sheet
 from espnet_ros.demo.map_view import palette

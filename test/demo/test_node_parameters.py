@@ -76,7 +76,8 @@ def test_a_parameter_of_the_user_is_checked_before_anything_starts(mount, camvid
         node_setup({'backend': 'openvin'}, camvid, source(mount))
 
 
-def test_true_masks_are_not_resized_and_run_as_a_graph():
+def test_true_masks_are_not_resized_and_run_as_a_graph(monkeypatch):
+    monkeypatch.setattr(node_parameters.importlib.util, 'find_spec', lambda name: name)
     values = true_masks_parameters({'backend': 'auto', 'device': 'cpu'}, (56, 40))
     assert values == {'backend': 'openvino', 'device': 'cpu', 'input.size_wh': [56, 40]}
     NodeConfig.from_parameters(values)

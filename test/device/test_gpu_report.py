@@ -120,6 +120,7 @@ def test_what_fails_is_a_row_with_the_reason(error, reason):
 
 @pytest.mark.skipif(cuda_devices() > 0, reason='this machine has a GPU')
 def test_pytorch_does_not_fall_back_to_the_processor(shipped):
+    pytest.importorskip('safetensors')
     for backend in ('torch eager', 'torch'):
         with (
             pytest.raises(BackendUnavailableError, match=r'sees (no|0) CUDA device'),

@@ -3,7 +3,8 @@ import json
 import re
 
 import pytest
-import torch
+
+torch = pytest.importorskip('torch')
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.cli import import_checkpoint

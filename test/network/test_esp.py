@@ -1,5 +1,6 @@
 import pytest
-import torch
+
+torch = pytest.importorskip('torch')
 
 from espnet_ros.network.esp import BN_EPS, ESP
 

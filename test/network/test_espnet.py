@@ -1,5 +1,6 @@
 import pytest
-import torch
+
+torch = pytest.importorskip('torch')
 
 from espnet_ros.network.espnet import ESPNet, create_network
 

@@ -5,7 +5,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip('torch')
+onnx = pytest.importorskip('onnx')
+onnxruntime = pytest.importorskip('onnxruntime')
+pytest.importorskip('safetensors')
+pytest.importorskip('tqdm')
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.cli import export as export_verb
@@ -14,9 +19,6 @@ from espnet_ros.core.labels import CAMVID
 from espnet_ros.network import export, quantize
 from espnet_ros.network.espnet import create_network
 from espnet_ros.network.training.datasets import Sample
-
-onnx = pytest.importorskip('onnx')
-onnxruntime = pytest.importorskip('onnxruntime')
 
 ARCHITECTURE = {'name': 'espnet', 'classes': 11, 'alpha2': 1, 'alpha3': 1, 'skip': 'joined'}
 INPUT = {'mean': (100.0, 110.0, 120.0), 'std': (60.0, 70.0, 80.0), 'input_scale': 1.0}

@@ -1,5 +1,7 @@
 import pytest
-import torch
+
+torch = pytest.importorskip('torch')
+
 from torch import nn
 
 from espnet_ros.network.deploy import DeploymentGraph

@@ -39,6 +39,15 @@ def test_all_unknown_and_refused_parameters_are_named_in_one_sentence(ros_domain
     assert 'robot_radius' in done.stderr
 
 
+def test_parameters_that_rclpy_declares_are_refused_with_the_others(ros_domain):
+    done = run('-p', 'use_sim_time:=maybe', '-p', 'backend:=onxx', '-p', 'enabled:=true')
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert "use_sim_time: expected a value of type bool, got 'maybe'" in last
+    assert 'backend: expected one of auto' in last and 'enabled' not in last
+    assert 'Traceback' not in done.stderr
+
+
 def test_a_broken_command_line_is_refused_without_a_traceback(ros_domain):
     done = run('-p')
     assert done.returncode == 2

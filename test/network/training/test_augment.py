@@ -4,6 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+pytest.importorskip('tqdm')
+
 from espnet_ros.core.labels import UNLABELED
 from espnet_ros.network.training.augment import (
     AS_SEEN,

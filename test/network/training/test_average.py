@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 torch = pytest.importorskip('torch')
+pytest.importorskip('onnx')
+pytest.importorskip('onnxruntime')
+pytest.importorskip('safetensors')
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import ParameterError

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch')
+pytest.importorskip('tqdm')
 
 from torch import nn
 

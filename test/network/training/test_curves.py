@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip('torch')
+pytest.importorskip('tqdm')
 
 from espnet_ros.core.labels import LabelClass, Labels
 from espnet_ros.network.training.curves import Curves

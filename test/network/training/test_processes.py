@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 
 torch = pytest.importorskip('torch')
+pytest.importorskip('onnx')
+pytest.importorskip('onnxruntime')
+pytest.importorskip('safetensors')
+pytest.importorskip('tqdm')
 
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.network.training.processes import Processes

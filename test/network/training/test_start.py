@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 torch = pytest.importorskip('torch')
+pytest.importorskip('onnx')
+pytest.importorskip('onnxruntime')
+pytest.importorskip('safetensors')
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import CheckpointError

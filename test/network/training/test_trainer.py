@@ -13,6 +13,10 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch')
+pytest.importorskip('onnx')
+pytest.importorskip('onnxruntime')
+pytest.importorskip('safetensors')
+pytest.importorskip('tqdm')
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import CheckpointError, DatasetError, ParameterError
