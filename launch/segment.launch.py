@@ -46,6 +46,13 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription([
         argument('namespace', '', 'Namespace of the node; empty for none.'),
         argument(
+            'global_tf',
+            'false',
+            'Take tf from /tf and /tf_static in a namespace, too, and not from <namespace>/tf and '
+            '<namespace>/tf_static, where nav2_bringup has it.',
+            BOOLEANS,
+        ),
+        argument(
             'params_file',
             str(share / 'config' / 'segmentation.yaml'),
             'YAML file with the parameters of the node.',
@@ -73,8 +80,8 @@ def generate_launch_description() -> LaunchDescription:
         argument(
             'use_sim_time',
             '',
-            'Take the time from /clock. Empty keeps the value of params_file for the node, and the '
-            'wall clock for RViz.',
+            'Take the time from /clock. Empty keeps the value of params_file for the node, and '
+            'the wall clock for RViz.',
             ('', *BOOLEANS),
         ),
         argument(
@@ -104,8 +111,8 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def start(context: LaunchContext) -> list[Node]:
-    names = ('namespace', 'params_file', 'image_topic', 'camera_info_topic', 'depth_topic')
-    names += ('odometry_topic', 'layers', 'use_sim_time', *PARAMETERS)
+    names = ('namespace', 'global_tf', 'params_file', 'image_topic', 'camera_info_topic')
+    names += ('depth_topic', 'odometry_topic', 'layers', 'use_sim_time', *PARAMETERS)
     names += ('respawn', 'rviz', 'log_level', 'large_images')
     values = {name: LaunchConfiguration(name).perform(context) for name in names}
     nodes = [segmentation(values, context.environment)]
@@ -116,9 +123,7 @@ def segmentation(values: dict[str, str], environment: dict[str, str]) -> Node:
     files = [parameter_file('params_file', values['params_file'])]
     if values['layers']:
         files.append(layers_file(values['layers']))
-    image = values['image_topic'].rstrip('/')
-    beside = image.rpartition('/')
-    camera_info = values['camera_info_topic'] or f'{beside[0]}{beside[1]}camera_info'
+    image, camera_info = camera_topics(values)
     named = [name for name in environment if name.endswith('_DEFAULT_PROFILES_FILE')]
     use_profile = values['large_images'] in TRUE and not named
     return Node(
@@ -133,6 +138,7 @@ def segmentation(values: dict[str, str], environment: dict[str, str]) -> Node:
             ('camera_info', camera_info),
             ('depth/image', values['depth_topic']),
             ('odometry', values['odometry_topic']),
+            *tf_remappings(values),
         ],
         ros_arguments=log_levels(values['log_level']),
         additional_env=large_image_environment() if use_profile else {},
@@ -140,6 +146,20 @@ def segmentation(values: dict[str, str], environment: dict[str, str]) -> Node:
         respawn_delay=RESPAWN_DELAY_S,
         output='screen',
     )
+
+
+def camera_topics(values: dict[str, str]) -> tuple[str, str]:
+    """Return the topics of the images and of their calibration."""
+    image = values['image_topic'].rstrip('/')
+    folder, slash, _ = image.rpartition('/')
+    return image, values['camera_info_topic'] or f'{folder}{slash}camera_info'
+
+
+def tf_remappings(values: dict[str, str]) -> list[tuple[str, str]]:
+    """Return what brings tf2's topics, whose names are absolute, into the namespace."""
+    if values['global_tf'] in TRUE:
+        return []
+    return [('/tf', 'tf'), ('/tf_static', 'tf_static')]
 
 
 def log_levels(level: str) -> list[str]:
@@ -188,11 +208,19 @@ def rviz(values: dict[str, str]) -> Node:
             'rviz:=true needs the package rviz2, which is not installed: install it or launch '
             'with rviz:=false'
         ) from error
+    image, camera_info = camera_topics(values)
     return Node(
         package='rviz2',
         executable='rviz2',
         # The topics in the view are relative.
         namespace=values['namespace'],
+        remappings=[
+            ('image', image),
+            ('image/compressed', f'{image}/compressed'),
+            # Beside the view's `image` RViz looks for an absolute name, in any namespace.
+            ('/camera_info', camera_info),
+            *tf_remappings(values),
+        ],
         arguments=['-d', str(share_directory() / 'rviz' / 'segmentation.rviz')],
         # It does not read params_file, whose other names are not its own.
         parameters=[{'use_sim_time': values['use_sim_time'] in TRUE}],

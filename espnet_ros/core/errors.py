@@ -24,6 +24,10 @@ class PoseError(EspnetRosError):
     """A transform that is no rigid motion, or from which the camera sees no ground."""
 
 
+class AbandonedError(EspnetRosError):
+    """What was waited for and is not wanted any more."""
+
+
 class ParameterError(EspnetRosError):
     """A parameter or argument with an unknown name, a wrong type or a value out of bounds."""
 
@@ -50,3 +54,9 @@ class BackendUnavailableError(BackendError):
 
 class DeviceError(BackendError):
     """A device that ran out of memory or is gone, while another one may still work."""
+
+
+def describe(error: Exception) -> str:
+    """Return an error in a sentence; one of ours is a sentence already."""
+    expected = isinstance(error, EspnetRosError)
+    return str(error) if expected else f'{type(error).__name__}: {error}'

@@ -151,8 +151,9 @@ def build_tables(
     if not fan.seen.any():
         raise PoseError(
             f'the camera, {height:.2f} m above the ground, sees none of it between '
-            f'{gates.min_range_m:g} and {reach:.2f} m: does it look above the horizon? '
-            'Check T_base_camera and the range gates'
+            f'{gates.min_range_m:g} and {reach:.2f} m: does it look above the horizon, or is '
+            'header.frame_id no optical frame (z forward, x right, y down)? Check T_base_camera '
+            'and the range gates'
         )
     return GroundTables(fan, _plan(view, fan))
 

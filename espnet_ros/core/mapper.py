@@ -99,7 +99,7 @@ class Mapper:
             for name, projector in self.projectors.items()
         }
         self.depth_projectors = {name: DepthProjector(labels, gates, band) for name in cameras}
-        self.monitors = {name: ProjectionMonitor(labels) for name in cameras}
+        self._monitors = {name: ProjectionMonitor(labels) for name in cameras}
         spec = GridSpec.around((0.0, 0.0), grid.size, grid.resolution)
         memory = Memory(grid.half_life, recentre_step_m=grid.recentre_step)
         self._grid = SemanticGrid(len(labels), spec, memory)
@@ -128,7 +128,7 @@ class Mapper:
             if look.stamp_s >= self._last.get(look.camera, (-math.inf, pose))[0]:
                 self._last[look.camera] = look.stamp_s, pose
             if look.depth_m is None:
-                self.monitors[look.camera].compare(observation, xy)
+                self._monitors[look.camera].compare(observation, xy)
             self._grid.add(observation, look.stamp_s)
         return notice
 
@@ -165,6 +165,16 @@ class Mapper:
         names = [layer.name for layer in self.layers.layers]
         return CostMap(spec, Occupancy(dict.fromkeys(names, full), full))
 
+    def problems(self) -> dict[str, str]:
+        """Return by camera what shows that its assumed pose is wrong, '' for nothing."""
+        with self._lock:
+            return {name: monitor.problem() for name, monitor in self._monitors.items()}
+
+    def figures(self) -> dict[str, dict[str, str]]:
+        """Return by camera what that is judged by, for diagnostics."""
+        with self._lock:
+            return {name: monitor.values() for name, monitor in self._monitors.items()}
+
     def _break(self, look: Look, pose: Floats) -> str:
         """Return why what is known is of another time or place, or ''."""
         if look.camera not in self._last:
@@ -188,7 +198,7 @@ class Mapper:
                 look.mask, look.confidence, look.depth_m, look.model, look.T_base_camera, pose,
                 self._grid.spec,
             )  # fmt: skip
-        self.monitors[look.camera].see(look.mask, look.model, look.T_base_camera)
+        self._monitors[look.camera].see(look.mask, look.model, look.T_base_camera)
         return self.projectors[look.camera].observe(
             look.mask, look.confidence, look.model, look.T_base_camera, pose, self._grid.spec
         )

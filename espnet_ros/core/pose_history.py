@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from espnet_ros.core.errors import PoseError
+from espnet_ros.core.errors import AbandonedError, PoseError
 from espnet_ros.core.transforms import interpolate, rigid
 
 Array = npt.NDArray[np.float64]
@@ -40,6 +40,7 @@ class PoseHistory:
         self._poses: deque[_Stamped] = deque(maxlen=max_poses)
         self._changed = threading.Condition()
         self._closed = False
+        self._may_wait = True
 
     def add(self, stamp_s: float, T: npt.ArrayLike) -> None:
         """Keep a pose.
@@ -71,12 +72,17 @@ class PoseHistory:
         :param timeout_s: how long to wait for a pose at or after the stamp.
         :raises PoseError: if there is none, only older or only newer ones, a pause of more than
             `MAX_GAP_S` around the stamp, or the history is closed.
+        :raises AbandonedError: if it would have to be waited for, and that is not allowed.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._reaches(stamp_s), timeout_s)
+            self._changed.wait_for(
+                lambda: self._closed or not self._may_wait or self._reaches(stamp_s), timeout_s
+            )
             if self._closed:
                 raise PoseError('the odometry is closed')
             if not self._reaches(stamp_s):
+                if not self._may_wait:
+                    raise AbandonedError('nobody waits for odometry any more')
                 raise PoseError(self._why_late(stamp_s, timeout_s))
             before, after = self._neighbours(stamp_s)
         if before.stamp_s == stamp_s:
@@ -93,6 +99,12 @@ class PoseHistory:
         """Return the newest stamp in seconds and its T_odom_base, read-only."""
         with self._changed:
             return self._poses[-1] if self._poses else None
+
+    def allow_waiting(self, allowed: bool) -> None:
+        """Let `at` wait, as it does at first, or end its waiting until it is allowed again."""
+        with self._changed:
+            self._may_wait = allowed
+            self._changed.notify_all()
 
     def close(self) -> None:
         """End all waiting, now and later."""

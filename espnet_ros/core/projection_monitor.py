@@ -45,7 +45,7 @@ _FEWEST_KEPT = 0.45
 
 
 class ProjectionMonitor:
-    """Watches the projection of one camera.
+    """Watches the projection of one camera; to be used from one thread at a time.
 
     :param labels: the classes of the masks.
     """

@@ -82,3 +82,12 @@ class StageTimes:
     def percentiles_ms(self, percent: float) -> dict[str, float | None]:
         """Return the percentile of each stage in milliseconds, None where nothing came yet."""
         return {stage: values.percentile(percent) for stage, values in self._stages.items()}
+
+    def values(self) -> dict[str, str]:
+        """Return median and 95th percentile of each stage for diagnostics.
+
+        :return: milliseconds as text by names like ``infer_p95_ms``, '' where nothing came yet.
+        """
+        of = {percent: self.percentiles_ms(percent) for percent in (50, 95)}
+        named = {f'{s}_p{p}_ms': of[p][s] for s in self._stages for p in of}
+        return {name: '' if ms is None else f'{ms:.2f}' for name, ms in named.items()}

@@ -127,7 +127,7 @@ def evaluate_drive(
             camera, mask, confidence, truth.camera, assumed, truth.poses[index],
             truth.stamp_s(index),
         ))  # fmt: skip
-        warnings.append(mapper.monitors[camera].problem())
+        warnings.append(mapper.problems()[camera])
         if (last - index) % EVERY == 0:
             shown = mapper.render()
             end = compare(_costmap(shown), truth, index, CAMVID)

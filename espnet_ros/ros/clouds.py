@@ -13,6 +13,7 @@ from espnet_ros.core.clouds import CloudMaker, Clouds
 from espnet_ros.core.layers import CLEAR
 from espnet_ros.core.mapper import Look
 from espnet_ros.ros.conversions import array_to_image, to_bytes
+from espnet_ros.ros.label_gate import LabelGate
 from espnet_ros.ros.publishers import create_publisher
 from espnet_ros.ros.qos import output_profile
 
@@ -45,6 +46,8 @@ class CloudOutputs:
         self._points = publisher(PointCloud2, 'nav/points')
         self._layers = {name: publisher(PointCloud2, f'points/{name}') for name in layers}
         self._clear = publisher(PointCloud2, f'points/{CLEAR}')
+        self._gate = LabelGate(node, self._mask, self._confidence, self._points)
+        self._told = ''
 
     def publish(self, header: Header, look: Look) -> None:
         """Publish what somebody subscribes to.
@@ -53,6 +56,8 @@ class CloudOutputs:
         :raises EspnetRosError: as `CloudMaker.read` does.
         """
         aligned = (self._mask, self._confidence, self._points)
+        # Before anything goes out: what it tells of ends who gets it.
+        self._tell_problem()
         wanted = [p for p in self._publishers() if p.get_subscription_count()]
         if not wanted:
             return
@@ -67,6 +72,10 @@ class CloudOutputs:
         if self._clear in wanted:
             self._clear.publish(to_cloud(clouds.clear()[None], header))
 
+    def problem(self) -> str:
+        """Return what becomes of who subscribes to ``~/nav`` now, '' if nothing bad does."""
+        return self._gate.problem()
+
     def destroy(self) -> None:
         """Destroy the publishers."""
         for publisher in self._publishers():
@@ -76,7 +85,14 @@ class CloudOutputs:
         nav = clouds.aligned()
         self._mask.publish(array_to_image(nav.mask, header, 'mono8'))
         self._confidence.publish(array_to_image(nav.confidence, header, 'mono8'))
-        self._points.publish(to_cloud(nav.points, header))
+        if self._gate.is_open():
+            self._points.publish(to_cloud(nav.points, header))
+
+    def _tell_problem(self) -> None:
+        problem, before = self.problem(), self._told
+        self._told = problem
+        if problem and not before:
+            self._node.get_logger().error(problem)
 
     def _publishers(self) -> list[Publisher]:
         return [self._mask, self._confidence, self._points, *self._layers.values(), self._clear]

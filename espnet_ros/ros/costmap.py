@@ -13,14 +13,14 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from espnet_ros.core.config import NodeConfig
-from espnet_ros.core.errors import EspnetRosError
+from espnet_ros.core.errors import AbandonedError, EspnetRosError, describe
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.mapper import Look, Mapper
 from espnet_ros.core.rate_limit import RateLimit
 from espnet_ros.ros.camera import Segmented
 from espnet_ros.ros.clocks import steady_timer
 from espnet_ros.ros.clouds import CloudOutputs
-from espnet_ros.ros.costmap_monitor import CostmapMonitor, describe
+from espnet_ros.ros.costmap_monitor import CostmapMonitor
 from espnet_ros.ros.costmap_output import FILL, Cause, CostmapOutput
 from espnet_ros.ros.costmap_watch import CostmapWatch
 from espnet_ros.ros.depth import DepthQueue
@@ -79,6 +79,7 @@ class Costmap:
     def activate(self) -> None:
         """Start to take masks and to watch."""
         self._monitor = CostmapMonitor()
+        self._allow_waiting(True)
         self._output.start(self._monitor)
         self._watch.start()
         self._limits = {camera: RateLimit() for camera in self._cameras}
@@ -89,6 +90,8 @@ class Costmap:
         """Stop both, and leave cost maps that say so behind."""
         if self._worker is None:
             return
+        # What it waits for would come by the executor, whose thread this is.
+        self._allow_waiting(False)
         self._worker.stop()
         self._worker = None
         self._node.destroy_timer(self._timer)
@@ -129,9 +132,9 @@ class Costmap:
             'stale': str(self._output.is_stale).lower(),
             'on_stale': self._config().grid.on_stale, **self._monitor.values(),
         }  # fmt: skip
-        for name, monitor in self._mapper.monitors.items():
+        for name, figures in self._mapper.figures().items():
             prefix = f'{name}_' if name else ''
-            values.update({prefix + key: value for key, value in monitor.values().items()})
+            values.update({prefix + key: value for key, value in figures.items()})
         level, message = self._judge(state, age_s)
         return level, message, values
 
@@ -147,8 +150,9 @@ class Costmap:
             paused = cause == Cause.PAUSED
             level = DiagnosticStatus.WARN if paused else DiagnosticStatus.ERROR
             return level, f'stale ({self._config().grid.on_stale}), {lost}'
-        problems = [m.problem() for m in self._mapper.monitors.values()]
-        problem = next(filter(None, [still, news, *problems, self._poses.problem()]), '')
+        problems = [clouds.problem() for clouds in self._clouds.values()] + [still, news]
+        problems += [*self._mapper.problems().values(), self._poses.problem()]
+        problem = next(filter(None, problems), '')
         if problem:
             return DiagnosticStatus.WARN, problem
         return DiagnosticStatus.OK, f'cost maps at {self._monitor.rate_hz:.1f} Hz'
@@ -160,6 +164,8 @@ class Costmap:
     def _add(self, camera: str, segmented: Segmented) -> None:
         try:
             look = self._take(camera, segmented)
+        except AbandonedError:
+            return
         except Exception as error:
             self._skip(camera, error)
             return
@@ -205,6 +211,11 @@ class Costmap:
             'render': (rendered - projected) * 1e3,
             'update': (rendered - start) * 1e3,
         }
+
+    def _allow_waiting(self, allowed: bool) -> None:
+        self._poses.allow_waiting(allowed)
+        for depth in self._depths.values():
+            depth.allow_waiting(allowed)
 
     def _skip(self, camera: str, error: Exception) -> None:
         self._monitor.skip(error)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from espnet_ros.core.errors import CameraInfoError, EspnetRosError, ImageError, PoseError
+from espnet_ros.core.errors import CameraInfoError, ImageError, PoseError, describe
 from espnet_ros.core.statistics import RollingRate, StageTimes
 
 # `update` is from mask to the arrays of all layers: project and render.
@@ -76,7 +76,7 @@ class CostmapMonitor:
 
     def values(self) -> dict[str, Any]:
         """Return counters and times under the names they are published."""
-        values: dict[str, Any] = {
+        return {
             'updates': self.updates,
             'published': self.published,
             'above_rate': self.above_rate,
@@ -85,23 +85,13 @@ class CostmapMonitor:
             'skipped': self.skipped.total(),
             **{f'skipped_{reason}': n for reason, n in sorted(self.skipped.items())},
             'rate_hz': f'{self.rate_hz:.2f}',
+            **self.stages.values(),
+            'last_error': self.last_error,
         }
-        medians, slow = self.stages.percentiles_ms(50), self.stages.percentiles_ms(95)
-        for stage in STAGES:
-            for name, value in (('p50', medians[stage]), ('p95', slow[stage])):
-                values[f'{stage}_{name}_ms'] = '' if value is None else f'{value:.2f}'
-        values['last_error'] = self.last_error
-        return values
 
 
 def _times(count: int) -> str:
     return 'once' if count == 1 else f'{count} times'
-
-
-def describe(error: Exception) -> str:
-    """Return an error in a sentence; one of ours is a sentence already."""
-    expected = isinstance(error, EspnetRosError)
-    return str(error) if expected else f'{type(error).__name__}: {error}'
 
 
 def _key(error: Exception) -> str:

@@ -7,6 +7,7 @@ parent says ``start``, then publishes the drive and says ``done``. It ends when 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -23,6 +24,7 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.memory import tune_malloc
 from espnet_ros.ros.conversions import array_to_image
 from espnet_ros.ros.demo_pipe import emit, wait_parent
@@ -54,16 +56,24 @@ class Prepared:
     def keep(self, image: npt.NDArray[np.uint8]) -> None:
         """Do nothing: the images are on disk."""
 
+    def close(self) -> None:
+        """Do nothing: the file is the parent's."""
+
 
 class Live:
     """Images from a camera device, recorded for the pictures made afterwards.
 
     :param plan: see the module.
+    :raises DatasetError: if the device can't be opened.
     """
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self._size_wh = tuple(plan['size_wh'])
         self._capture = cv2.VideoCapture(plan['device'])
+        if not self._capture.isOpened():
+            raise DatasetError(
+                f'{plan["device"]} can not be opened any more: plug it in, or end who uses it'
+            )
         self._record = Path(plan['images'])
 
     def at(self, index: int, due: float) -> npt.NDArray[np.uint8] | None:
@@ -82,6 +92,10 @@ class Live:
         """Record a counted image."""
         with self._record.open('ab') as file:
             file.write(image.tobytes())
+
+    def close(self) -> None:
+        """Let others have the device."""
+        self._capture.release()
 
 
 class Camera:
@@ -191,9 +205,20 @@ def main() -> None:
     tune_malloc()
     plan = json.loads(Path(sys.argv[1]).read_text())
     rclpy.init()
-    node = rclpy.create_node('camera')
-    camera = Camera(node, plan)
-    images = Live(plan) if plan['device'] else Prepared(plan)
+    try:
+        with contextlib.closing(Live(plan) if plan['device'] else Prepared(plan)) as images:
+            run(Camera(rclpy.create_node('camera'), plan), images, plan)
+    except DatasetError as error:
+        sys.exit(str(error))
+    finally:
+        rclpy.try_shutdown()
+
+
+def run(camera: Camera, images: Prepared | Live, plan: dict[str, Any]) -> None:
+    """Publish what the parent asks for, until it goes away.
+
+    :param plan: see the module.
+    """
     emit('ready')
     while not camera.is_seen():
         if wait_parent(0.005):
@@ -214,7 +239,6 @@ def main() -> None:
         drive(camera, images, plan['count'], 1.0 / plan['rate_hz'])
         emit('done')
         until_parent(lambda: None, 60.0)
-    rclpy.try_shutdown()
 
 
 if __name__ == '__main__':

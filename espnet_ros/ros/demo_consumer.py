@@ -26,6 +26,7 @@ from espnet_ros.core.memory import tune_malloc
 from espnet_ros.ros.demo_camera import ODOMETRY_FRAME
 from espnet_ros.ros.demo_grids import GridInputs
 from espnet_ros.ros.demo_pipe import emit
+from espnet_ros.ros.stamps import nanoseconds
 
 NODE = '/segmentation'
 # status -> event
@@ -56,20 +57,20 @@ class Consumer:
         if self._faults('mask', message):
             return
         self._masks.write(message.data)
-        emit('mask', stamp=stamp_ns(message), received=received, slot=self._slots)
+        emit('mask', stamp=nanoseconds(message.header.stamp), received=received, slot=self._slots)
         self._slots += 1
         self._seen('mask')
 
     def _on_confidence(self, message: Any) -> None:
         if not self._faults('confidence', message):
-            emit('confidence', stamp=stamp_ns(message))
+            emit('confidence', stamp=nanoseconds(message.header.stamp))
             self._seen('confidence')
 
     def _on_camera_info(self, message: Any) -> None:
         if (message.width, message.height) != self._size_wh:
             emit('fault', text=f'camera_info is of {message.width}x{message.height}')
         else:
-            emit('camera_info', stamp=stamp_ns(message))
+            emit('camera_info', stamp=nanoseconds(message.header.stamp))
             self._seen('camera_info')
 
     def _on_diagnostics(self, message: Any) -> None:
@@ -101,12 +102,6 @@ class Consumer:
             names = 'width, height, encoding, step, bytes'
             emit('fault', text=f'{topic}: expected {names} {expected}, got {came}')
         return came != expected
-
-
-def stamp_ns(message: Any) -> int:
-    """Return the stamp of a message in nanoseconds."""
-    stamp = message.header.stamp
-    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
 
 
 def main() -> None:

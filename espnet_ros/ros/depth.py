@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sensor_msgs.msg import Image
 
-from espnet_ros.core.errors import ImageError
+from espnet_ros.core.errors import AbandonedError, ImageError
 from espnet_ros.core.pose_history import RESTART_S
 from espnet_ros.ros.stamps import SECOND_NS, nanoseconds
 
@@ -37,6 +37,7 @@ class DepthQueue:
         self._forgotten_ns = -1
         self._changed = threading.Condition()
         self._closed = False
+        self._may_wait = True
 
     def put(self, message: Image) -> None:
         """Keep a depth image, forgetting what is too old or too much.
@@ -53,6 +54,12 @@ class DepthQueue:
             self._forget()
             self._changed.notify_all()
 
+    def allow_waiting(self, allowed: bool) -> None:
+        """Let `at` wait, as it does at first, or end its waiting until it is allowed again."""
+        with self._changed:
+            self._may_wait = allowed
+            self._changed.notify_all()
+
     def close(self) -> None:
         """End all waiting."""
         with self._changed:
@@ -64,17 +71,23 @@ class DepthQueue:
 
         :param stamp: builtin_interfaces Time.
         :raises ImageError: if none came within 20 ms of it, or it is not kept any more.
+        :raises AbandonedError: if it would have to be waited for, and that is not allowed.
         """
         wanted_ns = nanoseconds(stamp)
         with self._changed:
             self._changed.wait_for(
-                lambda: self._closed or self._near(wanted_ns) or self._is_forgotten(wanted_ns),
-                timeout_s,
+                lambda: self._closed or not self._may_wait or self._is_known(wanted_ns), timeout_s
             )
             found = self._near(wanted_ns)
-            if found is None:
-                raise ImageError('depth', self._why_none(wanted_ns))
-            return found
+            if found is not None:
+                return found
+            if not (self._may_wait or self._is_forgotten(wanted_ns)):
+                raise AbandonedError('nobody waits for depth any more')
+            raise ImageError('depth', self._why_none(wanted_ns))
+
+    def _is_known(self, wanted_ns: int) -> bool:
+        """Tell whether waiting changes nothing."""
+        return self._near(wanted_ns) is not None or self._is_forgotten(wanted_ns)
 
     def _forget(self) -> None:
         newest_ns = max(self._kept)

@@ -12,7 +12,7 @@ from rclpy.node import Node
 from rclpy.qos import ReliabilityPolicy
 
 from espnet_ros.core.config import NodeConfig
-from espnet_ros.core.errors import ImageError
+from espnet_ros.core.errors import ImageError, describe
 from espnet_ros.core.statistics import RollingRate, StageTimes
 
 STAGES = ('decode', 'resize', 'infer', 'post', 'publish', 'latency')
@@ -59,7 +59,7 @@ class CameraMonitor:
     def fail(self, error: Exception) -> None:
         """Count an image that was lost to a fault of ours or of the backend."""
         self.failed += 1
-        self.error = self.last_error = f'{type(error).__name__}: {error}'
+        self.error = self.last_error = describe(error)
 
     @property
     def rate_hz(self) -> float:
@@ -79,7 +79,7 @@ class CameraMonitor:
 
     def values(self) -> dict[str, Any]:
         """Return the counters and times under the names they are published."""
-        values: dict[str, Any] = {
+        return {
             'received': self.received,
             'processed': self.processed,
             'dropped': self.dropped,
@@ -88,16 +88,10 @@ class CameraMonitor:
             'rejected': self.rejected.total(),
             **{f'rejected_{reason}': n for reason, n in sorted(self.rejected.items())},
             'rate_hz': f'{self.rate_hz:.2f}',
+            **self.stages.values(),
+            'seconds_since_image': '' if self._last_image_s is None else f'{self.silent_s:.2f}',
+            'last_error': self.last_error,
         }
-        medians, slow = self.stages.percentiles_ms(50), self.stages.percentiles_ms(95)
-        for stage in STAGES:
-            for name, value in (('p50', medians[stage]), ('p95', slow[stage])):
-                values[f'{stage}_{name}_ms'] = '' if value is None else f'{value:.2f}'
-        values['seconds_since_image'] = (
-            '' if self._last_image_s is None else f'{self.silent_s:.2f}'
-        )
-        values['last_error'] = self.last_error
-        return values
 
 
 def judge(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from array import array
 from typing import Any
 
@@ -9,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from geometry_msgs.msg import Point, Pose, Quaternion
 from nav_msgs.msg import MapMetaData, OccupancyGrid
+from rclpy.duration import Duration
 from rclpy.node import Node
 from std_msgs.msg import Header
 
@@ -16,6 +19,10 @@ from espnet_ros.core.grid import GridSpec
 from espnet_ros.core.mapper import CostMap
 from espnet_ros.ros.publishers import create_publisher
 from espnet_ros.ros.qos import latched_profile
+
+# The last cost maps say that the robot is to stop, and get lost with a publisher that goes at
+# once: on a busy machine in one end of nine. A subscriber that hangs must not keep the node.
+_FAREWELL_S = 0.5
 
 
 class GridPublishers:
@@ -47,8 +54,15 @@ class GridPublishers:
             self._layers[name].publish(to_message(cost_map.spec, data, header))
 
     def destroy(self) -> None:
-        """Destroy the publishers."""
-        for publisher in (self._combined, *self._layers.values()):
+        """Destroy the publishers, once what they sent has arrived or `_FAREWELL_S` have passed."""
+        publishers = (self._combined, *self._layers.values())
+        deadline_s = time.monotonic() + _FAREWELL_S
+        for publisher in publishers:
+            left_s = max(0.0, deadline_s - time.monotonic())
+            # Not every middleware can tell what has arrived.
+            with contextlib.suppress(RuntimeError):
+                publisher.wait_for_all_acked(Duration(seconds=left_s))
+        for publisher in publishers:
             self._node.destroy_publisher(publisher)
 
 

@@ -11,6 +11,8 @@ from espnet_ros.core.labels import UNLABELED, Labels
 from espnet_ros.ros.publishers import create_publisher
 from espnet_ros.ros.qos import latched_profile
 
+TOPIC = '~/label_info'
+
 
 def label_info_module() -> Any | None:
     """Return ``vision_msgs.msg`` with LabelInfo (from 4.1 on), or None if not installed."""
@@ -44,10 +46,10 @@ def publish_label_info(node: Node, labels: Labels) -> Any | None:
     messages = label_info_module()
     if messages is None:
         node.get_logger().info(
-            'vision_msgs with LabelInfo is not installed, so ~/label_info is not published'
+            f'vision_msgs with LabelInfo is not installed, so {TOPIC} is not published'
         )
         return None
-    publisher = create_publisher(node, messages.LabelInfo, '~/label_info', latched_profile())
+    publisher = create_publisher(node, messages.LabelInfo, TOPIC, latched_profile())
     header = Header(stamp=node.get_clock().now().to_msg())
     publisher.publish(make_label_info(labels, header, messages))
     return publisher

@@ -28,6 +28,7 @@ def make_look(
     :raises CameraInfoError: if there is no calibration or none of this image.
     :raises ImageError: if its depth does not come or fit.
     :raises PoseError: if its pose is not known.
+    :raises AbandonedError: if one of the two is missing and nobody is to wait any more.
     """
     info, header = segmented.camera_info, segmented.header
     if info is None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
 
 import rclpy
 from rclpy.context import Context
@@ -23,28 +26,35 @@ class _End:
     """One process's end of the topic, in a ROS context of its own.
 
     :param name: of the node, which gets the process id behind it.
+    :param create: called with the node, makes its publisher or subscription.
     """
 
-    def __init__(self, name: str) -> None:
-        self._context = Context()
-        rclpy.init(context=self._context)
-        self._node: Node = rclpy.create_node(
-            f'espnet_ros_{name}_{os.getpid()}', context=self._context, enable_rosout=False,
-            start_parameter_services=False,
-        )  # fmt: skip
+    def __init__(self, name: str, create: Callable[[Node], Any]) -> None:
+        with ExitStack() as made:
+            self._context = Context()
+            rclpy.init(context=self._context)
+            made.callback(rclpy.shutdown, context=self._context)
+            self._node: Node = rclpy.create_node(
+                f'espnet_ros_{name}_{os.getpid()}', context=self._context, enable_rosout=False,
+                start_parameter_services=False,
+            )  # fmt: skip
+            made.callback(self._node.destroy_node)
+            self._topic = create(self._node)
+            self._made = made.pop_all()
 
     def close(self) -> None:
         """Leave ROS."""
-        self._node.destroy_node()
-        rclpy.shutdown(context=self._context)
+        self._made.close()
 
 
 class MaskReceiver(_End):
     """Subscribes, and lets the middleware keep the last mask: taking it is no publisher's time."""
 
     def __init__(self) -> None:
-        super().__init__('receiver')
-        self._node.create_subscription(Image, TOPIC, lambda message: None, output_profile())
+        profile = output_profile()
+        super().__init__(
+            'receiver', lambda node: node.create_subscription(Image, TOPIC, lambda _: None, profile)
+        )
 
 
 class MaskPublisher(_End):
@@ -55,19 +65,26 @@ class MaskPublisher(_End):
     """
 
     def __init__(self, wait_s: float) -> None:
-        super().__init__('publisher')
+        super().__init__(
+            'publisher', lambda node: create_publisher(node, Image, TOPIC, output_profile())
+        )
         self._header = Header(frame_id='camera')
-        self._publisher = create_publisher(self._node, Image, TOPIC, output_profile())
-        deadline = time.monotonic() + wait_s
-        while not self._publisher.get_subscription_count():
-            if time.monotonic() > deadline:
-                self.close()
-                raise TimeoutError(f'no subscriber in another process found in {wait_s:g} s')
-            time.sleep(0.01)
+        try:
+            self._wait(wait_s)
+        except BaseException:
+            self.close()
+            raise
 
     def publish(self, mask: UInt8Array) -> None:
         """Publish a mask.
 
         :param mask: uint8 (H, W), C-contiguous.
         """
-        self._publisher.publish(array_to_image(mask, self._header, 'mono8'))
+        self._topic.publish(array_to_image(mask, self._header, 'mono8'))
+
+    def _wait(self, wait_s: float) -> None:
+        deadline = time.monotonic() + wait_s
+        while not self._topic.get_subscription_count():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f'no subscriber in another process found in {wait_s:g} s')
+            time.sleep(0.01)

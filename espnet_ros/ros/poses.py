@@ -42,6 +42,7 @@ class Poses(Protocol):
         :param header: of the image.
         :param camera: name of the camera, '' for the one without.
         :raises PoseError: if they can't be known, with the reason.
+        :raises AbandonedError: if they would have to be waited for, and that is not allowed.
         """
 
     def latest(self) -> Array | None:
@@ -52,6 +53,9 @@ class Poses(Protocol):
 
     def problem(self) -> str:
         """Return what diagnostics should warn of, '' for nothing."""
+
+    def allow_waiting(self, allowed: bool) -> None:
+        """Let `at` wait, as it does at first, or end its waiting until it is allowed again."""
 
     def destroy(self) -> None:
         """End all waiting and unsubscribe."""
@@ -127,6 +131,9 @@ class FixedPoses:
     def problem(self) -> str:
         """Return that nothing is wrong."""
         return ''
+
+    def allow_waiting(self, allowed: bool) -> None:
+        """Wait for nothing in any case."""
 
     def destroy(self) -> None:
         """Have nothing to free."""
@@ -205,6 +212,10 @@ class OdometryPoses:
             return f'{self.topic} has a publisher, but no message has come'
         return ''
 
+    def allow_waiting(self, allowed: bool) -> None:
+        """Let `at` wait, or end its waiting."""
+        self._history.allow_waiting(allowed)
+
     def destroy(self) -> None:
         """End all waiting and unsubscribe."""
         self._history.close()
@@ -254,6 +265,10 @@ class OdometryOrFixedPoses:
             f'nobody publishes {self._odometry.topic}, so the robot is taken as standing still; '
             'if it really does, set pose.source to fixed'
         )
+
+    def allow_waiting(self, allowed: bool) -> None:
+        """Let `at` wait, or end its waiting."""
+        self._odometry.allow_waiting(allowed)
 
     def destroy(self) -> None:
         """End all waiting and unsubscribe."""

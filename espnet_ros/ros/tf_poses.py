@@ -15,13 +15,17 @@ from rclpy.node import Node
 from rclpy.time import Time
 from std_msgs.msg import Header
 
-from espnet_ros.core.errors import PoseError
+from espnet_ros.core.errors import AbandonedError, PoseError
 from espnet_ros.core.pose_history import RESTART_S
 from espnet_ros.core.transforms import from_quaternion
+from espnet_ros.ros.ground_check import GroundCheck
 from espnet_ros.ros.pose_inputs import stamp_seconds
 from espnet_ros.ros.stamps import seconds
 
 Array = npt.NDArray[np.float64]
+
+# What tf2_ros listens to, unless it is remapped.
+_TOPIC = '/tf'
 
 
 class TfPoses:
@@ -43,10 +47,13 @@ class TfPoses:
         self._timeout_s = timeout_s
         self._changed = threading.Condition()
         self._closed = False
+        self._may_wait = True
         self._problem = ''
         self._stamps_s: dict[str, float] = {}
         self._buffer = _announcing_buffer(tf2_ros, self._changed)
         self._listener = tf2_ros.TransformListener(self._buffer, node)
+        self._topic = node.resolve_topic_name(_TOPIC)
+        self._ground = GroundCheck(node, base_frame, self._newest)
         threshold = JumpThreshold(
             min_forward=None, min_backward=Duration(seconds=-RESTART_S), on_clock_change=True
         )
@@ -66,14 +73,17 @@ class TfPoses:
 
     def latest(self) -> Array | None:
         """Return the newest T_grid_base."""
-        try:
-            return self._look_up(self._grid_frame, self._base_frame, Time())
-        except (_Missing, PoseError):
-            return None
+        return self._newest(self._grid_frame, self._base_frame)
 
     def problem(self) -> str:
-        """Return why the last image had no poses."""
-        return self._problem
+        """Return why the last image had no poses, or that they can't be right."""
+        return self._problem or self._ground.problem()
+
+    def allow_waiting(self, allowed: bool) -> None:
+        """Let `at` wait, or end its waiting."""
+        with self._changed:
+            self._may_wait = allowed
+            self._changed.notify_all()
 
     def destroy(self) -> None:
         """End all waiting and unsubscribe."""
@@ -100,6 +110,8 @@ class TfPoses:
                         self._look_up(self._grid_frame, self._base_frame, stamp),
                     )
                 except _Missing as missing:
+                    if not self._may_wait:
+                        raise AbandonedError('nobody waits for tf any more') from missing
                     left_s = deadline_s - time.monotonic()
                     if left_s <= 0:
                         raise PoseError(self._why(missing, stamp_s)) from missing
@@ -111,6 +123,12 @@ class TfPoses:
         if stamp_s < self._stamps_s.get(camera, stamp_s) - RESTART_S:
             self._buffer.clear()
         self._stamps_s[camera] = stamp_s
+
+    def _newest(self, target: str, source: str) -> Array | None:
+        try:
+            return self._look_up(target, source, Time())
+        except (_Missing, PoseError):
+            return None
 
     def _look_up(self, target: str, source: str, stamp: Time) -> Array:
         try:
@@ -126,7 +144,8 @@ class TfPoses:
         if not isinstance(missing.error, self._tf2.ExtrapolationException):
             return (
                 f'no transform {name} within {self._timeout_s:g} s: {text} (check grid.frame, '
-                "pose.base_frame and the image's header.frame_id, and who publishes them; "
+                "pose.base_frame and the image's header.frame_id, and who publishes them on "
+                f'{self._topic}; '
                 'where tf has none, set camera_mount, and pose.source to odometry or fixed)'
             )
         try:

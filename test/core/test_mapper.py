@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import math
+import queue
 import threading
 
 import numpy as np
 import pytest
+from announcing_lock import DEADLINE_S, AnnouncingLock
 
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.config import NodeConfig
@@ -244,3 +246,31 @@ def test_threads_may_look_and_render_at_once():
     worker.join()
     assert not errors
     assert at(grid.render(), 29 * 0.2 + 1.75, 0.05) == 100
+
+
+@pytest.mark.parametrize('ask', [Mapper.problems, Mapper.figures])
+def test_what_monitors_say_is_not_read_while_they_take_in_a_look(ask):
+    grid, said, answers = mapper(), queue.Queue(), []
+    grid._lock = AnnouncingLock(said.put)
+    monitor = grid._monitors['front']
+
+    def read():
+        answers.append(ask(grid))
+        said.put('has read')
+
+    reader = threading.Thread(target=read)
+
+    def compare(observation, xy):
+        # Half of it: as many cells found again as were looked for in all looks before.
+        monitor._kept, monitor._pairs = np.full(256, 200.0), np.full(256, 9.0)
+        reader.start()
+        assert said.get(timeout=DEADLINE_S) == 'waits'
+        monitor._met = np.full(256, 400.0)
+
+    monitor.compare = compare
+    grid.add(look())
+    reader.join(DEADLINE_S)
+    [by_camera] = answers
+    assert list(by_camera) == ['front', 'left']
+    if ask is Mapper.figures:
+        assert by_camera['front']['obstacle cells found again after 3 m'] == '50 %'

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from espnet_ros.core.errors import PoseError
+from espnet_ros.core.errors import AbandonedError, PoseError
 from espnet_ros.core.pose_history import PoseHistory
 
 DEADLINE_S = 30.0
@@ -192,3 +192,19 @@ def test_many_askers_and_one_writer():
         for stamp_s, answer in zip(stamps_s, answers, strict=True):
             T = answer.result(DEADLINE_S)
             np.testing.assert_allclose(T, pose(stamp_s), atol=1e-12)
+
+
+def test_waiting_ends_when_it_is_not_allowed_and_is_possible_again():
+    filled = history(NOW_S)
+    with Asking(filled, NOW_S + 0.5) as asking:
+        filled.allow_waiting(False)
+        with pytest.raises(AbandonedError):
+            asking.answer.result(DEADLINE_S)
+    # What is there needs no waiting.
+    np.testing.assert_array_equal(filled.at(NOW_S, DEADLINE_S), pose(NOW_S))
+    with pytest.raises(AbandonedError):
+        filled.at(NOW_S + 0.5, DEADLINE_S)
+    filled.allow_waiting(True)
+    with Asking(filled, NOW_S + 0.5) as asking:
+        filled.add(NOW_S + 0.5, pose(7))
+        np.testing.assert_array_equal(asking.answer.result(DEADLINE_S), pose(7))

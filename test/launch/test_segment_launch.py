@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ HUMBLE = {
 }
 ARGUMENTS = {
     'namespace': '',
+    'global_tf': 'false',
     'params_file': None,
     'image_topic': 'image',
     'camera_info_topic': '',
@@ -100,7 +102,7 @@ def test_choices_are_those_of_the_parameters(description: Any):
     assert arguments['device'].choices is None
     for name in ('autostart', 'use_sim_time'):
         assert set(arguments[name].choices) == {'', 'true', 'True', 'false', 'False'}
-    for name in ('respawn', 'rviz', 'large_images'):
+    for name in ('global_tf', 'respawn', 'rviz', 'large_images'):
         assert set(arguments[name].choices) == {'true', 'True', 'false', 'False'}
 
 
@@ -109,6 +111,106 @@ def test_debug_is_of_the_node_and_not_of_every_wait_of_ros():
     log_levels = runpy.run_path(str(LAUNCH_FILE))['log_levels']
     assert log_levels('warn') == ['--log-level', 'warn']
     assert log_levels('debug') == ['--log-level', 'debug', '--log-level', 'rcl:=info']
+
+
+def stand_ins() -> dict[str, ModuleType]:
+    """Return modules in place of those of launch: what is made keeps what it is given."""
+    made = {name.partition('.')[0]: ModuleType('package') for name in HUMBLE}
+    made |= {name: ModuleType(name) for name in HUMBLE}
+    for module, names in HUMBLE.items():
+        for name in names:
+            setattr(made[module], name, lambda *_, **given: SimpleNamespace(given=given))
+    changes: dict[str, dict[str, Any]] = {
+        'ament_index_python.packages': {'PackageNotFoundError': LookupError},
+        'launch': {'LaunchDescription': list},
+        'launch.actions': {'DeclareLaunchArgument': lambda name, **given: (name, given)},
+        'launch.substitutions': {
+            'LaunchConfiguration': lambda name: SimpleNamespace(
+                perform=lambda context: context.values[name]
+            )
+        },
+    }
+    for module, things in changes.items():
+        vars(made[module]).update(things)
+    return made
+
+
+@pytest.fixture
+def start() -> Callable[..., list[SimpleNamespace]]:
+    """Return a function that tells what is given to each node, with launch or without."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in stand_ins().items():
+            patch.setitem(sys.modules, name, module)
+        file = runpy.run_path(str(LAUNCH_FILE))
+    *arguments, _ = file['generate_launch_description']()
+
+    def nodes(**given: str) -> list[SimpleNamespace]:
+        values = {name: of['default_value'] for name, of in arguments}
+        return file['start'](SimpleNamespace(values={**values, **given}, environment={}))
+
+    return nodes
+
+
+@pytest.fixture
+def resolve(ros_domain: int) -> Iterator[Callable[[SimpleNamespace, str], str]]:
+    """Return a function that tells what a topic of a launched node becomes."""
+    rclpy = pytest.importorskip('rclpy')
+    context = rclpy.Context()
+    rclpy.init(context=context)
+
+    def resolved(launched: SimpleNamespace, topic: str) -> str:
+        rules = [f'{old}:={new}' for old, new in launched.given['remappings']]
+        arguments = ['--ros-args', *(word for rule in rules for word in ('-r', rule))]
+        namespace = launched.given['namespace']
+        node = rclpy.create_node(
+            'any', namespace=namespace, context=context, cli_args=arguments,
+            use_global_arguments=False, enable_rosout=False, start_parameter_services=False,
+        )  # fmt: skip
+        try:
+            return node.resolve_topic_name(topic)
+        finally:
+            node.destroy_node()
+
+    yield resolved
+    rclpy.shutdown(context=context)
+
+
+def test_tf_is_that_of_the_robot_as_nav2_bringup_has_it(start: Any, resolve: Any):
+    for given, expected in (
+        ({}, '/tf'),
+        ({'namespace': 'robot1'}, '/robot1/tf'),
+        ({'namespace': 'robot1', 'global_tf': 'True'}, '/tf'),
+        ({'global_tf': 'true'}, '/tf'),
+    ):
+        for node in start(rviz='true', **given):
+            assert resolve(node, '/tf') == expected
+            assert resolve(node, '/tf_static') == f'{expected}_static'
+
+
+@pytest.mark.parametrize(
+    ('given', 'image', 'camera_info'),
+    [
+        ({}, '/image', '/camera_info'),
+        ({'namespace': 'robot1'}, '/robot1/image', '/robot1/camera_info'),
+        (
+            {'namespace': 'robot1', 'image_topic': 'cam/image_raw'},
+            '/robot1/cam/image_raw', '/robot1/cam/camera_info',
+        ),
+        (
+            {'image_topic': '/cam/image_raw', 'camera_info_topic': '/info'},
+            '/cam/image_raw', '/info',
+        ),
+    ],
+)  # fmt: skip
+def test_rviz_shows_the_camera_that_the_node_sees(
+    start: Any, resolve: Any, given: dict[str, str], image: str, camera_info: str
+):
+    node, rviz = start(rviz='true', **given)
+    assert resolve(node, 'image') == resolve(rviz, 'image') == image
+    # What image_transport's getCameraInfoTopic makes of `image` is absolute.
+    assert resolve(node, 'camera_info') == resolve(rviz, '/camera_info') == camera_info
+    for topic in ('image/compressed', 'segmentation/overlay', 'segmentation/costmap'):
+        assert resolve(rviz, topic) == resolve(node, topic)
 
 
 @pytest.fixture
@@ -249,6 +351,8 @@ def test_the_node_listens_where_the_arguments_say(
         wait_for(observer, lambda: observer.count_subscribers('/cam/image_raw'))
         assert observer.count_subscribers('/cam/camera_info') == 1
         assert 'FASTDDS_DEFAULT_PROFILES_FILE' not in process_environment(pid)
+        # Its subscriptions may be found before its name.
+        wait_for(observer, lambda: 'segmentation' in observer.get_node_names())
         topics = dict(observer.get_publisher_names_and_types_by_node('segmentation', '/'))
         assert topics['/segmentation/mask'] == ['sensor_msgs/msg/Image']
         process.send_signal(signal.SIGINT)

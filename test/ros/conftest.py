@@ -152,7 +152,7 @@ class NodeProcess:
 
 
 class Peer:
-    """A ROS node of the test with everything it heard."""
+    """A ROS node of the test with everything it heard; what it has is destroyed by `run` only."""
 
     def __init__(self, domain: int):
         import rclpy
@@ -165,14 +165,25 @@ class Peer:
         self.heard = defaultdict(list)
         self._changed = threading.Condition()
         self._done = False
+        self._failure = None
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
         self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
 
     def _spin(self):
-        while not self._done:
-            self._executor.spin_once(0.2)
+        try:
+            while not self._done:
+                self._executor.spin_once(0.2)
+        except Exception as error:
+            with self._changed:
+                self._failure = error
+                self._changed.notify_all()
+
+    def _check(self):
+        # No AssertionError: who sends until something comes would go on.
+        if self._failure is not None:
+            raise RuntimeError('the peer hears nothing any more') from self._failure
 
     def listen(self, kind, topic, qos=10):
         """Keep the messages of a topic in `heard`."""
@@ -193,24 +204,40 @@ class Peer:
     def wait(self, condition, what, deadline_s=DEADLINE_S):
         """Wait until something heard makes the condition true and return its value."""
         with self._changed:
-            assert self._changed.wait_for(condition, deadline_s), f'waited in vain for {what}'
+            came = self._changed.wait_for(lambda: self._failure or condition(), deadline_s)
+            self._check()
+            assert came, f'waited in vain for {what}'
             return condition()
+
+    def run(self, function, *arguments):
+        """Call a function in the thread that spins and return what it returns.
+
+        rclpy's executor ends with InvalidHandle where a publisher, a subscription or a node is
+        destroyed by another thread while it gathers what to wait for.
+        """
+        return self._result(self._executor.create_task(function, *arguments), str(function))
 
     def call(self, kind, name, request):
         """Call a service of the node and return the response."""
         client = self.node.create_client(kind, name)
         try:
             assert client.wait_for_service(DEADLINE_S), f'no service {name}'
-            answered = threading.Event()
-            future = client.call_async(request)
-            future.add_done_callback(lambda _: answered.set())
-            self._executor.wake()
-            assert answered.wait(DEADLINE_S), f'no answer from {name}'
-            return future.result()
+            return self._result(client.call_async(request), f'an answer from {name}')
         finally:
-            self.node.destroy_client(client)
+            self.run(self.node.destroy_client, client)
+
+    def _result(self, future, what):
+        def tell(_):
+            with self._changed:
+                self._changed.notify_all()
+
+        future.add_done_callback(tell)
+        self._executor.wake()
+        self.wait(future.done, what)
+        return future.result()
 
     def close(self):
+        """Leave ROS, and tell if the peer had stopped to hear."""
         import rclpy
 
         self._done = True
@@ -219,6 +246,7 @@ class Peer:
         self._executor.shutdown()
         self.node.destroy_node()
         rclpy.shutdown(context=self._context)
+        self._check()
 
 
 @pytest.fixture(scope='module')

@@ -73,12 +73,8 @@ class Rig:
     def send(self, image=None, camera=''):
         """Publish one image with all that belongs to it, 100 ms after the last one."""
         self.stamp_ms += 100
-        x, y, yaw = self.pose
-        odometry = Odometry(header=self.header('odom'), child_frame_id='base_link')
-        odometry.pose.pose.position.x, odometry.pose.pose.position.y = float(x), float(y)
-        odometry.pose.pose.orientation.z = math.sin(yaw / 2)
-        odometry.pose.pose.orientation.w = math.cos(yaw / 2)
-        self._odometry.publish(odometry)
+        if self.pose is not None:
+            self._send_odometry(*self.pose)
         header = self.header('camera_optical')
         if self.info is not None:
             self.info.header = header
@@ -91,6 +87,13 @@ class Rig:
         pixels = np.ascontiguousarray(view() if image is None else image)
         self._images[camera].publish(array_to_image(pixels, header, 'bgr8'))
 
+    def _send_odometry(self, x, y, yaw):
+        odometry = Odometry(header=self.header('odom'), child_frame_id='base_link')
+        odometry.pose.pose.position.x, odometry.pose.pose.position.y = float(x), float(y)
+        odometry.pose.pose.orientation.z = math.sin(yaw / 2)
+        odometry.pose.pose.orientation.w = math.cos(yaw / 2)
+        self._odometry.publish(odometry)
+
     def send_until(self, condition, what, image=None, cameras=('',)):
         """Send until the condition is true, as discovery loses the first; return its value."""
         for _ in range(100):
@@ -101,6 +104,9 @@ class Rig:
             except AssertionError:
                 continue
         raise AssertionError(f'no {what}; the log says {self.process.log.read_text()}')
+
+    def log(self):
+        return self.process.log.read_text()
 
     def grids(self, topic='/segmentation/costmap'):
         return self.peer.heard[topic]

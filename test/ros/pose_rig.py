@@ -9,11 +9,15 @@ import pytest
 import rclpy
 from builtin_interfaces.msg import Time as Stamp
 from nav_msgs.msg import Odometry
-from rclpy.event_handler import PublisherEventCallbacks
 from std_msgs.msg import Header
 
 from espnet_ros.core.transforms import camera_mount
 from espnet_ros.ros.poses import create_poses
+
+try:
+    from rclpy.event_handler import PublisherEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import PublisherEventCallbacks
 
 DEADLINE_S = 30.0
 MOUNT = camera_mount((0.3, 0.0, 1.2), (0.0, 0.2, 0.0))
@@ -59,12 +63,12 @@ def make_node(peer):
 
     yield make
     for node in nodes:
-        executor.remove_node(node)
-        node.destroy_node()
+        peer.run(executor.remove_node, node)
+        peer.run(node.destroy_node)
 
 
 @pytest.fixture
-def make_poses(make_node):
+def make_poses(make_node, peer):
     """Return a function that makes a source of poses and its node."""
     made = []
 
@@ -76,7 +80,7 @@ def make_poses(make_node):
 
     yield make
     for poses in made:
-        poses.destroy()
+        peer.run(poses.destroy)
 
 
 @pytest.fixture
@@ -94,4 +98,4 @@ def publisher(peer):
 
     yield make
     for one in made:
-        peer.node.destroy_publisher(one)
+        peer.run(peer.node.destroy_publisher, one)

@@ -18,7 +18,10 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from nav_msgs.msg import OccupancyGrid
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
+
+from espnet_ros.ros.label_info import label_info_module
 
 
 @pytest.fixture(scope='module')
@@ -70,7 +73,7 @@ def test_who_comes_late_is_told_the_last_one(rig):
     try:
         rig.wait_status(lambda *_: bool(heard), 'latched cost map')
     finally:
-        rig.peer.node.destroy_subscription(subscription)
+        rig.peer.run(rig.peer.node.destroy_subscription, subscription)
 
 
 def test_diagnostics_tell_times_and_source(rig):
@@ -118,7 +121,7 @@ def test_a_driver_that_repeats_its_last_image_is_as_good_as_dead(rig):
     _, message, values = rig.wait_status(
         lambda level, *_: level == DiagnosticStatus.ERROR, 'an error'
     )
-    rig.peer.node.destroy_timer(timer)
+    rig.peer.run(rig.peer.node.destroy_timer, timer)
     assert 'the driver repeats or reorders images' in message
     assert int(values['skipped_stamp']) > 0
     grid = rig.send_until(rig.after(), 'cost map')
@@ -206,6 +209,28 @@ def test_clouds_for_nav2_are_made_while_somebody_listens(rig):
     clear = rig.peer.heard[topics['points/clear']][-1]
     assert (clear.height, clear.point_step, len(clear.fields)) == (1, 12, 3)
     assert clear.width > 100
+
+
+@pytest.mark.skipif(label_info_module() is not None, reason='the node publishes its LabelInfo')
+def test_diagnostics_warn_while_nobody_tells_a_layer_of_nav2_what_the_classes_are(rig):
+    made = [
+        rig.peer.listen(kind, f'/segmentation/nav/{name}')
+        for name, kind in (('mask', Image), ('points', PointCloud2))
+    ]
+    told = 'nobody publishes /segmentation/label_info'
+
+    def warned():
+        status = rig.status()
+        return status and status[0] == DiagnosticStatus.WARN and told in status[1]
+
+    rig.send_until(warned, 'warning')
+    log = rig.process.log.read_text()
+    assert re.search(rf'\[ERROR\].*{told}: .*install vision_msgs 4\.1 or newer', log)
+    names = rig.peer.node.create_publisher(String, '/segmentation/label_info', 1)
+    rig.send_until(lambda: (s := rig.status()) and told not in s[1], 'end of the warning')
+    rig.peer.run(rig.peer.node.destroy_publisher, names)
+    for subscription in made:
+        rig.peer.run(rig.peer.node.destroy_subscription, subscription)
 
 
 def test_a_layer_out_of_view_is_an_empty_cloud_and_keeps_no_other_back(rig):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import queue
 import re
+import threading
 from functools import partial
 from types import SimpleNamespace
 
 import pytest
+from announcing_lock import DEADLINE_S, AnnouncingLock
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from std_msgs.msg import Header
@@ -27,7 +30,6 @@ class FakeMapper:
     def __init__(self, config, labels):
         self.layers = SimpleNamespace(layers=())
         self.cloud_makers = dict.fromkeys(config.camera_names)
-        self.monitors = {}
         self.looks, self.x_m = [], 0
         self.on_render = lambda: None
 
@@ -43,6 +45,11 @@ class FakeMapper:
     def elapse(self, seconds):
         if seconds:
             self.looks = ['decayed']
+
+    def problems(self):
+        return {}
+
+    figures = problems
 
     def recentre(self, pose):
         self.x_m = pose
@@ -70,6 +77,7 @@ class Rig:
         self.pose_m = 0
         self.looked_with = []
         self.on_silence = lambda: None
+        self.clouds = SimpleNamespace(publish=lambda *_: None, problem=lambda: '')
         told = SimpleNamespace(
             **{level: partial(self._log, level) for level in ('info', 'warning', 'error')}
         )
@@ -89,7 +97,7 @@ class Rig:
 
         for module, name, fake in (
             (costmap, 'Mapper', FakeMapper),
-            (costmap, 'CloudOutputs', lambda *_: SimpleNamespace(publish=lambda *_: None)),
+            (costmap, 'CloudOutputs', lambda *_: self.clouds),
             (costmap, 'make_look', self._look),
             (costmap, 'Worker', make_worker),
             (costmap, 'steady_timer', FakeTimer),
@@ -99,8 +107,9 @@ class Rig:
         ):
             monkeypatch.setattr(module, name, fake)
         poses = SimpleNamespace(
-            latest=lambda: self.pose_m, name='fixed', problem=lambda: '', destroy=lambda: None
-        )
+            latest=lambda: self.pose_m, name='fixed', problem=lambda: '', destroy=lambda: None,
+            allow_waiting=lambda allowed: None,
+        )  # fmt: skip
         self.costmap = Costmap(node, lambda: self.config, None, poses, {}, self._silence)
         self.costmap.activate()
         self.mapper, self.timer = self.costmap._mapper, self.costmap._timer
@@ -338,11 +347,27 @@ def test_nothing_is_cleared_before_there_is_a_map(make):
 
 def test_a_map_made_while_somebody_clears_does_not_go_out_after_it(make):
     rig = make()
-    held = []
-    rig.mapper.on_render = lambda: held.append(rig.costmap._adding.locked())
     rig.mask(0.0)
-    rig.clear()
-    assert held == [True, True]
+    said = queue.Queue()
+    rig.costmap._adding = AnnouncingLock(said.put)
+
+    def clear():
+        rig.clear()
+        said.put('cleared')
+
+    clearing = threading.Thread(target=clear)
+
+    def on_render():
+        if not clearing.ident:
+            clearing.start()
+            # The map is made and not yet left to be sent.
+            said.get(timeout=DEADLINE_S)
+
+    rig.mapper.on_render = on_render
+    rig.mask(0.3)
+    clearing.join(DEADLINE_S)
+    # It may go out before, or not at all.
+    assert rig.sent[0] == (0.0, '0') and rig.sent[-1] == (0.3, '')
 
 
 def test_a_pause_is_a_stale_map_that_is_no_error(make):

@@ -132,7 +132,7 @@ def test_what_a_dead_camera_leaves_is_the_users_choice(start, policy, expected):
     [
         ('', '', 'camera_mount.xyz'),
         ('[0.0, 0.0, -1.0]', '[0.0, 0.8, 0.0]', 'must be above the ground'),
-        ('[0.0, 0.0, 1.0]', '[0.0, -1.0, 0.0]', 'does it look above the horizon?'),
+        ('[0.0, 0.0, 1.0]', '[0.0, -1.0, 0.0]', 'no optical frame (z forward'),
     ],
 )
 def test_a_camera_that_is_nowhere_or_sees_no_ground_is_named(start, xyz, rpy, words):
@@ -182,7 +182,7 @@ def test_without_a_clock_the_diagnostics_come_and_say_so(start):
         return 'at 10.00 s' in status[1] and '/clock does not go on' in status[1]
 
     rig.peer.wait(stopped, 'standstill')
-    rig.peer.node.destroy_publisher(clock)
+    rig.peer.run(rig.peer.node.destroy_publisher, clock)
 
 
 def test_masks_age_by_simulated_time(start):
@@ -207,7 +207,7 @@ def test_masks_age_by_simulated_time(start):
     now_s = rig.stamp_ms // 1000 - 50
     rig.stamp_ms -= 50_000
     rig.send_until(road, 'cost map')
-    rig.peer.node.destroy_timer(timer)
+    rig.peer.run(rig.peer.node.destroy_timer, timer)
     assert 'time went back by' in rig.process.log.read_text()
 
 
@@ -220,3 +220,25 @@ def test_a_fast_camera_comes_into_the_grid_at_the_update_rate(start):
     # 0.8 s, which is near enough, and 1 s later.
     assert int(values['above_rate']) >= 7 + 9
     assert values['dropped'] == '0'
+
+
+@pytest.mark.parametrize('lacks', ['a pose', 'depth'])
+def test_a_node_that_ends_while_a_mask_waits_leaves_its_lethal_map(start, lacks):
+    # Longer than a node may take to end; depth is waited for once the pose is there.
+    rig = start(
+        pose__timeout=10.0, grid__stale_after=9.0,
+        projection__source='depth' if lacks == 'depth' else 'ground', **LAYERS,
+    )  # fmt: skip
+    rig.depth_m = np.full((HEIGHT, WIDTH), 2.0, np.float32) if lacks == 'depth' else None
+    rig.send_until(rig.after(), 'cost map')
+    rig.peer.wait(rig.status, 'status')
+    count, told, dropped = len(rig.grids()), len(rig.log()), int(rig.status()[2]['dropped'])
+    rig.depth_m = None
+    if lacks == 'a pose':
+        rig.pose = None
+    # One that nobody had taken gave way to a newer one: the one before is in hand.
+    rig.send_until(lambda: int(rig.status()[2]['dropped']) > dropped, 'a mask that waits')
+    assert rig.process.stop() == 0
+    rig.peer.wait(lambda: any((cells(g) == 100).all() for g in rig.grids()[count:]), 'lethal')
+    assert 'cost maps end as stale (lethal): the node is not active' in rig.log()[told:]
+    assert 'left out' not in rig.log()[told:]

@@ -13,7 +13,7 @@ from pose_rig import DEADLINE_S
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from espnet_ros.core.errors import ImageError
+from espnet_ros.core.errors import AbandonedError, ImageError
 from espnet_ros.ros.depth import DepthQueue, depth_to_meters
 
 
@@ -172,3 +172,23 @@ def test_closing_ends_the_wait():
     waiting.join(10.0)
     assert not waiting.is_alive()
     assert 'no depth image: publish one on depth/image' in failures[0]
+
+
+def test_waiting_ends_when_it_is_not_allowed_and_is_possible_again():
+    queue = DepthQueue()
+    fill(queue, 12_000, 14_100)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(at_ms, queue, 15_000, 2 * DEADLINE_S)
+        queue.allow_waiting(False)
+        with pytest.raises(AbandonedError):
+            answer.result(DEADLINE_S)
+        assert at_ms(queue, 14_100, DEADLINE_S) == 14_100
+        with pytest.raises(AbandonedError):
+            at_ms(queue, 15_000, 2 * DEADLINE_S)
+        # What has been forgotten is no matter of waiting.
+        with pytest.raises(ImageError, match='older than the newest'):
+            at_ms(queue, 12_000, DEADLINE_S)
+        queue.allow_waiting(True)
+        answer = pool.submit(at_ms, queue, 15_000, 2 * DEADLINE_S)
+        fill(queue, 15_000)
+        assert answer.result(DEADLINE_S) == 15_000

@@ -112,23 +112,32 @@ def test_the_newest_item_is_taken_while_one_is_in_the_last_step_and_order_is_kep
 
 
 def test_a_step_has_one_item_at_a_time():
+    rounds = 25
+    begun, another, done = (threading.Semaphore(0) for _ in range(3))
     busy, most = [], []
-    done = threading.Semaphore(0)
 
     def infer(taken):
-        [(_, item)] = taken
+        [(key, item)] = taken
         busy.append(item)
+        begun.release()
+        if key == 'a':
+            assert another.acquire(timeout=DEADLINE_S)
         most.append(len(busy))
         busy.remove(item)
         return item
 
     worker = Worker(('a', 'b'), infer, lambda item: done.release())
-    for item in range(50):
-        worker.put('ab'[item % 2], item)
-        if item % 2:
+    for number in range(rounds):
+        worker.put('a', number)
+        assert begun.acquire(timeout=DEADLINE_S)
+        # The first one is at work until there is another one, for which a thread is free.
+        worker.put('b', number)
+        another.release()
+        assert begun.acquire(timeout=DEADLINE_S)
+        for _ in range(2):
             assert done.acquire(timeout=DEADLINE_S)
     worker.stop()
-    assert len(most) >= 25 and set(most) == {1}
+    assert most == [1] * 2 * rounds
 
 
 def test_what_waits_is_taken_together_as_far_as_asked_at_each_turn():

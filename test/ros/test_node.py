@@ -78,7 +78,7 @@ class Driver:
         try:
             yield
         finally:
-            self.peer.node.destroy_timer(timer)
+            self.peer.run(self.peer.node.destroy_timer, timer)
 
     def status(self):
         """Return the latest status of the camera as (level, message, values)."""
@@ -232,7 +232,7 @@ def test_colors_reach_who_asks(driver, make_quadrants):
     # Half of the road colour over half of the image's (0, 250, 33).
     np.testing.assert_allclose(decoded[10, 12], (64, 157, 80), atol=8)
     for subscription in subscriptions:
-        driver.peer.node.destroy_subscription(subscription)
+        driver.peer.run(driver.peer.node.destroy_subscription, subscription)
 
 
 def test_silence_warns_with_a_hint(driver):

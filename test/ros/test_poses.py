@@ -14,7 +14,7 @@ import pytest
 from nav_msgs.msg import Odometry
 from pose_rig import DEADLINE_S, MOUNT, header, odometry, place
 
-from espnet_ros.core.errors import ParameterError, PoseError
+from espnet_ros.core.errors import AbandonedError, ParameterError, PoseError
 
 
 @pytest.fixture
@@ -103,11 +103,11 @@ def test_late_odometry_is_an_error_after_the_time_out(make_poses, publisher):
     assert poses.problem() == f'nobody publishes {node.get_namespace()}/odometry'
 
 
-def test_destroying_ends_the_wait(make_poses):
+def test_destroying_ends_the_wait(make_poses, peer):
     poses, node = make_poses('odometry')
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(place, poses, 1.0)
-        poses.destroy()
+        peer.run(poses.destroy)
         with pytest.raises(PoseError, match='closed'):
             answer.result(DEADLINE_S)
     assert not [s for s in node.subscriptions if s.topic_name.endswith('/odometry')]
@@ -167,7 +167,7 @@ def test_auto_without_tf2_is_fixed_until_odometry_comes_and_never_again(
     assert poses.latest() is None
     with pytest.raises(PoseError, match='no odometry has come'):
         place(poses, 1.0)
-    peer.node.destroy_publisher(wheels)
+    peer.run(peer.node.destroy_publisher, wheels)
     assert poses.name == 'odometry'
     with pytest.raises(PoseError, match='no odometry has come'):
         place(poses, 1.0)
@@ -184,3 +184,23 @@ def test_auto_without_tf2_follows_the_odometry(make_poses, publisher, no_tf2):
 def test_tf_without_tf2_is_refused_with_the_cure(make_poses, no_tf2):
     with pytest.raises(ParameterError, match=r'tf needs tf2_ros.*ros-<distro>-tf2-ros-py'):
         make_poses('tf')
+
+
+def test_waiting_for_odometry_ends_when_it_is_not_allowed(make_poses):
+    for source in ('odometry', 'fixed'):
+        poses, _ = make_poses(source)
+        poses.allow_waiting(False)
+        if source == 'fixed':
+            assert place(poses, 1.0) == 0.0
+        else:
+            with pytest.raises(AbandonedError):
+                place(poses, 1.0)
+
+
+def test_auto_waits_no_longer_than_its_odometry_may(no_tf2, make_poses, publisher):
+    poses, node = make_poses('auto')
+    publisher(Odometry, f'{node.get_namespace()}/odometry')
+    assert poses.name == 'odometry'
+    poses.allow_waiting(False)
+    with pytest.raises(AbandonedError):
+        place(poses, 1.0)

@@ -24,4 +24,4 @@ def test_a_publisher_adds_no_waitable_and_publishes(node, peer):
         peer.wait(lambda: peer.heard['words'], 'the word')
         assert peer.heard['words'][0].data == 'heard'
     finally:
-        node.destroy_publisher(publisher)
+        peer.run(node.destroy_publisher, publisher)

@@ -17,8 +17,9 @@ from rclpy.duration import Duration
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 
-from espnet_ros.core.errors import PoseError
+from espnet_ros.core.errors import AbandonedError, PoseError
 from espnet_ros.core.transforms import camera_mount
+from espnet_ros.ros.tf_poses import TfPoses
 
 
 class TransformException(Exception):
@@ -119,10 +120,12 @@ def halfway(before: TransformStamped, after: TransformStamped, at: int) -> Trans
     return result
 
 
-def transform(parent: str, child: str, seconds: float, x: float, turn=(0.0, 0.0, 0.0, 1.0)):
+def transform(
+    parent: str, child: str, seconds: float, x: float, turn=(0.0, 0.0, 0.0, 1.0), z: float = 0.0
+):
     """Return a message with one transform."""
     t = TransformStamped(header=header(seconds, parent), child_frame_id=child)
-    t.transform.translation.x = x
+    t.transform.translation.x, t.transform.translation.z = x, z
     q = t.transform.rotation
     q.x, q.y, q.z, q.w = turn
     return SimpleNamespace(transforms=[t])
@@ -214,7 +217,8 @@ def test_it_waits_for_static_transforms(make_tf):
         (
             header(1.0, 'lost'),
             r'no transform base_link <- lost within 0\.01 s: "lost" passed to .* does not exist\. '
-            r'\(check .* set camera_mount, and pose\.source to odometry or fixed\)',
+            r'\(check .* who publishes them on /tf; .* set camera_mount, and pose\.source to '
+            r'odometry or fixed\)',
         ),
         (
             header(1.75),
@@ -251,6 +255,57 @@ def test_destroying_tf_ends_the_wait_and_unsubscribes(make_tf):
         with pytest.raises(PoseError, match='closed'):
             answer.result(DEADLINE_S)
     assert not listener.registered
+
+
+def test_waiting_for_tf_ends_when_it_is_not_allowed_and_is_possible_again(make_tf):
+    poses, listener, _ = make_tf()
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(place, poses, 1.0)
+        assert listener.buffer.asked.wait(DEADLINE_S)
+        poses.allow_waiting(False)
+        with pytest.raises(AbandonedError):
+            answer.result(DEADLINE_S)
+        with pytest.raises(AbandonedError):
+            place(poses, 1.0)
+        # It is no fault of tf.
+        assert poses.problem() == ''
+        poses.allow_waiting(True)
+        listener.buffer.asked.clear()
+        answer = pool.submit(place, poses, 1.0)
+        assert listener.buffer.asked.wait(DEADLINE_S)
+        listener.callback(transform('odom', 'base_link', 1.0, 2.0))
+        assert answer.result(DEADLINE_S) == 2.0
+
+
+def test_the_topic_that_lacks_a_transform_is_that_of_the_namespace(make_tf):
+    poses, _, node = make_tf(timeout_s=0.01, cli_args=['--ros-args', '-r', '/tf:=tf'])
+    with pytest.raises(PoseError, match=f'who publishes them on {node.get_namespace()}/tf; '):
+        place(poses, 1.0)
+
+
+@pytest.mark.parametrize(
+    ('base', 'footprint'),
+    [('base_link', 'base_footprint'), ('robot1/base_link', 'robot1/base_footprint')],
+)
+def test_a_base_frame_above_the_ground_is_told_with_its_offset(
+    tf, make_node, capfd, base, footprint
+):
+    node = make_node()
+    poses = TfPoses(node, tf, 'odom', base, 0.01)
+    listener = tf.listeners[-1]
+    # Nobody has said where the ground is, or it is where it should be.
+    assert poses.problem() == ''
+    listener.static_callback(transform(base, footprint, 0, 0.0, z=-0.01))
+    assert poses.problem() == ''
+    listener.static_callback(transform(base, footprint, 0, 0.0, z=-0.13))
+    told = poses.problem()
+    assert f"pose.base_frame '{base}', but tf has '{footprint}' at z = -0.130 m in it" in told
+    assert told.endswith(f'too near: set pose.base_frame to {footprint}')
+    assert poses.problem() == told
+    assert capfd.readouterr().err.count(told) == 1
+    listener.static_callback(transform(base, footprint, 0, 0.0, z=0.02))
+    assert 'z = +0.020 m in it, so things are placed too far' in poses.problem()
+    poses.destroy()
 
 
 def test_images_of_a_bag_played_again_empty_tf_but_for_what_is_static(make_tf):
