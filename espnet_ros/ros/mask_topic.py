@@ -51,10 +51,10 @@ class MaskReceiver(_End):
     """Subscribes, and lets the middleware keep the last mask: taking it is no publisher's time."""
 
     def __init__(self) -> None:
-        profile = output_profile()
-        super().__init__(
-            'receiver', lambda node: node.create_subscription(Image, TOPIC, lambda _: None, profile)
-        )
+        def subscribe(node: Node) -> Any:
+            return node.create_subscription(Image, TOPIC, lambda _: None, output_profile())
+
+        super().__init__('receiver', subscribe)
 
 
 class MaskPublisher(_End):

@@ -60,3 +60,12 @@ def test_stages_are_kept_apart():
     assert times.percentiles_ms(50) == {'infer': 15.0, 'post': None}
     with pytest.raises(KeyError):
         times.add({'typo': 1.0})
+
+
+def test_stages_are_told_as_text_and_nothing_of_what_did_not_come():
+    times = StageTimes(('infer', 'post'))
+    times.add({'infer': 10.0})
+    times.add({'infer': 20.0})
+    assert times.values() == {
+        'infer_p50_ms': '15.00', 'infer_p95_ms': '19.50', 'post_p50_ms': '', 'post_p95_ms': '',
+    }  # fmt: skip

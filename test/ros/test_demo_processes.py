@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Point, Pose, Quaternion
 from nav_msgs.msg import MapMetaData, OccupancyGrid
@@ -64,7 +65,10 @@ def test_odometry_of_a_source_without_motion_stands_still():
 def test_a_live_camera_is_drained_resized_and_recorded(tmp_path, monkeypatch):
     images = [np.full((10, 14, 3), value, np.uint8) for value in (10, 20, 30)]
     reads = [(True, image) for image in images] + [(False, None)]
-    capture = SimpleNamespace(read=lambda: reads.pop(0))
+    released = []
+    capture = SimpleNamespace(
+        read=lambda: reads.pop(0), isOpened=lambda: True, release=lambda: released.append(True)
+    )
     clock = iter([0.0, 0.1, 0.2])
     monkeypatch.setattr(demo_camera.cv2, 'VideoCapture', lambda device: capture)
     monkeypatch.setattr(demo_camera, 'wait_parent', lambda seconds: False)
@@ -77,6 +81,36 @@ def test_a_live_camera_is_drained_resized_and_recorded(tmp_path, monkeypatch):
     live.keep(live.at(1, due=0.2))
     assert (tmp_path / 'images').read_bytes() == bytes([20] * 105 + [30] * 105)
     assert live.at(2, due=0.3) is None, 'the camera was unplugged'
+    live.close()
+    assert released == [True]
+
+
+def test_a_camera_that_can_not_be_opened_ends_the_process_with_a_sentence_and_ros(
+    tmp_path, monkeypatch, ros_domain
+):
+    plan = tmp_path / 'plan.json'
+    plan.write_text(json.dumps({**PLAN, 'device': str(tmp_path / 'gone'), 'images': ''}))
+    monkeypatch.setattr(demo_camera.sys, 'argv', ['demo_camera', str(plan)])
+    monkeypatch.setattr(demo_camera, 'tune_malloc', lambda: None)
+    with pytest.raises(SystemExit, match='gone can not be opened any more: plug it in'):
+        demo_camera.main()
+    assert not rclpy.ok()
+
+
+def test_a_parent_that_goes_away_before_anybody_subscribes_leaves_no_ros_and_no_open_camera(
+    tmp_path, monkeypatch, capsys, ros_domain
+):
+    closed = []
+    plan = tmp_path / 'plan.json'
+    plan.write_text(json.dumps({**PLAN, 'device': '/dev/video0', 'images': '', 'poses': []}))
+    monkeypatch.setattr(demo_camera.sys, 'argv', ['demo_camera', str(plan)])
+    monkeypatch.setattr(demo_camera, 'tune_malloc', lambda: None)
+    live = SimpleNamespace(close=lambda: closed.append(True))
+    monkeypatch.setattr(demo_camera, 'Live', lambda plan: live)
+    monkeypatch.setattr(demo_camera, 'wait_parent', lambda seconds: True)
+    demo_camera.main()
+    assert json.loads(capsys.readouterr().out) == {'event': 'ready'}
+    assert closed == [True] and not rclpy.ok()
 
 
 @pytest.fixture
