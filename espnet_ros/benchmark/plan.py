@@ -12,7 +12,6 @@ from espnet_ros.core.config import parameter_specs
 from espnet_ros.core.errors import ParameterError
 
 BASELINE = 'baseline'
-ENCODINGS = ('raw', 'jpeg')
 
 
 @dataclass(frozen=True)

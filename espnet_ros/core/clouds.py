@@ -142,8 +142,7 @@ class CloudMaker:
             raise ParameterError(f'stride must be 1 or more, got {stride}')
         self._projector, self._resolution_m, self._stride = projector, resolution_m, stride
         self._low, self._high = (HeightBand() if band is None else band).limits(labels)
-        self._ground = np.zeros(256, bool)
-        self._ground[: len(labels)] = [label.kind == 'ground' for label in labels]
+        self._ground = labels.of_kind('ground')
         self._free = self._ground.copy()
         self._members = {}
         for layer in layers:

@@ -88,8 +88,7 @@ class DepthProjector:
         band = HeightBand() if band is None else band
         self._stride = stride
         self._low, self._high = band.limits(labels)
-        self._upright = np.zeros(256, bool)
-        self._upright[: len(labels)] = [label.kind == 'upright' for label in labels]
+        self._upright = labels.of_kind('upright')
         self._rays: tuple[CameraModel, npt.NDArray[np.intp], Floats] | None = None
 
     def observe(

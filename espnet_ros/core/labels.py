@@ -82,6 +82,12 @@ class Labels(Sequence[LabelClass]):
         lut.setflags(write=False)
         return lut
 
+    def of_kind(self, kind: str) -> npt.NDArray[np.bool_]:
+        """Return bool (256,): for each class_id whether it is of one of `KINDS`."""
+        table = np.zeros(256, bool)
+        table[: len(self)] = [label.kind == kind for label in self._classes]
+        return table
+
     def to_list(self) -> list[dict[str, Any]]:
         """Return plain data for YAML, the inverse of `from_list`."""
         return [

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from espnet_ros.core.labels import UNLABELED
-
 
 class ConfusionMatrix:
     """Counts of (truth, prediction) pairs over any number of images.
@@ -78,8 +76,3 @@ class ConfusionMatrix:
         target = np.array([*groups, merged.classes])
         np.add.at(merged.counts, (target[:, None], target[None, :]), self.counts)
         return merged
-
-
-def void_to_unlabeled(truth: npt.NDArray[np.uint8], classes: int) -> npt.NDArray[np.uint8]:
-    """Return the truth with the dataset's void id (== `classes`) replaced by UNLABELED."""
-    return np.where(truth == classes, np.uint8(UNLABELED), truth)

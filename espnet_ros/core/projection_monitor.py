@@ -51,10 +51,7 @@ class ProjectionMonitor:
     """
 
     def __init__(self, labels: Labels) -> None:
-        kinds = np.array([label.kind for label in labels])
-        self._ground, self._upright = np.zeros(256, bool), np.zeros(256, bool)
-        self._ground[: len(labels)] = kinds == 'ground'
-        self._upright[: len(labels)] = kinds == 'upright'
+        self._ground, self._upright = labels.of_kind('ground'), labels.of_kind('upright')
         self._horizons: tuple[CameraModel, npt.NDArray[np.float64], Bools, Bools] | None = None
         self._looks = 0
         self._shares = RollingPercentiles(_MEMORY_LOOKS)

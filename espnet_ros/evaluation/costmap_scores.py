@@ -142,7 +142,7 @@ def _compare_cells(
 ) -> Tally:
     xy, values = costmap.centers()[domain], costmap.cells.ravel()[domain]
     last = truth.last_shown(index, xy)
-    is_ground = _of_kind(labels, 'ground')[truth.classes(xy, last)]
+    is_ground = labels.of_kind('ground')[truth.classes(xy, last)]
     taken_for_ground = (values >= 0) & (values < LETHAL)
     doubtful = np.flatnonzero((values == LETHAL) & is_ground)
     rightly = _touched(xy[doubtful], costmap.resolution_m, truth, last[doubtful], index, labels)
@@ -169,7 +169,7 @@ def _touched(
     """
     offsets = np.linspace(-0.5, 0.5, _TOUCH) * resolution_m
     square = np.stack(np.meshgrid(offsets, offsets), axis=-1).reshape(-1, 2)
-    is_upright = _of_kind(labels, 'upright')
+    is_upright = labels.of_kind('upright')
     touched = np.zeros(len(xy), bool)
     for now in range(int(last.min(initial=index)), index + 1):
         in_view, _ = truth.sees(now, xy)
@@ -189,8 +189,8 @@ def _edges(truth: Truth, index: int, labels: Labels) -> npt.NDArray[np.float64]:
     in_view, shown = (s.reshape(xy.shape[:2]) for s in truth.sees(index, xy))
     classes = np.zeros(in_view.shape, np.uint8)
     classes[in_view] = truth.class_at(xy[in_view], truth.stamp_s(index))
-    ground = in_view & _of_kind(labels, 'ground')[classes]
-    upright = in_view & _of_kind(labels, 'upright')[classes]
+    ground = in_view & labels.of_kind('ground')[classes]
+    upright = in_view & labels.of_kind('upright')[classes]
     starts = ground[:, :-1] & upright[:, 1:] & shown[:, 1:]
     found: npt.NDArray[np.float64] = xy[:, 1:][starts]
     return found
@@ -206,13 +206,6 @@ def _rays(truth: Truth, index: int) -> npt.NDArray[np.float64]:
     middle = np.arctan2(T[1, 2], T[0, 2])
     off = np.angle(np.exp(1j * (np.arctan2(y, x) - middle)))
     return np.asarray(middle + np.arange(off.min(), off.max(), np.radians(_TURN_DEG)))
-
-
-def _of_kind(labels: Labels, kind: str) -> Flags:
-    """Return for each class id whether it is of a kind, bool (256,)."""
-    table = np.zeros(256, bool)
-    table[: len(labels)] = [c.kind == kind for c in labels]
-    return table
 
 
 def _share(part: int, whole: int) -> float | None:

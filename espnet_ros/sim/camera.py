@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.transforms import camera_mount
 
 Array = npt.NDArray[np.float64]
 
@@ -57,14 +58,8 @@ class Camera:
 
     def pose(self) -> Array:
         """Return T_base_camera, float64 (4, 4); the optical frame has z forward, y down."""
-        sp, cp = math.sin(self.pitch_rad), math.cos(self.pitch_rad)
-        sy, cy = math.sin(self.yaw_rad), math.cos(self.yaw_rad)
-        transform = np.eye(4)
-        transform[:3, 0] = sy, -cy, 0.0
-        transform[:3, 1] = -sp * cy, -sp * sy, -cp
-        transform[:3, 2] = cp * cy, cp * sy, -sp
-        transform[:3, 3] = self.forward_m, self.left_m, self.height_m
-        return transform
+        place = self.forward_m, self.left_m, self.height_m
+        return camera_mount(place, (0.0, self.pitch_rad, self.yaw_rad))
 
 
 def planar_pose(x: float, y: float, yaw: float) -> Array:

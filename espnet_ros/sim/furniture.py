@@ -13,10 +13,10 @@ _RED, _WHITE, _BLUE, _BLACK = (45, 35, 190), (235, 235, 235), (170, 90, 25), (25
 _STEEL = (140, 142, 140)
 
 
-def pole(radius: float, height: float, color: Color = _STEEL, x: float = 0.0) -> Round:
+def pole(radius: float, height: float, color: Color = _STEEL) -> Round:
     """Return a vertical cylinder from the ground up."""
     axes = np.diag([radius, radius, height / 2])
-    return Round(np.array([x, 0, height / 2]), axes, color, POLE, cylinder=True)
+    return Round(np.array([0, 0, height / 2]), axes, color, POLE, cylinder=True)
 
 
 def lamp(rng: np.random.Generator, color: Color) -> Thing:

@@ -81,8 +81,8 @@ def rectangle(x0: float, x1: float, y0: float, y1: float) -> Array:
     return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], float)
 
 
-def disc(radius: float, x: float = 0.0, y: float = 0.0) -> Array:
+def disc(radius: float) -> Array:
     """Return an anticlockwise polygon close to a circle, (12, 2) metres."""
     angle = np.arange(12) * (np.pi / 6)
     grown = radius / np.cos(np.pi / 12) ** 0.5  # same area, about
-    return np.stack([x + grown * np.cos(angle), y + grown * np.sin(angle)], axis=1)
+    return grown * np.stack([np.cos(angle), np.sin(angle)], axis=1)

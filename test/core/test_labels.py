@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from espnet_ros.core.errors import BundleError
@@ -44,3 +45,16 @@ def test_no_class_and_256_classes_are_refused() -> None:
     for count in (0, 256):
         with pytest.raises(BundleError, match=f'got {count}'):
             Labels([LabelClass(str(i), (0, 0, 0), 'void') for i in range(count)])
+
+
+def test_which_classes_are_of_a_kind():
+    labels = Labels(
+        [
+            LabelClass('road', (1, 2, 3), 'ground'),
+            LabelClass('wall', (4, 5, 6), 'upright'),
+            LabelClass('path', (7, 8, 9), 'ground'),
+        ]
+    )
+    table = labels.of_kind('ground')
+    assert table.shape == (256,) and table.dtype == bool
+    assert np.flatnonzero(table).tolist() == [0, 2]
