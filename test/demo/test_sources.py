@@ -77,6 +77,14 @@ def test_a_damaged_picture_is_named(tmp_path):
         list(open_source(str(tmp_path), Request()).shots())
 
 
+def test_half_a_jpeg_is_named(tmp_path):
+    write_picture(tmp_path / 'a.jpg', 90)
+    content = (tmp_path / 'a.jpg').read_bytes()
+    (tmp_path / 'a.jpg').write_bytes(content[: len(content) // 2])
+    with pytest.raises(DatasetError, match=r'the end of .*a\.jpg is missing'):
+        open_source(str(tmp_path), Request())
+
+
 def test_an_unknown_source_is_refused_with_all_that_exist():
     with pytest.raises(DatasetError, match=r"no source 'strasse'.*street.*folder.*video.*camera"):
         open_source('strasse', Request())
