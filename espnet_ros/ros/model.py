@@ -76,6 +76,7 @@ def load_model(
 
 
 def _largest_batch(backend: Backend, cameras: int) -> int:
+    # With more, the buffers of one size of batch would push out those of another all the time.
     return min(cameras, MAX_SHAPES) if backend.gains_by_batches else 1
 
 

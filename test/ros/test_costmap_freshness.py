@@ -151,6 +151,11 @@ class Rig:
         self.now_s = max(self.start_s + at_s, self.now_s + 1e-4)
         self.timer.tick()
 
+    def reactivate(self, at_s):
+        self.now_s = self.start_s + at_s
+        self.costmap.deactivate()
+        self.costmap.activate()
+
     def clear(self):
         return self.costmap._on_clear(Trigger.Request(), Trigger.Response())
 
@@ -311,9 +316,7 @@ def test_clearing_takes_back_what_is_out_there_and_what_waits(make):
 def test_clearing_takes_back_what_an_activation_before_left_out_there(make, policy):
     rig = make(on_stale=policy)
     rig.mask(0.0)
-    rig.now_s += 0.1
-    rig.costmap.deactivate()
-    rig.costmap.activate()
+    rig.reactivate(0.1)
     rig.now_s += 0.1
     before = len(rig.sent)
     assert rig.sent[-1][1] == '0'
@@ -325,9 +328,7 @@ def test_clearing_takes_back_what_an_activation_before_left_out_there(make, poli
 def test_a_fill_that_an_activation_before_left_out_there_is_not_cleared(make, policy):
     rig = make(on_stale=policy)
     rig.mask(0.0)
-    rig.now_s += 0.1
-    rig.costmap.deactivate()
-    rig.costmap.activate()
+    rig.reactivate(0.1)
     rig.clear()
     filled = (0.1, costmap_output.FILL[policy])
     assert rig.sent == [(0.0, '0'), filled]
