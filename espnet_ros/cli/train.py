@@ -33,6 +33,11 @@ def _add_data(group: Any) -> None:
     )  # fmt: skip
     group.add_argument('--teacher', type=Path, metavar='MODEL', help='a model folder to ask')
     group.add_argument(
+        '--teacher-classes', type=Path, metavar='FILE',
+        help="YAML of the teacher's classes that make up each learned class, as `Road: [road, "
+        'lane]`, if it has other classes (docs/training.md)',
+    )  # fmt: skip
+    group.add_argument(
         '--val', required=True, metavar='SPEC',
         help='for choosing the best epoch and calibrating; its classes are those of the model',
     )  # fmt: skip
@@ -137,6 +142,8 @@ def run(args: argparse.Namespace) -> int:
 
     if bool(args.taught) != bool(args.teacher):
         raise ParameterError('--taught and --teacher need each other: give both or neither')
+    if args.teacher_classes and not args.teacher:
+        raise ParameterError('--teacher-classes needs --teacher, whose classes it names')
     processes, device = join()
     try:
         return _run(args, processes, device)
@@ -156,7 +163,7 @@ def _run(args: argparse.Namespace, processes: Any, device: Any) -> int:
     train = [_samples(spec, val) for spec in args.data]
     taught = [_samples(spec, val) for spec in args.taught]
     if args.teacher:
-        teacher = _teacher(args.teacher, val.labels, device)
+        teacher = _teacher(args, val.labels, device)
         taught = [teacher.teach(samples, processes) for samples in taught]
     trainer = _trainer(args, [*train, *taught], val, processes, device)
     say = print if processes.first else _nothing
@@ -203,11 +210,12 @@ def _samples(spec: str, val: Any) -> Any:
     return dataset.samples
 
 
-def _teacher(model: Path, labels: Any, device: Any) -> Any:
+def _teacher(args: argparse.Namespace, labels: Any, device: Any) -> Any:
     from espnet_ros.bundle import Bundle
-    from espnet_ros.network.training.distillation import Teacher
+    from espnet_ros.network.training.distillation import Teacher, read_classes
 
-    return Teacher(Bundle.load(model), labels, device)
+    classes = read_classes(args.teacher_classes) if args.teacher_classes else None
+    return Teacher(Bundle.load(args.teacher), labels, device, classes)
 
 
 def _trainer(args: argparse.Namespace, train: Any, val: Any, processes: Any, device: Any) -> Any:

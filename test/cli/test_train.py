@@ -177,6 +177,24 @@ def test_a_taught_run(site: Path) -> None:
     assert (site / 'pupil' / 'last.pt').exists()
 
 
+def test_a_teacher_of_other_classes(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    classes = site / 'classes.yaml'
+    alone = ('--teacher-classes', str(classes), '--epochs', '1', '--validate-every', '1')
+    assert main(arguments(site, *alone)) == 2
+    assert '--teacher-classes needs --teacher' in capsys.readouterr().err
+    assert main(arguments(site, *alone[2:])) == 0
+    names = Bundle.load(site / 'model').labels.names
+    (site / 'model').rename(site / 'teacher')
+    # Each class taken for the other one.
+    classes.write_text(f'{names[0]}: [{names[1]}]\n{names[1]}: [{names[0]}]\n')
+    taught = (
+        '--taught', str(site / 'data.yaml'), '--teacher', str(site / 'teacher'),
+        '--work', str(site / 'pupil'), *alone,
+    )  # fmt: skip
+    assert main(arguments(site, *taught)) == 0
+    assert (site / 'pupil' / 'last.pt').exists()
+
+
 def test_a_missing_optimizer_comes_with_its_cure(
     site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

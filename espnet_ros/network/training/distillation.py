@@ -6,10 +6,12 @@ Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015, at te
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
+import yaml
 from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
@@ -28,19 +30,19 @@ from espnet_ros.network.training.whole_image import logits_of
 class Teacher:
     """A model that is asked, not trained.
 
-    :param bundle: a model that knows all the classes, in any order and among others.
+    :param bundle: a model of the same classes, in any order and among others, or of others.
     :param labels: the classes that are learned.
-    :raises DatasetError: if it does not know one of them.
+    :param classes: of a model of other classes: those that each learned class is made of, by
+        name, see `read_classes`; what it says of its remaining classes is left out.
+    :raises DatasetError: naming each class that is not found, without or used twice.
     """
 
-    def __init__(self, bundle: Bundle, labels: Labels, device: torch.device) -> None:
-        missing = [name for name in labels.names if name not in bundle.labels.names]
-        if missing:
-            raise DatasetError(
-                f'the teacher {bundle.name} does not know {", ".join(missing)}: it must have '
-                f'all of {", ".join(labels.names)}'
-            )
-        self._order = [bundle.labels.names.index(name) for name in labels.names]
+    def __init__(
+        self, bundle: Bundle, labels: Labels, device: torch.device,
+        classes: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:  # fmt: skip
+        names = _members(bundle, labels, classes)
+        self._members = [[bundle.labels.names.index(name) for name in row] for row in names]
         self._network = load_bundle(bundle).to(device)
         self._device = device
         self._mean = torch.tensor(bundle.mean, device=device).view(1, 3, 1, 1)
@@ -82,13 +84,63 @@ class Teacher:
 
     @torch.no_grad()
     def probabilities(self, images: Array) -> Tensor:
-        """Return how likely each class is, float32 (B, C, H, W), summing to 1.
+        """Return how likely each learned class is, float32 (B, C, H, W), summing to 1.
 
         :param images: uint8 (B, H, W, 3) BGR.
         """
         pixels = torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2).float()
         logits = logits_of(self._network, (pixels - self._mean) / self._scale)
-        return logits[:, self._order].softmax(1)
+        # A class made of several is as likely as all of them together.
+        merged = [logits[:, ids].logsumexp(1) for ids in self._members]
+        return torch.stack(merged, 1).softmax(1)
+
+
+def read_classes(path: Path) -> dict[str, list[str]]:
+    """Read which classes of a teacher each learned class is made of: YAML ``Road: [road, lane]``.
+
+    :raises DatasetError: if the file can't be read or is of another form.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except OSError as error:
+        raise DatasetError(f'{path} can not be read: {error.strerror}') from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DatasetError(f'{path} is not YAML: {" ".join(str(error).split())}') from error
+    rows = data.items() if isinstance(data, dict) else [(None, None)]
+    for name, members in rows:
+        names = members if isinstance(members, list) else [None]
+        if not all(isinstance(value, str) for value in (name, *names)):
+            raise DatasetError(
+                f'{path}: expected a line for each learned class, as `Road: [road, lane]` (true, '
+                f'false, yes, no, null and numbers in quotes), got {name!r}: {members!r}'
+            )
+    return {name: list(members) for name, members in rows}
+
+
+def _members(
+    bundle: Bundle, labels: Labels, classes: Mapping[str, Sequence[str]] | None
+) -> list[Sequence[str]]:
+    """Return the names of the teacher's classes that make up each learned class."""
+    if classes is None:
+        missing = [name for name in labels.names if name not in bundle.labels.names]
+        if missing:
+            raise DatasetError(
+                f'the teacher {bundle.name} does not know {", ".join(missing)}: it must have all '
+                f'of {", ".join(labels.names)}, or --teacher-classes must say which of its '
+                f'classes make up each of them; it has {", ".join(bundle.labels.names)}'
+            )
+        return [[name] for name in labels.names]
+    used = [name for names in classes.values() for name in names]
+    problems = [f'{name} is not learned' for name in classes if name not in labels.names]
+    problems += [f'{name} has no class of it' for name in labels.names if not classes.get(name)]
+    problems += [f'it has no {name}' for name in used if name not in bundle.labels.names]
+    problems += [f'{name} is used twice' for name in sorted(set(used)) if used.count(name) > 1]
+    if problems:
+        raise DatasetError(
+            f'classes of the teacher {bundle.name} refused: {"; ".join(problems)}; learned are '
+            f'{", ".join(labels.names)}; it has {", ".join(bundle.labels.names)}'
+        )
+    return [classes[name] for name in labels.names]
 
 
 def distillation_loss(logits: Tensor, opinion: Tensor) -> Tensor:

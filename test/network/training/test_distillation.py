@@ -21,7 +21,7 @@ from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.espnet import create_network
 from espnet_ros.network.export import write_bundle_from_network
 from espnet_ros.network.training.datasets import Sample
-from espnet_ros.network.training.distillation import Teacher, distillation_loss
+from espnet_ros.network.training.distillation import Teacher, distillation_loss, read_classes
 from espnet_ros.network.training.processes import Processes
 
 LABELS = Labels([LabelClass('a', (1, 0, 0), 'ground'), LabelClass('b', (2, 0, 0), 'sky')])
@@ -101,5 +101,63 @@ def test_images_that_it_cannot_take_are_refused(bundle: Bundle) -> None:
 
 def test_a_teacher_of_other_classes_is_refused(bundle: Bundle) -> None:
     labels = Labels([*LABELS, LabelClass('d', (3, 0, 0), 'ground')])
-    with pytest.raises(DatasetError, match='teacher does not know d'):
+    with pytest.raises(DatasetError, match=r'teacher does not know d: .* it has b, c, a'):
         Teacher(bundle, labels, torch.device('cpu'))
+
+
+def test_a_learned_class_is_as_likely_as_the_classes_it_is_made_of(bundle: Bundle) -> None:
+    labels = Labels([LabelClass('x', (1, 0, 0), 'ground'), LabelClass('y', (2, 0, 0), 'sky')])
+    device = torch.device('cpu')
+    image = np.random.default_rng(0).integers(0, 256, (1, 32, 48, 3), np.uint8)
+    # b, c and a by themselves: the two that make up x are added.
+    own = Teacher(bundle, bundle.labels, device).probabilities(image).numpy()
+    merged = Teacher(bundle, labels, device, {'y': ['c'], 'x': ['a', 'b']})
+    expected = np.stack([own[:, 0] + own[:, 2], own[:, 1]], 1)
+    np.testing.assert_allclose(merged.probabilities(image).numpy(), expected, atol=1e-5)
+    # What it says of c is left out.
+    without = Teacher(bundle, labels, device, {'y': ['b'], 'x': ['a']})
+    share = own[:, 2] / (own[:, 0] + own[:, 2])
+    np.testing.assert_allclose(without.probabilities(image)[:, 0].numpy(), share, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ('classes', 'problem'),
+    [
+        ({'a': ['b']}, 'b has no class of it'),
+        ({'a': ['b'], 'b': []}, 'b has no class of it'),
+        ({'a': ['b'], 'b': ['c'], 'z': ['a']}, 'z is not learned'),
+        ({'a': ['b', 'q'], 'b': ['c']}, 'it has no q'),
+        ({'a': ['b', 'c'], 'b': ['c']}, 'c is used twice'),
+    ],
+)
+def test_classes_that_do_not_fit_are_named(
+    bundle: Bundle, classes: dict[str, list[str]], problem: str
+) -> None:
+    with pytest.raises(DatasetError, match=f'refused: {problem}; learned are a, b; it has b, c'):
+        Teacher(bundle, LABELS, torch.device('cpu'), classes)
+
+
+def test_classes_are_read(tmp_path: Path) -> None:
+    file = tmp_path / 'classes.yaml'
+    file.write_text('Road: [road, lane]\nSky: [sky]\n')
+    assert read_classes(file) == {'Road': ['road', 'lane'], 'Sky': ['sky']}
+
+
+@pytest.mark.parametrize(
+    ('text', 'problem'),
+    [
+        ('', 'expected a line for each learned class, .* got None: None'),
+        ('- road\n', 'expected a line for each learned class, .* got None: None'),
+        ('Road: road\n', "got 'Road': 'road'"),
+        ('Road: [no]\n', r"in quotes\), got 'Road': \[False\]"),
+        ('1: [road]\n', r"got 1: \['road'\]"),
+        ('Road: [', 'is not YAML: '),
+    ],
+)
+def test_other_files_of_classes_are_refused(tmp_path: Path, text: str, problem: str) -> None:
+    file = tmp_path / 'classes.yaml'
+    file.write_text(text)
+    with pytest.raises(DatasetError, match=problem):
+        read_classes(file)
+    with pytest.raises(DatasetError, match=r'none\.yaml can not be read: No such file'):
+        read_classes(tmp_path / 'none.yaml')
