@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -106,15 +107,15 @@ def read_classes(path: Path) -> dict[str, list[str]]:
         raise DatasetError(f'{path} can not be read: {error.strerror}') from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DatasetError(f'{path} is not YAML: {" ".join(str(error).split())}') from error
-    rows = data.items() if isinstance(data, dict) else [(None, None)]
-    for name, members in rows:
+    rows: dict[Any, Any] = data if isinstance(data, dict) else {None: None}
+    for name, members in rows.items():
         names = members if isinstance(members, list) else [None]
         if not all(isinstance(value, str) for value in (name, *names)):
             raise DatasetError(
                 f'{path}: expected a line for each learned class, as `Road: [road, lane]` (true, '
                 f'false, yes, no, null and numbers in quotes), got {name!r}: {members!r}'
             )
-    return {name: list(members) for name, members in rows}
+    return rows
 
 
 def _members(
