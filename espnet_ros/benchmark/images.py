@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.core.errors import DatasetError
+from espnet_ros.core.picture_file import read_picture
 from espnet_ros.sim import Street
 
 STREET_IMAGES = 8
@@ -38,15 +39,15 @@ class Images:
         return len(self.names)
 
     def __iter__(self) -> Iterator[UInt8Array]:
-        """Yield the images, uint8 (H, W, 3) BGR."""
+        """Yield the images, uint8 (H, W, 3) BGR.
+
+        :raises DatasetError: if OpenCV does not read one, or its end is missing.
+        """
         if not self.paths:
             yield from _street(len(self), self.size_wh or STREET_SIZE_WH)
             return
         for path in self.paths:
-            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if image is None:
-                raise DatasetError(f'{path} is cut short or no colour picture: remove it')
-            yield _fit(np.asarray(image, np.uint8), self.size_wh)
+            yield _fit(read_picture(path), self.size_wh)
 
 
 def find_images(

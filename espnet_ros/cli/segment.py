@@ -71,9 +71,9 @@ def _segment(args: argparse.Namespace) -> int:
 
     from espnet_ros.backends import create_backend
     from espnet_ros.bundle import Bundle
+    from espnet_ros.core.picture_file import read_picture
     from espnet_ros.core.pipeline import Segmenter
     from espnet_ros.core.visualize import overlay
-    from espnet_ros.demo.sources import read_picture
 
     _check(args.images)
     bundle = Bundle.load(args.model)

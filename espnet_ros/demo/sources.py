@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from espnet_ros.backends.base import check_size_wh
 from espnet_ros.core.errors import DatasetError
-from espnet_ros.core.jpeg import is_cut_off
+from espnet_ros.core.picture_file import read_picture
 from espnet_ros.evaluation.truth import ClassAt
 from espnet_ros.sim import Camera, Street
 
@@ -206,23 +206,6 @@ def _capture(name: str, complaint: str) -> Any:
     if not capture.isOpened():
         raise DatasetError(complaint)
     return capture
-
-
-def read_picture(path: Path) -> npt.NDArray[np.uint8]:
-    """Read a picture as uint8 (H, W, 3) BGR.
-
-    :raises DatasetError: if OpenCV does not read it, or its end is missing.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DatasetError(f'{path} can not be read ({error.strerror})') from error
-    if is_cut_off(content):
-        raise DatasetError(f'the end of {path} is missing: copy it anew or remove it')
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
-    if image is None:
-        raise DatasetError(f'{path} is not a picture that OpenCV reads: remove or convert it')
-    return np.asarray(image, np.uint8)
 
 
 def _size_wh(image: npt.NDArray[np.uint8]) -> tuple[int, int]:

@@ -50,11 +50,18 @@ def test_no_two_views_of_the_street_are_the_same():
     assert len({image.tobytes() for image in views}) == len(views)
 
 
+def test_half_a_jpeg_is_named(tmp_path: Path):
+    content = cv2.imencode('.jpg', np.full((24, 40, 3), 90, np.uint8))[1].tobytes()
+    (tmp_path / 'a.jpg').write_bytes(content[: len(content) // 2])
+    with pytest.raises(DatasetError, match=r'the end of .*a\.jpg is missing'):
+        list(find_images(tmp_path, None))
+
+
 def test_folders_without_pictures_are_refused(tmp_path: Path):
     with pytest.raises(DatasetError, match='no pictures'):
         find_images(tmp_path, None)
     (tmp_path / 'cut.png').write_bytes(b'\x89PNG\r\n\x1a\n')
-    with pytest.raises(DatasetError, match=r'cut.png is cut short'):
+    with pytest.raises(DatasetError, match=r'cut\.png is not a picture'):
         list(find_images(tmp_path, None))
     with pytest.raises(DatasetError, match='no folder'):
         find_images(tmp_path / 'missing', None)

@@ -1,0 +1,29 @@
+"""A user's picture from a file, whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from espnet_ros.core.errors import DatasetError
+from espnet_ros.core.jpeg import is_cut_off
+
+
+def read_picture(path: Path) -> npt.NDArray[np.uint8]:
+    """Read a picture as uint8 (H, W, 3) BGR.
+
+    :raises DatasetError: if OpenCV does not read it, or its end is missing.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f'{path} can not be read ({error.strerror})') from error
+    if is_cut_off(content):
+        raise DatasetError(f'the end of {path} is missing: copy it anew or remove it')
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
+    if image is None:
+        raise DatasetError(f'{path} is not a picture that OpenCV reads: remove or convert it')
+    return np.asarray(image, np.uint8)
