@@ -7,6 +7,7 @@ ASIDE := $(VENV)-before
 
 # Near what the apt packages of ROS 2 Humble are on: NumPy 1.21.5, OpenCV 4.5.4 and pytest 6.2.5.
 OLDEST := .venv-oldest
+OLDEST_NEW := $(OLDEST)-new
 OLDEST_PYTHON ?= python3.10
 OLDEST_VERSIONS := numpy==1.21.6 opencv-python-headless==4.5.5.64 pytest==6.2.5
 
@@ -45,7 +46,7 @@ oldest: $(OLDEST)/.stamp
 	@$(OLDEST)/bin/python -m pytest -p no:cacheprovider $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(ASIDE) $(OLDEST) build install log output *.egg-info
+	rm -rf $(VENV) $(ASIDE) $(OLDEST) $(OLDEST_NEW) build install log output *.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -56,9 +57,13 @@ $(VENV)/.%-stamp: setup.py setup.cfg pyproject.toml
 	@$(INSTALL)
 	@touch $@ $(if $(filter test,$*),$(VENV)/.demo-stamp)
 
+# Made beside the one that is there, which stays if this fails. Of what was moved, only scripts know
+# their old place; `python -m` does not.
 $(OLDEST)/.stamp: Makefile
-	@$(OLDEST_PYTHON) -m venv --clear $(OLDEST)
-	@$(OLDEST)/bin/python -m pip install --quiet $(OLDEST_VERSIONS) PyYAML tqdm
+	@$(OLDEST_PYTHON) -m venv --clear $(OLDEST_NEW)
+	@$(OLDEST_NEW)/bin/python -m pip install --quiet $(OLDEST_VERSIONS) PyYAML tqdm
+	@rm -rf $(OLDEST)
+	@mv $(OLDEST_NEW) $(OLDEST)
 	@touch $@
 
 define CHECK

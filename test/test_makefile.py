@@ -19,10 +19,11 @@ case "$1 $2" in
     mkdir -p "$folder/bin"
     cp "$0" "$folder/bin/python" ;;
   '-m pip')
-    if [ -e interrupted ]; then echo half >> .venv/installed; kill -INT 0; sleep 20; fi
+    here="${0%/bin/python}"
+    if [ -e interrupted ]; then echo half >> "$here/installed"; kill -INT 0; sleep 20; fi
     if [ ! -e network ]; then echo 'no network' >&2; exit 1; fi
     for what; do :; done
-    echo "$what" >> .venv/installed ;;
+    echo "$what" >> "$here/installed" ;;
   '-m espnet_ros')
     cat .venv/installed
     env ;;
@@ -159,6 +160,29 @@ def test_what_a_killed_run_left_aside_comes_back(demo: Checkout) -> None:
     code, words = demo.make('demo')
     assert code != 0 and 'could not be installed' in words
     assert demo.installed() == ['.[demo]']
+
+
+def test_the_oldest_stay_until_they_can_be_installed_anew(checkout: Checkout) -> None:
+    oldest = checkout.folder / '.venv-oldest'
+
+    def make() -> int:
+        return checkout.make('oldest', OLDEST_PYTHON='./python')[0]
+
+    def installed() -> str:
+        assert (oldest / 'bin' / 'python').exists()
+        return (oldest / 'installed').read_text()
+
+    assert (make(), installed()) == (0, 'tqdm\n')
+    (oldest / 'installed').write_text('before\n')
+    stamp = (oldest / '.stamp').stat().st_mtime + 10
+    os.utime(checkout.folder / 'Makefile', (stamp, stamp))
+    checkout.switch('network', False)
+    for _ in range(2):
+        assert make() != 0
+        assert installed() == 'before\n'
+    checkout.switch('network', True)
+    assert (make(), installed()) == (0, 'tqdm\n')
+    assert not list(checkout.folder.glob('.venv-oldest-*'))
 
 
 def test_a_sourced_ros_does_not_reach_the_one_in_the_environment(demo: Checkout) -> None:
