@@ -109,12 +109,12 @@ class PipelineJob:
         }
 
     def memory(self) -> dict[str, Any]:
-        """Return the peak resident memory so far, without the images that are measured on."""
+        """Return the peak resident memory so far, MB, without the images measured on."""
         # Not getrusage: its peak survives exec, so a large parent would count.
         lines = Path('/proc/self/status').read_text().splitlines()
         peak_kb = next(int(line.split()[1]) for line in lines if line.startswith('VmHWM'))
         images = sum(image.nbytes for image in self._images)
-        return {'peak_rss_mb': peak_kb / 1024 - images / 2**20}
+        return {'peak_rss_mb': (peak_kb * 1024 - images) / 1e6}
 
     def _step(self, index: int) -> dict[str, float]:
         data = self._images[index % len(self._images)]

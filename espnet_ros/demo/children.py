@@ -55,12 +55,12 @@ class Child:
             self.process.stdin.flush()
 
     def rss_mb(self) -> float:
-        """Return the resident memory in MB (2^20 bytes), 0 when the process is gone."""
+        """Return the resident memory in MB, 0 when the process is gone."""
         try:
             pages = int(Path(f'/proc/{self.process.pid}/statm').read_text().split()[1])
         except (OSError, IndexError):
             return 0.0
-        return pages * os.sysconf('SC_PAGE_SIZE') / 2**20
+        return pages * os.sysconf('SC_PAGE_SIZE') / 1e6
 
     def last_words(self, lines: int = 12) -> str:
         """Return the end of the log."""

@@ -44,7 +44,7 @@ def of_speed(loads: Sequence[Load], alone: Times, in_turn: Sequence[Times]) -> d
 def of_memory(resident_mb: Sequence[float]) -> dict[str, Any]:
     """Return the figures of the resident set.
 
-    :param resident_mb: after each minute.
+    :param resident_mb: after each minute, MB.
     """
     return {
         'resident_mb': [round(value, 2) for value in resident_mb],
