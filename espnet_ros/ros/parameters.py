@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from rcl_interfaces.msg import (
@@ -18,6 +20,7 @@ from rclpy.parameter import Parameter
 
 from espnet_ros.core.config import NodeConfig, parameter_spec, parameter_specs, unknown_name
 from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.parameter_file import read_parameter_file
 from espnet_ros.core.parameter_spec import ParameterSpec
 
 _APPLIES = {
@@ -119,26 +122,16 @@ def check_overrides(node: Node) -> None:
 
 def _wildcard_names(argv: list[str]) -> set[str]:
     """Return the names that the parameter files give to nodes of any name."""
-    import yaml
-
     names: set[str] = set()
     for flag, path in itertools.pairwise(argv):
         if flag != '--params-file':
             continue
-        with open(path, encoding='utf-8') as file:
-            sections = yaml.safe_load(file) or {}
-        for pattern, section in sections.items():
-            if '*' in pattern.rpartition('/')[2]:
-                names.update(_flat('', section.get('ros__parameters', {})))
+        # rcl has taken them all; an empty one gives nothing.
+        with suppress(ParameterError):
+            for section in read_parameter_file(Path(path)).sections:
+                if '*' in section.last_name:
+                    names.update(section.values)
     return names
-
-
-def _flat(prefix: str, values: dict[str, Any]) -> Iterable[str]:
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(f'{prefix}{name}.', value)
-        else:
-            yield f'{prefix}{name}'
 
 
 def _validate(parameters: list[Parameter[Any]]) -> SetParametersResult:
