@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from espnet_ros.core.labels import Labels
+from espnet_ros.demo.figures import number, with_unit
 from espnet_ros.evaluation.costmap_scores import Costmap, Tally, compare, compare_known
 from espnet_ros.evaluation.truth import Truth
 
@@ -111,7 +112,7 @@ def costmap_figures(
         **total,
         'after_the_drive': end,
         'all_known_cells': {n: v for n, v in known.items() if n != 'obstacle_recall'},
-        'update_ms': {p: _number(grids.diagnostics.get(f'update_{p}_ms')) for p in _PERCENTILES},
+        'update_ms': {p: number(grids.diagnostics.get(f'update_{p}_ms')) for p in _PERCENTILES},
         'latency_ms': _latency_ms(costmaps.values()),
         'received': len(costmaps),
         'layers_received': layers,
@@ -143,9 +144,9 @@ def costmap_rows(figures: Mapping[str, Any]) -> list[tuple[str, Any]]:
     cells = f'{size} cells of {figures["resolution"]} m'
     return [
         ('costmaps received', f'{figures["received"]}, {cells}, {figures["invalid"]} invalid'),
-        ('image to costmap', f'{_unit(figures["latency_ms"]["p50"], "ms")} (p50)'),
-        ('costmap update p50', _unit(update['p50'], 'ms')),
-        ('costmap update p95', _unit(update['p95'], 'ms')),
+        ('image to costmap', f'{with_unit(figures["latency_ms"]["p50"], "ms")} (p50)'),
+        ('costmap update p50', with_unit(update['p50'], 'ms')),
+        ('costmap update p95', with_unit(update['p95'], 'ms')),
         ('ground IoU', _percent(figures['ground_iou'])),
         ('  all known cells', _percent(known['ground_iou'])),
         ('obstacles found', _percent(figures['obstacle_recall'])),
@@ -190,17 +191,6 @@ def _costmap(event: Mapping[str, Any], file: Path) -> Costmap:
 def _shares(tally: Tally) -> dict[str, float | None]:
     values = {name: getattr(tally, name) for name in _SHARES}
     return {n: None if v is None else round(v, 5) for n, v in values.items()}
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text) if text is not None else None
-    except ValueError:
-        return None
-
-
-def _unit(value: float | None, unit: str) -> str:
-    return 'unknown' if value is None else f'{value:.1f} {unit}'
 
 
 def _percent(value: float | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from espnet_ros.demo.costmap_report import GridRecord, costmap_rows
+from espnet_ros.demo.figures import number, with_unit
 
 _TOPICS = ('confidence', 'camera_info')
 _GRID_EVENTS = ('grid', 'invalid_grid', 'costmap_diagnostics')
@@ -89,7 +90,7 @@ def build_report(record: Record, about: Mapping[str, Any]) -> dict[str, Any]:
     strangers = set(record.masks) - set(published) - record.warm_up
     faults = record.faults + [f'a mask is stamped {s}, as no image was' for s in sorted(strangers)]
     values = record.diagnostics
-    inference_ms = {p: _number(values.get(f'infer_{p}_ms')) for p in ('p50', 'p95')}
+    inference_ms = {p: number(values.get(f'infer_{p}_ms')) for p in ('p50', 'p95')}
     latency = percentiles(latency_ms)
     known = latency['p50'] is not None and inference_ms['p50'] is not None
     answered = {t: len(set(published) & s) for t, s in record.others.items()}
@@ -136,16 +137,16 @@ def table(report: Mapping[str, Any]) -> str:
         ('images published', report['published']),
         ('masks received', report['received']),
         ('lost', report['lost']),
-        ('rate', f'{_text(report["rate_hz"], "Hz")} (asked {report["asked_rate_hz"]:g} Hz)'),
-        ('image to mask p50', _text(latency['p50'], 'ms')),
-        ('image to mask p95', _text(latency['p95'], 'ms')),
-        ('image to mask p99', _text(latency['p99'], 'ms')),
-        ('inference p50', _text(inference['p50'], 'ms')),
-        ('inference p95', _text(inference['p95'], 'ms')),
-        ('all but inference', _text(report['overhead_ms'], 'ms')),
-        ('node start to mask', _text(report['start_to_first_mask_s'], 's')),
-        ('node memory', _text(report['node_rss_mb'], 'MB')),
-        ('duration', _text(report['duration_s'], 's')),
+        ('rate', f'{with_unit(report["rate_hz"], "Hz")} (asked {report["asked_rate_hz"]:g} Hz)'),
+        ('image to mask p50', with_unit(latency['p50'], 'ms')),
+        ('image to mask p95', with_unit(latency['p95'], 'ms')),
+        ('image to mask p99', with_unit(latency['p99'], 'ms')),
+        ('inference p50', with_unit(inference['p50'], 'ms')),
+        ('inference p95', with_unit(inference['p95'], 'ms')),
+        ('all but inference', with_unit(report['overhead_ms'], 'ms')),
+        ('node start to mask', with_unit(report['start_to_first_mask_s'], 's')),
+        ('node memory', with_unit(report['node_rss_mb'], 'MB')),
+        ('duration', with_unit(report['duration_s'], 's')),
     ]
     rows += costmap_rows(report['costmap'])
     rows += [('FAULT', fault) for fault in report['faults']]
@@ -154,10 +155,6 @@ def table(report: Mapping[str, Any]) -> str:
         rows.append(('why lost', f'the node was busy {busy} times (lower --rate),'))
         rows.append(('', f'{missed} images did not reach it'))
     return '\n'.join(f'  {name:<20}{value}' for name, value in rows)
-
-
-def _text(value: float | None, unit: str) -> str:
-    return 'unknown' if value is None else f'{value:.1f} {unit}'
 
 
 def _rounded(value: float | None) -> float | None:
@@ -172,10 +169,3 @@ def _missed(record: Record) -> int | None:
     """Return how many images, warm-up included, never reached the node."""
     arrived = _count(record.diagnostics.get('received'))
     return None if arrived is None else len(record.warm_up) + len(record.published) - arrived
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text) if text is not None else None
-    except ValueError:
-        return None
