@@ -7,6 +7,7 @@ import math
 import re
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -155,33 +156,32 @@ def _pictures(folder: Path, request: Request) -> Source:
 
 
 def _video(path: Path, request: Request) -> Source:
-    capture = _capture(str(path), f'{path} is not a video that OpenCV reads')
-    ok, first = capture.read()
+    with _capture(str(path), f'{path} is not a video that OpenCV reads') as capture:
+        ok, first = capture.read()
+        fps = capture.get(cv2.CAP_PROP_FPS) or request.rate_hz
     if not ok:
         raise DatasetError(f'{path} holds no images that OpenCV decodes')
     # Skip images so that the drive passes at its own speed, whatever the demo's rate.
-    stride = max(1, round((capture.get(cv2.CAP_PROP_FPS) or request.rate_hz) / request.rate_hz))
-    capture.release()
+    stride = max(1, round(fps / request.rate_hz))
     size_wh = request.size_wh or _size_wh(first)
     count = request.frames or DEFAULT_FRAMES
 
     def shots() -> Iterator[Shot]:
-        reader = _capture(str(path), f'{path} can no longer be read')
-        for index in range(count * stride):
-            ok, image = reader.read()
-            if not ok:
-                return
-            if index % stride == 0:
-                yield Shot(fit(image, size_wh))
+        with _capture(str(path), f'{path} can no longer be read') as reader:
+            for index in range(count * stride):
+                ok, image = reader.read()
+                if not ok:
+                    return
+                if index % stride == 0:
+                    yield Shot(fit(image, size_wh))
 
     return Source(str(path), size_wh, count, pinhole(size_wh), shots)
 
 
 def _live(path: Path, request: Request) -> Source:
     cure = 'is it used by another program, and are you in the group video?'
-    capture = _capture(str(path), f'camera {path} does not open: {cure}')
-    ok, image = capture.read()
-    capture.release()
+    with _capture(str(path), f'camera {path} does not open: {cure}') as capture:
+        ok, image = capture.read()
     if not ok:
         raise DatasetError(f'camera {path} gives no image: {cure}')
     size_wh = request.size_wh or _size_wh(image)
@@ -201,11 +201,16 @@ def fit(image: npt.NDArray[np.uint8], size_wh: tuple[int, int]) -> npt.NDArray[n
     return np.asarray(cv2.resize(image, size_wh, interpolation=how), np.uint8)
 
 
-def _capture(name: str, complaint: str) -> Any:
+@contextmanager
+def _capture(name: str, complaint: str) -> Iterator[Any]:
+    """Open a video or a camera, and let go of it in the end."""
     capture = cv2.VideoCapture(name)
-    if not capture.isOpened():
-        raise DatasetError(complaint)
-    return capture
+    try:
+        if not capture.isOpened():
+            raise DatasetError(complaint)
+        yield capture
+    finally:
+        capture.release()
 
 
 def _size_wh(image: npt.NDArray[np.uint8]) -> tuple[int, int]:

@@ -110,6 +110,35 @@ def test_a_video_passes_at_its_own_speed_and_ends(tmp_path):
     assert source.count == 50, 'an upper bound: containers often lie about their length'
 
 
+def test_a_video_is_let_go_of_even_before_its_end(tmp_path, monkeypatch):
+    opened = []
+
+    class Capture:
+        """A cv2.VideoCapture that counts its releases."""
+
+        def __init__(self, name: str) -> None:
+            self.inner, self.released = capture(name), 0
+            opened.append(self)
+
+        def __getattr__(self, name: str):
+            return getattr(self.inner, name)
+
+        def release(self) -> None:
+            self.released += 1
+            self.inner.release()
+
+    capture = cv2.VideoCapture
+    monkeypatch.setattr(cv2, 'VideoCapture', Capture)
+    write_video(tmp_path / 'clip.avi', count=3, fps=10.0)
+    shots = open_source(str(tmp_path / 'clip.avi'), Request()).shots()
+    next(shots)
+    shots.close()
+    (tmp_path / 'text.mp4').write_text('no video')
+    with pytest.raises(DatasetError):
+        open_source(str(tmp_path / 'text.mp4'), Request())
+    assert [reader.released for reader in opened] == [1, 1, 1]
+
+
 def test_pinhole_looks_60_degrees_wide():
     K = pinhole((200, 100))
     # tan(30 deg) = 0.57735: half of 200 pixels over that.

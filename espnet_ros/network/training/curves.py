@@ -63,3 +63,7 @@ class Curves:
             picture = cv2.cvtColor(np.concatenate(panels, axis=1), cv2.COLOR_BGR2RGB)
             self._writer.add_image(f'val/{sample.name}', picture, epoch, dataformats='HWC')
         self._writer.flush()
+
+    def close(self) -> None:
+        """End the file and the thread that writes it."""
+        self._writer.close()

@@ -140,7 +140,7 @@ class Trainer:
         return len(taken), len(own)
 
     def run(self, epochs: int, validate_every: int) -> None:
-        """Train until `epochs` are done, saving after each one.
+        """Train until `epochs` are done, saving after each one; the curves end with the last.
 
         :raises ParameterError: if the loss is no number any more; the last good epoch is saved.
         """
@@ -162,6 +162,8 @@ class Trainer:
             self._save('last.pt')
             if self.processes.first:
                 self._tell(row)
+        if self.curves is not None:
+            self.curves.close()
 
     def _check_finite(self, loss: float) -> None:
         if not math.isfinite(loss):

@@ -27,6 +27,7 @@ class Notes:
         self.folder, self.purge_step = folder, purge_step
         self.scalars: list[tuple[str, float, int]] = []
         self.images: dict[str, np.ndarray] = {}
+        self.closed = False
 
     def add_scalar(self, tag: str, value: float, step: int) -> None:
         self.scalars.append((tag, value, step))
@@ -37,6 +38,9 @@ class Notes:
 
     def flush(self) -> None:
         pass
+
+    def close(self) -> None:
+        self.closed = True
 
 
 @pytest.fixture
@@ -61,6 +65,9 @@ def test_an_epoch_becomes_points(notes: tuple[Curves, Notes]) -> None:
     ]  # fmt: skip
     curves.numbers({'epoch': 10, 'loss': 0.3, 'val_miou': 0.6, 'val_iou': [None, 0.6]}, 2e-3)
     assert writer.scalars[-2:] == [('val/miou', 0.6, 10), ('val_iou/b', 0.6, 10)]
+    assert not writer.closed
+    curves.close()
+    assert writer.closed
 
 
 def test_pictures_are_image_truth_and_mask_in_rgb(notes: tuple[Curves, Notes]) -> None:
@@ -87,6 +94,8 @@ def test_tensorboard_reads_what_is_written(tmp_path: Path) -> None:
     resumed.numbers({**row, 'epoch': 2, 'loss': 0.25}, 1e-3)
     sample = Sample('a.png', np.zeros((5, 7, 3), np.uint8), np.zeros((5, 7), np.uint8))
     resumed.pictures(2, [sample], lambda sample: sample.truth)
+    first.close()
+    resumed.close()
     seen = reader.EventAccumulator(str(tmp_path))
     seen.Reload()
     tags = seen.Tags()
