@@ -6,12 +6,11 @@ Give the models of several runs that differ in seed or learning rate.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import output_file
+from espnet_ros.cli.options import output_file, write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,9 +49,8 @@ def run(args: argparse.Namespace) -> int:
     name = args.name or args.output.name
     write_bundle_like(models[0], network, args.output, name, metrics, found.temperature)
     print(f'{args.output}: written')
-    if args.json:
-        figures = {'models': mious, 'temperature': found.temperature, **metrics}
-        args.json.write_text(json.dumps(figures) + '\n')
+    figures = {'models': mious, 'temperature': found.temperature, **metrics}
+    write_json(args.json, figures)
     return 0
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from espnet_ros.cli.demo import rate
-from espnet_ros.cli.options import output_file, size_wh
+from espnet_ros.cli.options import output_file, size_wh, write_json
 from espnet_ros.core.config import parameter_specs
 
 
@@ -82,8 +81,7 @@ def run(args: argparse.Namespace) -> int:
     with _ros() as environment:
         report = run_benchmark(plan, environment)
     print(table(report))
-    if args.json:
-        args.json.write_text(json.dumps(report, indent=2) + '\n')
+    write_json(args.json, report)
     if args.plot:
         import cv2
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from pathlib import Path
 
-from espnet_ros.cli.options import output_file
+from espnet_ros.cli.options import output_file, write_json
 from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.core.labels import Labels
 
@@ -46,16 +45,15 @@ def run(args: argparse.Namespace) -> int:
         print(f'note: {note}')
     errors = sum(finding.severity == 'error' for finding in report.findings)
     print(f'errors: {errors}, warnings: {len(report.findings) - errors}')
-    if args.json:
-        figures = {
-            'file': str(args.file),
-            'model': model,
-            'errors': errors,
-            'warnings': len(report.findings) - errors,
-            'findings': [dataclasses.asdict(finding) for finding in report.findings],
-            'notes': notes,
-        }
-        args.json.write_text(json.dumps(figures, indent=2) + '\n', encoding='utf-8')
+    figures = {
+        'file': str(args.file),
+        'model': model,
+        'errors': errors,
+        'warnings': len(report.findings) - errors,
+        'findings': [dataclasses.asdict(finding) for finding in report.findings],
+        'notes': notes,
+    }
+    write_json(args.json, figures)
     return 1 if report.findings else 0
 
 

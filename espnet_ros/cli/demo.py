@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 
-from espnet_ros.cli.options import add_inference_options, output_file, output_folder, size_wh
+from espnet_ros.cli.options import (
+    add_inference_options,
+    output_file,
+    output_folder,
+    size_wh,
+    write_json,
+)
 
 FILES = ('overlay.mp4', 'contact_sheet.png', 'costmap.mp4', 'costmap.png', 'report.json')
 
@@ -56,8 +61,7 @@ def run(args: argparse.Namespace) -> int:
     )
     report = run_demo(options)
     print(table(report))
-    if args.json:
-        args.json.write_text(json.dumps(report, indent=2) + '\n')
+    write_json(args.json, report)
     for name in FILES:
         if (args.output / name).exists():
             print(f'  {args.output / name}')

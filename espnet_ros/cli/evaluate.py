@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import add_inference_options, output_file
+from espnet_ros.cli.options import add_inference_options, output_file, write_json
 
 WORST = 8
 
@@ -69,8 +68,7 @@ def run(args: argparse.Namespace) -> int:
         title = f'{bundle.name} on {args.dataset} {args.split}: per cent of each true class'
         _write_png(args.confusion, confusion_picture(measurement.matrix, names, title))
     _print_table(found)
-    if args.json:
-        args.json.write_text(json.dumps(found, indent=2) + '\n')
+    write_json(args.json, found)
     return 0
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from espnet_ros.cli.options import add_inference_options, output_file
+from espnet_ros.cli.options import add_inference_options, output_file, write_json
 
 T = TypeVar('T')
 
@@ -66,8 +65,7 @@ def run(args: argparse.Namespace) -> int:
     if 'memory' in args.parts:
         report['memory'] = _memory()
         _print_memory(report['memory'])
-    if args.json:
-        args.json.write_text(json.dumps(report, indent=2) + '\n')
+    write_json(args.json, report)
     return 0
 
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
-import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import output_file
+from espnet_ros.cli.options import output_file, write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,14 +60,13 @@ def run(args: argparse.Namespace) -> int:
             print(f'{ALL_FILES["onnx_int8"]} is left out: give --int8 SPEC to calibrate it anew')
     for role, file in bundle.files.items():
         print(f'{file}: {file.stat().st_size:,} bytes, sha256 {bundle.sha256[role]}')
-    if args.json:
-        figures = {
-            'path': str(bundle.path),
-            'temperature': temperature,
-            'sha256': dict(bundle.sha256),
-            'int8': dataclasses.asdict(int8) if args.int8 else None,
-        }
-        args.json.write_text(json.dumps(figures) + '\n')
+    figures = {
+        'path': str(bundle.path),
+        'temperature': temperature,
+        'sha256': dict(bundle.sha256),
+        'int8': dataclasses.asdict(int8) if args.int8 else None,
+    }
+    write_json(args.json, figures)
     return 0
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
-from espnet_ros.cli.options import output_file
+from espnet_ros.cli.options import output_file, write_json
 from espnet_ros.core.labels import CAMVID, CITYSCAPES, with_void
 
 LICENCE = 'MIT (Sachin Mehta, 2018)'
@@ -64,7 +63,6 @@ def run(args: argparse.Namespace) -> int:
         f'{bundle.path}: {architecture["name"]} ({depths}), {parameters:,} parameters, '
         f'{size_wh[0]}x{size_wh[1]}; licence of the weights: {LICENCE}'
     )
-    if args.json:
-        figures = {'path': str(bundle.path), **architecture, 'parameters': parameters}
-        args.json.write_text(json.dumps(figures) + '\n')
+    figures = {'path': str(bundle.path), **architecture, 'parameters': parameters}
+    write_json(args.json, figures)
     return 0

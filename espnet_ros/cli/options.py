@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import errno
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from espnet_ros.core.config import parameter_specs
 
@@ -37,6 +40,12 @@ def output_file(text: str) -> Path:
             f'{path} can not be written: expected the name of a file in a folder of yours'
         )
     return path
+
+
+def write_json(file: Path | None, figures: Mapping[str, Any]) -> None:
+    """Write the figures that ``--json`` asked for; None if it did not."""
+    if file is not None:
+        file.write_text(json.dumps(figures, indent=2) + '\n', encoding='utf-8')
 
 
 def output_folder(text: str) -> Path:

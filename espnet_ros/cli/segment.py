@@ -7,11 +7,16 @@ NAME_overlay.png (the class colours over the picture).
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import add_inference_options, output_file, output_folder, size_wh
+from espnet_ros.cli.options import (
+    add_inference_options,
+    output_file,
+    output_folder,
+    size_wh,
+    write_json,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,8 +66,7 @@ def _build(args: argparse.Namespace) -> int:
     size = args.size or bundle.size_wh
     what, built = build_ahead(bundle, args.device, args.precision, size, args.batch)
     print(f'{"built and kept" if built else "already there"}: {what}')
-    if args.json:
-        args.json.write_text(json.dumps({'engine': what, 'built': built}) + '\n')
+    write_json(args.json, {'engine': what, 'built': built})
     return 0
 
 
@@ -96,9 +100,7 @@ def _segment(args: argparse.Namespace) -> int:
                 file.write_bytes(cv2.imencode('.png', pixels)[1].tobytes())
                 print(file)
             figures.append(_figures(path, result, bundle.labels))
-    if args.json:
-        report = {'model': bundle.name, 'images': figures}
-        args.json.write_text(json.dumps(report, indent=2) + '\n')
+    write_json(args.json, {'model': bundle.name, 'images': figures})
     return 0
 
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import add_inference_options, output_file, size_wh
+from espnet_ros.cli.options import add_inference_options, output_file, size_wh, write_json
 
 # Share of equal pixels that is asked for where no threshold is given. In int8, models that lost
 # less than the allowed point of class mIoU kept 98.3 to 99.4 %, and one that lost three points
@@ -57,8 +56,7 @@ def run(args: argparse.Namespace) -> int:
         thresholds=THRESHOLDS,
     )
     print(_sentence(figures))
-    if args.json:
-        args.json.write_text(json.dumps(figures, indent=2) + '\n')
+    write_json(args.json, figures)
     return 0 if figures['passed'] else 1
 
 

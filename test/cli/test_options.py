@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentTypeError
 from pathlib import Path
 
 import pytest
 
-from espnet_ros.cli.options import output_file, output_folder, positive
+from espnet_ros.cli.options import output_file, output_folder, positive, write_json
 
 
 def test_a_file_to_write_gets_its_folder(tmp_path: Path) -> None:
@@ -47,6 +48,13 @@ def test_a_folder_that_can_not_be_written_into_is_refused_at_once(
     with pytest.raises(ArgumentTypeError, match=r'new/pictures can not .*\(Permission denied\)'):
         output_folder(str(tmp_path / 'new' / 'pictures'))
     assert sorted(p.name for p in tmp_path.iterdir()) == ['lost', 'notes.txt']
+
+
+def test_figures_are_written_where_they_were_asked_for(tmp_path: Path) -> None:
+    figures = {'path': '/tmp/Straße', 'rows': [1.5, None]}
+    write_json(None, figures)
+    write_json(tmp_path / 'figures.json', figures)
+    assert json.loads((tmp_path / 'figures.json').read_text()) == figures
 
 
 @pytest.mark.parametrize('text', ['0', '-1', '1.5', 'many'])
