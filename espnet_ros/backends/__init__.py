@@ -44,9 +44,9 @@ def create_backend(
         raise BackendUnavailableError(
             f'backend must be one of auto, {", ".join(BACKENDS)}, got {name!r}'
         )
-    if not _is_installed(name):
-        library = _BACKENDS[name][2][0]
-        others = [n for n in BACKENDS if _is_installed(n) and _has_device(n)]
+    if not is_installed(name):
+        library = library_of(name)
+        others = [n for n in BACKENDS if is_installed(n) and _has_device(n)]
         raise BackendUnavailableError(
             f'backend {name} needs the Python package {library}, which is not installed: '
             + how_to_get(library)
@@ -55,14 +55,20 @@ def create_backend(
     return _class_of(name)(bundle, device, precision)
 
 
+def library_of(name: str) -> str:
+    """Return the Python package that a backend needs."""
+    return _BACKENDS[name][2][0]
+
+
+def is_installed(name: str) -> bool:
+    """Tell whether what a backend needs can be found, without importing it."""
+    return any(installed(library) for library in _BACKENDS[name][2])
+
+
 def _class_of(name: str) -> type[Backend]:
     module, class_name, _ = _BACKENDS[name]
     backend: type[Backend] = getattr(importlib.import_module(f'{__name__}.{module}'), class_name)
     return backend
-
-
-def _is_installed(name: str) -> bool:
-    return any(installed(library) for library in _BACKENDS[name][2])
 
 
 def _has_device(name: str) -> bool:
@@ -88,7 +94,7 @@ def _choices(device: str, precision: str) -> list[tuple[str, str]]:
         for name in BACKENDS
         if kind in ('auto', *_class_of(name).device_kinds)
         and precision in ('auto', *_class_of(name).precisions)
-        and _is_installed(name)
+        and is_installed(name)
         and _has_device(name)
     ]
     if kind != 'cpu' and ('torch', device) in found and _torch_has_cuda():
@@ -100,7 +106,7 @@ def _choices(device: str, precision: str) -> list[tuple[str, str]]:
         found.insert(0, ('torch', 'cuda' if kind == 'auto' else device))
     if found:
         return found
-    everywhere = [_BACKENDS[n][2][0] for n in BACKENDS if 'cpu' in _class_of(n).device_kinds]
+    everywhere = [library_of(n) for n in BACKENDS if 'cpu' in _class_of(n).device_kinds]
     raise BackendUnavailableError(
         f'no installed backend can compute in {precision} precision on device {device}: install '
         f'one of {", ".join(everywhere)} with pip, or choose device auto and precision auto'

@@ -12,6 +12,8 @@ from espnet_ros.core.config import parameter_specs
 from espnet_ros.core.errors import ParameterError
 
 BASELINE = 'baseline'
+# Backends that others are compared with, in f32 on the CPU: the first that is installed.
+REFERENCES = ('onnx', 'torch')
 
 
 @dataclass(frozen=True)

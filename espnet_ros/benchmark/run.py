@@ -10,12 +10,13 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.backends.machine import installed, processor_name, processors
+from espnet_ros.backends import is_installed
+from espnet_ros.backends.machine import processor_name, processors
 from espnet_ros.benchmark.contender import Contender
 from espnet_ros.benchmark.energy import find_meter
 from espnet_ros.benchmark.images import STREET_SIZE_WH, find_images, save_images
 from espnet_ros.benchmark.macs import macs
-from espnet_ros.benchmark.plan import BASELINE, Candidate, Plan
+from espnet_ros.benchmark.plan import BASELINE, REFERENCES, Candidate, Plan
 from espnet_ros.benchmark.publish import Reception
 from espnet_ros.benchmark.roofline import gemm_kinds, peaks
 from espnet_ros.benchmark.rows import make_row
@@ -25,7 +26,6 @@ from espnet_ros.bundle import Bundle
 _MAX_IMAGES = 16
 # The product needs a few repetitions, not as long as a pipeline.
 _GEMM_SHARE = 0.25
-_REFERENCES = (('onnx', 'onnxruntime'), ('torch', 'torch'))
 
 
 def run_benchmark(plan: Plan, ros: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -158,8 +158,8 @@ class _Size:
         """
         self._reference_file.unlink(missing_ok=True)
         reasons = ['neither ONNX Runtime nor PyTorch is installed']
-        for backend, library in _REFERENCES:
-            if not installed(library):
+        for backend in REFERENCES:
+            if not is_installed(backend):
                 continue
             reference = self._contender(Candidate(backend, 'f32'), f'{backend}:reference', 'cpu')
             with closing(reference):

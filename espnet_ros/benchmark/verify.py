@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.backends import create_backend
+from espnet_ros.backends import create_backend, is_installed, library_of
 from espnet_ros.backends.base import Backend
-from espnet_ros.backends.machine import installed
 from espnet_ros.benchmark.agreement import Agreement
 from espnet_ros.benchmark.images import Images, find_images
+from espnet_ros.benchmark.plan import REFERENCES
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import BackendError, BackendUnavailableError, ParameterError
 from espnet_ros.core.pipeline import Segmenter
-
-_LIBRARIES = {'onnx': 'onnxruntime', 'torch': 'torch'}
 
 
 def verify(
@@ -97,12 +95,12 @@ def _compare(
 
 def _choose(candidate: str) -> str:
     """Return the first installed reference that is another library than the candidate."""
-    for name, library in _LIBRARIES.items():
-        if name != candidate and installed(library):
+    others = [name for name in REFERENCES if name != candidate]
+    for name in others:
+        if is_installed(name):
             return name
-    others = [library for name, library in _LIBRARIES.items() if name != candidate]
     raise BackendUnavailableError(
-        f'nothing to compare backend {candidate} with: `pip install {others[0]}`'
+        f'nothing to compare backend {candidate} with: `pip install {library_of(others[0])}`'
     )
 
 
@@ -112,7 +110,7 @@ def _identity(backend: Backend) -> tuple[str, str, str]:
 
 def _check_different(candidate: Backend, truth: Backend) -> None:
     if _identity(candidate) == _identity(truth):
-        other = next(name for name in _LIBRARIES if name != truth.name)
+        other = next(name for name in REFERENCES if name != truth.name)
         raise ParameterError(
             f'{truth.name} {truth.precision} on the CPU would be compared with itself: choose '
             f'another --backend, or --reference {other}'

@@ -20,6 +20,8 @@ THRESHOLDS = {'f32': 0.999, 'bf16': 0.997, 'f16': 0.997, 'int8': 0.98}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros verify`."""
+    from espnet_ros.benchmark.plan import REFERENCES
+
     add_inference_options(parser)
     parser.add_argument(
         '--size', type=size_wh, metavar='WxH',
@@ -29,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--images', type=Path, metavar='DIR', help='pictures to compare on (the virtual street)'
     )
     parser.add_argument(
-        '--reference', choices=('onnx', 'torch'),
+        '--reference', choices=REFERENCES,
         help='what to compare with, in f32 on the CPU (the one that is installed and another '
         'than --backend)',
     )  # fmt: skip

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from espnet_ros.backends import is_installed, library_of
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import BackendUnavailableError
@@ -83,14 +83,13 @@ def true_masks_parameters(asked: Mapping[str, str], size_wh: tuple[int, int]) ->
     :param size_wh: of the masks that the camera publishes.
     :raises BackendUnavailableError: if the backend can't, or none is installed that can.
     """
-    modules = {'openvino': 'openvino', 'onnx': 'onnxruntime'}
-    able = [n for n in _GRAPH_BACKENDS if importlib.util.find_spec(modules[n])]
+    able = [name for name in _GRAPH_BACKENDS if is_installed(name)]
     backend = asked.get('backend', 'auto')
     if backend == 'auto' and able:
         backend = able[0]
     if backend not in _GRAPH_BACKENDS:
         raise BackendUnavailableError(
             f'--true-masks needs the backend {" or ".join(_GRAPH_BACKENDS)}, not {backend}: '
-            'install openvino or onnxruntime with pip'
+            f'install {" or ".join(map(library_of, _GRAPH_BACKENDS))} with pip'
         )
     return {**asked, 'backend': backend, 'input.size_wh': list(size_wh)}

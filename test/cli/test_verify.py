@@ -80,7 +80,7 @@ def moves_on(monkeypatch: pytest.MonkeyPatch, runs: int) -> None:
         return AutoBackend([first, Fake(bundle, 'onnx', 'CPU', 'f32', 99)])
 
     monkeypatch.setattr(logic, 'create_backend', create)
-    monkeypatch.setattr(logic, 'installed', lambda library: True)
+    monkeypatch.setattr(logic, 'is_installed', lambda name: True)
 
 
 def verify(*arguments: object) -> int:
@@ -205,6 +205,6 @@ def test_a_reference_is_not_compared_with_itself(green_model: Path, pictures: Pa
 def test_without_a_reference_it_says_what_to_install(
     green_model: Path, stand_ins: None, monkeypatch: pytest.MonkeyPatch, capsys
 ):
-    monkeypatch.setattr(logic, 'installed', lambda library: False)
+    monkeypatch.setattr(logic, 'is_installed', lambda name: False)
     assert verify('--model', green_model, '--backend', 'torch', '--precision', 'f32') == 2
     assert 'pip install onnxruntime' in capsys.readouterr().err

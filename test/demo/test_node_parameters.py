@@ -77,7 +77,7 @@ def test_a_parameter_of_the_user_is_checked_before_anything_starts(mount, camvid
 
 
 def test_true_masks_are_not_resized_and_run_as_a_graph(monkeypatch):
-    monkeypatch.setattr(node_parameters.importlib.util, 'find_spec', lambda name: name)
+    monkeypatch.setattr(node_parameters, 'is_installed', lambda name: True)
     values = true_masks_parameters({'backend': 'auto', 'device': 'cpu'}, (56, 40))
     assert values == {'backend': 'openvino', 'device': 'cpu', 'input.size_wh': [56, 40]}
     NodeConfig.from_parameters(values)
@@ -87,6 +87,6 @@ def test_true_masks_are_not_resized_and_run_as_a_graph(monkeypatch):
 
 
 def test_true_masks_name_what_to_install(monkeypatch):
-    monkeypatch.setattr(node_parameters.importlib.util, 'find_spec', lambda name: None)
+    monkeypatch.setattr(node_parameters, 'is_installed', lambda name: False)
     with pytest.raises(BackendUnavailableError, match='install openvino or onnxruntime'):
         true_masks_parameters({}, (56, 40))
