@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.bundle_checks import STRIDE
+from espnet_ros.core.config import DEVICE
 from espnet_ros.core.errors import (
     BackendError,
     BackendUnavailableError,
@@ -33,7 +33,7 @@ def check_device(device: str) -> None:
 
     :raises BackendUnavailableError: naming what is.
     """
-    if not re.fullmatch(r'auto|cpu|cuda(:\d+)?', device):
+    if not DEVICE.fullmatch(device):
         raise BackendUnavailableError(
             f'device must be auto, cpu, cuda or cuda:N, got {device!r}'
         )

@@ -21,11 +21,12 @@ from espnet_ros.core.parameter_families import FAMILIES, Mount, layers_of, mount
 from espnet_ros.core.parameter_spec import ParameterSpec, build, parameter, specs_of
 
 _NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*')
-_DEVICE = re.compile(r'auto|cpu|cuda(:\d+)?')
+# How devices are named.
+DEVICE = re.compile(r'auto|cpu|cuda(:\d+)?')
 
 
 def _device_problem(value: str) -> str | None:
-    return None if _DEVICE.fullmatch(value) else 'expected auto, cpu, cuda or cuda:N'
+    return None if DEVICE.fullmatch(value) else 'expected auto, cpu, cuda or cuda:N'
 
 
 def _cameras_problem(value: tuple[str, ...]) -> str | None:
