@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.backends.device_memory import UNKNOWN, free_of, mib, shortage
 from espnet_ros.core.errors import BackendError, BackendUnavailableError, DeviceError
 
 _POINTER = ctypes.POINTER(c_void_p)
@@ -144,10 +145,7 @@ class Cuda:
         except DeviceError as error:
             if device.value:
                 self._release('cuMemFree_v2', device)
-            raise DeviceError(
-                f'{error}; {size / 2**20:.1f} MiB were asked for, {self.memory()}. End other '
-                'programs on the GPU or choose a smaller input.size_wh'
-            ) from error
+            raise shortage(str(error), f'{mib(size)} were asked for', self.memory()) from error
         assert host.value is not None
         memory = (ctypes.c_uint8 * size).from_address(host.value)
         return Buffer(device.value, host.value, size, np.ctypeslib.as_array(memory))
@@ -206,8 +204,8 @@ class Cuda:
         try:
             self._call('cuMemGetInfo_v2', ctypes.byref(free), ctypes.byref(total))
         except DeviceError:
-            return 'how much is free can not be told'
-        return f'{free.value / 2**20:.1f} of {total.value / 2**20:.1f} MiB are free'
+            return UNKNOWN
+        return free_of(free.value, total.value)
 
     def close(self) -> None:
         """Free the stream and give the context back; none is current in this thread then."""

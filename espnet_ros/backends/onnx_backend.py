@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from espnet_ros.backends.base import Backend, UInt8Array
+from espnet_ros.backends.device_memory import CURE
 from espnet_ros.backends.machine import (
     cuda_devices,
     import_library,
@@ -67,9 +68,8 @@ class ONNXBackend(Backend):
             if not self._on_cuda or not _DEVICE.search(str(error)):
                 raise
             raise DeviceError(
-                f'{self.device} has too little memory or failed ({error}): end other programs on '
-                'it, choose a smaller input.size_wh, check it with `nvidia-smi`, or choose device '
-                'cpu'
+                f'{self.device} has too little memory or failed ({error}). {CURE}; check it with '
+                '`nvidia-smi`, or choose device cpu'
             ) from error
         return mask, confidence
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from espnet_ros.backends.cuda_driver import Cuda
+from espnet_ros.backends.device_memory import mib, shortage
 from espnet_ros.backends.tensorrt_library import Library
 from espnet_ros.core.errors import BackendError, DeviceError
 
@@ -29,11 +30,8 @@ def failure(library: Library, what: str, cuda: Cuda | None, need: int = 0) -> Ba
     reason = library.take_messages()
     words = f'{library.name} {what}: {reason}'
     if cuda is not None and _MEMORY.search(reason):
-        needed = f'at least {need / 2**20:.1f} MiB are needed' if need else 'the need is not told'
-        return DeviceError(
-            f'{words}; {needed}, {cuda.memory()}. End other programs on the GPU or choose a '
-            'smaller input.size_wh'
-        )
+        needed = f'at least {mib(need)} are needed' if need else 'the need is not told'
+        return shortage(words, needed, cuda.memory())
     if cuda is not None and _DEVICE.search(reason):
         return DeviceError(
             f'{words}: check the GPU with `nvidia-smi`, restart the node, or choose another '

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from espnet_ros.backends.base import MAX_SHAPES, UInt8Array
+from espnet_ros.backends.device_memory import UNKNOWN, free_of, shortage
 from espnet_ros.core.errors import DeviceError
 
 log = logging.getLogger('espnet_ros.torch')
@@ -149,10 +150,8 @@ def device_failure(
     if _out_of_memory(error):
         asked = re.search(r'Tried to allocate ([\d.]+ \w+)', str(error))
         need = f'{asked[1]} more are needed' if asked else 'how much more is needed is not told'
-        return DeviceError(
-            f'{device} has too little memory for {what}: {need}, {_memory(torch, device)}. End '
-            'other programs on it, choose a smaller input.size_wh, or device cpu'
-        )
+        words = f'{device} has too little memory for {what}'
+        return shortage(words, need, _memory(torch, device), ' or device cpu')
     if re.search('CUDA error|cuDNN error|CUDNN_STATUS|CUBLAS_STATUS', str(error)):
         return DeviceError(
             f'{device} failed ({_first_line(error)}): check it with `nvidia-smi`, restart the '
@@ -168,9 +167,8 @@ def _out_of_memory(error: RuntimeError) -> bool:
 
 def _memory(torch: Any, device: Any) -> str:
     with suppress(RuntimeError):
-        free, total = torch.cuda.mem_get_info(device)
-        return f'{free / 2**20:.0f} of {total / 2**20:.0f} MiB are free'
-    return 'how much is free can not be told'
+        return free_of(*torch.cuda.mem_get_info(device))
+    return UNKNOWN
 
 
 def _first_line(error: RuntimeError) -> str:
