@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.core.camera import CameraModel
+from espnet_ros.core.config import NavConfig
 from espnet_ros.core.depth_projection import HeightBand
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.ground_inputs import check_depth, check_mask
@@ -135,7 +136,7 @@ class CloudMaker:
         projector: GroundProjector,
         layers: Sequence[LayerSpec],
         resolution_m: float,
-        stride: int = 4,
+        stride: int = NavConfig.stride,
         band: HeightBand | None = None,
     ) -> None:
         if stride < 1:

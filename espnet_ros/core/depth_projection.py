@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.core.camera import CameraModel
+from espnet_ros.core.config import ProjectionConfig
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.grid import GridSpec, Observation
 from espnet_ros.core.ground_inputs import check_depth, check_mask, ground_pose
@@ -39,8 +40,8 @@ class HeightBand:
     """
 
     ground_m: float = 0.15
-    low_m: float = 0.05
-    high_m: float = 2.0
+    low_m: float = ProjectionConfig.height_band[0]
+    high_m: float = ProjectionConfig.height_band[1]
 
     def __post_init__(self) -> None:
         problems = []

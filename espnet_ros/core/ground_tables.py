@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.core.camera import CameraModel
+from espnet_ros.core.config import ProjectionConfig
 from espnet_ros.core.errors import ParameterError, PoseError
 from espnet_ros.core.transforms import rigid
 
@@ -44,10 +45,10 @@ class Gates:
     :raises ParameterError: if a value is out of bounds; all offenders are listed.
     """
 
-    max_range_m: float = 8.0
-    min_range_m: float = 0.0
-    min_depression_deg: float = 2.0
-    border_px: int = 2
+    max_range_m: float = ProjectionConfig.max_range
+    min_range_m: float = ProjectionConfig.min_range
+    min_depression_deg: float = ProjectionConfig.min_depression
+    border_px: int = ProjectionConfig.border
 
     def __post_init__(self) -> None:
         problems = []

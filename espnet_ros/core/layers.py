@@ -6,13 +6,17 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.labels import Labels
-from espnet_ros.core.semantic_grid import SemanticGrid
+
+if TYPE_CHECKING:
+    # It takes its defaults from the config, which has layers in it.
+    from espnet_ros.core.semantic_grid import SemanticGrid
 
 UNKNOWN, LETHAL = -1, 100
 # ~/points has this beside the layers.

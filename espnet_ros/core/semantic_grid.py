@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.config import GridConfig
 from espnet_ros.core.errors import ParameterError, PoseError
 from espnet_ros.core.grid import GridSpec, Observation
 
@@ -28,9 +29,9 @@ class Memory:
     :raises ParameterError: if a value is out of bounds; all offenders are listed.
     """
 
-    half_life_s: float = 5.0
+    half_life_s: float = GridConfig.half_life
     max_evidence: float = 4.0
-    recentre_step_m: float = 1.0
+    recentre_step_m: float = GridConfig.recentre_step
 
     def __post_init__(self) -> None:
         problems = []

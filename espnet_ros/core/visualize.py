@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.config import OverlayConfig
 from espnet_ros.core.errors import ImageError, ParameterError
 from espnet_ros.core.labels import Labels
 
@@ -34,7 +35,9 @@ def colorize(mask: Image, labels: Labels) -> Image:
     return np.asarray(cv2.LUT(gray, labels.palette_bgr.reshape(1, 256, 3)), np.uint8)
 
 
-def overlay(image: Image, mask: Image, labels: Labels, opacity: float = 0.5) -> Image:
+def overlay(
+    image: Image, mask: Image, labels: Labels, opacity: float = OverlayConfig.opacity
+) -> Image:
     """Blend the class colours over the image; UNLABELED pixels keep the image.
 
     :param image: uint8 (H, W, 3) BGR.
@@ -97,7 +100,6 @@ def contact_sheet(
     labels: Labels,
     title: str,
     panel_width: int = 480,
-    opacity: float = 0.5,
 ) -> Image:
     """Draw one row (image, mask, overlay) for each image, with a title and a legend.
 
@@ -108,7 +110,7 @@ def contact_sheet(
     width = 3 * panel_width + 2 * _GAP + 2 * _MARGIN
     rows = [_paper(_MARGIN, width), _text_line(title, width), _headings(panel_width, width)]
     for image, mask in zip(images, masks, strict=True):
-        panels = (image, colorize(mask, labels), overlay(image, mask, labels, opacity))
+        panels = (image, colorize(mask, labels), overlay(image, mask, labels))
         rows += [_row([_fit(p, panel_width) for p in panels], width), _paper(_GAP, width)]
     rows += [legend(labels, classes_in(masks, labels), width), _paper(_MARGIN, width)]
     return np.concatenate(rows)
@@ -120,7 +122,6 @@ def video_picture(
     labels: Labels,
     class_ids: Sequence[int],
     caption: str,
-    opacity: float = 0.5,
 ) -> Image:
     """Draw image and overlay side by side over a caption and a legend.
 
@@ -129,7 +130,7 @@ def video_picture(
     :param class_ids: of the legend: the same for a whole video, so that nothing jumps.
     :returns: uint8 BGR with even sides, as 4:2:0 video needs.
     """
-    right = image if mask is None else overlay(image, mask, labels, opacity)
+    right = image if mask is None else overlay(image, mask, labels)
     # Small images are enlarged so that the text stays in proportion, large ones kept to 1080p.
     panel_width = min(max(image.shape[1], 640), 960) // 2 * 2
     panels = np.concatenate([_fit(image, panel_width), _fit(right, panel_width)], axis=1)

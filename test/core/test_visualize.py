@@ -115,13 +115,13 @@ def test_contact_sheet_holds_image_mask_and_overlay_of_each_row():
 def test_video_picture_has_even_sides_and_fits_full_hd(size_wh):
     width, height = size_wh
     picture = video_picture(
-        image(100, height, width), mask(height, width), LABELS, [0, 1], 'caption', 0.25
+        image(100, height, width), mask(height, width), LABELS, [0, 1], 'caption'
     )
     assert picture.shape[0] % 2 == 0 and picture.shape[1] % 2 == 0
     assert picture.shape[1] <= 1920
     middle = picture.shape[1] // 2
     assert picture[2, 2].tolist() == [100, 100, 100]
-    assert picture[2, middle + 2].tolist() == [75, 75, 125]
+    assert picture[2, middle + 2].tolist() == [50, 50, 150]
 
 
 def test_video_picture_without_a_mask_shows_the_image_twice():
