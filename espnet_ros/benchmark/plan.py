@@ -8,10 +8,11 @@ from pathlib import Path
 
 from espnet_ros.backends import BACKENDS
 from espnet_ros.backends.base import check_size_wh
-from espnet_ros.core.config import parameter_specs
+from espnet_ros.core.config import NodeConfig, parameter_specs
 from espnet_ros.core.errors import ParameterError
 
 BASELINE = 'baseline'
+ENCODINGS = ('raw', 'jpeg')
 # Backends that others are compared with, in f32 on the CPU: the first that is installed.
 REFERENCES = ('onnx', 'torch')
 
@@ -41,19 +42,19 @@ class Plan:
     :param seconds: measured at full speed, and again at the fixed rate, of each candidate.
     :param rounds: over which the seconds are spread.
     :param rate_hz: of the images that come at a fixed rate.
-    :param encoding: ``raw`` or ``jpeg``, what the camera sends.
+    :param encoding: one of `ENCODINGS`, what the camera sends.
     """
 
     model: str
     candidates: tuple[Candidate, ...]
-    device: str = 'auto'
+    device: str = NodeConfig.device
     sizes_wh: tuple[tuple[int, int], ...] | None = None
     image_size_wh: tuple[int, int] | None = None
     images: Path | None = None
     seconds: float = 10.0
     rounds: int = 5
     rate_hz: float = 10.0
-    encoding: str = 'raw'
+    encoding: str = ENCODINGS[0]
 
     def __post_init__(self) -> None:
         for size_wh in self.sizes_wh or ():

@@ -19,6 +19,7 @@ from espnet_ros.core.config import parameter_specs
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros benchmark`."""
     from espnet_ros.backends import BACKENDS
+    from espnet_ros.benchmark.plan import ENCODINGS, Plan
 
     defaults = {spec.name: spec.default for spec in parameter_specs()}
     parser.add_argument(
@@ -43,15 +44,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--images', type=Path, metavar='DIR', help='pictures to run on (the virtual street)'
     )
     parser.add_argument(
-        '--encoding', default='raw', choices=('raw', 'jpeg'),
-        help='what the camera sends; jpeg is decoded in the measured time (raw)',
+        '--encoding', default=Plan.encoding, choices=ENCODINGS,
+        help=f'what the camera sends; jpeg is decoded in the measured time ({Plan.encoding})',
     )  # fmt: skip
     parser.add_argument(
-        '--seconds', type=_seconds, default=10.0, help='at full speed, for each backend (10)'
-    )
+        '--seconds', type=_seconds, default=Plan.seconds,
+        help=f'at full speed, for each backend ({Plan.seconds:g})',
+    )  # fmt: skip
     parser.add_argument(
-        '--rate', type=rate, default=10.0,
-        help='then as long again with so many images a second (10)',
+        '--rate', type=rate, default=Plan.rate_hz,
+        help=f'then as long again with so many images a second ({Plan.rate_hz:g})',
     )  # fmt: skip
     parser.add_argument(
         '--json', type=output_file, help='write the figures here, a row for each backend'

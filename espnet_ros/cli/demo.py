@@ -22,17 +22,26 @@ FILES = ('overlay.mp4', 'contact_sheet.png', 'costmap.mp4', 'costmap.png', 'repo
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros demo`."""
+    from espnet_ros.demo.request import DEFAULT_FRAMES, STREET_SIZE_WH, Request
+
     parser.add_argument(
         '--source', default='street', metavar='street|DIRECTORY|VIDEO|/dev/videoN',
         help='images to publish: a virtual street, pictures, a video, a live camera (street)',
     )  # fmt: skip
-    parser.add_argument('--frames', type=frames, help='at most this many images (100)')
-    parser.add_argument('--rate', type=rate, default=10.0, help='images a second (10)')
+    parser.add_argument(
+        '--frames', type=frames, help=f'at most this many images ({DEFAULT_FRAMES})'
+    )
+    parser.add_argument(
+        '--rate', type=rate, default=Request.rate_hz, help=f'images a second ({Request.rate_hz:g})'
+    )
+    width, height = STREET_SIZE_WH
     parser.add_argument(
         '--size', type=size_wh, metavar='WxH',
-        help="size of the images (480x360 for the street, else the source's own)",
+        help=f"size of the images ({width}x{height} for the street, else the source's own)",
     )  # fmt: skip
-    parser.add_argument('--seed', type=int, default=0, help='which street is built (0)')
+    parser.add_argument(
+        '--seed', type=int, default=Request.seed, help=f'which street is built ({Request.seed})'
+    )
     parser.add_argument(
         '--true-masks', action='store_true',
         help='publish perfect masks in place of pictures, to judge the costmap alone (street)',
@@ -49,8 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the demo, print the table, and return 0 if masks came and all were as promised."""
     from espnet_ros.demo.report import table
+    from espnet_ros.demo.request import Request
     from espnet_ros.demo.run import Options, run_demo
-    from espnet_ros.demo.sources import Request
 
     options = Options(
         source=args.source,

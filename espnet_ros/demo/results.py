@@ -31,7 +31,8 @@ from espnet_ros.demo.pictures import (
     write_video,
 )
 from espnet_ros.demo.report import Record, build_report
-from espnet_ros.demo.sources import Request, Source
+from espnet_ros.demo.request import Request
+from espnet_ros.demo.sources import Source
 from espnet_ros.evaluation.costmap_scores import Costmap, Tally
 from espnet_ros.evaluation.truth import Truth
 

@@ -23,8 +23,9 @@ from espnet_ros.demo.children import Child, Children, Event, discovery_range, ro
 from espnet_ros.demo.drive import Plan, prepare
 from espnet_ros.demo.node_parameters import NodeSetup, node_setup, true_masks_parameters
 from espnet_ros.demo.report import Record
+from espnet_ros.demo.request import STREET_SIZE_WH, Request
 from espnet_ros.demo.results import Drive, draw, drive_report, true_drive
-from espnet_ros.demo.sources import STREET_SIZE_WH, Request, open_source
+from espnet_ros.demo.sources import open_source
 
 # Generous: a cold disk, a compile cache to fill, a machine at work on something else.
 _START_S = 120.0

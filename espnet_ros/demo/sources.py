@@ -19,11 +19,10 @@ import numpy.typing as npt
 from espnet_ros.backends.base import check_size_wh
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.picture_file import read_picture
+from espnet_ros.demo.request import DEFAULT_FRAMES, STREET_SIZE_WH, Request
 from espnet_ros.evaluation.truth import ClassAt
 from espnet_ros.sim import Camera, Street
 
-STREET_SIZE_WH = (480, 360)
-DEFAULT_FRAMES = 100
 _PICTURES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff', '.ppm')
 
 
@@ -68,20 +67,6 @@ class Source:
     device: str | None = None
     mount: Camera | None = None
     class_at: ClassAt | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asked of a source; None stands for the source's own choice.
-
-    :param true_masks: publish the true classes in place of pictures: (id, id, id) a pixel.
-    """
-
-    frames: int | None = None
-    rate_hz: float = 10.0
-    size_wh: tuple[int, int] | None = None
-    seed: int = 0
-    true_masks: bool = False
 
 
 def open_source(text: str, request: Request) -> Source:

@@ -9,7 +9,8 @@ import pytest
 from espnet_ros.core.errors import BackendError, DatasetError
 from espnet_ros.demo import drive as drive_module
 from espnet_ros.demo.drive import prepare
-from espnet_ros.demo.sources import Request, open_source, pinhole
+from espnet_ros.demo.request import Request
+from espnet_ros.demo.sources import open_source, pinhole
 from espnet_ros.sim import Street
 
 
