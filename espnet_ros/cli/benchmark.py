@@ -85,11 +85,10 @@ def run(args: argparse.Namespace) -> int:
     print(table(report))
     write_json(args.json, report)
     if args.plot:
-        import cv2
-
         from espnet_ros.benchmark.plot import plot
+        from espnet_ros.core.picture_file import write_picture
 
-        args.plot.write_bytes(cv2.imencode('.png', plot(report))[1].tobytes())
+        write_picture(args.plot, plot(report))
     good = [row for row in report['rows'] if row['reason'] is None and row['backend'] != BASELINE]
     return 0 if good else 1
 

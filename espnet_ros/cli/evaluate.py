@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from espnet_ros.cli.options import add_inference_options, output_file, write_json
@@ -40,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
 
     from espnet_ros.backends import create_backend
     from espnet_ros.bundle import Bundle
+    from espnet_ros.core.picture_file import write_picture
     from espnet_ros.core.pipeline import Segmenter
     from espnet_ros.evaluation.model_figures import ClassMap, figures, measure
     from espnet_ros.evaluation.model_pictures import confusion_picture
@@ -63,10 +63,10 @@ def run(args: argparse.Namespace) -> int:
         if args.corruptions:
             found.update(_corrupted(segmenter, dataset, classes))
         if args.worst:
-            _write_png(args.worst, _worst(measurement, dataset, segmenter, classes, title))
+            write_picture(args.worst, _worst(measurement, dataset, segmenter, classes, title))
     if args.confusion:
         title = f'{bundle.name} on {args.dataset} {args.split}: per cent of each true class'
-        _write_png(args.confusion, confusion_picture(measurement.matrix, names, title))
+        write_picture(args.confusion, confusion_picture(measurement.matrix, names, title))
     _print_table(found)
     write_json(args.json, found)
     return 0
@@ -108,13 +108,6 @@ def _worst(measurement: Any, dataset: Any, segmenter: Any, classes: Any, title: 
         rows.append((caption, sample.image, sample.truth, mask))
     heading = f'{title}: the {len(rows)} worst of {len(dataset.samples)} images'
     return worst_picture(rows, dataset.labels, heading)
-
-
-def _write_png(path: Path, picture: Any) -> None:
-    import cv2
-
-    # cv2.imwrite only says that it failed, not why.
-    path.write_bytes(cv2.imencode('.png', picture)[1].tobytes())
 
 
 def _print_table(found: dict[str, Any]) -> None:

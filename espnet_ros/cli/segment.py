@@ -71,11 +71,9 @@ def _build(args: argparse.Namespace) -> int:
 
 
 def _segment(args: argparse.Namespace) -> int:
-    import cv2
-
     from espnet_ros.backends import create_backend
     from espnet_ros.bundle import Bundle
-    from espnet_ros.core.picture_file import read_picture
+    from espnet_ros.core.picture_file import read_picture, write_picture
     from espnet_ros.core.pipeline import Segmenter
     from espnet_ros.core.visualize import overlay
 
@@ -97,7 +95,7 @@ def _segment(args: argparse.Namespace) -> int:
             }
             args.output.mkdir(parents=True, exist_ok=True)
             for file, pixels in files.items():
-                file.write_bytes(cv2.imencode('.png', pixels)[1].tobytes())
+                write_picture(file, pixels)
                 print(file)
             figures.append(_figures(path, result, bundle.labels))
     write_json(args.json, {'model': bundle.name, 'images': figures})

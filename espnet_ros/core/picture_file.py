@@ -1,4 +1,4 @@
-"""A user's picture from a file, whole or not at all."""
+"""Pictures from and to files: read whole or not at all, written or with the reason why not."""
 
 from __future__ import annotations
 
@@ -27,3 +27,15 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     if image is None:
         raise DatasetError(f'{path} is not a picture that OpenCV reads: remove or convert it')
     return np.asarray(image, np.uint8)
+
+
+def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
+    """Write a PNG.
+
+    :param picture: uint8 (H, W, 3) BGR, or (H, W) gray.
+    :raises OSError: if the file can't be written.
+    """
+    ok, data = cv2.imencode('.png', picture)
+    assert ok
+    # cv2.imwrite only says that it failed, not why.
+    path.write_bytes(data.tobytes())

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.core.labels import Labels
+from espnet_ros.core.picture_file import write_picture
 from espnet_ros.core.visualize import classes_in, contact_sheet, video_picture
 
 _SHEET_ROWS = 4
@@ -58,13 +58,6 @@ def overlay_pictures(
         took = 'lost' if answer.latency_ms is None else f'{answer.latency_ms:.0f} ms'
         text = f'{caption}   image to mask: {took}'
         yield video_picture(answer.image, answer.mask, labels, class_ids, text)
-
-
-def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
-    """Write a PNG."""
-    ok, data = cv2.imencode('.png', picture)
-    assert ok
-    path.write_bytes(data.tobytes())
 
 
 def write_video(

@@ -11,6 +11,7 @@ import numpy as np
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.camera import CameraModel
+from espnet_ros.core.picture_file import write_picture
 from espnet_ros.demo.bars import bar
 from espnet_ros.demo.costmap_pictures import costmap_pictures, costmap_sheet
 from espnet_ros.demo.costmap_report import (
@@ -23,13 +24,7 @@ from espnet_ros.demo.costmap_report import (
 )
 from espnet_ros.demo.drive import Plan
 from espnet_ros.demo.node_parameters import NodeSetup
-from espnet_ros.demo.pictures import (
-    Answer,
-    overlay_pictures,
-    write_contact_sheet,
-    write_picture,
-    write_video,
-)
+from espnet_ros.demo.pictures import Answer, overlay_pictures, write_contact_sheet, write_video
 from espnet_ros.demo.report import Record, build_report
 from espnet_ros.demo.request import Request
 from espnet_ros.demo.sources import Source
