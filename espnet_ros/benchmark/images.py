@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.drawing import resized
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.picture_file import read_picture
 from espnet_ros.sim import Street
@@ -47,7 +48,8 @@ class Images:
             yield from _street(len(self), self.size_wh or STREET_SIZE_WH)
             return
         for path in self.paths:
-            yield _fit(read_picture(path), self.size_wh)
+            image = read_picture(path)
+            yield image if self.size_wh is None else resized(image, self.size_wh)
 
 
 def find_images(
@@ -109,11 +111,4 @@ def _street(count: int, size_wh: tuple[int, int]) -> Iterator[UInt8Array]:
     drawn_wh = (max(1, round(size_wh[0] * scale)), max(1, round(size_wh[1] * scale)))
     for index in range(count):
         distance_m = street.length_m * (index + 0.5) / count
-        yield _fit(street.render(distance_m, drawn_wh).image_bgr, size_wh)
-
-
-def _fit(image: UInt8Array, size_wh: tuple[int, int] | None) -> UInt8Array:
-    if size_wh is None or (image.shape[1], image.shape[0]) == size_wh:
-        return image
-    how = cv2.INTER_AREA if image.shape[1] > size_wh[0] else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, size_wh, interpolation=how), np.uint8)
+        yield resized(street.render(distance_m, drawn_wh).image_bgr, size_wh)

@@ -5,23 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import cv2
-import numpy as np
-import numpy.typing as npt
 
-UInt8Array = npt.NDArray[np.uint8]
+from espnet_ros.core.drawing import Color, Image, paper, write
 
 # Blue, green, red; a colour each that people tell apart in print, too.
 _COLORS = ((153, 153, 153), (66, 160, 240), (178, 114, 0), (115, 158, 0), (167, 121, 204))
 _PAPER, _INK, _FAINT = (255, 255, 255), (40, 40, 40), (140, 140, 140)
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WIDTH, _LEFT, _RIGHT = 1100, 230, 240
 _TOP, _STEP, _BAR, _BOTTOM = 90, 40, 26, 50
 
 
-def plot(report: dict[str, Any]) -> UInt8Array:
+def plot(report: dict[str, Any]) -> Image:
     """Draw the stages' medians, uint8 (H, W, 3) BGR; rows without figures show a dash."""
     rows = report['rows']
-    canvas = np.full((_TOP + _STEP * len(rows) + _BOTTOM, _WIDTH, 3), _PAPER, np.uint8)
+    canvas = paper(_TOP + _STEP * len(rows) + _BOTTOM, _WIDTH, _PAPER)
     stages = list(dict.fromkeys(stage for row in rows for stage in row['stage_ms'] or {}))
     colors = {stage: _COLORS[i % len(_COLORS)] for i, stage in enumerate(stages)}
     totals = [sum(p['p50'] for p in (row['stage_ms'] or {}).values()) for row in rows]
@@ -45,11 +42,11 @@ def plot(report: dict[str, Any]) -> UInt8Array:
 
 
 def _draw_row(
-    canvas: UInt8Array,
+    canvas: Image,
     row: dict[str, Any],
     y: int,
     scale: float,
-    colors: dict[str, tuple[int, int, int]],
+    colors: dict[str, Color],
 ) -> None:
     width, height = row['size_wh']
     _write(canvas, f'{row["backend"]} {row["precision"]}', 16, y + 14)
@@ -70,11 +67,6 @@ def _draw_row(
 
 
 def _write(
-    canvas: UInt8Array,
-    text: str,
-    x: int,
-    y: int,
-    size: float = 0.5,
-    color: tuple[int, int, int] = _INK,
+    canvas: Image, text: str, x: int, y: int, size: float = 0.5, color: Color = _INK
 ) -> None:
-    cv2.putText(canvas, text, (x, y), _FONT, size, color, 1, cv2.LINE_AA)
+    write(canvas, text, x, y, size, color)

@@ -6,22 +6,22 @@ from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from espnet_ros.core.config import OverlayConfig
+from espnet_ros.core.drawing import (
+    LINE,
+    MARGIN,
+    Image,
+    of_width,
+    paper,
+    swatches,
+    text_line,
+    write_in_line,
+)
 from espnet_ros.core.errors import ImageError, ParameterError
 from espnet_ros.core.labels import Labels
 
-Image = npt.NDArray[np.uint8]
-
-_PAPER = (250, 250, 250)
-_INK = (48, 44, 40)
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
-_FONT_SCALE = 0.55
-_LINE = 28
-_MARGIN = 16
 _GAP = 10
-_SWATCH = 16
 
 
 def colorize(mask: Image, labels: Labels) -> Image:
@@ -78,20 +78,8 @@ def legend(labels: Labels, class_ids: Sequence[int], width: int) -> Image:
     :param width: of the result in pixels.
     :returns: uint8 (H, width, 3) BGR.
     """
-    places, x, line = [], _MARGIN, 0
-    for class_id in class_ids:
-        needed = _SWATCH + 6 + _text_width(labels[class_id].name) + 18
-        if x + needed > width - _MARGIN and x > _MARGIN:
-            x, line = _MARGIN, line + 1
-        places.append((class_id, x, line))
-        x += needed
-    canvas = _paper(_LINE * (line + 1), width)
-    for class_id, x, line in places:
-        top = line * _LINE + (_LINE - _SWATCH) // 2
-        color = [int(v) for v in labels.palette_bgr[class_id]]
-        cv2.rectangle(canvas, (x, top), (x + _SWATCH - 1, top + _SWATCH - 1), color, cv2.FILLED)
-        _write(canvas, labels[class_id].name, x + _SWATCH + 6, line * _LINE)
-    return canvas
+    entries = [(labels[i].name, labels[i].color_rgb[::-1]) for i in class_ids]
+    return swatches(entries, width, width - MARGIN)
 
 
 def contact_sheet(
@@ -107,12 +95,12 @@ def contact_sheet(
     :param masks: uint8 (H, W) class_id each.
     :returns: uint8 BGR.
     """
-    width = 3 * panel_width + 2 * _GAP + 2 * _MARGIN
-    rows = [_paper(_MARGIN, width), _text_line(title, width), _headings(panel_width, width)]
+    width = 3 * panel_width + 2 * _GAP + 2 * MARGIN
+    rows = [paper(MARGIN, width), text_line(title, width), _headings(panel_width, width)]
     for image, mask in zip(images, masks, strict=True):
         panels = (image, colorize(mask, labels), overlay(image, mask, labels))
-        rows += [_row([_fit(p, panel_width) for p in panels], width), _paper(_GAP, width)]
-    rows += [legend(labels, classes_in(masks, labels), width), _paper(_MARGIN, width)]
+        rows += [_row([of_width(p, panel_width) for p in panels], width), paper(_GAP, width)]
+    rows += [legend(labels, classes_in(masks, labels), width), paper(MARGIN, width)]
     return np.concatenate(rows)
 
 
@@ -133,25 +121,17 @@ def video_picture(
     right = image if mask is None else overlay(image, mask, labels)
     # Small images are enlarged so that the text stays in proportion, large ones kept to 1080p.
     panel_width = min(max(image.shape[1], 640), 960) // 2 * 2
-    panels = np.concatenate([_fit(image, panel_width), _fit(right, panel_width)], axis=1)
+    panels = np.concatenate([of_width(image, panel_width), of_width(right, panel_width)], axis=1)
     width = panels.shape[1]
-    rows = [panels, _paper(6, width), _text_line(caption, width)]
-    rows += [legend(labels, class_ids, width), _paper(6, width)]
+    rows = [panels, paper(6, width), text_line(caption, width)]
+    rows += [legend(labels, class_ids, width), paper(6, width)]
     canvas = np.concatenate(rows)
-    return canvas if canvas.shape[0] % 2 == 0 else np.concatenate([canvas, _paper(1, width)])
-
-
-def _fit(image: Image, width: int) -> Image:
-    height = max(1, round(image.shape[0] * width / image.shape[1]))
-    if image.shape[1] == width and image.shape[0] == height:
-        return image
-    how = cv2.INTER_AREA if image.shape[1] > width else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
+    return canvas if canvas.shape[0] % 2 == 0 else np.concatenate([canvas, paper(1, width)])
 
 
 def _row(panels: Sequence[Image], width: int) -> Image:
-    canvas = _paper(panels[0].shape[0], width)
-    x = _MARGIN
+    canvas = paper(panels[0].shape[0], width)
+    x = MARGIN
     for panel in panels:
         canvas[:, x : x + panel.shape[1]] = panel
         x += panel.shape[1] + _GAP
@@ -159,29 +139,10 @@ def _row(panels: Sequence[Image], width: int) -> Image:
 
 
 def _headings(panel_width: int, width: int) -> Image:
-    canvas = _paper(_LINE, width)
+    canvas = paper(LINE, width)
     for index, text in enumerate(('image', 'mask', 'overlay')):
-        _write(canvas, text, _MARGIN + index * (panel_width + _GAP), 0)
+        write_in_line(canvas, text, MARGIN + index * (panel_width + _GAP))
     return canvas
-
-
-def _text_line(text: str, width: int) -> Image:
-    canvas = _paper(_LINE, width)
-    scale = min(_FONT_SCALE, _FONT_SCALE * (width - 2 * _MARGIN) / max(_text_width(text), 1))
-    _write(canvas, text, _MARGIN, 0, scale)
-    return canvas
-
-
-def _write(canvas: Image, text: str, x: int, top: int, scale: float = _FONT_SCALE) -> None:
-    cv2.putText(canvas, text, (x, top + _LINE - 9), _FONT, scale, _INK, 1, cv2.LINE_AA)
-
-
-def _text_width(text: str) -> int:
-    return int(cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)[0][0])
-
-
-def _paper(height: int, width: int) -> Image:
-    return np.full((height, width, 3), _PAPER, np.uint8)
 
 
 def _size(array: Image) -> str:

@@ -8,12 +8,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.drawing import INK, Color, Image, write
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.layers import LETHAL, UNKNOWN, LayerSpec, published_cost
 from espnet_ros.evaluation.costmap_scores import Costmap
 from espnet_ros.evaluation.truth import RANGE_M, Truth
-
-Image = npt.NDArray[np.uint8]
 
 # What is drawn around the robot, metres: a square.
 _AHEAD, _BEHIND = 9.0, 3.0
@@ -25,9 +24,10 @@ _LETHAL_BGR = (48, 24, 160)
 # From cost 1 to 98.
 _CHEAP_BGR, _DEAR_BGR = (190, 240, 255), (40, 120, 240)
 _ROBOT_BGR, _VIEW_BGR = (200, 90, 20), (210, 130, 60)
-_INK = (48, 44, 40)
 # How much of the colour of unknown lies over what the camera does not show now.
 _VEIL = 0.7
+# Size of the writing.
+_TEXT = 0.42
 
 
 def palette() -> Image:
@@ -39,7 +39,7 @@ def palette() -> Image:
     return np.asarray(colors.round(), np.uint8)
 
 
-def cost_legend(layers: Sequence[LayerSpec]) -> list[tuple[str, tuple[int, int, int]]]:
+def cost_legend(layers: Sequence[LayerSpec]) -> list[tuple[str, Color]]:
     """Return what a legend says: texts and BGR colours, from unknown to lethal."""
     names: dict[int, list[str]] = {0: [], LETHAL: []}
     for layer in layers:
@@ -129,10 +129,10 @@ class MapView:
         cv2.fillPoly(picture, [np.rint(arrow).astype(np.int32)], _ROBOT_BGR, cv2.LINE_AA)
         left, bottom = 12, self._size_px - 12
         right = left + round(2 * scale)
-        cv2.line(picture, (left, bottom), (right, bottom), _INK, 2)
-        _write(picture, '2 m', left, bottom - 6)
-        _write(picture, f'{RANGE_M:.0f} m', round(x) + 6, round(y - RANGE_M * scale) - 6)
-        cv2.rectangle(picture, (0, 0), (self._size_px - 1,) * 2, _INK, 1)
+        cv2.line(picture, (left, bottom), (right, bottom), INK, 2)
+        write(picture, '2 m', left, bottom - 6, _TEXT)
+        write(picture, f'{RANGE_M:.0f} m', round(x) + 6, round(y - RANGE_M * scale) - 6, _TEXT)
+        cv2.rectangle(picture, (0, 0), (self._size_px - 1,) * 2, INK, 1)
         return picture
 
 
@@ -146,10 +146,6 @@ def _class_costs(layers: Sequence[LayerSpec], labels: Labels) -> npt.NDArray[np.
     return costs
 
 
-def _write(picture: Image, text: str, x: int, y: int) -> None:
-    cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.42, _INK, 1, cv2.LINE_AA)
-
-
-def _color(values: npt.NDArray[np.uint8]) -> tuple[int, int, int]:
+def _color(values: npt.NDArray[np.uint8]) -> Color:
     blue, green, red = (int(v) for v in values)
     return blue, green, red

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.backends.base import check_size_wh
+from espnet_ros.core.drawing import resized
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.picture_file import read_picture
 from espnet_ros.demo.request import DEFAULT_FRAMES, STREET_SIZE_WH, Request
@@ -135,7 +136,7 @@ def _pictures(folder: Path, request: Request) -> Source:
 
     def shots() -> Iterator[Shot]:
         for path in paths:
-            yield Shot(fit(read_picture(path), size_wh))
+            yield Shot(resized(read_picture(path), size_wh))
 
     return Source(str(folder), size_wh, len(paths), pinhole(size_wh), shots)
 
@@ -158,7 +159,7 @@ def _video(path: Path, request: Request) -> Source:
                 if not ok:
                     return
                 if index % stride == 0:
-                    yield Shot(fit(image, size_wh))
+                    yield Shot(resized(image, size_wh))
 
     return Source(str(path), size_wh, count, pinhole(size_wh), shots)
 
@@ -172,18 +173,6 @@ def _live(path: Path, request: Request) -> Source:
     size_wh = request.size_wh or _size_wh(image)
     count = request.frames or DEFAULT_FRAMES
     return Source(str(path), size_wh, count, pinhole(size_wh), lambda: iter(()), str(path))
-
-
-def fit(image: npt.NDArray[np.uint8], size_wh: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """Resize an image unless it has the size already.
-
-    :param image: uint8 (H, W, 3) BGR.
-    """
-    if _size_wh(image) == size_wh:
-        return image
-    shrinking = image.shape[1] > size_wh[0]
-    how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, size_wh, interpolation=how), np.uint8)
 
 
 @contextmanager
