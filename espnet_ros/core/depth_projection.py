@@ -99,7 +99,7 @@ class DepthProjector:
         depth_m: npt.NDArray[np.float32],
         camera: CameraModel,
         T_base_camera: npt.ArrayLike,
-        T_odom_base: npt.ArrayLike,
+        T_grid_base: npt.ArrayLike,
         spec: GridSpec,
     ) -> Observation:
         """Return what a mask with depth says about the cells of a grid.
@@ -109,7 +109,7 @@ class DepthProjector:
         :param depth_m: along the optical axis, float32 (H, W) metres; 0, NaN and inf are unknown.
         :param camera: of mask and depth, which are registered.
         :param T_base_camera: (4, 4), base <- optical frame.
-        :param T_odom_base: (4, 4), the grid's frame <- base, at the image's stamp.
+        :param T_grid_base: (4, 4), the grid's frame <- base, at the image's stamp.
         :param spec: the grid.
         :raises ImageError: if the arrays are not of these kinds and one shape.
         :raises CameraInfoError: if the camera's images have another size than the mask.
@@ -117,7 +117,7 @@ class DepthProjector:
         """
         check_mask(mask, confidence, camera)
         check_depth(depth_m, mask)
-        T, pose = rigid(T_base_camera, 'T_base_camera'), np.asarray(T_odom_base, np.float64)
+        T, pose = rigid(T_base_camera, 'T_base_camera'), np.asarray(T_grid_base, np.float64)
         ground_pose(pose)
         pixels, rays = self._pixels(camera)
         points, used = self._points(depth_m.ravel()[pixels], mask.ravel()[pixels], rays, T)

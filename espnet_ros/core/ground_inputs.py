@@ -52,15 +52,15 @@ def check_depth(depth_m: npt.NDArray[np.float32], mask: UInt8Array) -> None:
         )
 
 
-def ground_pose(T_odom_base: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def ground_pose(T_grid_base: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return how points of the base's ground move into the grid, float64 (2, 3).
 
     :raises PoseError: if the transform is not rigid or the base is tipped over.
     """
-    T = rigid(T_odom_base, 'T_odom_base')
+    T = rigid(T_grid_base, 'T_grid_base')
     if T[2, 2] < _MIN_COS_TILT:
         raise PoseError(
             'the base frame is tilted by more than 60 degrees against the frame of the grid: '
-            'check T_odom_base'
+            'check T_grid_base'
         )
     return T[:2][:, [0, 1, 3]]

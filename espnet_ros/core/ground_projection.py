@@ -87,7 +87,7 @@ class GroundProjector:
         confidence: UInt8Array | None,
         camera: CameraModel,
         T_base_camera: npt.ArrayLike,
-        T_odom_base: npt.ArrayLike,
+        T_grid_base: npt.ArrayLike,
         spec: GridSpec,
     ) -> Observation:
         """Return what a mask says about the cells of a grid.
@@ -96,7 +96,7 @@ class GroundProjector:
         :param confidence: 0..255, uint8 (H, W); None is sure of everything.
         :param camera: of the mask, so of its size.
         :param T_base_camera: (4, 4), base <- optical frame; the ground is z = 0 of base.
-        :param T_odom_base: (4, 4), the grid's frame <- base, at the image's stamp. A tilted base
+        :param T_grid_base: (4, 4), the grid's frame <- base, at the image's stamp. A tilted base
             tilts its ground: the cells under the tilted plane are the ones observed.
         :param spec: the grid.
         :raises ImageError: if mask and confidence are no such arrays.
@@ -104,7 +104,7 @@ class GroundProjector:
         :raises PoseError: if a transform is not rigid, or the camera sees no ground from there.
         """
         check_mask(mask, confidence, camera)
-        pose = ground_pose(T_odom_base)
+        pose = ground_pose(T_grid_base)
         tables = self.tables(camera, T_base_camera, spec.resolution_m)
         if confidence is None:
             confidence = np.full(mask.shape, 255, np.uint8)

@@ -49,10 +49,10 @@ class PoseHistory:
         `RESTART_S` back: then time was restarted and what came before is forgotten.
 
         :param stamp_s: seconds.
-        :param T: T_odom_base, (4, 4), metres.
+        :param T: T_grid_base, (4, 4), metres.
         :raises PoseError: if it is no rigid transform.
         """
-        pose = _Stamped(stamp_s, rigid(T, 'T_odom_base').copy())
+        pose = _Stamped(stamp_s, rigid(T, 'T_grid_base').copy())
         pose.T.setflags(write=False)
         with self._changed:
             poses = self._poses
@@ -66,7 +66,7 @@ class PoseHistory:
             self._changed.notify_all()
 
     def at(self, stamp_s: float, timeout_s: float) -> Array:
-        """Return T_odom_base at a time, read-only or new, float64 (4, 4).
+        """Return T_grid_base at a time, read-only or new, float64 (4, 4).
 
         :param stamp_s: seconds.
         :param timeout_s: how long to wait for a pose at or after the stamp.
@@ -96,7 +96,7 @@ class PoseHistory:
         return interpolate(before.T, after.T, (stamp_s - before.stamp_s) / gap_s)
 
     def newest(self) -> tuple[float, Array] | None:
-        """Return the newest stamp in seconds and its T_odom_base, read-only."""
+        """Return the newest stamp in seconds and its T_grid_base, read-only."""
         with self._changed:
             return self._poses[-1] if self._poses else None
 

@@ -24,7 +24,7 @@ def rigid(transform: npt.ArrayLike, name: str) -> Array:
     """Return a transform as float64 (4, 4).
 
     :param transform: (4, 4), metres.
-    :param name: for the message, e.g. ``T_odom_base``.
+    :param name: for the message, e.g. ``T_grid_base``.
     :raises PoseError: if it is not finite or not a rotation with a translation.
     """
     matrix = np.asarray(transform, np.float64)
@@ -49,7 +49,7 @@ def from_quaternion(translation: npt.ArrayLike, quaternion: npt.ArrayLike, name:
 
     :param translation: (3,) x, y, z in metres.
     :param quaternion: (4,) x, y, z, w; its norm may be off 1 by 1 %, which is normalised away.
-    :param name: for the message, e.g. ``T_odom_base``.
+    :param name: for the message, e.g. ``T_grid_base``.
     :raises PoseError: if a value is not finite, the norm is further off, or the position is
         more than 1e9 m from the origin.
     """

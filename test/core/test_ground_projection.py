@@ -59,10 +59,10 @@ def mask_of(class_id: int = ROAD) -> np.ndarray:
     return np.full((48, 64), class_id, np.uint8)
 
 
-def observe(mask, confidence=None, T_odom_base=None, spec=SPEC, gates=GATES, **rules):
-    T_odom_base = pose() if T_odom_base is None else T_odom_base
+def observe(mask, confidence=None, T_grid_base=None, spec=SPEC, gates=GATES, **rules):
+    T_grid_base = pose() if T_grid_base is None else T_grid_base
     projector = GroundProjector(LABELS, gates, **rules)
-    return projector.observe(mask, confidence, CAMERA, looking_down(), T_odom_base, spec)
+    return projector.observe(mask, confidence, CAMERA, looking_down(), T_grid_base, spec)
 
 
 def middle_row(observation):
@@ -207,7 +207,7 @@ def test_the_grid_is_seen_from_where_the_robot_is():
     mask[:14] = WALL
     # Turned left by 90 degrees at (3, -1): the wall stands along x at y = -1 + 1.91.
     spec = GridSpec(0.1, (50, 45), (5, -15))
-    observation = observe(mask, T_odom_base=pose(3.0, -1.0, math.pi / 2), spec=spec)
+    observation = observe(mask, T_grid_base=pose(3.0, -1.0, math.pi / 2), spec=spec)
     my, mx = np.nonzero(observation.seen & (observation.class_ids == WALL))
     assert set(my) == {24}
     # Between columns 2 and 61 at a depth of 2.06 m: 29.5 / 32 * 2.06 = 1.9 m to either side.
@@ -221,13 +221,13 @@ def test_a_tilted_base_tilts_its_ground():
     T = np.eye(4)
     c, s = math.cos(0.3), math.sin(0.3)
     T[:3, :3] = [[c, 0, s], [0, 1, 0], [-s, 0, c]]
-    row = middle_row(observe(mask, T_odom_base=T))
+    row = middle_row(observe(mask, T_grid_base=T))
     # 1.91 to 2.01 m along the slope are 1.82 to 1.92 m seen from above.
     assert np.flatnonzero(row == WALL).tolist() == [18]
 
 
 def test_a_robot_off_the_grid_sees_none_of_it():
-    assert not observe(mask_of(), T_odom_base=pose(100.0)).seen.any()
+    assert not observe(mask_of(), T_grid_base=pose(100.0)).seen.any()
 
 
 def test_ground_cover_lets_things_stand_on_plants():
@@ -316,7 +316,7 @@ def test_coarser_tables_show_the_street_as_fine_ones_do(monkeypatch):
     assert (fine.class_ids == coarse.class_ids)[both].mean() > 0.995
 
 
-def marked_one_by_one(projector, mask, confidence, T_odom_base, spec, wall_m):
+def marked_one_by_one(projector, mask, confidence, T_grid_base, spec, wall_m):
     """Return class ids and weights, -1 where nothing is met: each contact by itself, as it is."""
     fan = projector.tables(CAMERA, looking_down(), spec.resolution_m).fan
     ray, place = projector.standing_contacts(mask, fan)
@@ -332,7 +332,7 @@ def marked_one_by_one(projector, mask, confidence, T_odom_base, spec, wall_m):
         line = step * np.arange(-math.floor(reach / step), math.floor(reach / step) + 1)
         disc = np.stack(np.meshgrid(line, line), -1).reshape(-1, 2)
         points = fan.foot + fan.directions[ray[i]] * ranges[i] + disc[np.hypot(*disc.T) <= reach]
-        cells, inside = spec.cells_of(points @ T_odom_base[:2, :2].T + T_odom_base[:2, 3])
+        cells, inside = spec.cells_of(points @ T_grid_base[:2, :2].T + T_grid_base[:2, 3])
         mx, my = cells[inside].T
         class_ids[my, mx], sure[my, mx] = ids[i], weights[i]
     return class_ids, sure
@@ -344,11 +344,11 @@ def test_contacts_of_noise_are_marked_as_each_by_itself(confidences, resolution,
     rng = np.random.default_rng(5)
     mask = rng.choice(np.array([ROAD, WALL, PLANT], np.uint8), (48, 64), p=[0.8, 0.05, 0.15])
     confidence = rng.integers(*confidences, (48, 64)).astype(np.uint8)
-    T_odom_base = pose(0.4, -0.3, 0.5)
+    T_grid_base = pose(0.4, -0.3, 0.5)
     spec = GridSpec(resolution, size, (0, -size[1] // 2))
     projector = GroundProjector(LABELS, GATES, overhang_m={'wall': 0.25})
-    seen = projector.observe(mask, confidence, CAMERA, looking_down(), T_odom_base, spec)
-    expected, sure = marked_one_by_one(projector, mask, confidence, T_odom_base, spec, 0.25)
+    seen = projector.observe(mask, confidence, CAMERA, looking_down(), T_grid_base, spec)
+    expected, sure = marked_one_by_one(projector, mask, confidence, T_grid_base, spec, 0.25)
     met = expected >= 0
     assert (expected == WALL).sum() > 40 < (expected == PLANT).sum()
     np.testing.assert_array_equal(seen.class_ids[met], expected[met])
@@ -428,7 +428,7 @@ def test_a_camera_that_sees_no_ground_is_refused():
 @pytest.mark.parametrize(
     ('T', 'message'),
     [
-        (np.full((4, 4), np.nan), 'T_odom_base must be finite'),
+        (np.full((4, 4), np.nan), 'T_grid_base must be finite'),
         (np.diag([2.0, 2.0, 2.0, 1.0]), 'normalise the quaternion'),
         (np.diag([1.0, 1.0, -1.0, 1.0]), 'rotation'),
         (np.diag([1.0, -1.0, -1.0, 1.0]), '60 degrees'),
@@ -437,7 +437,7 @@ def test_a_camera_that_sees_no_ground_is_refused():
 )
 def test_bad_poses_are_refused(T: np.ndarray, message: str):
     with pytest.raises(PoseError, match=message):
-        observe(mask_of(), T_odom_base=T)
+        observe(mask_of(), T_grid_base=T)
 
 
 def test_arrays_that_are_no_masks_are_refused():

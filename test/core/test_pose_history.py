@@ -175,7 +175,7 @@ def test_what_was_added_can_not_be_changed_from_outside():
 
 def test_what_is_no_pose_is_refused():
     filled = history(1.0)
-    with pytest.raises(PoseError, match='T_odom_base must be finite'):
+    with pytest.raises(PoseError, match='T_grid_base must be finite'):
         filled.add(1.5, pose(math.nan))
     with pytest.raises(PoseError, match='rotation with a translation'):
         filled.add(1.5, 2 * pose(0.0))

@@ -35,8 +35,8 @@ def test_rigid_returns_what_is_rigid():
     ],
 )
 def test_rigid_refuses_the_rest(given: np.ndarray, message: str):
-    with pytest.raises(PoseError, match=f'T_odom_base.*{message}'):
-        rigid(given, 'T_odom_base')
+    with pytest.raises(PoseError, match=f'T_grid_base.*{message}'):
+        rigid(given, 'T_grid_base')
 
 
 @pytest.mark.parametrize(
