@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from espnet_ros.core.calibration import Reliability
+from espnet_ros.core.confidence import Reliability
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.labels import UNLABELED, Labels
 from espnet_ros.core.metrics import ConfusionMatrix

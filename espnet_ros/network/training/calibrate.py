@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from espnet_ros.core.calibration import calibration_error, fit_temperature
+from espnet_ros.core.confidence import calibration_error, fit_temperature
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.labels import UNLABELED, Labels
 from espnet_ros.core.metrics import ConfusionMatrix

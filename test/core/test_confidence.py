@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from espnet_ros.core.calibration import Reliability, calibration_error, fit_temperature
+from espnet_ros.core.confidence import Reliability, calibration_error, fit_temperature
 from espnet_ros.core.errors import DatasetError
 
 # Four known pixels of confidence 204 (0.8, bin 12), three of them right; two of confidence 51
