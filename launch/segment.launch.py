@@ -5,11 +5,13 @@ Written for the launch of Humble, so that one file serves every release since.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -19,6 +21,11 @@ from espnet_ros.resources import share_directory
 from espnet_ros.ros.transport import large_image_environment
 
 PARAMETERS = ('model', 'backend', 'device', 'autostart')
+NAMES = (
+    'namespace', 'global_tf', 'params_file', 'image_topic', 'camera_info_topic', 'depth_topic',
+    'odometry_topic', 'layers', *PARAMETERS, 'use_sim_time', 'respawn', 'rviz', 'log_level',
+    'large_images',
+)  # fmt: skip
 # Spelled both ways, because ROS users write either.
 TRUE = ('true', 'True')
 BOOLEANS = (*TRUE, 'false', 'False')
@@ -110,13 +117,25 @@ def generate_launch_description() -> LaunchDescription:
     ])
 
 
-def start(context: LaunchContext) -> list[Node]:
-    names = ('namespace', 'global_tf', 'params_file', 'image_topic', 'camera_info_topic')
-    names += ('depth_topic', 'odometry_topic', 'layers', 'use_sim_time', *PARAMETERS)
-    names += ('respawn', 'rviz', 'log_level', 'large_images')
-    values = {name: LaunchConfiguration(name).perform(context) for name in names}
-    nodes = [segmentation(values, context.environment)]
-    return [*nodes, rviz(values)] if values['rviz'] in TRUE else nodes
+def start(context: LaunchContext) -> list[LogInfo | Node]:
+    values = {name: LaunchConfiguration(name).perform(context) for name in NAMES}
+    actions = misspelled(context.launch_configurations)
+    actions.append(segmentation(values, context.environment))
+    return [*actions, rviz(values)] if values['rviz'] in TRUE else actions
+
+
+def misspelled(given: Iterable[str]) -> list[LogInfo]:
+    """Return what is said of arguments that look like one of these, which launch takes silently.
+
+    :param given: names of all arguments, those of including launch files among them: no error,
+        as one of theirs may look like one of these.
+    """
+    near = {name: difflib.get_close_matches(name, NAMES, 1, 0.8) for name in given}
+    return [
+        LogInfo(msg=f'{name}:= is no argument of segment.launch.py: did you mean {match[0]}:= ?')
+        for name, match in near.items()
+        if match and name not in NAMES
+    ]
 
 
 def segmentation(values: dict[str, str], environment: dict[str, str]) -> Node:

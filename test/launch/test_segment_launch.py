@@ -29,7 +29,7 @@ STARTED = r'process started with pid \[(\d+)\]'
 HUMBLE = {
     'ament_index_python.packages': {'PackageNotFoundError', 'get_package_prefix'},
     'launch': {'LaunchContext', 'LaunchDescription'},
-    'launch.actions': {'DeclareLaunchArgument', 'OpaqueFunction'},
+    'launch.actions': {'DeclareLaunchArgument', 'LogInfo', 'OpaqueFunction'},
     'launch.substitutions': {'LaunchConfiguration'},
     'launch_ros.actions': {'Node'},
     'launch_ros.parameter_descriptions': {'ParameterValue'},
@@ -146,7 +146,9 @@ def start() -> Callable[..., list[SimpleNamespace]]:
 
     def nodes(**given: str) -> list[SimpleNamespace]:
         values = {name: of['default_value'] for name, of in arguments}
-        return file['start'](SimpleNamespace(values={**values, **given}, environment={}))
+        values.update(given)
+        context = SimpleNamespace(values=values, launch_configurations=values, environment={})
+        return file['start'](context)
 
     return nodes
 
@@ -185,6 +187,15 @@ def test_tf_is_that_of_the_robot_as_nav2_bringup_has_it(start: Any, resolve: Any
         for node in start(rviz='true', **given):
             assert resolve(node, '/tf') == expected
             assert resolve(node, '/tf_static') == f'{expected}_static'
+
+
+def test_a_misspelled_argument_is_told_and_those_of_others_are_not(start: Any):
+    others = {'map': 'a.yaml', 'slam': 'true', 'model_file': 'robot.urdf', 'rviz_config': 'a.rviz'}
+    *said, _ = start(modle='mine', image_topics='/a', **others)
+    assert [action.given['msg'] for action in said] == [
+        'modle:= is no argument of segment.launch.py: did you mean model:= ?',
+        'image_topics:= is no argument of segment.launch.py: did you mean image_topic:= ?',
+    ]
 
 
 @pytest.mark.parametrize(
@@ -373,7 +384,9 @@ def test_a_killed_node_comes_back_if_asked_and_configures_itself(
 
 
 def test_a_killed_node_stays_away_by_default(environment: dict[str, str], tmp_path: Path):
-    with launched(environment, tmp_path, 'autostart:=false') as process:
+    with launched(environment, tmp_path, 'autostart:=false', 'modle:=mine') as process:
+        # Said before, but not in the way of, the node.
+        read_until(process, 'modle:= is no argument .* did you mean model:=')
         os.kill(int(read_until(process, STARTED).group(1)), signal.SIGKILL)
         output, _ = process.communicate(timeout=DEADLINE_S)
     assert 'process has died' in output
