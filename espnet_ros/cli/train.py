@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import not_negative, output_file, positive, size_wh
+from espnet_ros.cli.options import (
+    not_negative,
+    output_file,
+    path,
+    positive,
+    size_wh,
+    write_json,
+)
 
 GPU_WORKERS = 8
 
@@ -31,9 +38,9 @@ def _add_data(group: Any) -> None:
         '--taught', action='append', default=[], metavar='SPEC',
         help="like --data, where the teacher's opinion counts beside the truth",
     )  # fmt: skip
-    group.add_argument('--teacher', type=Path, metavar='MODEL', help='a model folder to ask')
+    group.add_argument('--teacher', type=path, metavar='MODEL', help='a model folder to ask')
     group.add_argument(
-        '--teacher-classes', type=Path, metavar='FILE',
+        '--teacher-classes', type=path, metavar='FILE',
         help="YAML of the teacher's classes that make up each learned class, as `Road: [road, "
         'lane]`, if it has other classes (docs/training.md)',
     )  # fmt: skip
@@ -119,8 +126,8 @@ def _add_machine(group: Any) -> None:
 
 
 def _add_result(group: Any) -> None:
-    group.add_argument('--work', type=Path, required=True, help='folder of checkpoints and log')
-    group.add_argument('--output', type=Path, required=True, help='model folder to write')
+    group.add_argument('--work', type=path, required=True, help='folder of checkpoints and log')
+    group.add_argument('--output', type=path, required=True, help='model folder to write')
     group.add_argument('--name', help="the model's name (default: the output folder's)")
     group.add_argument(
         '--licence', metavar='TEXT',
@@ -152,12 +159,44 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, processes: Any, device: Any) -> int:
-    from espnet_ros.bundle import Bundle
     from espnet_ros.network.export import check_can_write
-    from espnet_ros.network.training.datasets import load_dataset
+    from espnet_ros.network.training.state import only_run_of
 
     # A long run must not fail at its end over what can be told now.
     check_can_write(args.output)
+    _check_folders(args.work, args.output)
+    with ExitStack() as held:
+        # One that is there may be another training's, which must not go on while this one reads.
+        there = args.work.exists()
+        if processes.first and there:
+            held.enter_context(only_run_of(args.work))
+        trainer, val, start = _prepare(args, processes, device)
+        if processes.first and not there:
+            held.enter_context(only_run_of(args.work))
+        trainer.run(args.epochs, args.validate_every)
+    if processes.first:
+        licence = args.licence or (start.licence if start else 'not stated')
+        metrics = _write(args, trainer, val, licence)
+        write_json(args.json, metrics)
+    return 0
+
+
+def _check_folders(work: Path, output: Path) -> None:
+    from espnet_ros.core.errors import ParameterError
+
+    inner, outer = work.resolve(), output.resolve()
+    if outer in (inner, *inner.parents):
+        raise ParameterError(
+            f'--work {work} must not be, or be in, --output {output}, which is the model alone: '
+            'give another folder'
+        )
+
+
+def _prepare(args: argparse.Namespace, processes: Any, device: Any) -> tuple[Any, Any, Any]:
+    """Return a trainer that has said what it has, the validation data, and what it starts from."""
+    from espnet_ros.bundle import Bundle
+    from espnet_ros.network.training.datasets import load_dataset
+
     start = Bundle.load(args.start_from) if args.start_from else None
     val = load_dataset(args.val, 'val')
     train = [_samples(spec, val) for spec in args.data]
@@ -174,13 +213,7 @@ def _run(args: argparse.Namespace, processes: Any, device: Any) -> int:
     _tell_unseen(trainer, say)
     say(f'{len(trainer.samples)} training and {len(val.samples)} validation samples, '
         f'from epoch {trainer.epoch}')  # fmt: skip
-    trainer.run(args.epochs, args.validate_every)
-    if processes.first:
-        licence = args.licence or (start.licence if start else 'not stated')
-        metrics = _write(args, trainer, val, licence)
-        if args.json:
-            args.json.write_text(json.dumps(metrics) + '\n')
-    return 0
+    return trainer, val, start
 
 
 def _nothing(_text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from pathlib import Path
@@ -83,6 +84,37 @@ def test_the_model_has_the_classes_of_the_dataset_and_a_temperature(
     text = capsys.readouterr().out
     assert 'from epoch 2' in text
     assert 'work has begun: it keeps its weights, not model' in text
+
+
+@pytest.mark.parametrize('work', ['model', 'model/work', 'link/work', 'elsewhere/../model'])
+def test_checkpoints_within_the_model_are_refused_before_the_first_epoch(
+    work: str, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (site / 'link').symlink_to(site / 'model')
+    assert main(arguments(site, '--epochs', '1', '--work', str(site / work))) == 2
+    assert 'must not be, or be in, --output' in capsys.readouterr().err
+    assert not (site / 'model').exists()
+
+
+def test_checkpoints_and_the_model_side_by_side(site: Path) -> None:
+    output = site / 'work' / 'model'
+    assert main(arguments(site, '--epochs', '1', '--output', str(output))) == 0
+    assert (site / 'work' / 'last.pt').exists() and Bundle.load(output)
+
+
+def test_a_second_training_in_the_same_folder_is_refused(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr('fcntl.lockf', _taken)
+    for before in (False, True):
+        (site / 'work').mkdir(exist_ok=before)
+        assert main(arguments(site, '--epochs', '1')) == 2
+        assert 'another training writes into' in capsys.readouterr().err
+        assert not (site / 'work' / 'last.pt').exists()
+
+
+def _taken(*_: object) -> None:
+    raise BlockingIOError(errno.EAGAIN, 'Resource temporarily unavailable')
 
 
 def test_the_last_epoch_or_the_best_one(site: Path) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +21,30 @@ from espnet_ros.network.training.recipe import Recipe
 
 _KEYS = {
     'epoch', 'steps', 'best', 'mean', 'std', 'classes', 'network', 'average', 'soap', 'recipe',
+    'row', 'val',
 }  # fmt: skip
+ANEW = 'move it away to start anew'
+
+
+@contextmanager
+def only_run_of(work: Path) -> Iterator[None]:
+    """Keep other processes from training with the same files meanwhile.
+
+    :raises CheckpointError: if one does already.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    with (work / 'lock').open('w') as file:
+        try:
+            # Unlike flock's it is not inherited: what reads ahead may outlive a killed training.
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            # Not every network's file system has locks.
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                raise CheckpointError(
+                    f'another training writes into {work} at this moment: wait for it or end it, '
+                    'or give another work folder'
+                ) from error
+        yield
 
 
 def write_state(path: Path, recipe: Recipe, state: Mapping[str, Any]) -> None:
@@ -36,38 +63,53 @@ def write_state(path: Path, recipe: Recipe, state: Mapping[str, Any]) -> None:
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
+        stands = 'the one of an epoch before stands, from which it goes on'
         raise CheckpointError(
-            f'{path} can not be written ({error.strerror}): the one of the epoch before stands; '
-            'make room and give the same command again, training goes on from there'
+            f'{path} can not be written ({error.strerror}): make room and give the same command '
+            f'again; {stands if path.exists() else "there is none from an epoch before"}'
         ) from error
 
 
 def read_state(
-    path: Path, recipe: Recipe, classes: Sequence[str], device: torch.device
+    path: Path, recipe: Recipe, classes: Sequence[str], device: torch.device, cure: str = ANEW
 ) -> dict[str, Any]:
     """Read what `write_state` wrote.
 
     :param classes: names that it must be of, in this order.
+    :param cure: what to do about a damaged file, for the message.
     :raises CheckpointError: if it is no such file, of another recipe or of other classes.
     """
     try:
+        # PyTorch takes damaged weights; the sums that it wrote beside them tell.
+        with zipfile.ZipFile(path) as parts:
+            damaged = parts.testzip()
+        if damaged:
+            raise CheckpointError(f'its part {damaged} is damaged')
         state = torch.load(path, weights_only=True, map_location=device)
         missing = sorted(_KEYS - set(state))
     except Exception as error:
-        raise CheckpointError(
-            f'{path} can not be read ({error}): move it away to start anew'
-        ) from error
+        raise CheckpointError(f'{path} can not be read ({error}): {cure}') from error
     if missing:
-        raise CheckpointError(f'{path} lacks {", ".join(missing)}: move it away to start anew')
-    expected = json.dumps(asdict(recipe))
-    if state['recipe'] != expected:
-        raise CheckpointError(
-            f'{path} is of another recipe: expected {expected}, got {state["recipe"]}; use its '
-            'options or another work folder'
-        )
+        raise CheckpointError(f'{path} lacks {", ".join(missing)}: {cure}')
+    _check_recipe(path, recipe, json.loads(state['recipe']))
     if state['classes'] != list(classes):
         raise CheckpointError(
             f'{path} is of other classes: expected {", ".join(classes)}, got '
             f'{", ".join(state["classes"])}, and the order counts; use another work folder'
         )
     return dict(state)
+
+
+def _check_recipe(path: Path, recipe: Recipe, found: Mapping[str, Any]) -> None:
+    # As JSON has it: tuples are lists.
+    expected = json.loads(json.dumps(asdict(recipe)))
+    differing = [
+        f'{name} {expected.get(name)!r} (got {found.get(name)!r})'
+        for name in dict.fromkeys([*expected, *found])
+        if expected.get(name) != found.get(name)
+    ]
+    if differing:
+        raise CheckpointError(
+            f'{path} is of another recipe: expected {", ".join(differing)}; use its options or '
+            'another work folder'
+        )

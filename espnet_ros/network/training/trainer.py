@@ -6,7 +6,8 @@ import copy
 import json
 import math
 import time
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from espnet_ros.network.training.views import Batch, epoch_batches, epoch_order
 from espnet_ros.network.training.whole_image import mask_of
 
 DISTILLATION = 1.0
+BEST_CURE = 'move it away: the best epoch from here on takes its place'
 
 
 class Trainer:
@@ -72,8 +74,8 @@ class Trainer:
         first = [self.samples[i] for i in epoch_order(self.sizes, recipe, 0)]
         if len(first) < recipe.batch or not val:
             raise DatasetError(
-                f'training needs at least {recipe.batch} training samples (one batch) and one for '
-                f'validation, got {len(first)} and {len(val)}'
+                f'training needs at least {recipe.batch} training samples (one batch, see '
+                f'--batch) and one for validation, got {len(first)} and {len(val)}'
             )
         if any(v % STRIDE for v in recipe.crop_wh):
             raise ParameterError(f'crop must be two multiples of {STRIDE}, got {recipe.crop_wh}')
@@ -108,6 +110,9 @@ class Trainer:
         )
         self.epoch = 0
         self.best = 0.0
+        self._judged_by = _fingerprint(val)
+        # Of the last epoch, which a killed run may have saved and not told.
+        self._row: dict[str, Any] | None = None
         self._encoder_logits: Tensor | None = None
         if isinstance(self.network, ESPNet):
             self.network.encoder.classifier.register_forward_hook(self._keep_encoder_logits)
@@ -145,6 +150,8 @@ class Trainer:
         :raises ParameterError: if the loss is no number any more; the last good epoch is saved.
         """
         self.work.mkdir(parents=True, exist_ok=True)
+        if self._row is not None and self.processes.first and not self._is_told(self._row):
+            self._tell(self._row)
         while self.epoch < epochs:
             row: dict[str, Any] = {'epoch': self.epoch + 1, **self._train_epoch(epochs)}
             self._check_finite(row['loss'])
@@ -158,8 +165,8 @@ class Trainer:
                 ]
                 if matrix.miou() > self.best:
                     self.best = matrix.miou()
-                    self._save('best.pt')
-            self._save('last.pt')
+                    self._save('best.pt', row)
+            self._save('last.pt', row)
             if self.processes.first:
                 self._tell(row)
         if self.curves is not None:
@@ -172,6 +179,14 @@ class Trainer:
                 f'{self.recipe.learning_rate} too high; {self.work} keeps the epoch before: give '
                 'a lower --learning-rate and another --work'
             )
+
+    def _is_told(self, row: Mapping[str, Any]) -> bool:
+        log = self.work / 'log.jsonl'
+        text = log.read_text() if log.exists() else ''
+        whole, newline, torn = text.rpartition('\n')
+        if torn:
+            log.write_text(whole + newline)
+        return json.dumps(row) in whole.splitlines()
 
     def _tell(self, row: dict[str, Any]) -> None:
         if self.curves is not None:
@@ -205,9 +220,12 @@ class Trainer:
         """
         path = self.work / 'best.pt'
         if not path.exists():
-            raise CheckpointError(f'{path} is missing: no epoch has been validated yet, train on')
+            raise CheckpointError(
+                f'{path} is missing: no epoch has been validated since it went, if ever; train on '
+                'with more epochs, or take the last one (--last)'
+            )
         network = self.recipe.network(len(self.classes))
-        state = read_state(path, self.recipe, self.classes, torch.device('cpu'))
+        state = read_state(path, self.recipe, self.classes, torch.device('cpu'), BEST_CURE)
         network.load_state_dict(state['average'])
         return network.eval()
 
@@ -275,7 +293,7 @@ class Trainer:
     def _keep_encoder_logits(self, _module: nn.Module, _inputs: Any, output: Tensor) -> None:
         self._encoder_logits = output
 
-    def _save(self, name: str) -> None:
+    def _save(self, name: str, row: Mapping[str, Any]) -> None:
         if not self.processes.first:
             return
         write_state(
@@ -286,6 +304,7 @@ class Trainer:
                 'network': self.network.state_dict(),
                 'average': self.average.network.state_dict(),
                 'soap': self.optimizer.state_dict(),
+                'row': json.dumps(row), 'val': self._judged_by,
             },
         )  # fmt: skip
 
@@ -297,7 +316,24 @@ class Trainer:
         # The normalisation stays even if the run goes on with more data.
         self.mean, self.std = state['mean'], state['std']
         self.epoch, self.average.steps = state['epoch'], state['steps']
+        self._row = json.loads(state['row'])
         best = self.work / 'best.pt'
         if best.exists():
             # Now, not after the last epoch, is the time to find out that it is damaged.
-            self.best = read_state(best, self.recipe, self.classes, torch.device('cpu'))['best']
+            cpu = torch.device('cpu')
+            found = read_state(best, self.recipe, self.classes, cpu, BEST_CURE)
+            if found['val'] == self._judged_by:
+                self.best = found['best']
+            elif self.processes.first:
+                tqdm.write(
+                    f'{best} was the best on other validation images: an epoch from here on, '
+                    'whatever it has on these, takes its place'
+                )
+
+
+def _fingerprint(samples: Sequence[Sample]) -> int:
+    """Return a number that tells sets of labelled images apart."""
+    number = 0
+    for sample in samples:
+        number = zlib.crc32(sample.truth.tobytes(), zlib.crc32(sample.image.tobytes(), number))
+    return number

@@ -94,8 +94,10 @@ def test_it_learns_and_keeps_the_best(tmp_path: Path) -> None:
 
 def test_another_recipe_and_a_corrupt_checkpoint_are_refused(tmp_path: Path) -> None:
     trainer(tmp_path).run(1, validate_every=1)
-    with pytest.raises(CheckpointError, match='another recipe'):
-        trainer(tmp_path, Recipe(alpha2=1, alpha3=2, crop_wh=(48, 32), batch=2))
+    other = dataclasses.replace(RECIPE, alpha3=2, crop_wh=(64, 32))
+    differing = r'expected alpha3 2 \(got 1\), crop_wh \[64, 32\] \(got \[48, 32\]\); use'
+    with pytest.raises(CheckpointError, match=f'another recipe: {differing}'):
+        trainer(tmp_path, other)
     with pytest.raises(CheckpointError, match='expected bright, dark, got dark, bright'):
         Trainer([samples(4)], samples(2), CLASSES[::-1], RECIPE, tmp_path)
     with pytest.raises(CheckpointError, match='expected a, b, c, got dark, bright'):
@@ -106,6 +108,57 @@ def test_another_recipe_and_a_corrupt_checkpoint_are_refused(tmp_path: Path) -> 
         with pytest.raises(CheckpointError, match=rf'{name} can not be read'):
             trainer(tmp_path)
         (tmp_path / name).unlink()
+
+
+def test_damaged_weights_are_refused(tmp_path: Path) -> None:
+    trainer(tmp_path).run(1, validate_every=1)
+    for name, cure in (('best.pt', 'the best epoch from here on'), ('last.pt', 'to start anew')):
+        file = tmp_path / name
+        whole = file.read_bytes()
+        # Four bytes of weights, which PyTorch takes as they are.
+        state = torch.load(file, weights_only=True)
+        place = whole.index(next(iter(state['average'].values())).numpy().tobytes())
+        file.write_bytes(whole[:place] + b'\xff\xff\xff\xff' + whole[place + 4 :])
+        with pytest.raises(CheckpointError, match=rf'{name} can not be read .*damaged.*{cure}'):
+            trainer(tmp_path)
+        file.write_bytes(whole)
+    assert trainer(tmp_path).epoch == 1
+
+
+def log_rows(work: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (work / 'log.jsonl').read_text().splitlines()]
+
+
+def test_a_row_that_a_kill_kept_from_the_log_is_written_by_the_next_run(tmp_path: Path) -> None:
+    trainer(tmp_path).run(3, validate_every=2)
+    log = tmp_path / 'log.jsonl'
+    lines = log.read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    # Killed before the line of the last epoch, and in the midst of it.
+    for begun in ('', lines[2][:9]):
+        log.write_text(f'{lines[0]}\n{lines[1]}\n{begun}')
+        trainer(tmp_path).run(3, validate_every=2)
+        assert log_rows(tmp_path) == rows
+    trainer(tmp_path).run(4, validate_every=2)
+    assert log_rows(tmp_path)[:3] == rows and len(log_rows(tmp_path)) == 4
+
+
+def test_the_best_on_other_images_gives_way(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = trainer(tmp_path)
+    run.run(1, validate_every=1)
+    run.best = 2.0
+    run._save('best.pt', {})
+    capsys.readouterr()
+    assert trainer(tmp_path).best == 2.0
+    assert capsys.readouterr().out == ''
+    other = Trainer([samples(4)], samples(3), CLASSES, RECIPE, tmp_path)
+    assert other.best == 0.0
+    assert 'best.pt was the best on other validation images' in capsys.readouterr().out
+    other.run(2, validate_every=1)
+    assert trainer(tmp_path).best == 0.0
+    assert Trainer([samples(4)], samples(3), CLASSES, RECIPE, tmp_path).best == other.best > 0
 
 
 @pytest.mark.parametrize('rate', [float('nan'), float('inf'), 0.0, -1e-3])
