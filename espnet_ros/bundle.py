@@ -162,18 +162,21 @@ def save_bundle(
 ) -> Bundle:
     """Write a model folder in one step: it is complete and verified, or not there.
 
-    :param path: the folder; an existing one is replaced if it is a model folder or empty.
+    :param path: the folder, or a link to it; an existing one is replaced if it is a model folder
+        or empty. What else is in it (notes, a card, the work of a training) stays.
     :param contents: role (``weights``, ``onnx``, if wanted ``onnx_f16``, ``onnx_int8``) -> what
         goes into the file.
     :param name: of the model; by default the folder's.
     :param temperature: as in the ONNX file.
     :raises BundleError: if `path` is something else or the parts do not fit together.
+    :raises OSError: naming the file, if the disk is full.
     """
-    target = Path(path).expanduser().absolute()
-    check_replaceable(target)
+    named = Path(path).expanduser().absolute()
+    check_replaceable(named)
+    target = _real(named)
     description = {
         'format': FORMAT,
-        'name': name or target.name,
+        'name': name or named.name,
         'architecture': dict(architecture),
         'size_wh': [int(v) for v in size_wh],
         'channel_order': 'BGR',
@@ -187,19 +190,21 @@ def save_bundle(
         'licence': licence,
         'files': {r: {'sha256': hashlib.sha256(c).hexdigest()} for r, c in contents.items()},
     }
+    text = yaml.safe_dump(description, sort_keys=False, default_flow_style=None, width=99)
+    written = {ALL_FILES[role]: content for role, content in contents.items()}
     work = _folder_beside(target)
+    fresh, old = work / 'new', work / 'old'
     try:
-        fresh = work / 'new'
         fresh.mkdir()
-        for role, content in contents.items():
-            (fresh / ALL_FILES[role]).write_bytes(content)
-        text = yaml.safe_dump(description, sort_keys=False, default_flow_style=None, width=99)
-        (fresh / DESCRIPTION).write_text(text, encoding='utf-8')
+        for file, content in {**written, DESCRIPTION: text.encode()}.items():
+            _write(fresh / file, content, target / file)
         Bundle.load(fresh)
-        _replace(target, fresh, work / 'old')
+        _replace(target, fresh, old)
     finally:
+        if old.exists():
+            _carry_over(old, target)
         shutil.rmtree(work, ignore_errors=True)
-    return Bundle.load(target)
+    return Bundle.load(named)
 
 
 def check_replaceable(path: Path) -> None:
@@ -208,7 +213,7 @@ def check_replaceable(path: Path) -> None:
     :raises BundleError: if `path` is a file, or a folder with other things in it, or nothing may
         be written there.
     """
-    nearest = next((p for p in path.absolute().parents if p.exists()), path)
+    nearest = next((p for p in _real(path).parents if p.exists()), path)
     if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
         raise BundleError(
             f'{path} can not be written: {nearest} is no folder, is read-only, or is not yours; '
@@ -238,6 +243,42 @@ def _replace(target: Path, fresh: Path, old: Path) -> None:
         raise BundleError(
             f'{target} can not be replaced ({error.strerror}): does another program write it?'
         ) from error
+
+
+def _carry_over(old: Path, target: Path) -> None:
+    """Move what is no part of a model from the replaced folder into the one in its place.
+
+    :raises BundleError: if something can't be moved; it stays where it is, and that is said.
+    """
+    lost = []
+    for entry in sorted(old.iterdir()):
+        if entry.name in (DESCRIPTION, *ALL_FILES.values()):
+            continue
+        try:
+            # Renaming would put a file in the place of another one without a word.
+            if os.path.lexists(target / entry.name):
+                raise FileExistsError
+            entry.rename(target / entry.name)
+        except OSError:
+            lost.append(entry.name)
+    if lost:
+        raise BundleError(
+            f'{", ".join(lost)} of the replaced {target} can not be moved into the new one: '
+            f'look for it in {old}'
+        )
+
+
+def _write(file: Path, content: bytes, meant: Path) -> None:
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        # A full disk is met while writing, and Python does not name the file then.
+        raise OSError(error.errno, error.strerror, str(meant)) from error
+
+
+def _real(path: Path) -> Path:
+    """Return where a folder really is: a link to one is written through, not replaced."""
+    return Path(os.path.realpath(path.expanduser()))
 
 
 def _folder_beside(target: Path) -> Path:

@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from espnet_ros.core.errors import BundleError
+from espnet_ros.core.labels import Labels
+
 DESCRIPTION = 'model.yaml'
 FILES = {'weights': 'weights.safetensors', 'onnx': 'model.onnx'}
 # May be there besides, for TensorRT: the same graph with the network in float16, and that one
@@ -56,6 +59,11 @@ def description_problems(data: Mapping[str, Any]) -> Iterator[str]:
         if not isinstance(data[key], kind):
             yield f'{key} must be a {kind.__name__}, got {data[key]!r}'
     yield from _architecture_problems(data['architecture'], data['classes'])
+    if isinstance(data['classes'], list):
+        try:
+            Labels.from_list(data['classes'])
+        except BundleError as error:
+            yield str(error)
     files = data['files']
     for role in ALL_FILES:
         if role in OPTIONAL_FILES and (not isinstance(files, dict) or role not in files):

@@ -222,7 +222,11 @@ def test_the_graph_in_half_precision_may_be_there(folder):
         ({'files': {'weights': {}}}, 'files.weights lacks sha256; files lacks onnx'),
         ({'files': []}, 'files lacks weights; files lacks onnx'),
         ({'files': {'onnx_f16': {}}}, 'files lacks onnx; files.onnx_f16 lacks sha256'),
-        ({'classes': [{'name': 'a'}] * 3}, 'class table refused'),
+        ({'classes': [{'name': 'a'}] * 3}, 'model folder .*tiny refused: class table refused'),
+        (
+            {'std': [1, 0, 1], 'classes': [{'name': 'b', 'color_rgb': [0] * 3, 'kind': 'x'}] * 3},
+            "tiny refused: std .*; class table refused: .*used 3 times; 'b': kind must be one of",
+        ),
     ],
 )
 def test_what_does_not_fit_in_the_description_is_named(folder, changes, words):
@@ -232,13 +236,81 @@ def test_what_does_not_fit_in_the_description_is_named(folder, changes, words):
 
 
 def test_an_older_model_is_replaced_whole(folder):
-    (folder / 'notes.txt').write_text('of the older one')
+    contents = {'weights': safetensors(3), 'onnx': onnx(3), 'onnx_int8': onnx(3)}
+    save(folder, contents=contents)
     bundle = save(folder, metrics={'miou': 0.75})
     assert bundle.metrics == {'miou': 0.75}
     assert sorted(p.name for p in folder.iterdir()) == [
         'model.onnx', 'model.yaml', 'weights.safetensors',
     ]  # fmt: skip
     assert list(folder.parent.iterdir()) == [folder]
+
+
+def put_notes(folder) -> None:
+    (folder / 'CARD.md').write_text('years of work')
+    (folder / 'work' / 'deep').mkdir(parents=True)
+    (folder / 'work' / 'deep' / 'state.pt').write_bytes(b'state')
+    (folder / 'dangling').symlink_to('nowhere')
+
+
+def has_notes(folder) -> bool:
+    return (
+        (folder / 'CARD.md').read_text() == 'years of work'
+        and (folder / 'work' / 'deep' / 'state.pt').read_bytes() == b'state'
+        and os.readlink(folder / 'dangling') == 'nowhere'
+    )
+
+
+def test_what_else_is_in_the_folder_of_an_older_model_stays(folder):
+    put_notes(folder)
+    assert save(folder, licence='newer').licence == 'newer'
+    assert has_notes(folder)
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def test_what_can_not_be_carried_over_is_left_and_said_where(folder, monkeypatch):
+    put_notes(folder)
+    rename = Path.rename
+
+    def refuse_one(path, target):
+        if path.name == 'CARD.md':
+            raise OSError(errno.EBUSY, 'Device or resource busy')
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, 'rename', refuse_one)
+    with pytest.raises(BundleError, match=r'^CARD\.md of the replaced .*tiny can not') as error:
+        save(folder, licence='newer')
+    place = Path(str(error.value).rpartition('look for it in ')[2])
+    assert (place / 'CARD.md').read_text() == 'years of work'
+    assert (folder / 'work' / 'deep' / 'state.pt').exists()
+    assert Bundle.load(folder).licence == 'newer'
+
+
+def test_a_link_is_written_through(folder, tmp_path):
+    link, ahead = tmp_path / 'current', tmp_path / 'ahead'
+    link.symlink_to('tiny')
+    ahead.symlink_to('later')
+    bundle = save(link, licence='newer')
+    assert (bundle.path, bundle.name) == (link, 'current')
+    assert link.is_symlink() and Bundle.load(folder).licence == 'newer'
+    # A folder that is not there yet is made where the link says.
+    save(ahead)
+    assert ahead.is_symlink() and Bundle.load(tmp_path / 'later').name == 'ahead'
+
+
+def test_a_full_disk_is_told_with_the_file(folder, monkeypatch):
+    write_bytes = Path.write_bytes
+
+    def fill(path, content):
+        if path.name == 'model.onnx':
+            # Without a name, as a write has it; opening would name the file.
+            raise OSError(errno.ENOSPC, 'No space left on device')
+        return write_bytes(path, content)
+
+    monkeypatch.setattr(Path, 'write_bytes', fill)
+    with pytest.raises(OSError, match='No space left') as error:
+        save(folder)
+    assert error.value.filename == str(folder / 'model.onnx')
 
 
 def test_an_older_model_survives_a_failed_writing(folder):
@@ -250,6 +322,7 @@ def test_an_older_model_survives_a_failed_writing(folder):
 
 @pytest.mark.parametrize('taken', [False, True])
 def test_an_older_model_survives_a_failed_exchange(folder, monkeypatch, taken):
+    put_notes(folder)
     rename = Path.rename
 
     def fail_at_the_second(path, target):
@@ -267,6 +340,7 @@ def test_an_older_model_survives_a_failed_exchange(folder, monkeypatch, taken):
     monkeypatch.undo()
     assert (Bundle.load(folder).licence == 'newer') == (folder / 'theirs').exists() == taken
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+    assert has_notes(folder)
 
 
 @pytest.mark.parametrize('kind', ['folder', 'file'])

@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('model', help='a model folder or the name of a shipped model')
     parser.add_argument(
         '--output', type=Path, required=True,
-        help='model folder to write; may be the same, an existing one is replaced',
+        help='model folder to write; may be the same, an existing one is replaced but for files '
+        'that are no part of a model',
     )  # fmt: skip
     parser.add_argument(
         '--calibrate', metavar='SPEC',
