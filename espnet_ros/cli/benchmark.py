@@ -9,10 +9,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 
 from espnet_ros.cli.demo import rate
-from espnet_ros.cli.options import output_file, size_wh, write_json
+from espnet_ros.cli.options import output_file, path, size_wh, write_json
 from espnet_ros.core.config import parameter_specs
 
 
@@ -41,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the camera image (1280x720, or the first picture's)",
     )  # fmt: skip
     parser.add_argument(
-        '--images', type=Path, metavar='DIR', help='pictures to run on (the virtual street)'
+        '--images', type=path, metavar='DIR', help='pictures to run on (the virtual street)'
     )
     parser.add_argument(
         '--encoding', default=Plan.encoding, choices=ENCODINGS,

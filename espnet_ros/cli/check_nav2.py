@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from pathlib import Path
 
-from espnet_ros.cli.options import output_file, write_json
+from espnet_ros.cli.options import output_file, path, write_json
 from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.core.labels import Labels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros check_nav2`."""
-    parser.add_argument('file', type=Path, metavar='FILE', help='for example nav2_params.yaml')
+    parser.add_argument('file', type=path, metavar='FILE', help='for example nav2_params.yaml')
     parser.add_argument(
         '--model', help='shipped name or model folder; by default the one the node would run'
     )
     parser.add_argument(
         '--layers',
-        type=Path,
+        type=path,
         metavar='FILE',
         help='parameters of the node segmentation (layers, cameras, grid.frame), to check too',
     )

@@ -11,10 +11,9 @@ import contextlib
 import functools
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, TypeVar
 
-from espnet_ros.cli.options import add_inference_options, output_file, write_json
+from espnet_ros.cli.options import add_inference_options, output_file, path, write_json
 
 T = TypeVar('T')
 
@@ -45,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='by how much the camera is taken to look further down than it does (0)',
     )  # fmt: skip
     parser.add_argument(
-        '--parameters', type=Path, metavar='FILE',
+        '--parameters', type=path, metavar='FILE',
         help='parameter file with the layers, grid and projection of the node segmentation; of '
         f'other nodes it may hold more ({_PRESET})',
     )  # fmt: skip

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from espnet_ros.cli.options import output_file, write_json
+from espnet_ros.cli.options import output_file, path, write_json
 from espnet_ros.core.labels import CAMVID, CITYSCAPES, with_void
 
 LICENCE = 'MIT (Sachin Mehta, 2018)'
@@ -30,9 +29,9 @@ DATASETS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros import_checkpoint`."""
-    parser.add_argument('file', type=Path, help='the .pth file, ESPNet or ESPNet-C (encoder)')
+    parser.add_argument('file', type=path, help='the .pth file, ESPNet or ESPNet-C (encoder)')
     parser.add_argument('--labels', required=True, choices=DATASETS, help='what it was trained on')
-    parser.add_argument('--output', type=Path, required=True, help='model folder to write')
+    parser.add_argument('--output', type=path, required=True, help='model folder to write')
     parser.add_argument('--json', type=output_file, help='write the figures here')
 
 

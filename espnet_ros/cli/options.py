@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from espnet_ros.core.config import parameter_specs
+from espnet_ros.core.paths import home_path
 
 _MOST = 2**31 - 1
 INFERENCE = ('model', 'backend', 'device', 'precision')
@@ -28,9 +29,14 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def path(text: str) -> Path:
+    """Parse a path, in which a leading ``~`` is the home folder."""
+    return home_path(text)
+
+
 def output_file(text: str) -> Path:
     """Parse the path of a file to write, and make its folder: no long run may end without it."""
-    path = Path(text)
+    path = home_path(text)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -53,7 +59,7 @@ def output_folder(text: str) -> Path:
 
     Made here, an empty one would be left of a run whose input is refused.
     """
-    path = Path(text)
+    path = home_path(text)
     try:
         there = _nearest(path)
         if not there.is_dir():

@@ -14,6 +14,7 @@ from espnet_ros.cli.options import (
     add_inference_options,
     output_file,
     output_folder,
+    path,
     size_wh,
     write_json,
 )
@@ -21,7 +22,7 @@ from espnet_ros.cli.options import (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros segment`."""
-    parser.add_argument('images', nargs='*', type=Path, metavar='IMAGE')
+    parser.add_argument('images', nargs='*', type=path, metavar='IMAGE')
     add_inference_options(parser)
     parser.add_argument('--size', type=size_wh, help="of the network input (the model's own)")
     parser.add_argument(
@@ -33,9 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='with --build-only: the most images at once, one of each camera of a node (1)',
     )  # fmt: skip
     parser.add_argument(
-        '--output', type=output_folder, default='output/segment',
-        help='folder (output/segment)',
-    )  # fmt: skip
+        '--output', type=path, default='output/segment', help='folder (output/segment)'
+    )
     parser.add_argument('--json', type=output_file, help='write class shares and times here')
 
 
@@ -77,7 +77,7 @@ def _segment(args: argparse.Namespace) -> int:
     from espnet_ros.core.pipeline import Segmenter
     from espnet_ros.core.visualize import overlay
 
-    _check(args.images)
+    _check(args.images, args.output)
     bundle = Bundle.load(args.model)
     figures = []
     size = args.size or bundle.size_wh
@@ -102,8 +102,14 @@ def _segment(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check(paths: list[Path]) -> None:
+def _check(paths: list[Path], output: Path) -> None:
     from espnet_ros.core.errors import DatasetError, ParameterError
+
+    try:
+        # Not by argparse, which does it for --build-only, too, that writes nothing there.
+        output_folder(str(output))
+    except argparse.ArgumentTypeError as error:
+        raise ParameterError(f'--output: {error}') from error
 
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:

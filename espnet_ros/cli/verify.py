@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import add_inference_options, output_file, size_wh, write_json
+from espnet_ros.cli.options import add_inference_options, output_file, path, size_wh, write_json
 
 # Share of equal pixels that is asked for where no threshold is given. In int8, models that lost
 # less than the allowed point of class mIoU kept 98.3 to 99.4 %, and one that lost three points
@@ -28,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the network input, as the node's input.size_wh (the model's own)",
     )  # fmt: skip
     parser.add_argument(
-        '--images', type=Path, metavar='DIR', help='pictures to compare on (the virtual street)'
+        '--images', type=path, metavar='DIR', help='pictures to compare on (the virtual street)'
     )
     parser.add_argument(
         '--reference', choices=REFERENCES,

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from espnet_ros.backends.base import check_size_wh
 from espnet_ros.core.drawing import resized
 from espnet_ros.core.errors import DatasetError
+from espnet_ros.core.paths import home_path
 from espnet_ros.core.picture_file import read_picture
 from espnet_ros.demo.request import DEFAULT_FRAMES, STREET_SIZE_WH, Request
 from espnet_ros.evaluation.truth import ClassAt
@@ -83,7 +84,7 @@ def open_source(text: str, request: Request) -> Source:
         )
     if text == 'street':
         return _street(request)
-    path = Path(text).expanduser()
+    path = home_path(text)
     if path.is_dir():
         return _pictures(path, request)
     if path.exists() and stat.S_ISCHR(path.stat().st_mode):

@@ -8,13 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from espnet_ros.cli.options import output_file, output_folder, positive, write_json
+from espnet_ros.cli.options import output_file, output_folder, path, positive, write_json
 
 
 def test_a_file_to_write_gets_its_folder(tmp_path: Path) -> None:
-    path = tmp_path / 'new' / 'figures.json'
-    assert output_file(str(path)) == path
-    assert path.parent.is_dir() and not path.exists()
+    file = tmp_path / 'new' / 'figures.json'
+    assert output_file(str(file)) == file
+    assert file.parent.is_dir() and not file.exists()
+
+
+def test_a_tilde_that_no_shell_saw_is_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv('HOME', str(tmp_path))
+    for parse in (path, output_file, output_folder):
+        assert parse('~/new/figures.json') == tmp_path / 'new' / 'figures.json'
 
 
 def test_a_file_that_can_not_be_written_is_refused_at_once(tmp_path: Path) -> None:
@@ -44,7 +52,7 @@ def test_a_folder_that_can_not_be_written_into_is_refused_at_once(
         with pytest.raises(ArgumentTypeError, match=r' can not be written into \('):
             output_folder(str(tmp_path / name))
     # Root, who may run the tests, is refused nothing.
-    monkeypatch.setattr('os.access', lambda path, mode: path != tmp_path)
+    monkeypatch.setattr('os.access', lambda file, mode: file != tmp_path)
     with pytest.raises(ArgumentTypeError, match=r'new/pictures can not .*\(Permission denied\)'):
         output_folder(str(tmp_path / 'new' / 'pictures'))
     assert sorted(p.name for p in tmp_path.iterdir()) == ['lost', 'notes.txt']

@@ -94,6 +94,20 @@ def test_build_only_is_for_tensorrt(green_model, capsys):
     assert "--build-only is for backend tensorrt, got 'onnx'" in capsys.readouterr().err
 
 
+def test_the_output_folder_is_looked_at_where_it_is_needed(
+    pictures, green_model, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'output').write_text('no folder')
+    arguments = ['segment', '--model', str(green_model)]
+    assert main([*arguments, str(pictures / '5.png')]) == 2
+    error = capsys.readouterr().err
+    assert 'output/segment can not be written into' in error and error.count('\n') == 1
+    build = 'espnet_ros.backends.tensorrt_backend.build_ahead'
+    monkeypatch.setattr(build, lambda *_: ('engine of a stub', True))
+    assert main([*arguments, '--build-only']) == 0
+
+
 def test_build_only_builds_once_and_says_what(green_model, tmp_path, monkeypatch, capsys):
     calls = []
 

@@ -44,6 +44,13 @@ def test_pictures_come_in_human_order_and_others_are_left_out(tmp_path):
     assert values(source) == [10, 20, 30]
 
 
+def test_a_name_that_begins_like_a_home_folder_is_taken_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / '~drive').mkdir()
+    write_picture(tmp_path / '~drive' / 'a.png', 7)
+    assert open_source('~drive', Request()).count == 1
+
+
 def test_at_most_as_many_pictures_as_asked_for(tmp_path):
     for index in range(3):
         write_picture(tmp_path / f'{index}.png', index)

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.labels import CAMVID, Labels
+from espnet_ros.core.paths import home_path
 from espnet_ros.network.training.description import Description, camvid, read_description
 from espnet_ros.network.training.label_files import Array, read_image, read_truth
 
@@ -57,9 +58,9 @@ def load_dataset(spec: str, split: str) -> Dataset:
     """
     kind, _, argument = spec.partition(':')
     if spec.endswith(('.yaml', '.yml')):
-        return _load(read_description(Path(spec)), split)
+        return _load(read_description(home_path(spec)), split)
     if kind == 'camvid' and argument:
-        return _load(camvid(Path(argument)), split)
+        return _load(camvid(home_path(argument)), split)
     if kind == 'street' and argument.isdigit() and int(argument) > 0:
         return Dataset(CAMVID, render_street(int(argument), split))
     raise DatasetError(

@@ -14,6 +14,7 @@ import yaml
 
 from espnet_ros.core.errors import BundleError, DatasetError
 from espnet_ros.core.labels import CAMVID, CITYSCAPES, UNLABELED, Labels
+from espnet_ros.core.paths import home_path
 from espnet_ros.network.training.label_files import LabelCode, pack_rgb
 
 Pairs = list[tuple[Path, Path]]
@@ -70,7 +71,7 @@ def read_description(path: Path) -> Description:
             f'size_wh must be [width, height], multiples of 8 up to 8192, got {size!r}'
         )
     if not problems:
-        root = path.parent / str(data.get('root', '.'))
+        root = path.parent / home_path(str(data.get('root', '.')))
         try:
             return build(path.name, data, root, tuple(size) if size else None)
         except (BundleError, DatasetError) as error:
@@ -148,12 +149,12 @@ def _folders(
     def pairs(split: str) -> Pairs:
         if split not in splits:
             raise DatasetError(f'{name} has no split {split!r}, only {", ".join(splits)}')
-        images = root / splits[split]['images']
+        images = root / home_path(splits[split]['images'])
         _require_folder(images, 'the images')
         paths = sorted(p for p in images.glob('*') if p.suffix.lower() in _IMAGES)
         if not paths:
             raise DatasetError(f'no images ({" ".join(_IMAGES)}) in {images}')
-        folder = root / splits[split]['labels']
+        folder = root / home_path(splits[split]['labels'])
         return [(path, _label_of(path, folder, suffix)) for path in paths]
 
     return Description(name, labels, code, pairs, size_wh)

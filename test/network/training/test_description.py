@@ -128,6 +128,19 @@ def test_a_missing_label_and_an_empty_split_are_named(tmp_path: Path) -> None:
         load_dataset(spec, 'test')
 
 
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('HOME', str(tmp_path))
+    draw(tmp_path / 'c/train/a.png', image())
+    draw(tmp_path / 'c/trainannot/a.png', np.zeros((5, 7), np.uint8))
+    (tmp_path / 'elsewhere').mkdir()
+    describe(tmp_path / 'elsewhere', layout='camvid', root='~/c')
+    for spec in ('camvid:~/c', '~/elsewhere/data.yaml'):
+        assert len(load_dataset(spec, 'train').samples) == 1
+    splits = {'train': {'images': '~/c/train', 'labels': '~/c/trainannot'}}
+    describe(tmp_path / 'elsewhere', layout='folders', splits=splits, classes=CLASSES)
+    assert len(load_dataset('~/elsewhere/data.yaml', 'train').samples) == 1
+
+
 GOOD: dict[str, Any] = {'layout': 'folders', 'splits': SPLITS, 'classes': CLASSES}
 
 

@@ -1,0 +1,15 @@
+"""Paths as people write them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def home_path(text: str) -> Path:
+    """Return a path whose leading ``~`` or ``~user`` is that user's home folder.
+
+    A shell does it at the start of a word only: not in quotes, in ``camvid:~/DIR``, or in a file.
+    """
+    # Path.expanduser raises where there is no such user; `~draft.png` is a file.
+    return Path(os.path.expanduser(text))
