@@ -21,6 +21,8 @@ from espnet_ros.core.parameter_families import FAMILIES, Mount, layers_of, mount
 from espnet_ros.core.parameter_spec import ParameterSpec, build, parameter, specs_of
 
 _NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*')
+# A proposal that is less like what was written (0..1) leads astray; max_rang is 0.57 like its.
+_NEAR = 0.55
 # How devices are named.
 DEVICE = re.compile(r'auto|cpu|cuda(:\d+)?')
 
@@ -32,8 +34,10 @@ def _device_problem(value: str) -> str | None:
 def _cameras_problem(value: tuple[str, ...]) -> str | None:
     bad = [name for name in value if not _NAME.fullmatch(name)]
     if bad:
-        return f'camera names start with a letter and hold letters, digits, _ and /, not {bad}'
-    return 'camera names must differ' if len(set(value)) < len(value) else None
+        # What came is said besides; without a good name in it, that is the same.
+        which = f', unlike {", ".join(map(repr, bad))}' if len(bad) < len(value) else ''
+        return f'expected names that start with a letter and hold letters, digits, _ and /{which}'
+    return 'expected names that differ' if len(set(value)) < len(value) else None
 
 
 def _size_problem(value: tuple[int, ...]) -> str | None:
@@ -401,7 +405,7 @@ def parameter_values(config: NodeConfig) -> dict[str, Any]:
 
 
 def unknown_name(name: str) -> str:
-    """Return the sentence that refuses an unknown parameter and names the nearest real one."""
+    """Return what refuses an unknown parameter and names the nearest real one, if one is near."""
     names = [spec.name for spec in parameter_specs()]
     # With the user's own part in place, any other wrong part of a family is near to the right one.
     made = {form: key for family in FAMILIES for form, key in [family.like(name)] if form}
@@ -414,5 +418,6 @@ def unknown_name(name: str) -> str:
     tails = [n for n in names if n.rpartition('.')[2] == name.rpartition('.')[2]]
     is_family = name.startswith(tuple(family.head for family in FAMILIES))
     near = [] if is_family else tails
-    near = near or difflib.get_close_matches(name, [*made, *names], n=1, cutoff=0.0)
-    return f'unknown parameter {name!r}, did you mean {near[0]!r}?'
+    near = near or difflib.get_close_matches(name, [*made, *names], n=1, cutoff=_NEAR)
+    end = f'did you mean {near[0]!r}?' if near else 'and none is called nearly so'
+    return f'unknown parameter {name!r}, {end}'

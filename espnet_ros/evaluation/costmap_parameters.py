@@ -32,7 +32,7 @@ def read_parameters(file: Path, warn: Callable[[str], object] = print) -> dict[s
     shared = {name for s in sections if _is_for_many(s) for name in s.values}
     for name in [name for name in values if parameter_spec(name) is None]:
         if name in shared and not _OF_ROS.fullmatch(name):
-            warn(f'{unknown_name(name)} It is in a section for many nodes')
+            warn(f'{unknown_name(name)} (in a section for many nodes)')
         if name in shared or _OF_ROS.fullmatch(name):
             del values[name]
     if not values:

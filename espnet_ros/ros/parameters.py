@@ -110,7 +110,7 @@ def check_overrides(node: Node) -> None:
     shared = _wildcard_names(sys.argv) if foreign else set()
     problems = [unknown_name(name) for name in foreign if name not in shared]
     for name in sorted(shared.intersection(foreign)):
-        node.get_logger().warning(f'{unknown_name(name)} It is in a section for many nodes')
+        node.get_logger().warning(f'{unknown_name(name)} (in a section for many nodes)')
     for name, spec in specs.items():
         if name in overrides and overrides[name].type_ != Parameter.Type.NOT_SET:
             overrides[name] = as_declared(overrides[name])

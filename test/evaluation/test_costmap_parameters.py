@@ -45,7 +45,7 @@ def test_only_what_the_node_is_given_counts_the_last_of_all_that_match(tmp_path)
     }  # fmt: skip
     (warning,) = warned
     assert "unknown parameter 'robot_frame', did you mean" in warning
-    assert warning.endswith('It is in a section for many nodes')
+    assert warning.endswith(' (in a section for many nodes)')
 
 
 def test_an_unknown_name_of_the_nodes_own_is_left_to_the_config(tmp_path):
