@@ -13,6 +13,7 @@ from espnet_ros.core.memory import tune_malloc
 from espnet_ros.ros.process import Stop, run_until_signal
 
 _SWITCH_S = 1e-4
+_FORM = 'segmentation --ros-args -p model:=x'
 
 
 def main() -> int:
@@ -26,16 +27,15 @@ def main() -> int:
 def _spin(stop: Stop) -> int:
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
-    from rclpy.signals import SignalHandlerOptions
 
-    from espnet_ros.core.errors import ParameterError
     from espnet_ros.ros.log import forwarded_log
     from espnet_ros.ros.node import SegmentationNode
 
-    try:
-        rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
-    except Exception as error:
-        raise ParameterError(f'ROS arguments refused: {error}') from error
+    words = _foreign_words()
+    if {'-h', '--help'}.intersection(words):
+        print(_help())
+        return 0
+    _init(words)
     try:
         node = SegmentationNode()
         executor = SingleThreadedExecutor()
@@ -55,6 +55,65 @@ def _spin(stop: Stop) -> int:
     finally:
         rclpy.shutdown()
     return 0
+
+
+def _foreign_words() -> list[str]:
+    """Return what is on the command line that ROS does not read, or not as it is meant.
+
+    :raises ParameterError: if what follows --ros-args is refused.
+    """
+    from rclpy.utilities import remove_ros_args
+
+    from espnet_ros.core.config import parameter_spec
+    from espnet_ros.core.errors import ParameterError
+
+    try:
+        unread = remove_ros_args(sys.argv)[1:]
+    except Exception as error:
+        raise ParameterError(f'ROS arguments refused: {error}') from error
+    before = sys.argv[1:]
+    if '--ros-args' in before:
+        before = before[: before.index('--ros-args')]
+    # There, name:=other still renames topics, as in ROS 2's first years, but sets no parameter.
+    meant = [word for word in before if ':=' in word and parameter_spec(word.partition(':=')[0])]
+    # Launch files pass an empty word where a substitution of theirs is empty.
+    return list(dict.fromkeys(word for word in (*meant, *unread) if word))
+
+
+def _init(words: list[str]) -> None:
+    import rclpy
+    from rclpy.signals import SignalHandlerOptions
+
+    from espnet_ros.core.errors import EspnetRosError, ParameterError
+
+    if words:
+        raise ParameterError(
+            f'not understood: {" ".join(words)}: parameters and all else follow --ros-args, as in '
+            f'`{_FORM}` (see segmentation --help)'
+        )
+    try:
+        rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
+    except Exception as error:
+        if 'logging' in str(error):
+            raise EspnetRosError(
+                f'ROS 2 has no folder for its log files: {error}. It takes ~/.ros/log unless told '
+                'otherwise: set ROS_LOG_DIR to a folder that you may write'
+            ) from error
+        raise ParameterError(f'ROS arguments refused: {error}') from error
+
+
+def _help() -> str:
+    from espnet_ros.core.config import parameter_specs
+    from espnet_ros.core.parameter_families import FAMILIES
+
+    specs = (*parameter_specs(), *(family.spec for family in FAMILIES))
+    return '\n'.join([
+        'usage: segmentation --ros-args [-p PARAMETER:=VALUE] [-r NAME:=NEW_NAME]',
+        '                               [--params-file FILE] [--log-level LEVEL]',
+        '',
+        'The lifecycle node that segments camera images for ROS 2. Its parameters:',
+        *(f'  {spec.name} ({spec.type}): {spec.description}' for spec in specs),
+    ])
 
 
 def _spin_once(executor: Any, node: Any) -> None:

@@ -14,12 +14,22 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage, Image
 
+from espnet_ros.core.config import parameter_specs
+
 DEADLINE_S = 30
 
 
-def run(*arguments):
-    command = [sys.executable, '-m', 'espnet_ros.ros.segmentation_node', '--ros-args', *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
+def run(*arguments, **environment):
+    return run_bare('--ros-args', *arguments, **environment)
+
+
+def run_bare(*words, **environment):
+    """Run the node; a variable that is None is not set."""
+    variables = {k: v for k, v in {**os.environ, **environment}.items() if v is not None}
+    return subprocess.run(
+        [sys.executable, '-m', 'espnet_ros.ros.segmentation_node', *words],
+        capture_output=True, text=True, timeout=DEADLINE_S, env=variables,
+    )  # fmt: skip
 
 
 def test_all_unknown_and_refused_parameters_are_named_in_one_sentence(ros_domain, tmp_path):
@@ -53,6 +63,50 @@ def test_a_broken_command_line_is_refused_without_a_traceback(ros_domain):
     assert done.returncode == 2
     assert 'ROS arguments refused' in done.stderr
     assert 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize('home', [None, '/proc'])
+def test_without_a_folder_for_logs_that_is_said_with_its_cure(ros_domain, tmp_path, home):
+    variables = {'HOME': home, 'ROS_HOME': None, 'ROS_LOG_DIR': None}
+    done = run(**variables)
+    assert done.returncode == 2
+    assert 'no folder for its log files' in done.stderr and 'set ROS_LOG_DIR' in done.stderr
+    assert 'arguments' not in done.stderr and 'Traceback' not in done.stderr
+    # The cure is one: it gets as far as its parameters.
+    done = run('-p', 'nosuch:=1', **{**variables, 'ROS_LOG_DIR': str(tmp_path)})
+    assert "unknown parameter 'nosuch'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    'words',
+    [['--foo'], ['model:=x', 'backend:=onnx'], ['--ros-args', '-p', 'enabled:=true', '--', 'x']],
+)
+def test_words_that_nobody_would_read_are_refused_with_the_form(ros_domain, words):
+    done = run_bare(*words)
+    assert done.returncode == 2
+    meant = ' '.join(words).rpartition('-- ')[2]
+    assert f'not understood: {meant}: ' in done.stderr
+    assert '`segmentation --ros-args -p model:=x`' in done.stderr
+
+
+def test_a_topic_is_renamed_in_the_old_form_still(ros_domain):
+    done = run_bare('image:=/front', '--ros-args', '-p', 'nosuch:=1')
+    assert done.stderr.splitlines()[-1].startswith("unknown parameter 'nosuch'")
+
+
+def test_an_empty_word_of_a_launch_file_is_none(ros_domain):
+    done = run_bare('', '--ros-args', '-p', 'nosuch:=1')
+    assert done.stderr.splitlines()[-1].startswith("unknown parameter 'nosuch'")
+
+
+@pytest.mark.parametrize('word', ['-h', '--help'])
+def test_help_names_the_form_and_all_parameters(ros_domain, word):
+    done = run_bare(word, HOME=None, ROS_HOME=None, ROS_LOG_DIR=None)
+    assert (done.returncode, done.stderr) == (0, '')
+    assert done.stdout.startswith('usage: segmentation --ros-args [-p PARAMETER:=VALUE]')
+    for spec in parameter_specs():
+        assert f'  {spec.name} ({spec.type}): {spec.description}' in done.stdout
+    assert '  layers.<key>.cost (integer): ' in done.stdout
 
 
 def test_two_cameras_compressed_at_network_size(
