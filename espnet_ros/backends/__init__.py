@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 
 from espnet_ros.backends.auto_backend import AutoBackend
 from espnet_ros.backends.base import Backend, check_device
@@ -22,7 +23,10 @@ BACKENDS = tuple(_BACKENDS)
 
 
 def create_backend(
-    name: str, bundle: Bundle, device: str = 'auto', precision: str = 'auto'
+    name: str,
+    bundle: Bundle | str | os.PathLike[str],
+    device: str = 'auto',
+    precision: str = 'auto',
 ) -> Backend:
     """Return a backend, to be entered with a ``with`` statement.
 
@@ -31,11 +35,20 @@ def create_backend(
         installed one of the others that can do what is asked for; it goes on to the next when
         that one can't be loaded, does not run at all, or its device runs out of memory or is
         gone.
-    :param bundle: the model.
+    :param bundle: the model, or what `Bundle.load` takes: its folder or the name of a shipped one.
     :param device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     :param precision: ``auto``, ``f32``, ``bf16``, ``f16`` or ``int8``.
     :raises BackendUnavailableError: for another name, or if the library is not installed.
+    :raises BundleError: if the model has to be loaded and is refused.
+    :raises TypeError: if `bundle` is no model.
     """
+    if isinstance(bundle, (str, os.PathLike)):
+        bundle = Bundle.load(bundle)
+    if not isinstance(bundle, Bundle):
+        raise TypeError(
+            'bundle must be a Bundle, or the folder or name of a model, got '
+            f'{type(bundle).__name__}'
+        )
     if name == 'auto':
         names = _choices(device, precision)
         candidates = [_class_of(n)(bundle, d, precision) for n, d in names]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,14 @@ class Labels(Sequence[LabelClass]):
             {'name': c.name, 'color_rgb': list(c.color_rgb), 'kind': c.kind} for c in self._classes
         ]
 
+    def differences(self, other: Labels) -> list[str]:
+        """Return, for each class_id that is not the same in another table, what both have."""
+        return [
+            f'class {i} is {_shown(theirs)}, not {_shown(mine)}'
+            for i, (mine, theirs) in enumerate(zip_longest(self, other))
+            if mine != theirs
+        ]
+
     @classmethod
     def from_list(cls, items: Sequence[Mapping[str, Any]]) -> Labels:
         """Build from plain data: a list of ``{name, color_rgb: [r, g, b], kind}``."""
@@ -108,6 +117,12 @@ class Labels(Sequence[LabelClass]):
                 f'got {items!r} ({error!r})'
             ) from error
         return cls(classes)
+
+
+def _shown(label: LabelClass | None) -> str:
+    if label is None:
+        return 'none'
+    return f'{label.name} ({label.kind}, {" ".join(map(str, label.color_rgb))})'
 
 
 def _problems(classes: tuple[LabelClass, ...]) -> Iterator[str]:

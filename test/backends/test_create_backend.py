@@ -1,12 +1,14 @@
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 import espnet_ros.backends as backends
 from espnet_ros.backends import create_backend
 from espnet_ros.backends.base import nearest_sizes_wh
-from espnet_ros.core.errors import BackendUnavailableError
+from espnet_ros.core.errors import BackendUnavailableError, BundleError
 
 
 @pytest.fixture
@@ -23,6 +25,23 @@ def without(monkeypatch):
 @pytest.fixture
 def no_cuda(monkeypatch):
     monkeypatch.setattr(backends, 'cuda_devices', lambda: 0)
+
+
+@pytest.mark.parametrize('kind', [str, Path])
+@pytest.mark.parametrize('name', ['onnx', 'auto'])
+def test_a_model_may_be_named_by_its_folder(checker, no_cuda, name, kind):
+    image = np.zeros((1, 48, 64, 3), np.uint8)
+    with create_backend(name, kind(checker.path), 'cpu') as backend:
+        mask, _ = backend.infer(image)
+    assert mask.shape == (1, 48, 64)
+    with pytest.raises(BundleError, match="no model 'espnet_camvit'"):
+        create_backend(name, 'espnet_camvit')
+
+
+@pytest.mark.parametrize('name', ['onnx', 'auto'])
+def test_what_is_no_model_is_refused_in_a_sentence(name):
+    with pytest.raises(TypeError, match='must be a Bundle, or the folder or name'):
+        create_backend(name, None)
 
 
 def test_unknown_backends_are_refused(checker):

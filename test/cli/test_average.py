@@ -16,7 +16,7 @@ from espnet_ros.bundle import Bundle
 from espnet_ros.cli.average import check_use
 from espnet_ros.cli.main import main
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.core.labels import CAMVID
+from espnet_ros.core.labels import CAMVID, LabelClass, Labels
 from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.espnet import create_network
 from espnet_ros.network.export import write_bundle_from_network
@@ -62,6 +62,25 @@ def test_the_mean_is_written_compared_and_calibrated(
     assert written.name == 'soup' and written.temperature == figures['temperature'] != 1.0
     text = capsys.readouterr().out
     assert f'class mIoU {miou:.4f}: {calm}' in text and f'{output}: written' in text
+
+
+def test_of_other_classes_only_those_that_differ_are_told(
+    models: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calm, sure = models
+    other = tmp_path / 'other'
+    bundle = Bundle.load(sure)
+    road = LabelClass('Street', (128, 64, 128), 'ground')
+    write_bundle_from_network(
+        load_bundle(bundle), bundle.architecture, Labels([*CAMVID[:3], road, *CAMVID[4:]]),
+        bundle.size_wh, bundle.mean, bundle.std, 1.0, {}, bundle.licence, 'other', other,
+    )  # fmt: skip
+    options = ['--val', 'street:1', '--output', str(tmp_path / 'soup')]
+    assert main(['average', str(calm), str(sure), str(other), *options]) == 2
+    assert capsys.readouterr().err == (
+        f'espnet_ros: these models have no mean: their classes must be those of {calm}, but of '
+        f'{other}, class 3 is Street (ground, 128 64 128), not Road (ground, 128 64 128)\n'
+    )
 
 
 def test_a_mean_that_is_worse_than_all_of_them_is_refused() -> None:

@@ -28,6 +28,19 @@ def test_list_round_trip() -> None:
     assert Labels.from_list(CAMVID.to_list()) == CAMVID
 
 
+def test_only_what_differs_between_two_tables_is_told() -> None:
+    road, car = CITYSCAPES[0], CITYSCAPES[13]
+    mine = Labels([road, car])
+    dark, new = LabelClass('car', (0, 0, 9), 'upright'), LabelClass('x', (1, 1, 1), 'sky')
+    theirs = Labels([road, dark, new])
+    assert mine.differences(mine) == []
+    assert mine.differences(theirs) == [
+        'class 1 is car (upright, 0 0 9), not car (upright, 0 0 142)',
+        'class 2 is x (sky, 1 1 1), not none',
+    ]
+    assert theirs.differences(mine)[1] == 'class 2 is none, not x (sky, 1 1 1)'
+
+
 def test_every_offender_is_named() -> None:
     with pytest.raises(BundleError) as error:
         Labels([LabelClass('a', (0, 0, 256), 'ground'), LabelClass('a', (0, 0, 0), 'floor')])
