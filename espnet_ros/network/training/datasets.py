@@ -63,6 +63,9 @@ def load_dataset(spec: str, split: str) -> Dataset:
         return _load(camvid(home_path(argument)), split)
     if kind == 'street' and argument.isdigit() and int(argument) > 0:
         return Dataset(CAMVID, render_street(int(argument), split))
+    inside = [home_path(spec) / f'data{ending}' for ending in ('.yaml', '.yml')]
+    if found := next((path for path in inside if path.is_file()), None):
+        raise DatasetError(f'dataset {spec!r} is a folder: name its data.yaml, {found}')
     raise DatasetError(
         f'dataset must be camvid:DIR, street:COUNT or the path of a data.yaml, got {spec!r}'
     )
@@ -90,7 +93,10 @@ def _read(image_path: Path, truth_path: Path, description: Description) -> Sampl
         raise DatasetError(f'{image_path}: its label {truth_path} is missing')
     truth = read_truth(truth_path, description.code)
     if truth.shape != image.shape[:2]:
-        raise DatasetError(f'{truth_path}: label is {truth.shape}, image is {image.shape[:2]}')
+        (label_h, label_w), (height, width) = truth.shape, image.shape[:2]
+        raise DatasetError(
+            f'{truth_path}: label is {label_w}x{label_h}, image is {width}x{height}'
+        )
     size = description.size_wh
     if size is not None and size != truth.shape[::-1]:
         # As the node does it (espnet_ros.core.pipeline), or the model would learn other pixels.

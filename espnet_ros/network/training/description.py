@@ -5,7 +5,9 @@ docs/training.md has the form with examples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ _COMMON = ('layout', 'root', 'size_wh')
 _CLASS_KEYS = ('name', 'color_rgb', 'kind', 'ids', 'colors')
 _IMAGES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
 _LABELS = ('.png', '.bmp', '.webp', '.tif', '.tiff')
+# Found, that they are refused for what they are and not called missing.
+_LOSSY = ('.jpg', '.jpeg')
 # labelIds of Cityscapes in trainId order, from its labels.py; 0..33 are all there are.
 _CITYSCAPES_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 
@@ -63,7 +67,10 @@ def read_description(path: Path) -> Description:
     allowed = (*_COMMON, *needed, *optional)
     problems = [f'{key} is missing' for key in needed if key not in data]
     problems += [
-        f'unknown key {key!r}, expected {", ".join(allowed)}' for key in data if key not in allowed
+        f'unknown key {key!r}, expected {", ".join(allowed)}'
+        + (' (`layout: folders` has it)' if key in _FOLDER_KEYS else '')
+        for key in data
+        if key not in allowed
     ]
     size = data.get('size_wh')
     if size is not None and not _is_size(size):
@@ -89,10 +96,10 @@ def camvid(
 
     def pairs(split: str) -> Pairs:
         _require_folder(folder / split, f'CamVid as {split}/, {split}annot/')
-        images = sorted((folder / split).glob('*.png'))
+        images = [p for p in _listed(folder / split) if p.suffix.lower() == '.png']
         if not images:
             raise DatasetError(f'no *.png in {folder / split}')
-        return [(path, folder / f'{split}annot' / path.name) for path in images]
+        return _with_labels(images, folder / f'{split}annot', '', ('.png',))
 
     ids = {i: i for i in range(len(labels))} | {len(labels): UNLABELED, UNLABELED: UNLABELED}
     return Description(f'camvid:{folder}', labels, LabelCode(ids), pairs, size_wh)
@@ -115,7 +122,8 @@ def _cityscapes(
     def pairs(split: str) -> Pairs:
         folder, ending = root / 'leftImg8bit' / split, '_leftImg8bit.png'
         _require_folder(folder, 'the layout of Cityscapes')
-        images = sorted(folder.glob(f'*/*{ending}'))
+        cities = [city for city in _listed(folder) if city.is_dir()]
+        images = [p for city in cities for p in _listed(city) if p.name.endswith(ending)]
         if not images:
             raise DatasetError(f'no */*{ending} in {folder}')
         labels = root / 'gtFine' / split
@@ -151,11 +159,20 @@ def _folders(
             raise DatasetError(f'{name} has no split {split!r}, only {", ".join(splits)}')
         images = root / home_path(splits[split]['images'])
         _require_folder(images, 'the images')
-        paths = sorted(p for p in images.glob('*') if p.suffix.lower() in _IMAGES)
+        folder = root / home_path(splits[split]['labels'])
+        paths = [p for p in _listed(images) if p.suffix.lower() in _IMAGES]
+        if folder.resolve() == images.resolve():
+            if not suffix:
+                raise DatasetError(
+                    f'images and labels lie in one folder, {images}: expected a `label_suffix` '
+                    'that tells them apart, or two folders'
+                )
+            paths = [p for p in paths if not p.stem.lower().endswith(suffix.lower())]
+        named = [root / home_path(f) for s in splits.values() for f in s.values()]
+        _refuse_subfolders(images, named)
         if not paths:
             raise DatasetError(f'no images ({" ".join(_IMAGES)}) in {images}')
-        folder = root / home_path(splits[split]['labels'])
-        return [(path, _label_of(path, folder, suffix)) for path in paths]
+        return _with_labels(paths, folder, suffix, (*_LABELS, *_LOSSY))
 
     return Description(name, labels, code, pairs, size_wh)
 
@@ -172,9 +189,53 @@ def _require_folder(folder: Path, expected: str) -> None:
     )
 
 
-def _label_of(image: Path, folder: Path, suffix: str) -> Path:
-    paths = [folder / f'{image.stem}{suffix}{ending}' for ending in _LABELS]
-    return next((path for path in paths if path.exists()), paths[0])
+def _listed(folder: Path) -> list[Path]:
+    """Return what is in a folder, sorted; glob takes one that can't be read for an empty one."""
+    try:
+        return sorted(folder / name for name in os.listdir(folder))
+    except OSError as error:
+        raise DatasetError(f'{folder} can not be read ({error.strerror})') from error
+
+
+def _refuse_subfolders(images: Path, named: Iterable[Path]) -> None:
+    """Raise if there are pictures in subfolders, which are not taken.
+
+    :param named: folders of which the data.yaml speaks; what is in them is accounted for.
+    """
+    accounted, counts = {folder.resolve() for folder in named}, Counter[str]()
+    for at, folders, files in os.walk(images):
+        folders[:] = [
+            name for name in folders
+            if name[0] not in '.@' and (Path(at) / name).resolve() not in accounted
+        ]  # fmt: skip
+        if Path(at) != images:
+            counts[at] = sum(Path(name).suffix.lower() in _IMAGES for name in files)
+    if found := {folder: count for folder, count in counts.items() if count}:
+        listed = ', '.join(f'{count} in {folder}' for folder, count in sorted(found.items()))
+        raise DatasetError(
+            f'pictures in subfolders of {images} would be left out: {listed}; move them into it '
+            'or out of it'
+        )
+
+
+def _with_labels(
+    images: Iterable[Path], folder: Path, suffix: str, endings: tuple[str, ...]
+) -> Pairs:
+    """Return each image with its label: the best of `endings` that is there, in any case.
+
+    A camera's ``000.JPG`` is labelled as 000.png by one tool, as 000.PNG by another.
+    """
+    files = _listed(folder) if folder.is_dir() else []
+    exact = {(p.stem, p.suffix.lower()): p for p in files}
+    lowered = {(p.stem.lower(), p.suffix.lower()): p for p in files}
+
+    def label_of(image: Path) -> Path:
+        stem = f'{image.stem}{suffix}'
+        found = [exact.get((stem, ending)) for ending in endings]
+        found += [lowered.get((stem.lower(), ending)) for ending in endings]
+        return next((path for path in found if path), folder / f'{stem}{endings[0]}')
+
+    return [(image, label_of(image)) for image in images]
 
 
 def _class_table(data: Mapping[str, Any]) -> tuple[Labels, LabelCode]:
@@ -228,3 +289,4 @@ _LAYOUTS: dict[str, tuple[_Build, tuple[str, ...], tuple[str, ...]]] = {
     'cityscapes': (_cityscapes, (), ()),
     'folders': (_folders, ('classes', 'splits'), ('labels', 'void', 'label_suffix')),
 }
+_FOLDER_KEYS = (*_LAYOUTS['folders'][1], *_LAYOUTS['folders'][2])

@@ -18,6 +18,7 @@ from espnet_ros.core.jpeg import is_cut_off
 Array = npt.NDArray[np.uint8]
 
 _PNG = b'\x89PNG\r\n\x1a\n'
+_JPEG = b'\xff\xd8'
 _GRAY, _PALETTE = 0, 3
 _SHOWN = 8
 
@@ -65,12 +66,18 @@ def read_truth(path: Path, code: LabelCode) -> Array:
 
 def _ids(path: Path) -> Array:
     ids = _decode(path, cv2.IMREAD_UNCHANGED)
-    if ids.ndim != 2 or ids.dtype != np.uint8:
+    if ids.ndim != 2:
         raise DatasetError(
-            f'{path}: expected one channel of 8-bit class ids, got shape {ids.shape} of '
-            f'{ids.dtype}; coloured label images need a data.yaml with `labels: colors`'
+            f'{path}: expected one channel of class ids, got {ids.shape[2]}; coloured label '
+            'images need a data.yaml with `layout: folders` and `labels: colors`'
         )
-    return ids
+    # Some tools write 16 bits whatever the ids; it is the values that must fit.
+    if not np.issubdtype(ids.dtype, np.integer) or ids.min() < 0 or ids.max() > 255:
+        raise DatasetError(
+            f'{path}: expected class ids of 0 to 255, got {ids.dtype} from {ids.min()} to '
+            f'{ids.max()}: save it with 8 bits, void as 255'
+        )
+    return ids.astype(np.uint8)
 
 
 def _colors(path: Path) -> npt.NDArray[np.int32]:
@@ -84,6 +91,11 @@ def _decode(path: Path, flags: int) -> Array:
     if kind == _PALETTE:
         content = _without_palette(content)
     pixels = _pixels(content, flags, path, 'label')
+    if content.startswith(_JPEG):
+        raise DatasetError(
+            f'{path}: a JPEG can not be a label, its compression changes ids and colours: save '
+            'the label as PNG'
+        )
     # OpenCV stretches gray of fewer than 8 bits to 0..255.
     few = kind in (_GRAY, _PALETTE) and depth < 8
     return np.asarray(pixels // (255 // (2**depth - 1)) if few else pixels)

@@ -50,6 +50,7 @@ def test_every_bad_file_is_named(tmp_path: Path) -> None:
     for part in ('missing.png', 'range.png', '[12]', 'size.png', 'rgb.png', 'broken.png'):
         assert part in message
     assert 'good.png' not in message
+    assert 'label is 4x6, image is 6x4' in message
 
 
 def test_every_cut_off_image_is_named_before_anything_is_trained(tmp_path: Path) -> None:
@@ -80,6 +81,12 @@ def test_empty_split_and_unknown_specs_are_refused(tmp_path: Path) -> None:
     for spec in ('street:0', 'street:x', 'cityscapes:/x', 'camvid:'):
         with pytest.raises(DatasetError, match=r'camvid:DIR, street:COUNT or'):
             load_dataset(spec, 'train')
+
+
+def test_a_folder_with_a_data_yaml_in_it_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / 'data.yaml').write_text('layout: folders')
+    with pytest.raises(DatasetError, match=r'is a folder: name its data\.yaml, .*/data\.yaml'):
+        load_dataset(str(tmp_path), 'train')
 
 
 def test_splits_of_the_street_are_of_different_streets() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,65 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(load_dataset('~/elsewhere/data.yaml', 'train').samples) == 1
 
 
+def test_names_of_labels_may_be_in_another_case(tmp_path: Path) -> None:
+    draw(tmp_path / 'photos/000.JPG', image())
+    draw(tmp_path / 'labels/000.PNG', np.ones((5, 7), np.uint8))
+    # Both have a label of their own.
+    for name, value in (('a', 0), ('A', 1)):
+        draw(tmp_path / f'photos/{name}.png', image())
+        draw(tmp_path / f'labels/{name}.png', np.full((5, 7), value, np.uint8))
+    spec = describe(tmp_path, layout='folders', splits=SPLITS, classes=CLASSES)
+    found = {s.name: int(s.truth[0, 0]) for s in load_dataset(spec, 'train').samples}
+    assert found == {'000.JPG': 1, 'a.png': 0, 'A.png': 1}
+
+
+def test_images_and_labels_in_one_folder(tmp_path: Path) -> None:
+    draw(tmp_path / 'all/a.png', image())
+    draw(tmp_path / 'all/a_mask.png', np.ones((5, 7), np.uint8))
+    data = {'layout': 'folders', 'splits': {'train': {'images': 'all', 'labels': 'all'}}}
+    spec = describe(tmp_path, **data, classes=CLASSES, label_suffix='_mask')
+    (sample,) = load_dataset(spec, 'train').samples
+    assert sample.name == 'a.png' and sample.truth.tolist() == [[1] * 7] * 5
+    spec = describe(tmp_path, **data, classes=CLASSES)
+    with pytest.raises(DatasetError, match=r'in one folder, .*all: expected a `label_suffix`'):
+        load_dataset(spec, 'train')
+
+
+def test_a_jpeg_is_no_label(tmp_path: Path) -> None:
+    draw(tmp_path / 'photos/a.jpg', image())
+    draw(tmp_path / 'labels/a.jpg', np.zeros((5, 7), np.uint8))
+    spec = describe(tmp_path, layout='folders', splits=SPLITS, classes=CLASSES)
+    with pytest.raises(DatasetError, match=r'labels/a\.jpg: a JPEG can not be a label'):
+        load_dataset(spec, 'train')
+
+
+def test_pictures_in_subfolders_are_not_left_out_in_silence(tmp_path: Path) -> None:
+    draw(tmp_path / 'photos/a.png', image())
+    draw(tmp_path / 'photos/.thumbnails/a.png', image())
+    draw(tmp_path / 'photos/labels/a.png', np.zeros((5, 7), np.uint8))
+    splits = {'train': {'images': 'photos', 'labels': 'photos/labels'}}
+    spec = describe(tmp_path, layout='folders', splits=splits, classes=CLASSES)
+    assert len(load_dataset(spec, 'train').samples) == 1
+    draw(tmp_path / 'photos/day/2/b.png', image())
+    with pytest.raises(DatasetError, match=r'would be left out: 1 in .*photos/day/2; move'):
+        load_dataset(spec, 'train')
+
+
+def test_a_folder_that_can_not_be_read_is_not_called_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'photos').mkdir()
+
+    def refuse(folder: Path) -> None:
+        # Root, who may run the tests, is refused nothing.
+        raise PermissionError(errno.EACCES, 'Permission denied')
+
+    monkeypatch.setattr('os.listdir', refuse)
+    spec = describe(tmp_path, layout='folders', splits=SPLITS, classes=CLASSES)
+    with pytest.raises(DatasetError, match=r'photos can not be read \(Permission denied\)'):
+        load_dataset(spec, 'train')
+
+
 GOOD: dict[str, Any] = {'layout': 'folders', 'splits': SPLITS, 'classes': CLASSES}
 
 
@@ -164,6 +224,7 @@ GOOD: dict[str, Any] = {'layout': 'folders', 'splits': SPLITS, 'classes': CLASSE
         ({**GOOD, 'void': [256]}, '`void`: 256 is none of ids'),
         ({**GOOD, 'labels': 'colors', 'void': [[0, 0]]}, '`void`: [0, 0] is none of colors'),
         ({**GOOD, 'classes': [{**CLASSES[0], 'id': 3}]}, "'path' has the unknown key 'id'"),
+        ({'layout': 'camvid', 'labels': 'colors'}, '(`layout: folders` has it)'),
         ({'layout': 'camvid', 'classes': [{**CLASSES[0], 'ids': [4]}]}, 'use folders'),
     ],
 )

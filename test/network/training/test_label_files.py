@@ -106,8 +106,17 @@ def test_what_is_no_label_image_is_said(tmp_path: Path) -> None:
         with pytest.raises(DatasetError, match=r'torn\.png: image is no readable image'):
             read_image(tmp_path / 'torn.png')
     cv2.imwrite(str(tmp_path / 'rgb.png'), np.zeros((2, 3, 3), np.uint8))
-    with pytest.raises(DatasetError, match=r'one channel of 8-bit class ids.*`labels: colors`'):
+    with pytest.raises(DatasetError, match=r'got 3; .*`layout: folders` and `labels: colors`'):
         read_truth(tmp_path / 'rgb.png', code)
+
+
+def test_ids_of_16_bits_are_read_where_8_would_do(tmp_path: Path) -> None:
+    path, code = tmp_path / 'a.png', LabelCode({0: 0, 200: 1, 255: 255})
+    cv2.imwrite(str(path), np.array([[0, 200, 255]], np.uint16))
+    assert read_truth(path, code).tolist() == [[0, 1, 255]]
+    cv2.imwrite(str(path), np.array([[0, 200, 65535]], np.uint16))
+    with pytest.raises(DatasetError, match='0 to 255, got uint16 from 0 to 65535'):
+        read_truth(path, code)
 
 
 @pytest.mark.parametrize('ending', ['.jpg', '.png', '.bmp', '.webp', '.tif'])
