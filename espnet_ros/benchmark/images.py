@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from espnet_ros.core.drawing import resized
 from espnet_ros.core.errors import DatasetError
-from espnet_ros.core.picture_file import read_picture
+from espnet_ros.core.picture_file import pictures_in, read_picture
 from espnet_ros.sim import Street
 
 STREET_IMAGES = 8
@@ -67,9 +67,7 @@ def find_images(
         return Images('virtual street', names, size_wh or STREET_SIZE_WH)
     if not folder.is_dir():
         raise DatasetError(f'no folder {folder}: expected a folder of pictures')
-    paths = sorted(p for p in folder.iterdir() if p.is_file() and cv2.haveImageReader(str(p)))
-    if not paths:
-        raise DatasetError(f'no pictures that OpenCV reads in {folder}')
+    paths = pictures_in(folder)
     if limit and len(paths) > limit:
         paths = [paths[i] for i in np.linspace(0, len(paths) - 1, limit).round().astype(int)]
     return Images(str(folder), tuple(p.name for p in paths), size_wh, tuple(paths))

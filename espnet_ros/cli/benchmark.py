@@ -11,7 +11,7 @@ import contextlib
 from contextlib import AbstractContextManager, nullcontext
 
 from espnet_ros.cli.demo import rate
-from espnet_ros.cli.options import output_file, path, size_wh, write_json
+from espnet_ros.cli.options import output_file, output_picture, path, size_wh, write_json
 from espnet_ros.core.config import parameter_specs
 
 
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--json', type=output_file, help='write the figures here, a row for each backend'
     )
     parser.add_argument(
-        '--plot', type=output_file, metavar='FILE.png', help='draw the stages here'
+        '--plot', type=output_picture, metavar='FILE.png', help='draw the stages here'
     )
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from espnet_ros.cli.options import add_inference_options, output_file, write_json
+from espnet_ros.cli.options import (
+    add_inference_options,
+    output_file,
+    output_picture,
+    write_json,
+)
 
 WORST = 8
 
@@ -19,11 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument('--split', default='val', help='train, val (the default) or test')
     parser.add_argument(
-        '--confusion', type=output_file, metavar='FILE.png',
+        '--confusion', type=output_picture, metavar='FILE.png',
         help='draw what each class was taken for',
     )  # fmt: skip
     parser.add_argument(
-        '--worst', type=output_file, metavar='FILE.png',
+        '--worst', type=output_picture, metavar='FILE.png',
         help=f'draw the {WORST} images of the lowest class mIoU: image, truth and mask',
     )  # fmt: skip
     parser.add_argument(
@@ -43,11 +48,12 @@ def run(args: argparse.Namespace) -> int:
     from espnet_ros.core.pipeline import Segmenter
     from espnet_ros.evaluation.model_figures import ClassMap, figures, measure
     from espnet_ros.evaluation.model_pictures import confusion_picture
-    from espnet_ros.network.training.datasets import load_dataset
+    from espnet_ros.network.training.datasets import class_frequencies, load_dataset
 
     bundle = Bundle.load(args.model)
     dataset = load_dataset(args.dataset, args.split)
     classes, names = ClassMap(bundle.labels, dataset.labels), dataset.labels.names
+    class_frequencies(dataset.samples, len(names))  # refuses a split that is void altogether
     with create_backend(args.backend, bundle, args.device, args.precision) as backend:
         segmenter = Segmenter(backend, bundle.labels, bundle.size_wh)
         segmenter.segment(dataset.samples[0].image)  # the first call compiles
@@ -67,8 +73,9 @@ def run(args: argparse.Namespace) -> int:
     if args.confusion:
         title = f'{bundle.name} on {args.dataset} {args.split}: per cent of each true class'
         write_picture(args.confusion, confusion_picture(measurement.matrix, names, title))
-    _print_table(found)
+    # First what was asked for: a terminal of ASCII can't print every name.
     write_json(args.json, found)
+    _print_table(found)
     return 0
 
 

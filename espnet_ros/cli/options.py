@@ -48,6 +48,13 @@ def output_file(text: str) -> Path:
     return path
 
 
+def output_picture(text: str) -> Path:
+    """Parse the path of a PNG to write."""
+    if Path(text).suffix.lower() != '.png':
+        raise argparse.ArgumentTypeError(f'expected a name that ends in .png, got {text!r}')
+    return output_file(text)
+
+
 def write_json(file: Path | None, figures: Mapping[str, Any]) -> None:
     """Write the figures that ``--json`` asked for; None if it did not."""
     if file is not None:

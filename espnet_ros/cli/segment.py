@@ -22,7 +22,9 @@ from espnet_ros.cli.options import (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros segment`."""
-    parser.add_argument('images', nargs='*', type=path, metavar='IMAGE')
+    parser.add_argument(
+        'images', nargs='*', type=path, metavar='IMAGE', help='pictures, or folders of them'
+    )
     add_inference_options(parser)
     parser.add_argument('--size', type=size_wh, help="of the network input (the model's own)")
     parser.add_argument(
@@ -77,14 +79,15 @@ def _segment(args: argparse.Namespace) -> int:
     from espnet_ros.core.pipeline import Segmenter
     from espnet_ros.core.visualize import overlay
 
-    _check(args.images, args.output)
+    images = _pictures(args.images)
+    _check(images, args.output)
     bundle = Bundle.load(args.model)
     figures = []
     size = args.size or bundle.size_wh
     with create_backend(args.backend, bundle, args.device, args.precision) as backend:
         backend.warm_up(size)
         segmenter = Segmenter(backend, bundle.labels, size)
-        for path in args.images:
+        for path in images:
             image = read_picture(path)
             result = segmenter.segment(image)
             files = {
@@ -100,6 +103,13 @@ def _segment(args: argparse.Namespace) -> int:
             figures.append(_figures(path, result, bundle.labels))
     write_json(args.json, {'model': bundle.name, 'images': figures})
     return 0
+
+
+def _pictures(paths: list[Path]) -> list[Path]:
+    """Return the paths, and in place of a folder the pictures in it."""
+    from espnet_ros.core.picture_file import pictures_in
+
+    return [p for path in paths for p in (pictures_in(path) if path.is_dir() else [path])]
 
 
 def _check(paths: list[Path], output: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,25 @@ import numpy.typing as npt
 
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.jpeg import is_cut_off
+
+ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff', '.ppm')
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Return the files of a folder that are named as pictures, or are such, sorted.
+
+    :raises DatasetError: if it can't be read, or holds none.
+    """
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        raise DatasetError(f'{folder} can not be read ({error.strerror})') from error
+    # By name, too: one that is damaged is to be told by who reads it, not left out in silence.
+    paths = [path for path in (folder / name for name in names) if path.is_file()]
+    paths = [p for p in paths if p.suffix.lower() in ENDINGS or cv2.haveImageReader(str(p))]
+    if not paths:
+        raise DatasetError(f'no pictures in {folder}: expected files of {", ".join(ENDINGS)}')
+    return paths
 
 
 def read_picture(path: Path) -> npt.NDArray[np.uint8]:

@@ -20,12 +20,10 @@ from espnet_ros.backends.base import check_size_wh
 from espnet_ros.core.drawing import resized
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.paths import home_path
-from espnet_ros.core.picture_file import read_picture
+from espnet_ros.core.picture_file import pictures_in, read_picture
 from espnet_ros.demo.request import DEFAULT_FRAMES, STREET_SIZE_WH, Request
 from espnet_ros.evaluation.truth import ClassAt
 from espnet_ros.sim import Camera, Street
-
-_PICTURES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff', '.ppm')
 
 
 @dataclass(frozen=True)
@@ -127,11 +125,7 @@ def _street(request: Request) -> Source:
 
 
 def _pictures(folder: Path, request: Request) -> Source:
-    paths = sorted((p for p in folder.iterdir() if p.suffix.lower() in _PICTURES), key=_natural)
-    if not paths:
-        raise DatasetError(
-            f'no pictures in {folder}: expected files ending in {", ".join(_PICTURES)}'
-        )
+    paths = sorted(pictures_in(folder), key=_natural)
     paths = paths[: request.frames or DEFAULT_FRAMES]
     size_wh = request.size_wh or _size_wh(read_picture(paths[0]))
 

@@ -57,6 +57,13 @@ def test_half_a_jpeg_is_named(tmp_path: Path):
         list(find_images(tmp_path, None))
 
 
+def test_a_file_that_is_named_as_a_picture_is_not_left_out(tmp_path: Path):
+    write_pictures(tmp_path, 2)
+    (tmp_path / 'empty.png').write_bytes(b'')
+    with pytest.raises(DatasetError, match=r'empty\.png is not a picture'):
+        list(find_images(tmp_path, None))
+
+
 def test_folders_without_pictures_are_refused(tmp_path: Path):
     with pytest.raises(DatasetError, match='no pictures'):
         find_images(tmp_path, None)

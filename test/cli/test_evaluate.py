@@ -83,6 +83,27 @@ def test_corrupted_images(green_model, labelled, tmp_path, capsys, monkeypatch) 
     assert f'corrupted images {100 * found["miou_corrupted"]:.2f}: none' in capsys.readouterr().out
 
 
+def test_a_split_that_is_void_altogether_is_refused(green_model, labelled, capsys) -> None:
+    for path in (labelled.parent / 'labels').glob('*.png'):
+        cv2.imwrite(str(path), np.full((48, 64), 255, np.uint8))
+    arguments = ['--model', str(green_model), '--backend', 'onnx', '--dataset', str(labelled)]
+    assert main(['evaluate', *arguments]) == 2
+    assert 'none of 10 images has a labelled pixel' in capsys.readouterr().err
+
+
+def test_figures_are_written_before_they_are_printed(
+    green_model, labelled, tmp_path, monkeypatch
+) -> None:
+    def fail(found: dict[str, Any]) -> None:
+        raise UnicodeEncodeError('ascii', 'Straße', 4, 5, 'ordinal not in range')
+
+    monkeypatch.setattr('espnet_ros.cli.evaluate._print_table', fail)
+    arguments = ['--model', str(green_model), '--backend', 'onnx', '--dataset', str(labelled)]
+    with pytest.raises(UnicodeEncodeError):
+        main(['evaluate', *arguments, '--json', str(tmp_path / 'f.json')])
+    assert json.loads((tmp_path / 'f.json').read_text())['images'] == 10
+
+
 def test_a_dataset_of_other_classes_is_refused(green_model, tmp_path, capsys) -> None:
     arguments = ['--model', str(green_model), '--backend', 'onnx', '--dataset', 'street:1']
     assert main(['evaluate', *arguments]) == 2

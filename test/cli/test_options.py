@@ -8,13 +8,27 @@ from pathlib import Path
 
 import pytest
 
-from espnet_ros.cli.options import output_file, output_folder, path, positive, write_json
+from espnet_ros.cli.options import (
+    output_file,
+    output_folder,
+    output_picture,
+    path,
+    positive,
+    write_json,
+)
 
 
 def test_a_file_to_write_gets_its_folder(tmp_path: Path) -> None:
     file = tmp_path / 'new' / 'figures.json'
     assert output_file(str(file)) == file
     assert file.parent.is_dir() and not file.exists()
+
+
+def test_a_picture_to_write_is_a_png(tmp_path: Path) -> None:
+    assert output_picture(str(tmp_path / 'c.PNG')) == tmp_path / 'c.PNG'
+    with pytest.raises(ArgumentTypeError, match=r'ends in \.png, got .*c\.jpg'):
+        output_picture(str(tmp_path / 'new' / 'c.jpg'))
+    assert not (tmp_path / 'new').exists()
 
 
 def test_a_tilde_that_no_shell_saw_is_the_home_folder(

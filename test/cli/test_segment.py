@@ -59,6 +59,12 @@ def test_pictures_of_one_name_would_overwrite_each_other(pictures, green_model, 
     assert 'overwrite each other: 5;' in capsys.readouterr().err
 
 
+def test_of_a_folder_the_pictures_in_it_are_segmented(pictures, green_model, tmp_path):
+    (pictures / 'notes.txt').write_text('no picture')
+    assert segment(pictures, '--model', green_model, '--output', tmp_path / 'out') == 0
+    assert len(list((tmp_path / 'out').iterdir())) == 20
+
+
 @pytest.mark.parametrize('name', ['missing.png', 'text.png'])
 def test_a_file_that_is_no_picture_is_one_line(name, green_model, tmp_path, capsys):
     (tmp_path / 'text.png').write_text('text')
