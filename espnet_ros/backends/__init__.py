@@ -40,15 +40,9 @@ def create_backend(
     :param precision: ``auto``, ``f32``, ``bf16``, ``f16`` or ``int8``.
     :raises BackendUnavailableError: for another name, or if the library is not installed.
     :raises BundleError: if the model has to be loaded and is refused.
-    :raises TypeError: if `bundle` is no model.
     """
     if isinstance(bundle, (str, os.PathLike)):
         bundle = Bundle.load(bundle)
-    if not isinstance(bundle, Bundle):
-        raise TypeError(
-            'bundle must be a Bundle, or the folder or name of a model, got '
-            f'{type(bundle).__name__}'
-        )
     if name == 'auto':
         names = _choices(device, precision)
         candidates = [_class_of(n)(bundle, d, precision) for n, d in names]

@@ -38,12 +38,6 @@ def test_a_model_may_be_named_by_its_folder(checker, no_cuda, name, kind):
         create_backend(name, 'espnet_camvit')
 
 
-@pytest.mark.parametrize('name', ['onnx', 'auto'])
-def test_what_is_no_model_is_refused_in_a_sentence(name):
-    with pytest.raises(TypeError, match='must be a Bundle, or the folder or name'):
-        create_backend(name, None)
-
-
 def test_unknown_backends_are_refused(checker):
     words = "auto, tensorrt, openvino, onnx, torch, got 'trt'"
     with pytest.raises(BackendUnavailableError, match=words):
