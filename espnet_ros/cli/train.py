@@ -187,8 +187,8 @@ def _check_folders(work: Path, output: Path) -> None:
     inner, outer = work.resolve(), output.resolve()
     if outer in (inner, *inner.parents):
         raise ParameterError(
-            f'--work {work} must not be, or be in, --output {output}, which is the model alone: '
-            'give another folder'
+            f'--work {work} must not be, or be in, --output {output}, a folder that is made when '
+            'the model is written: give another one'
         )
 
 
