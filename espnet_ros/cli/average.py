@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import output_file, write_json
+from espnet_ros.cli.options import output_file, path, write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='camvid:DIR, street:COUNT or a data.yaml, whose split val compares the models with '
         'their mean and calibrates its confidence',
     )  # fmt: skip
-    parser.add_argument('--output', type=Path, required=True, help='model folder to write')
+    parser.add_argument('--output', type=path, required=True, help='model folder to write')
     parser.add_argument('--name', help="the model's name (default: the output folder's)")
     parser.add_argument('--json', type=output_file, help='write the figures here')
 

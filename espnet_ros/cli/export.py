@@ -13,14 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import output_file, write_json
+from espnet_ros.cli.options import output_file, path, write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros export`."""
     parser.add_argument('model', help='a model folder or the name of a shipped model')
     parser.add_argument(
-        '--output', type=Path, required=True,
+        '--output', type=path, required=True,
         help='model folder to write; may be the same, an existing one is replaced but for files '
         'that are no part of a model',
     )  # fmt: skip

@@ -49,17 +49,25 @@ class Description:
     size_wh: tuple[int, int] | None = None
 
 
+def read_yaml(path: Path) -> Any:
+    """Return what is in a YAML file.
+
+    :raises DatasetError: if it can't be read.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding='utf-8'))
+    except OSError as error:
+        raise DatasetError(f'{path} can not be read: {error.strerror}') from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DatasetError(f'{path} is not YAML: {" ".join(str(error).split())}') from error
+
+
 def read_description(path: Path) -> Description:
     """Read a data.yaml.
 
     :raises DatasetError: if it can't be read or does not fit; all offenders are listed.
     """
-    try:
-        data = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except OSError as error:
-        raise DatasetError(f'{path} can not be read: {error.strerror}') from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DatasetError(f'{path} is not YAML: {" ".join(str(error).split())}') from error
+    data = read_yaml(path)
     layout = data.get('layout') if isinstance(data, dict) else None
     if not isinstance(layout, str) or layout not in _LAYOUTS:
         raise DatasetError(f'{path}: layout must be one of {", ".join(_LAYOUTS)}, got {layout!r}')

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
@@ -23,6 +22,7 @@ from espnet_ros.core.labels import Labels
 from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.espnet import STRIDE
 from espnet_ros.network.training.datasets import Sample, check_size
+from espnet_ros.network.training.description import read_yaml
 from espnet_ros.network.training.label_files import Array
 from espnet_ros.network.training.processes import Processes
 from espnet_ros.network.training.whole_image import logits_of
@@ -101,12 +101,7 @@ def read_classes(path: Path) -> dict[str, list[str]]:
 
     :raises DatasetError: if the file can't be read or is of another form.
     """
-    try:
-        data = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except OSError as error:
-        raise DatasetError(f'{path} can not be read: {error.strerror}') from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DatasetError(f'{path} is not YAML: {" ".join(str(error).split())}') from error
+    data = read_yaml(path)
     rows: dict[Any, Any] = data if isinstance(data, dict) else {None: None}
     for name, members in rows.items():
         names = members if isinstance(members, list) else [None]
