@@ -21,11 +21,6 @@ from espnet_ros.resources import share_directory
 from espnet_ros.ros.transport import large_image_environment
 
 PARAMETERS = ('model', 'backend', 'device', 'autostart')
-NAMES = (
-    'namespace', 'global_tf', 'params_file', 'image_topic', 'camera_info_topic', 'depth_topic',
-    'odometry_topic', 'layers', *PARAMETERS, 'use_sim_time', 'respawn', 'rviz', 'log_level',
-    'large_images',
-)  # fmt: skip
 # Spelled both ways, because ROS users write either.
 TRUE = ('true', 'True')
 BOOLEANS = (*TRUE, 'false', 'False')
@@ -34,6 +29,12 @@ RESPAWN_DELAY_S = 2.0
 
 
 def generate_launch_description() -> LaunchDescription:
+    declared = arguments()
+    names = [argument.name for argument in declared]
+    return LaunchDescription([*declared, OpaqueFunction(function=start, args=[names])])
+
+
+def arguments() -> list[DeclareLaunchArgument]:
     share = share_directory()
     specs = {spec.name: spec for spec in parameter_specs()}
 
@@ -50,7 +51,7 @@ def generate_launch_description() -> LaunchDescription:
         description = f'{spec.description} Empty keeps the value of params_file.'
         return argument(name, '', description, ('', *choices) if choices else ())
 
-    return LaunchDescription([
+    return [
         argument('namespace', '', 'Namespace of the node; empty for none.'),
         argument(
             'global_tf',
@@ -113,28 +114,28 @@ def generate_launch_description() -> LaunchDescription:
             'names a profile already.',
             BOOLEANS,
         ),
-        OpaqueFunction(function=start),
-    ])
+    ]
 
 
-def start(context: LaunchContext) -> list[LogInfo | Node]:
-    values = {name: LaunchConfiguration(name).perform(context) for name in NAMES}
-    actions = misspelled(context.launch_configurations)
+def start(context: LaunchContext, names: list[str]) -> list[LogInfo | Node]:
+    values = {name: LaunchConfiguration(name).perform(context) for name in names}
+    actions = misspelled(context.launch_configurations, names)
     actions.append(segmentation(values, context.environment))
     return [*actions, rviz(values)] if values['rviz'] in TRUE else actions
 
 
-def misspelled(given: Iterable[str]) -> list[LogInfo]:
+def misspelled(given: Iterable[str], names: list[str]) -> list[LogInfo]:
     """Return what is said of arguments that look like one of these, which launch takes silently.
 
     :param given: names of all arguments, those of including launch files among them: no error,
         as one of theirs may look like one of these.
+    :param names: of the arguments of this file.
     """
-    near = {name: difflib.get_close_matches(name, NAMES, 1, 0.8) for name in given}
+    near = {name: difflib.get_close_matches(name, names, 1, 0.8) for name in given}
     return [
         LogInfo(msg=f'{name}:= is no argument of segment.launch.py: did you mean {match[0]}:= ?')
         for name, match in near.items()
-        if match and name not in NAMES
+        if match and name not in names
     ]
 
 

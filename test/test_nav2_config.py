@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from espnet_ros.core.labels import CAMVID, CITYSCAPES, Labels
-from espnet_ros.core.layers import LayerSet, layers_from_dict
+from espnet_ros.core.layers import layers_from_dict
 from espnet_ros.core.mapper import default_layers
+from espnet_ros.core.occupancy import LayerSet
 from espnet_ros.core.parameter_file import read_parameter_file
 from espnet_ros.nav2.check import check_file
 

@@ -38,7 +38,6 @@ def run(args: argparse.Namespace) -> int:
 
     check_can_write(args.output)
     models = [Bundle.load(model, roles=('weights',)) for model in args.models]
-    check_classes(models)
     network = mean_network(models)
     samples = in_classes_of(models[0].labels, load_dataset(args.val, 'val'))
     mious = _compared(models, samples)
@@ -52,27 +51,6 @@ def run(args: argparse.Namespace) -> int:
     figures = {'models': mious, 'temperature': found.temperature, **metrics}
     write_json(args.json, figures)
     return 0
-
-
-def check_classes(models: Sequence[Any]) -> None:
-    """Refuse models of several class tables, with what differs alone: tables are long.
-
-    :param models: bundles.
-    :raises ParameterError: listing it.
-    """
-    from espnet_ros.core.errors import ParameterError
-
-    first, *others = models
-    problems = [
-        f'of {other.path}, {", ".join(differences)}'
-        for other in others
-        if (differences := first.labels.differences(other.labels))
-    ]
-    if problems:
-        raise ParameterError(
-            f'these models have no mean: their classes must be those of {first.path}, but '
-            + '; '.join(problems)
-        )
 
 
 def check_use(mean: float, mious: Sequence[float]) -> None:

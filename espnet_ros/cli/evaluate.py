@@ -35,7 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--corruptions', action='store_true',
         help='measure the class mIoU of darker, bluer, blurred ... images as well',
     )  # fmt: skip
-    parser.add_argument('--json', type=output_file, help='write the figures here')
+    parser.add_argument(
+        '--json', type=output_file, metavar='FILE',
+        help='write the figures here; IoU and accuracy are shares, 0 to 1',
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,12 +51,12 @@ def run(args: argparse.Namespace) -> int:
     from espnet_ros.core.pipeline import Segmenter
     from espnet_ros.evaluation.model_figures import ClassMap, figures, measure
     from espnet_ros.evaluation.model_pictures import confusion_picture
-    from espnet_ros.network.training.datasets import class_frequencies, load_dataset
+    from espnet_ros.network.training.datasets import check_labelled, load_dataset
 
     bundle = Bundle.load(args.model)
     dataset = load_dataset(args.dataset, args.split)
     classes, names = ClassMap(bundle.labels, dataset.labels), dataset.labels.names
-    class_frequencies(dataset.samples, len(names))  # refuses a split that is void altogether
+    check_labelled(dataset.samples)
     with create_backend(args.backend, bundle, args.device, args.precision) as backend:
         segmenter = Segmenter(backend, bundle.labels, bundle.size_wh)
         segmenter.segment(dataset.samples[0].image)  # the first call compiles

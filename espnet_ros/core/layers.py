@@ -1,4 +1,4 @@
-"""From evidence to occupancy grids: which classes make a layer and what they cost."""
+"""Which classes make a layer of the cost map, and what they cost."""
 
 from __future__ import annotations
 
@@ -6,17 +6,9 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import numpy as np
-import numpy.typing as npt
 
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.labels import Labels
-
-if TYPE_CHECKING:
-    # It takes its defaults from the config, which has layers in it.
-    from espnet_ros.core.semantic_grid import SemanticGrid
 
 UNKNOWN, LETHAL = -1, 100
 # ~/points has this beside the layers.
@@ -42,74 +34,6 @@ class LayerSpec:
     classes: tuple[str, ...]
     cost: int
     min_probability: float = 0.5
-
-
-@dataclass(frozen=True, eq=False)
-class Occupancy:
-    """Grids ready for OccupancyGrid: -1 unknown, 0..98, 100; row by row from the origin.
-
-    :param layers: int8 (rows, columns) by name.
-    :param combined: int8 (rows, columns), the highest of all layers.
-    """
-
-    layers: dict[str, npt.NDArray[np.int8]]
-    combined: npt.NDArray[np.int8]
-
-
-class LayerSet:
-    """The layers of a costmap, checked against the classes of a model.
-
-    :param layers: in the order they are published; a class may be in several.
-    :param labels: of the model.
-    :param min_evidence: how much a cell must have been seen to be known, in sure looks from near
-        by.
-    :raises ParameterError: if a layer can't be made; all offenders are listed.
-    """
-
-    def __init__(
-        self, layers: Sequence[LayerSpec], labels: Labels, min_evidence: float = 0.1
-    ) -> None:
-        problems = list(_problems(layers, labels))
-        if not 0.0 < min_evidence < float('inf'):
-            problems.append(f'min_evidence must be above 0 looks, got {min_evidence}')
-        if problems:
-            raise ParameterError('layers refused: ' + '; '.join(problems))
-        self.layers = tuple(layers)
-        self._class_count = len(labels)
-        self._min_evidence = min_evidence
-        self._members = [
-            [i for i, name in enumerate(labels.names) if name in layer.classes] for layer in layers
-        ]
-
-    def render(self, grid: SemanticGrid) -> Occupancy:
-        """Return the layers of what a grid knows now.
-
-        :raises ParameterError: if the grid has other classes than the model.
-        """
-        evidence = grid.evidence
-        if evidence.shape[0] != self._class_count:
-            raise ParameterError(
-                f'the layers are for {self._class_count} classes, the grid has '
-                f'{evidence.shape[0]}'
-            )
-        total = evidence.sum(axis=0)
-        unknown = total < np.float32(self._min_evidence / grid.gain)
-        combined = np.zeros(grid.spec.shape, np.int8)
-        layers = {}
-        for layer, members in zip(self.layers, self._members, strict=True):
-            # Added up one by one: a matrix product is faster alone, but its threads spin, and
-            # inference beside them took twice as long.
-            share = evidence[members[0]].copy()
-            for class_id in members[1:]:
-                share += evidence[class_id]
-            # A millionth forgives the rounding of sums that make up all of a cell.
-            hit = share >= total * np.float32(layer.min_probability * (1 - 1e-6))
-            occupancy = hit.view(np.int8) * np.int8(published_cost(layer.cost))
-            np.maximum(combined, occupancy, out=combined)
-            occupancy[unknown] = UNKNOWN
-            layers[layer.name] = occupancy
-        combined[unknown] = UNKNOWN
-        return Occupancy(layers, combined)
 
 
 def published_cost(cost: int) -> int:
@@ -146,7 +70,8 @@ def layers_from_dict(layers: Mapping[str, Mapping[str, object]]) -> list[LayerSp
     return specs
 
 
-def _problems(layers: Sequence[LayerSpec], labels: Labels) -> Iterator[str]:
+def layer_problems(layers: Sequence[LayerSpec], labels: Labels) -> Iterator[str]:
+    """Yield what is wrong with layers of a cost map that is made with a model's labels."""
     if not layers:
         yield 'expected at least one layer'
     names = [layer.name for layer in layers]

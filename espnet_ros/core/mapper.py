@@ -18,7 +18,8 @@ from espnet_ros.core.grid import GridSpec, Observation
 from espnet_ros.core.ground_projection import GroundProjector
 from espnet_ros.core.ground_tables import Gates
 from espnet_ros.core.labels import Labels
-from espnet_ros.core.layers import LETHAL, LayerSet, LayerSpec, Occupancy
+from espnet_ros.core.layers import LETHAL, LayerSpec
+from espnet_ros.core.occupancy import LayerSet, Occupancy
 from espnet_ros.core.pose_history import RESTART_S
 from espnet_ros.core.projection_monitor import ProjectionMonitor
 from espnet_ros.core.semantic_grid import Memory, SemanticGrid

@@ -39,7 +39,6 @@ class PoseHistory:
         self._keep_s = keep_s
         self._poses: deque[_Stamped] = deque(maxlen=max_poses)
         self._changed = threading.Condition()
-        self._closed = False
         self._may_wait = True
 
     def add(self, stamp_s: float, T: npt.ArrayLike) -> None:
@@ -70,16 +69,14 @@ class PoseHistory:
 
         :param stamp_s: seconds.
         :param timeout_s: how long to wait for a pose at or after the stamp.
-        :raises PoseError: if there is none, only older or only newer ones, a pause of more than
-            `MAX_GAP_S` around the stamp, or the history is closed.
+        :raises PoseError: if there is none, only older or only newer ones, or a pause of more than
+            `MAX_GAP_S` around the stamp.
         :raises AbandonedError: if it would have to be waited for, and that is not allowed.
         """
         with self._changed:
             self._changed.wait_for(
-                lambda: self._closed or not self._may_wait or self._reaches(stamp_s), timeout_s
+                lambda: not self._may_wait or self._reaches(stamp_s), timeout_s
             )
-            if self._closed:
-                raise PoseError('the odometry is closed')
             if not self._reaches(stamp_s):
                 if not self._may_wait:
                     raise AbandonedError('nobody waits for odometry any more')
@@ -104,12 +101,6 @@ class PoseHistory:
         """Let `at` wait, as it does at first, or end its waiting until it is allowed again."""
         with self._changed:
             self._may_wait = allowed
-            self._changed.notify_all()
-
-    def close(self) -> None:
-        """End all waiting, now and later."""
-        with self._changed:
-            self._closed = True
             self._changed.notify_all()
 
     def _reaches(self, stamp_s: float) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.labels import Labels
-from espnet_ros.core.layers import LayerSet, layers_from_dict
+from espnet_ros.core.layers import layers_from_dict
+from espnet_ros.core.occupancy import LayerSet
 from espnet_ros.core.parameter_file import NODE, ParameterFile
 from espnet_ros.nav2.context import Context, layer_names
 from espnet_ros.nav2.topics import OUTPUTS_FOR, PER_CAMERA, Topic

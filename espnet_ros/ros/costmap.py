@@ -100,8 +100,6 @@ class Costmap:
 
     def destroy(self) -> None:
         """Destroy what the constructor made."""
-        for depth in self._depths.values():
-            depth.close()
         self._poses.destroy()
         self._output.destroy()
         for clouds in self._clouds.values():

@@ -36,7 +36,6 @@ class DepthQueue:
         # Stamp up to which images were forgotten, so that a late mask is told why.
         self._forgotten_ns = -1
         self._changed = threading.Condition()
-        self._closed = False
         self._may_wait = True
 
     def put(self, message: Image) -> None:
@@ -60,12 +59,6 @@ class DepthQueue:
             self._may_wait = allowed
             self._changed.notify_all()
 
-    def close(self) -> None:
-        """End all waiting."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-
     def at(self, stamp: Any, timeout_s: float) -> Image:
         """Return the depth image of a stamp, waiting for it unless it is forgotten already.
 
@@ -76,7 +69,7 @@ class DepthQueue:
         wanted_ns = nanoseconds(stamp)
         with self._changed:
             self._changed.wait_for(
-                lambda: self._closed or not self._may_wait or self._is_known(wanted_ns), timeout_s
+                lambda: not self._may_wait or self._is_known(wanted_ns), timeout_s
             )
             found = self._near(wanted_ns)
             if found is not None:

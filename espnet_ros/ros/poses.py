@@ -218,7 +218,7 @@ class OdometryPoses:
 
     def destroy(self) -> None:
         """End all waiting and unsubscribe."""
-        self._history.close()
+        self._history.allow_waiting(False)
         self._node.destroy_subscription(self._subscription)
 
     def _on_message(self, message: Odometry) -> None:

@@ -46,7 +46,6 @@ class TfPoses:
         self._base_frame = base_frame
         self._timeout_s = timeout_s
         self._changed = threading.Condition()
-        self._closed = False
         self._may_wait = True
         self._problem = ''
         self._stamps_s: dict[str, float] = {}
@@ -87,9 +86,7 @@ class TfPoses:
 
     def destroy(self) -> None:
         """End all waiting and unsubscribe."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+        self.allow_waiting(False)
         self._jumps.unregister()
         self._listener.unregister()
 
@@ -103,7 +100,7 @@ class TfPoses:
         stamp = Time.from_msg(header.stamp)
         deadline_s = time.monotonic() + self._timeout_s
         with self._changed:
-            while not self._closed:
+            while True:
                 try:
                     return (
                         self._look_up(self._base_frame, frame, stamp),
@@ -116,7 +113,6 @@ class TfPoses:
                     if left_s <= 0:
                         raise PoseError(self._why(missing, stamp_s)) from missing
                 self._changed.wait(left_s)
-        raise PoseError('tf is closed')
 
     def _forget_if_restarted(self, camera: str, stamp_s: float) -> None:
         # A bag played again without /clock: tf2 would refuse its transforms as too old.

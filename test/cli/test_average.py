@@ -78,8 +78,8 @@ def test_of_other_classes_only_those_that_differ_are_told(
     options = ['--val', 'street:1', '--output', str(tmp_path / 'soup')]
     assert main(['average', str(calm), str(sure), str(other), *options]) == 2
     assert capsys.readouterr().err == (
-        f'espnet_ros: these models have no mean: their classes must be those of {calm}, but of '
-        f'{other}, class 3 is Street (ground, 128 64 128), not Road (ground, 128 64 128)\n'
+        f'espnet_ros: these models have no mean: the classes of {other} must be those of '
+        f'{calm}, but class 3 is Street (ground, 128 64 128), not Road (ground, 128 64 128)\n'
     )
 
 

@@ -86,16 +86,6 @@ def test_it_waits_for_the_first_pose_of_all():
         np.testing.assert_array_equal(asking.answer.result(DEADLINE_S), pose(1.0))
 
 
-def test_closing_ends_the_wait_and_all_later_ones():
-    filled = history(1.0)
-    with Asking(filled, 2.0) as asking:
-        filled.close()
-        with pytest.raises(PoseError, match='closed'):
-            asking.answer.result(DEADLINE_S)
-    with pytest.raises(PoseError, match='closed'):
-        filled.at(1.0, DEADLINE_S)
-
-
 def test_no_pose_ever():
     with pytest.raises(PoseError, match=r'no odometry has come, not within 0\.01 s'):
         PoseHistory().at(1.0, 0.01)

@@ -123,7 +123,9 @@ def stand_ins() -> dict[str, ModuleType]:
     changes: dict[str, dict[str, Any]] = {
         'ament_index_python.packages': {'PackageNotFoundError': LookupError},
         'launch': {'LaunchDescription': list},
-        'launch.actions': {'DeclareLaunchArgument': lambda name, **given: (name, given)},
+        'launch.actions': {
+            'DeclareLaunchArgument': lambda name, **given: SimpleNamespace(name=name, given=given)
+        },
         'launch.substitutions': {
             'LaunchConfiguration': lambda name: SimpleNamespace(
                 perform=lambda context: context.values[name]
@@ -142,13 +144,13 @@ def start() -> Callable[..., list[SimpleNamespace]]:
         for name, module in stand_ins().items():
             patch.setitem(sys.modules, name, module)
         file = runpy.run_path(str(LAUNCH_FILE))
-    *arguments, _ = file['generate_launch_description']()
+    *arguments, action = file['generate_launch_description']()
 
     def nodes(**given: str) -> list[SimpleNamespace]:
-        values = {name: of['default_value'] for name, of in arguments}
+        values = {a.name: a.given['default_value'] for a in arguments}
         values.update(given)
         context = SimpleNamespace(values=values, launch_configurations=values, environment={})
-        return file['start'](context)
+        return action.given['function'](context, *action.given['args'])
 
     return nodes
 

@@ -156,24 +156,6 @@ def test_it_is_waited_for():
     late.join()
 
 
-def test_closing_ends_the_wait():
-    queue = DepthQueue()
-    failures = []
-
-    def wait():
-        try:
-            queue.at(Time(sec=5), 30.0)
-        except ImageError as error:
-            failures.append(str(error))
-
-    waiting = threading.Thread(target=wait)
-    waiting.start()
-    queue.close()
-    waiting.join(10.0)
-    assert not waiting.is_alive()
-    assert 'no depth image: publish one on depth/image' in failures[0]
-
-
 def test_waiting_ends_when_it_is_not_allowed_and_is_possible_again():
     queue = DepthQueue()
     fill(queue, 12_000, 14_100)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import nn
@@ -13,8 +13,8 @@ from espnet_ros.core.errors import ParameterError
 from espnet_ros.network.checkpoint import load_bundle
 
 DECAY = 0.995
-# What models must share, or the mean of their weights means nothing.
-SHARED = ('architecture', 'labels', 'size_wh', 'mean', 'std', 'input_scale', 'licence')
+# What models must share beside their classes, or the mean of their weights means nothing.
+SHARED = ('architecture', 'size_wh', 'mean', 'std', 'input_scale', 'licence')
 
 
 class WeightAverage:
@@ -52,17 +52,7 @@ def mean_network(bundles: Sequence[Bundle]) -> nn.Module:
     :return: on the CPU in evaluation mode.
     :raises ParameterError: if it is only one, or listing in what they differ.
     """
-    if len(bundles) < 2:
-        raise ParameterError(f'a mean needs at least two models, got {len(bundles)}')
-    first, *others = bundles
-    problems = [
-        f'{key} of {other.path} is {_shown(other, key)}, of {first.path} {_shown(first, key)}'
-        for other in others
-        for key in SHARED
-        if getattr(other, key) != getattr(first, key)
-    ]
-    if problems:
-        raise ParameterError(f'these models have no mean: {"; ".join(problems)}')
+    check_mean(bundles)
     networks = [load_bundle(bundle) for bundle in bundles]
     states = [network.state_dict() for network in networks]
     for name, tensor in states[0].items():
@@ -71,5 +61,27 @@ def mean_network(bundles: Sequence[Bundle]) -> nn.Module:
     return networks[0]
 
 
-def _shown(bundle: Bundle, key: str) -> object:
-    return bundle.labels.to_list() if key == 'labels' else getattr(bundle, key)
+def check_mean(bundles: Sequence[Bundle]) -> None:
+    """Refuse models whose mean would mean nothing.
+
+    :raises ParameterError: if it is only one, or listing in what they differ.
+    """
+    if len(bundles) < 2:
+        raise ParameterError(f'a mean needs at least two models, got {len(bundles)}')
+    first, *others = bundles
+    problems = [problem for other in others for problem in _differences(first, other)]
+    if problems:
+        raise ParameterError(f'these models have no mean: {"; ".join(problems)}')
+
+
+def _differences(first: Bundle, other: Bundle) -> Iterator[str]:
+    # Tables of classes are long: what differs of them alone.
+    classes = first.labels.differences(other.labels)
+    if classes:
+        yield (
+            f'the classes of {other.path} must be those of {first.path}, but {", ".join(classes)}'
+        )
+    for key in SHARED:
+        ours, theirs = getattr(first, key), getattr(other, key)
+        if theirs != ours:
+            yield f'{key} of {other.path} is {theirs}, of {first.path} {ours}'

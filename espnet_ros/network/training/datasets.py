@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from espnet_ros.core.errors import DatasetError
-from espnet_ros.core.labels import CAMVID, Labels
+from espnet_ros.core.labels import CAMVID, UNLABELED, Labels
 from espnet_ros.core.paths import home_path
 from espnet_ros.network.training.description import Description, camvid, read_description
 from espnet_ros.network.training.label_files import Array, read_image, read_truth
@@ -171,6 +171,18 @@ def check_size(samples: Sequence[Sample], stride: int, what: str) -> None:
         )
 
 
+def check_labelled(samples: Sequence[Sample]) -> None:
+    """Refuse images that say nothing.
+
+    :raises DatasetError: if all of them are void altogether.
+    """
+    if all(np.all(sample.truth == UNLABELED) for sample in samples):
+        raise DatasetError(
+            f'none of {len(samples)} images has a labelled pixel, e.g. {samples[0].name}: '
+            'expected some that are not void (255, or `void` of a data.yaml)'
+        )
+
+
 def channel_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[float]]:
     """Return mean and standard deviation of each BGR channel over all pixels, 0..255."""
     sums, squares, pixels = np.zeros(3), np.zeros(3), 0
@@ -185,14 +197,6 @@ def channel_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[flo
 
 
 def class_frequencies(samples: Sequence[Sample], classes: int) -> npt.NDArray[np.float64]:
-    """Return each class's share of the labelled pixels, (classes,).
-
-    :raises DatasetError: if there is no labelled pixel.
-    """
+    """Return each class's share of the labelled pixels, (classes,), of which there must be one."""
     counts = sum(np.bincount(s.truth.ravel(), minlength=256)[:classes] for s in samples)
-    if not np.any(counts):
-        raise DatasetError(
-            f'none of {len(samples)} images has a labelled pixel, e.g. {samples[0].name}: '
-            'expected some that are not void (255, or `void` of a data.yaml)'
-        )
     return np.asarray(counts / np.sum(counts), np.float64)

@@ -28,6 +28,7 @@ from espnet_ros.network.training.curves import Curves
 from espnet_ros.network.training.datasets import (
     Sample,
     channel_statistics,
+    check_labelled,
     check_size,
     class_frequencies,
 )
@@ -85,8 +86,8 @@ class Trainer:
         if not 0 < recipe.learning_rate < math.inf:
             raise ParameterError(f'learning_rate must be above 0, got {recipe.learning_rate}')
         check_size(val, STRIDE, 'validation')
-        # That there is something to judge by, too.
-        class_frequencies(val, len(classes))
+        for samples in (first, val):
+            check_labelled(samples)
         frequencies = class_frequencies(first, len(classes))
         self.val_samples = val
         self.classes, self.recipe, self.work = tuple(classes), recipe, work

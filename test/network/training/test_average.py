@@ -75,6 +75,7 @@ def test_models_without_a_mean_are_told_in_what_they_differ(tmp_path: Path) -> N
     text = str(refusal.value)
     assert f"architecture of {deep.path} is {{'name': 'espnet_c', 'classes': 2" in text
     assert f'mean of {deep.path} is (0.0, 9.0, 0.0), of {ours.path} (0.0, 0.0, 0.0)' in text
-    assert f'labels of {swapped.path} is ' in text and 'std' not in text
+    assert f'classes of {swapped.path} must be those of {ours.path}, but class 0 is ' in text
+    assert 'std' not in text
     with pytest.raises(ParameterError, match='at least two models, got 1'):
         mean_network([ours])

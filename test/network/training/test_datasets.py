@@ -13,6 +13,7 @@ from espnet_ros.core.labels import CAMVID
 from espnet_ros.network.training.datasets import (
     Sample,
     channel_statistics,
+    check_labelled,
     class_frequencies,
     load_dataset,
 )
@@ -111,4 +112,4 @@ def test_statistics_and_frequencies_by_hand() -> None:
     np.testing.assert_allclose(class_frequencies(samples, 4), [2 / 6, 1 / 6, 3 / 6, 0])
     void = Sample('void.png', image, np.full((2, 2), 255, np.uint8))
     with pytest.raises(DatasetError, match=r'none of 2 images .* e\.g\. void\.png'):
-        class_frequencies([void, void], 4)
+        check_labelled([void, void])
