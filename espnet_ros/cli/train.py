@@ -197,6 +197,7 @@ def _prepare(args: argparse.Namespace, processes: Any, device: Any) -> tuple[Any
     from espnet_ros.bundle import Bundle
     from espnet_ros.network.training.datasets import load_dataset
 
+    recipe = _recipe(args)
     start = Bundle.load(args.start_from) if args.start_from else None
     val = load_dataset(args.val, 'val')
     train = [_samples(spec, val) for spec in args.data]
@@ -204,7 +205,7 @@ def _prepare(args: argparse.Namespace, processes: Any, device: Any) -> tuple[Any
     if args.teacher:
         teacher = _teacher(args, val.labels, device)
         taught = [teacher.teach(samples, processes) for samples in taught]
-    trainer = _trainer(args, [*train, *taught], val, processes, device)
+    trainer = _trainer(args, recipe, [*train, *taught], val, processes, device)
     say = print if processes.first else _nothing
     if start is not None:
         taken, tensors = trainer.start_from(start)
@@ -251,16 +252,22 @@ def _teacher(args: argparse.Namespace, labels: Any, device: Any) -> Any:
     return Teacher(Bundle.load(args.teacher), labels, device, classes)
 
 
-def _trainer(args: argparse.Namespace, train: Any, val: Any, processes: Any, device: Any) -> Any:
-    from espnet_ros.network.training.curves import Curves
+def _recipe(args: argparse.Namespace) -> Any:
     from espnet_ros.network.training.recipe import Recipe
-    from espnet_ros.network.training.trainer import Trainer
 
-    recipe = Recipe(
+    return Recipe(
         args.architecture, args.alpha2, args.alpha3, args.crop, args.batch, args.learning_rate,
         freeze_at=args.freeze_at, paste=args.paste, as_seen=args.as_seen,
         per_epoch=args.per_epoch, seed=args.seed,
     )  # fmt: skip
+
+
+def _trainer(
+    args: argparse.Namespace, recipe: Any, train: Any, val: Any, processes: Any, device: Any
+) -> Any:
+    from espnet_ros.network.training.curves import Curves
+    from espnet_ros.network.training.trainer import Trainer
+
     workers = args.workers
     if workers is None:
         workers = GPU_WORKERS if device.type == 'cuda' else 0

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from espnet_ros.network.espnet import create_network
+from espnet_ros.core.errors import ParameterError
+from espnet_ros.network.espnet import STRIDE, create_network
 
 WARM_UP = 0.1
 
@@ -29,6 +30,8 @@ class Recipe:
     :param as_seen: views like whole images, see `espnet_ros.network.training.augment.AS_SEEN`.
     :param per_epoch: samples of each dataset that an epoch sees at most; None for all.
     :param seed: of initialisation and every random choice.
+    :raises ParameterError: if the crop is not of multiples of 8, `freeze_at` or `paste` is no
+        share, or the learning rate is not above 0.
     """
 
     architecture: str = 'espnet'
@@ -43,6 +46,15 @@ class Recipe:
     as_seen: bool = False
     per_epoch: int | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if any(v % STRIDE for v in self.crop_wh):
+            raise ParameterError(f'crop must be two multiples of {STRIDE}, got {self.crop_wh}')
+        for name in ('freeze_at', 'paste'):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ParameterError(f'{name} must be a share, 0..1, got {getattr(self, name)}')
+        if not 0 < self.learning_rate < math.inf:
+            raise ParameterError(f'learning_rate must be above 0, got {self.learning_rate}')
 
     def network(self, classes: int) -> nn.Module:
         """Return a new network of random weights."""

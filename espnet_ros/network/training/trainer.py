@@ -61,8 +61,7 @@ class Trainer:
     :raises CheckpointError: if the run found there is of another recipe or of other classes, or
         can't be read.
     :raises DatasetError: if there are too few samples, or none with a labelled pixel.
-    :raises ParameterError: if the crop is not of multiples of 8, the batch can't be shared,
-        `freeze_at` or `paste` is no share, or the learning rate is not above 0.
+    :raises ParameterError: if the batch can't be shared.
     """
 
     def __init__(
@@ -73,22 +72,7 @@ class Trainer:
         self.samples = [sample for samples in train for sample in samples]
         self.sizes = [len(samples) for samples in train]
         first = [self.samples[i] for i in epoch_order(self.sizes, recipe, 0)]
-        if len(first) < recipe.batch or not val:
-            raise DatasetError(
-                f'training needs at least {recipe.batch} training samples (one batch, see '
-                f'--batch) and one for validation, got {len(first)} and {len(val)}'
-            )
-        if any(v % STRIDE for v in recipe.crop_wh):
-            raise ParameterError(f'crop must be two multiples of {STRIDE}, got {recipe.crop_wh}')
-        for name in ('freeze_at', 'paste'):
-            if not 0 <= getattr(recipe, name) <= 1:
-                raise ParameterError(f'{name} must be a share, 0..1, got {getattr(recipe, name)}')
-        if not 0 < recipe.learning_rate < math.inf:
-            raise ParameterError(f'learning_rate must be above 0, got {recipe.learning_rate}')
-        check_size(val, STRIDE, 'validation')
-        for samples in (first, val):
-            check_labelled(samples)
-        frequencies = class_frequencies(first, len(classes))
+        _check_samples(first, val, recipe.batch)
         self.val_samples = val
         self.classes, self.recipe, self.work = tuple(classes), recipe, work
         self.processes, self.workers = processes or Processes(), workers
@@ -103,7 +87,7 @@ class Trainer:
             self.device, memory_format=self.arithmetic.memory_format
         )  # type: ignore[call-overload]
         self.average = WeightAverage(self.network)
-        self.loss = SegmentationLoss(frequencies).to(self.device)
+        self.loss = SegmentationLoss(class_frequencies(first, len(classes))).to(self.device)
         # Adam in the eigenbasis of each kernel's gradients (Vyas et al.: SOAP, 2024): a step takes
         # about as long as AdamW's here, and does more; docs/models.md has the comparison.
         self.optimizer = SOAP(
@@ -330,6 +314,17 @@ class Trainer:
                     f'{best} was the best on other validation images: an epoch from here on, '
                     'whatever it has on these, takes its place'
                 )
+
+
+def _check_samples(train: Sequence[Sample], val: Sequence[Sample], batch: int) -> None:
+    if len(train) < batch or not val:
+        raise DatasetError(
+            f'training needs at least {batch} training samples (one batch, see --batch) and one '
+            f'for validation, got {len(train)} and {len(val)}'
+        )
+    check_size(val, STRIDE, 'validation')
+    for samples in (train, val):
+        check_labelled(samples)
 
 
 def _fingerprint(samples: Sequence[Sample]) -> int:

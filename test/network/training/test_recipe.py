@@ -1,0 +1,33 @@
+"""The schedule by hand, and recipes that are none."""
+
+from __future__ import annotations
+
+import pytest
+
+from espnet_ros.core.errors import ParameterError
+from espnet_ros.network.training.recipe import Recipe, learning_rate_at
+
+
+def test_learning_rate_rises_then_falls() -> None:
+    assert learning_rate_at(0.05, 2.0) == pytest.approx(1.0)
+    assert learning_rate_at(0.1, 2.0) == pytest.approx(2.0)
+    assert learning_rate_at(0.55, 2.0) == pytest.approx(1.0)
+    assert learning_rate_at(1.0, 2.0) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize('rate', [float('nan'), float('inf'), 0.0, -1e-3])
+def test_a_learning_rate_that_is_none_is_refused(rate: float) -> None:
+    with pytest.raises(ParameterError, match=f'learning_rate must be above 0, got {rate}'):
+        Recipe(learning_rate=rate)
+
+
+def test_a_crop_the_network_cannot_take_is_refused() -> None:
+    with pytest.raises(ParameterError, match=r'multiples of 8.*\(50, 32\)'):
+        Recipe(crop_wh=(50, 32))
+
+
+@pytest.mark.parametrize('name', ['freeze_at', 'paste'])
+@pytest.mark.parametrize('share', [2, -0.1])
+def test_what_is_no_share_is_refused(name: str, share: float) -> None:
+    with pytest.raises(ParameterError, match=rf'{name} must be a share, 0\.\.1, got {share}'):
+        Recipe(**{name: share})  # type: ignore[arg-type]
