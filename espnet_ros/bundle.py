@@ -34,6 +34,8 @@ from espnet_ros.bundle_checks import (
 )
 from espnet_ros.core.errors import BundleError
 from espnet_ros.core.labels import Labels
+from espnet_ros.core.paths import home_path
+from espnet_ros.core.yaml_file import yaml_errors
 from espnet_ros.resources import share_directory
 
 
@@ -80,8 +82,8 @@ class Bundle:
         """Read and verify a model folder.
 
         :param path_or_name: a folder, or the name of a shipped model.
-        :param roles: the files to verify and offer, the others may be missing; None for all
-            that the description names.
+        :param roles: the files to verify and offer, the others may be missing: () for the
+            description alone, None for all that it names.
         :raises BundleError: if anything is missing, changed or does not fit together; all
             offenders are listed.
         """
@@ -89,7 +91,8 @@ class Bundle:
         data = _read_description(folder)
         problems = list(description_problems(data))
         if not problems:
-            roles = roles or [role for role in ALL_FILES if role in data['files']]
+            if roles is None:
+                roles = [role for role in ALL_FILES if role in data['files']]
             problems += file_problems(folder, data, roles)
         if problems:
             raise BundleError(
@@ -129,7 +132,7 @@ def find_bundle(name_or_path: str | os.PathLike[str]) -> Path:
     :raises BundleError: if it is neither; the shipped names and the nearest one are named.
     """
     text = os.fspath(name_or_path)
-    folder = Path(text).expanduser()
+    folder = home_path(text)
     # A folder that happens to be called like a shipped model must not hide it.
     if folder.is_dir() and (os.sep in text or (folder / DESCRIPTION).is_file()):
         return folder
@@ -171,7 +174,7 @@ def save_bundle(
     :raises BundleError: if `path` is something else or the parts do not fit together.
     :raises OSError: naming the file, if the disk is full.
     """
-    named = Path(path).expanduser().absolute()
+    named = home_path(path).absolute()
     check_replaceable(named)
     target = _real(named)
     description = {
@@ -278,7 +281,7 @@ def _write(file: Path, content: bytes, meant: Path) -> None:
 
 def _real(path: Path) -> Path:
     """Return where a folder really is: a link to one is written through, not replaced."""
-    return Path(os.path.realpath(path.expanduser()))
+    return Path(os.path.realpath(home_path(path)))
 
 
 def _folder_beside(target: Path) -> Path:
@@ -300,14 +303,13 @@ def _models_folder() -> Path:
 def _read_description(folder: Path) -> dict[str, Any]:
     file = folder / DESCRIPTION
     try:
-        data = yaml.load(file.read_bytes(), getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
+        with yaml_errors(file, BundleError):
+            data = yaml.load(file.read_bytes(), getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
     except OSError as error:
         raise BundleError(
             f'{folder} is no model folder: {DESCRIPTION} can not be read ({error.strerror}); '
             f'expected {DESCRIPTION}, {", ".join(FILES.values())}'
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BundleError(f'{file} is not YAML: {" ".join(str(error).split())}') from error
     if not isinstance(data, dict):
         raise BundleError(f'{file} is empty or no mapping: expected the keys {", ".join(KEYS)}')
     return data

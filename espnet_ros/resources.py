@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from espnet_ros.core.errors import EspnetRosError
+from espnet_ros.core.paths import home_path
 
 PACKAGE = 'espnet_ros'
 FOLDERS = ('config', 'launch', 'models', 'rviz')
@@ -40,8 +41,13 @@ def cache_directory() -> Path:
     """
     # The XDG specification has relative paths ignored.
     configured = Path(os.environ.get('XDG_CACHE_HOME', ''))
-    base = configured if configured.is_absolute() else Path.home() / '.cache'
+    base = configured if configured.is_absolute() else home_path('~/.cache')
     folder = base / PACKAGE
+    if not folder.is_absolute():
+        raise EspnetRosError(
+            'expected to keep a cache in ~/.cache, but this user has no home folder; set HOME or '
+            'XDG_CACHE_HOME to a folder you can write to'
+        )
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # What is loaded from here is trusted, so nobody else may write into it. Where that holds,

@@ -142,6 +142,31 @@ def test_only_the_asked_for_files_have_to_be_there(folder):
     assert list(Bundle.load(folder, roles=['weights']).files) == ['weights']
 
 
+def test_the_description_alone_is_enough_for_the_classes(folder):
+    for file in folder.iterdir():
+        if file.name != 'model.yaml':
+            file.unlink()
+    bundle = Bundle.load(folder, roles=())
+    assert not bundle.files and len(bundle.labels) == 3
+
+
+def test_a_folder_whose_name_begins_with_a_tilde_is_one(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    folder.rename('~draft')
+    assert Bundle.load('~draft').name == 'tiny'
+    assert save(Path('~draft')).path == folder.parent / '~draft'
+
+
+@pytest.mark.parametrize(
+    ('text', 'words'),
+    [('name: [', 'line 2: '), ('name: 2024-13-45', 'month must be'), (b'\xff', 'UTF-8')],
+)
+def test_a_description_that_is_no_yaml_is_refused(folder, text, words):
+    (folder / 'model.yaml').write_bytes(text if isinstance(text, bytes) else text.encode())
+    message = refusal(folder)
+    assert 'model.yaml: expected ' in message and words in message
+
+
 @pytest.mark.parametrize('name', ['weights.safetensors', 'model.onnx'])
 @pytest.mark.parametrize('how', ['truncated', 'one byte', 'empty'])
 def test_changed_files_are_refused(folder, name, how):

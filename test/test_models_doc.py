@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from espnet_ros.benchmark.macs import macs
 from espnet_ros.bundle import Bundle, shipped_models
 
-DOCS = Path(__file__).resolve().parents[1] / 'docs'
-PAGE = (DOCS / 'models.md').read_text(encoding='utf-8')
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / 'docs' / 'models.md').read_text(encoding='utf-8')
+README = (ROOT / 'README.md').read_text(encoding='utf-8')
 
 
 def cells(start: str) -> list[str]:
@@ -38,6 +40,10 @@ def test_the_figures_are_those_of_the_files(column: int, name: str) -> None:
     assert miou - 100 * bundle.metrics['int8_val_miou_void_ignored'] <= 1
 
 
-def test_links_exist() -> None:
-    for target in re.findall(r'\]\(([^)]+)\)', PAGE):
-        assert (DOCS / target).exists(), target
+@pytest.mark.parametrize('name', shipped_models())
+def test_the_readme_has_the_arithmetic(name: str) -> None:
+    bundle = Bundle.load(name)
+    (row,) = [line for line in README.splitlines() if line.startswith(f'| `{name}` |')]
+    *_, size, gmac, _ = (cell.strip() for cell in row.strip('|').split('|'))
+    assert size == '{}x{}'.format(*bundle.size_wh)
+    assert gmac == f'{macs(bundle.architecture, bundle.size_wh) / 1e9:.3f}'

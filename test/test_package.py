@@ -18,10 +18,15 @@ from espnet_ros.core.config import NodeConfig, parameter_specs, parameter_values
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ET.parse(ROOT / 'package.xml').getroot()
 # Python modules of ROS packages, and the rosdep keys of the others.
-ROSDEP = {'cv2': 'python3-opencv', 'numpy': 'python3-numpy', 'yaml': 'python3-yaml'}
+ROSDEP = {
+    'cv2': 'python3-opencv',
+    'numpy': 'python3-numpy',
+    'tqdm': 'python3-tqdm',
+    'yaml': 'python3-yaml',
+}
 # A robot has these from elsewhere, or does without; see the comment in package.xml.
 INFERENCE = {'onnx', 'onnxruntime', 'openvino', 'safetensors', 'tensorrt', 'torch'}
-NOT_DEPENDED_ON = {*INFERENCE, 'av', 'pytorch_optimizer', 'tqdm'}
+NOT_DEPENDED_ON = {*INFERENCE, 'av', 'pytorch_optimizer'}
 
 
 def texts(tag: str) -> list[str]:

@@ -22,9 +22,10 @@ SKIPPED = {'make test'}
 
 
 def commands(needs_ros: bool) -> list[str]:
-    """Return the lines of the bash blocks, marked or not marked as needing ROS."""
-    blocks = re.findall(r'(<!-- needs ROS -->\n)?```bash\n(.*?)```', README, re.DOTALL)
-    texts = [text for mark, text in blocks if bool(mark) == needs_ros]
+    """Return the lines of the bash blocks that need ROS, or of those that the tests can run."""
+    mark = r'(?:<!-- (needs ROS|not run by the tests) -->\n)?'
+    blocks = re.findall(mark + r'```bash\n(.*?)```', README, re.DOTALL)
+    texts = [text for mark, text in blocks if mark == ('needs ROS' if needs_ros else '')]
     return [line for text in texts for line in text.splitlines() if line not in SKIPPED]
 
 
@@ -69,7 +70,8 @@ def test_command_runs(command: str, checkout: Path) -> None:
 def test_ros_commands_name_real_files_and_arguments() -> None:
     text = '\n'.join(commands(needs_ros=True))
     launch = (ROOT / 'launch' / 'segment.launch.py').read_text()
-    for argument in re.findall(r'(\w+):=', text):
+    # Beside launch arguments there is __node:=.
+    for argument in re.findall(r'\b([a-z]\w*):=', text):
         assert f"'{argument}'" in launch
     for path in re.findall(r'share/espnet_ros/(\S+?)(?:\s|$)', text):
         assert (ROOT / path).is_file()
@@ -85,6 +87,12 @@ def test_parameter_table_is_the_config() -> None:
     assert [(name, default) for name, default, _ in rows] == expected
     for (_, _, description), spec in zip(rows, parameter_specs(), strict=True):
         assert description == spec.description.replace('|', '\\|')
+
+
+def test_the_parameters_that_take_effect_at_once() -> None:
+    sentence = README.partition('take effect at once')[0].rpartition('\n\n')[2]
+    live = [spec.name for spec in parameter_specs() if spec.applies == 'live']
+    assert re.findall('`([^`]+)`', sentence) == live
 
 
 def test_links_and_pictures_exist() -> None:

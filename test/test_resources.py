@@ -80,3 +80,10 @@ def test_a_cache_that_cannot_be_made_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'file'))
     with pytest.raises(EspnetRosError, match='XDG_CACHE_HOME'):
         resources.cache_directory()
+
+
+def test_a_user_without_a_home_folder_is_told(monkeypatch):
+    monkeypatch.delenv('XDG_CACHE_HOME', raising=False)
+    monkeypatch.setattr('os.path.expanduser', lambda path: path)
+    with pytest.raises(EspnetRosError, match='no home folder; set HOME or XDG_CACHE_HOME'):
+        resources.cache_directory()

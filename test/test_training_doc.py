@@ -53,8 +53,3 @@ def test_from_labelled_pictures_to_a_running_model(tmp_path: Path) -> None:
     }  # fmt: skip
     for name in ('confusion.png', 'worst.png', 'segment/040_overlay.png'):
         assert (site / name).is_file(), sorted(p.name for p in site.rglob('*.png'))
-
-
-def test_links_exist() -> None:
-    for target in re.findall(r'\]\(([^)]+)\)', DOC):
-        assert '://' in target or (Path(__file__).parents[1] / 'docs' / target).exists(), target

@@ -21,6 +21,8 @@ from espnet_ros.core.parameter_families import FAMILIES, Mount, layers_of, mount
 from espnet_ros.core.parameter_spec import ParameterSpec, build, parameter, specs_of
 
 _NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*')
+# Topics of one camera with a name of their own before them.
+_TOPIC_GROUPS = ('nav', 'points', 'depth')
 # A proposal that is less like what was written (0..1) leads astray; max_rang is 0.57 like its.
 _NEAR = 0.55
 # How devices are named.
@@ -37,7 +39,13 @@ def _cameras_problem(value: tuple[str, ...]) -> str | None:
         # What came is said besides; without a good name in it, that is the same.
         which = f', unlike {", ".join(map(repr, bad))}' if len(bad) < len(value) else ''
         return f'expected names that start with a letter and hold letters, digits, _ and /{which}'
-    return 'expected names that differ' if len(set(value)) < len(value) else None
+    if len(set(value)) < len(value):
+        return 'expected names that differ'
+    taken = {'layers', *(f'{name}/{group}' for name in value for group in _TOPIC_GROUPS)}
+    shared = [name for name in value if name in taken]
+    if shared:
+        return f'expected names that begin no topics of others, unlike {", ".join(shared)}'
+    return None
 
 
 def _size_problem(value: tuple[int, ...]) -> str | None:

@@ -148,6 +148,11 @@ def build_tables(
     slope = math.tan(math.radians(gates.min_depression_deg))
     reach = min(gates.max_range_m, height / slope)
     view = _View(camera, T, gates, reach, resolution_m)
+    if reach <= 0.5 * _ALONG * view.cell_m:
+        raise PoseError(
+            f'the ground is seen up to {reach:.2f} m only, far less than a cell of '
+            f'{resolution_m:g} m: lower grid.resolution, or raise projection.max_range'
+        )
     fan = _fan(view)
     if not fan.seen.any():
         raise PoseError(

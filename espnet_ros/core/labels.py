@@ -105,18 +105,27 @@ class Labels(Sequence[LabelClass]):
 
     @classmethod
     def from_list(cls, items: Sequence[Mapping[str, Any]]) -> Labels:
-        """Build from plain data: a list of ``{name, color_rgb: [r, g, b], kind}``."""
+        """Build from plain data: a list of ``{name, color_rgb: [r, g, b], kind}``.
+
+        :raises BundleError: if it is none, or as for the classes themselves.
+        """
         try:
-            classes = [
-                LabelClass(str(i['name']), tuple(int(v) for v in i['color_rgb']), str(i['kind']))  # type: ignore[arg-type]
-                for i in items
-            ]
-        except (KeyError, TypeError, ValueError) as error:
+            return cls([_class_from_dict(item) for item in items])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise BundleError(
                 'class table refused: expected a list of {name, color_rgb: [r, g, b], kind}, '
                 f'got {items!r} ({error!r})'
             ) from error
-        return cls(classes)
+
+
+def _class_from_dict(item: Mapping[str, Any]) -> LabelClass:
+    name, color, kind = item['name'], item['color_rgb'], item['kind']
+    # YAML makes `no` a truth value, and a list would be as good a name as its text.
+    if not isinstance(name, str) or not isinstance(kind, str):
+        raise TypeError(f'name and kind must be text, got {name!r} and {kind!r}: use quotes')
+    if not isinstance(color, (list, tuple)):
+        raise TypeError(f'color_rgb must be a list of three numbers, got {color!r}')
+    return LabelClass(name, tuple(int(v) for v in color), kind)  # type: ignore[arg-type]
 
 
 def _shown(label: LabelClass | None) -> str:

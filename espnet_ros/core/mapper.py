@@ -14,6 +14,7 @@ from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.clouds import CloudMaker
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.depth_projection import DepthProjector, HeightBand
+from espnet_ros.core.errors import PoseError
 from espnet_ros.core.grid import GridSpec, Observation
 from espnet_ros.core.ground_projection import GroundProjector
 from espnet_ros.core.ground_tables import Gates
@@ -33,6 +34,8 @@ _JUMP_M, _JUMP_M_PER_S = 1.0, 30.0
 # Nor does it turn farther: half a second allows for half a turn, so that only a robot which spins
 # by more than 6 rad/s could be taken for one that jumped; those that spin on the spot reach 4.
 _JUMP_RAD, _JUMP_RAD_PER_S = math.pi / 2, 3.0
+# Half-lives by which a camera may be behind the others: its looks then still weigh a quarter.
+_MOST_LAG = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +106,7 @@ class Mapper:
         self._monitors = {name: ProjectionMonitor(labels) for name in cameras}
         spec = GridSpec.around((0.0, 0.0), grid.size, grid.resolution)
         memory = Memory(grid.half_life, recentre_step_m=grid.recentre_step)
+        self._half_life_s = grid.half_life
         self._grid = SemanticGrid(len(labels), spec, memory)
         # By camera: stamp and pose of the newest look that could be used.
         self._last: dict[str, tuple[float, Floats]] = {}
@@ -114,13 +118,14 @@ class Mapper:
         :returns: why everything known before was forgotten, '' if it was not.
         :raises CameraInfoError: if the camera's images have another size than the mask.
         :raises ImageError: if mask, confidence and depth are no such arrays.
-        :raises PoseError: if a pose can't be used.
+        :raises PoseError: if a pose can't be used, or the camera's clock is behind the others'.
         """
         pose = rigid(look.T_grid_base, 'T_grid_base')
         with self._lock:
             notice = self._break(look, pose)
             if notice:
-                self._grid.clear()
+                self._forget()
+            self._check_clock(look)
             xy = float(pose[0, 3]), float(pose[1, 3])
             self._grid.recentre(xy)
             observation = self._observe(look, pose)
@@ -144,13 +149,12 @@ class Mapper:
     def elapse(self, seconds: float) -> None:
         """Let time pass without a look."""
         with self._lock:
-            if self._grid.stamp_s is not None:
-                self._grid.advance(self._grid.stamp_s + seconds)
+            self._grid.elapse(seconds)
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
-            self._grid.clear()
+            self._forget()
             self._last = {}
 
     def render(self, fill: int | None = None) -> CostMap:
@@ -175,6 +179,21 @@ class Mapper:
         """Return by camera what that is judged by, for diagnostics."""
         with self._lock:
             return {name: monitor.values() for name, monitor in self._monitors.items()}
+
+    def _forget(self) -> None:
+        self._grid.clear()
+        for monitor in self._monitors.values():
+            monitor.break_off()
+
+    def _check_clock(self, look: Look) -> None:
+        """Refuse a look that would hardly count, and its camera's next ones neither."""
+        newest_s = self._grid.stamp_s
+        lag_s = 0.0 if newest_s is None else newest_s - look.stamp_s
+        if lag_s > max(_MOST_LAG * self._half_life_s, RESTART_S):
+            raise PoseError(
+                f'the image is {lag_s:.1f} s older than the newest of the other cameras: '
+                'synchronise their clocks'
+            )
 
     def _break(self, look: Look, pose: Floats) -> str:
         """Return why what is known is of another time or place, or ''."""

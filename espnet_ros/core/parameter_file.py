@@ -11,10 +11,13 @@ from typing import Any
 import yaml
 
 from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.yaml_file import yaml_errors
 
 PARAMETERS = 'ros__parameters'
 # The name that the node of this package is started with.
 NODE = 'segmentation'
+# What ROS itself declares in every node.
+OF_ROS = re.compile(r'use_sim_time|start_type_description_service|qos_overrides\..+')
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ class Node:
     def is_pattern(self) -> bool:
         """Return whether the section is for nodes of several names."""
         return '*' in self.name
+
+    @property
+    def is_for_many(self) -> bool:
+        """Return whether the section is for nodes of any name, in whatever namespace."""
+        return '*' in self.last_name
 
     @property
     def last_name(self) -> str:
@@ -115,30 +123,18 @@ def read_parameter_file(path: Path) -> ParameterFile:
     :raises ParameterError: if it is not UTF-8, not YAML or holds no ``ros__parameters``.
     :raises OSError: if it can't be opened.
     """
-    try:
+    with yaml_errors(path, ParameterError):
         loader = yaml.SafeLoader(path.read_text(encoding='utf-8'))
         root = loader.get_single_node()
         reader = _Reader(loader)
         if isinstance(root, yaml.MappingNode):
             reader.read_sections(root, '', root.start_mark.line + 1, ())
-    except UnicodeDecodeError as error:
-        raise ParameterError(f'{path}: expected text in UTF-8, but {error}') from error
-    except yaml.YAMLError as error:
-        raise ParameterError(f'{path}: expected YAML, but {_one_line(error)}') from error
-    except RecursionError as error:
-        raise ParameterError(f'{path}: expected YAML, but it is nested too deeply') from error
     if not reader.sections:
         raise ParameterError(
             f'{path}: expected the parameters of ROS nodes (<node>: {PARAMETERS}: ...), found no '
             f'{PARAMETERS}'
         )
     return ParameterFile(path, tuple(reader.sections), tuple(reader.duplicates))
-
-
-def _one_line(error: yaml.YAMLError) -> str:
-    mark = getattr(error, 'problem_mark', None)
-    words = getattr(error, 'problem', None) or ' '.join(str(error).split())
-    return f'line {mark.line + 1}: {words}' if mark else words
 
 
 class _Reader:

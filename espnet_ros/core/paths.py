@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 
-def home_path(text: str) -> Path:
+def home_path(text: str | os.PathLike[str]) -> Path:
     """Return a path whose leading ``~`` or ``~user`` is that user's home folder.
 
     A shell does it at the start of a word only: not in quotes, in ``camvid:~/DIR``, or in a file.

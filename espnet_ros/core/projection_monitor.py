@@ -110,6 +110,10 @@ class ProjectionMonitor:
         self._met = self._met * keep + met
         self._pairs = self._pairs * keep + (met > 0)
 
+    def break_off(self) -> None:
+        """Compare the next look with none before it, as after a jump of the pose."""
+        self._last = None
+
     def problem(self) -> str:
         """Return what shows that the assumed pose is wrong, in one sentence, or ''."""
         cure = 'check the pitch in camera_mount or in the TF of the camera'

@@ -15,6 +15,9 @@ from espnet_ros.core.grid import GridSpec, Observation
 # Below this the evidence is scaled once and the scalar starts again from 1: float32 has room for
 # many more halvings, but not for a drive of days.
 _SMALLEST_GAIN = 1e-6
+# So much of the time that passed without a look may lie between the next ones; where their clock
+# stood still meanwhile, as that of a recording that pauses, they tell of none of it.
+_MOST_AHEAD_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class SemanticGrid:
         self._spare = np.zeros_like(self._evidence)
         self._gain = 1.0
         self._stamp_s: float | None = None
+        # By how much `elapse` went ahead of the stamps.
+        self._ahead_s = 0.0
 
     @property
     def spec(self) -> GridSpec:
@@ -96,7 +101,7 @@ class SemanticGrid:
     def clear(self) -> None:
         """Forget everything, the time included; the grid stays where it is."""
         self._evidence[:] = 0.0
-        self._gain, self._stamp_s = 1.0, None
+        self._gain, self._stamp_s, self._ahead_s = 1.0, None, 0.0
 
     def advance(self, stamp_s: float) -> float:
         """Let time pass and return what a look of that time still weighs, 0 to 1.
@@ -112,11 +117,21 @@ class SemanticGrid:
         if elapsed < 0.0:
             return fresh
         self._stamp_s = stamp_s
-        self._gain *= fresh
+        self._forget(max(0.0, elapsed - self._ahead_s))
+        self._ahead_s = min(max(0.0, self._ahead_s - elapsed), _MOST_AHEAD_S)
+        return 1.0
+
+    def elapse(self, seconds: float) -> None:
+        """Let time pass without a look, of whose stamps it is no time."""
+        if self._stamp_s is not None:
+            self._forget(seconds)
+            self._ahead_s += seconds
+
+    def _forget(self, seconds: float) -> None:
+        self._gain *= 0.5 ** (seconds / self._memory.half_life_s)
         if self._gain < _SMALLEST_GAIN:
             self._evidence *= np.float32(self._gain)
             self._gain = 1.0
-        return 1.0
 
     def add(self, observation: Observation, stamp_s: float) -> None:
         """Take in what one look says.

@@ -45,7 +45,7 @@ def costmap_sheet(
 
     :param answers: all images of the drive.
     :param costmaps: by index of their image.
-    :param indices: of the images to draw, each of them with mask and costmap.
+    :param indices: of the images to draw, at least one, each of them with mask and costmap.
     """
     view = MapView(truth, _HEIGHT, layers, labels)
     masks, rows = [], []

@@ -124,8 +124,9 @@ def draw(drive: Drive, report: dict[str, Any], output: Path) -> None:
     costmaps, layers = drive.costmaps, drive.setup.layers
     picks = spread((i for i in costmaps if answers[i].mask is not None), _ROWS)
     title = f'{caption}   {costmap_title(report["costmap"])}'
-    sheet = costmap_sheet(answers, costmaps, picks, drive.truth, layers, labels, title)
-    write_picture(output / 'costmap.png', sheet)
+    if picks:
+        sheet = costmap_sheet(answers, costmaps, picks, drive.truth, layers, labels, title)
+        write_picture(output / 'costmap.png', sheet)
     maps = costmap_pictures(
         answers, costmaps, drive.truth, layers, labels, caption,
         lambda a, n: bar(a, n, 'writing costmap.mp4'),

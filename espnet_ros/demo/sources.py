@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import re
 import stat
@@ -142,21 +143,29 @@ def _video(path: Path, request: Request) -> Source:
         fps = capture.get(cv2.CAP_PROP_FPS) or request.rate_hz
     if not ok:
         raise DatasetError(f'{path} holds no images that OpenCV decodes')
-    # Skip images so that the drive passes at its own speed, whatever the demo's rate.
-    stride = max(1, round(fps / request.rate_hz))
     size_wh = request.size_wh or _size_wh(first)
     count = request.frames or DEFAULT_FRAMES
 
     def shots() -> Iterator[Shot]:
         with _capture(str(path), f'{path} can no longer be read') as reader:
-            for index in range(count * stride):
-                ok, image = reader.read()
-                if not ok:
-                    return
-                if index % stride == 0:
-                    yield Shot(resized(image, size_wh))
+            # The drive passes at its own speed, whatever the demo's rate.
+            images = _every(reader, fps / request.rate_hz)
+            for image in itertools.islice(images, count):
+                yield Shot(resized(image, size_wh))
 
     return Source(str(path), size_wh, count, pinhole(size_wh), shots)
+
+
+def _every(reader: Any, step: float) -> Iterator[Any]:
+    """Yield each `step`-th image of a video; below 1, some of them several times."""
+    place, image = -1, None
+    for count in itertools.count():
+        while place < int(count * step):
+            ok, image = reader.read()
+            if not ok:
+                return
+            place += 1
+        yield image
 
 
 def _live(path: Path, request: Request) -> Source:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from espnet_ros.core.config import parameter_spec, unknown_name
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.core.parameter_file import NODE, Node, ParameterFile, read_parameter_file
-
-# What ROS itself declares in every node.
-_OF_ROS = re.compile(r'use_sim_time|start_type_description_service|qos_overrides\..+')
+from espnet_ros.core.parameter_file import NODE, OF_ROS, ParameterFile, read_parameter_file
 
 
 def read_parameters(file: Path, warn: Callable[[str], object] = print) -> dict[str, Any]:
@@ -29,11 +25,11 @@ def read_parameters(file: Path, warn: Callable[[str], object] = print) -> dict[s
     parsed = read_parameter_file(file)
     sections = parsed.sections_for(_own_name(parsed))
     values = {name: v.value for section in sections for name, v in section.values.items()}
-    shared = {name for s in sections if _is_for_many(s) for name in s.values}
+    shared = {name for s in sections if s.is_for_many for name in s.values}
     for name in [name for name in values if parameter_spec(name) is None]:
-        if name in shared and not _OF_ROS.fullmatch(name):
+        if name in shared and not OF_ROS.fullmatch(name):
             warn(f'{unknown_name(name)} (in a section for many nodes)')
-        if name in shared or _OF_ROS.fullmatch(name):
+        if name in shared or OF_ROS.fullmatch(name):
             del values[name]
     if not values:
         nodes = ', '.join(node.name for node in parsed.nodes())
@@ -50,15 +46,10 @@ def _own_name(file: ParameterFile) -> str:
     # Where the file leaves the namespace open, the node is without one, as the launch file has it.
     root = f'/{NODE}'
     if not names and not file.sections_for(root):
-        names = [n.name for n in nodes if n.last_name == NODE or _is_for_many(n)]
+        names = [n.name for n in nodes if n.last_name == NODE or n.is_for_many]
     if len(names) > 1:
         raise ParameterError(
             f'{file.path}: expected parameters of one node {NODE}, found those of '
             f'{" and ".join(names)}: leave one of them in a file of its own'
         )
     return names[0] if names else root
-
-
-def _is_for_many(section: Node) -> bool:
-    """Return whether a section is for nodes of any name."""
-    return '*' in section.last_name

@@ -75,7 +75,12 @@ def check_file(
     found = _in_file(path, _findings(files[0], costmaps, context)) if is_ours else []
     for file, views in zip(files, own, strict=True):
         for view in views:
-            found += _in_file(file.path, _named('layers', file_checks.layers(view, labels)))
+            names = set() if view.node.is_for_many else file.own_names(view.node)
+            findings = [
+                *_named('parameters', file_checks.parameters(view, names)),
+                *_named('layers', file_checks.layers(view, labels)),
+            ]
+            found += _in_file(file.path, findings)
     ordered = sorted(dict.fromkeys(found), key=lambda f: (f.file != str(path), f.line, f.check))
     return Report(tuple(ordered), is_ours, tuple(notes(files[0], costmaps, context)))
 

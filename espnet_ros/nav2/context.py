@@ -47,7 +47,9 @@ class Context:
     def cameras(self) -> list[str] | None:
         """Return the names of the cameras, None if the files do not say."""
         cameras = self.own_value('cameras')
-        return [name for name in cameras if name] if isinstance(cameras, list) else None
+        if not isinstance(cameras, list):
+            return None
+        return [name for name in cameras if isinstance(name, str) and name]
 
     @property
     def has_depth(self) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from espnet_ros.core.config import parameter_spec, unknown_name
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.layers import layers_from_dict
 from espnet_ros.core.occupancy import LayerSet
-from espnet_ros.core.parameter_file import NODE, ParameterFile
+from espnet_ros.core.parameter_file import NODE, OF_ROS, ParameterFile
 from espnet_ros.nav2.context import Context, layer_names
 from espnet_ros.nav2.topics import OUTPUTS_FOR, PER_CAMERA, Topic
 from espnet_ros.nav2.views import Finding, View
@@ -53,6 +54,24 @@ def duplicate_keys(file: ParameterFile, context: Context) -> Iterator[Finding]:
             f'given in line {duplicate.first_line} already; only the last one counts',
             'take one of them out',
         )
+
+
+def parameters(view: View, own_names: set[str]) -> Iterator[Finding]:
+    """Find parameters that the node refuses; `layers` looks at those of its layers.
+
+    :param view: a section of the node.
+    :param own_names: of its parameters, but for those that a pattern gives to other nodes, too.
+    """
+    cure = 'mend it, or the node does not start'
+    for name in view.names():
+        if name.startswith('layers.') or OF_ROS.fullmatch(name):
+            continue
+        spec = parameter_spec(name)
+        if spec is None and name in own_names:
+            yield view.error(name, unknown_name(name), cure)
+        problem = spec.problem(view.value(name)) if spec else None
+        if problem:
+            yield view.error(name, problem, cure)
 
 
 def layers(view: View, labels: Labels | None) -> Iterator[Finding]:

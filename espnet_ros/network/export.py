@@ -19,6 +19,7 @@ from espnet_ros.bundle import Bundle, check_replaceable, save_bundle
 from espnet_ros.bundle_checks import ALL_FILES, CLASSES_KEY
 from espnet_ros.core.errors import BackendUnavailableError, BundleError
 from espnet_ros.core.labels import Labels
+from espnet_ros.core.paths import home_path
 from espnet_ros.network.deploy import DeploymentGraph, in_half_precision
 from espnet_ros.network.rewrite import rewrite
 
@@ -100,7 +101,7 @@ def write_bundle_from_network(
     """
     from safetensors.torch import save
 
-    check_can_write(Path(output).expanduser())
+    check_can_write(home_path(output))
     network = copy.deepcopy(network).cpu().float().eval()
     reference = DeploymentGraph(network, mean, std, input_scale, temperature)
     graph = DeploymentGraph(rewrite(network), mean, std, input_scale, temperature)

@@ -112,8 +112,10 @@ class Costmap:
             return
         grid, stamp = self._config().grid, segmented.header.stamp
         rate_hz = max(grid.update_rate, _LEAST_WHILE_FRESH / grid.stale_after)
-        # By stamps, so that a recording played faster fills the grid as densely.
-        if not self._limits[camera].allows(seconds(stamp), rate_hz):
+        # By stamps, so that a recording played faster fills the grid as densely; a camera may
+        # leave them empty.
+        now_s = seconds(stamp) or time.monotonic()
+        if not self._limits[camera].allows(now_s, rate_hz):
             self._monitor.above_rate += 1
         elif self._worker.put(camera, segmented):
             self._monitor.dropped += 1

@@ -20,7 +20,7 @@ from rclpy.parameter import Parameter
 
 from espnet_ros.core.config import NodeConfig, parameter_spec, parameter_specs, unknown_name
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.core.parameter_file import read_parameter_file
+from espnet_ros.core.parameter_file import OF_ROS, read_parameter_file
 from espnet_ros.core.parameter_spec import ParameterSpec
 
 _APPLIES = {
@@ -105,7 +105,7 @@ def check_overrides(node: Node) -> None:
         for name in overrides
         if name not in specs
         and not node.has_parameter(name)
-        and not name.startswith('qos_overrides.')
+        and not OF_ROS.fullmatch(name)
     ]
     shared = _wildcard_names(sys.argv) if foreign else set()
     problems = [unknown_name(name) for name in foreign if name not in shared]
@@ -129,7 +129,7 @@ def _wildcard_names(argv: list[str]) -> set[str]:
         # rcl has taken them all; an empty one gives nothing.
         with suppress(ParameterError):
             for section in read_parameter_file(Path(path)).sections:
-                if '*' in section.last_name:
+                if section.is_for_many:
                     names.update(section.values)
     return names
 

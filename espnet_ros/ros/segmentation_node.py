@@ -40,7 +40,8 @@ def _spin(stop: Stop) -> int:
         node = SegmentationNode()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
-        stop.set_wake(executor.wake)
+        # Its own `wake` lets spin_once see new entities and wait on; a task ends it.
+        stop.set_wake(lambda: executor.create_task(lambda: None))
         try:
             with forwarded_log(node.get_logger()):
                 if not stop.requested:

@@ -412,6 +412,12 @@ def test_tables_are_made_anew_only_when_something_changed():
     assert projector.tables(CAMERA.resized((32, 24)), looking_down(1.01), 0.1) is not moved
 
 
+def test_cells_larger_than_the_range_are_refused():
+    projector = GroundProjector(LABELS, Gates(max_range_m=0.5))
+    with pytest.raises(PoseError, match=r'up to 0\.50 m only, .* cell of 4 m: lower grid'):
+        projector.tables(CAMERA, looking_down(), 4.0)
+
+
 def test_a_camera_that_sees_no_ground_is_refused():
     T = np.eye(4)
     T[:3, :3] = [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]  # level

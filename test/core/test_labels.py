@@ -48,7 +48,18 @@ def test_every_offender_is_named() -> None:
         assert part in str(error.value)
 
 
-@pytest.mark.parametrize('items', [[{'name': 'a'}], ['a'], [{'name': 'a', 'color_rgb': 1}]])
+@pytest.mark.parametrize(
+    'items',
+    [
+        [{'name': 'a'}],
+        ['a'],
+        [{'name': 'a', 'color_rgb': 1}],
+        [{'name': 'a', 'color_rgb': '255', 'kind': 'sky'}],
+        [{'name': 'a', 'color_rgb': [float('inf'), 0, 0], 'kind': 'sky'}],
+        [{'name': ['a'], 'color_rgb': [1, 2, 3], 'kind': 'sky'}],
+        [{'name': False, 'color_rgb': [1, 2, 3], 'kind': 'sky'}],
+    ],
+)
 def test_malformed_lists_are_refused_with_the_expected_form(items: list) -> None:
     with pytest.raises(BundleError, match='color_rgb'):
         Labels.from_list(items)

@@ -80,6 +80,15 @@ def test_cameras_whose_clocks_differ_do_not_clear_each_others_view():
     assert at(grid.render(), 1.25, 0.05) == 0
 
 
+def test_a_camera_whose_clock_is_far_behind_is_told_so():
+    grid = mapper(**{'grid.half_life': 3.0})
+    grid.add(look(stamp_s=66.0))
+    assert grid.add(look('left', stamp_s=60.0, mount_yaw=math.pi / 2)) == ''
+    grid.add(look(stamp_s=100.1))
+    with pytest.raises(PoseError, match=r'is 40\.0 s older than the newest of the other cameras'):
+        grid.add(look('left', stamp_s=60.1, mount_yaw=math.pi / 2))
+
+
 @pytest.mark.parametrize(
     ('later', 'words'),
     [
@@ -100,6 +109,13 @@ def test_what_is_of_another_time_or_place_is_forgotten(later, words):
     # Said once: the next look goes on from there.
     later = {**later, 'stamp_s': later['stamp_s'] + 0.1}
     assert grid.add(look(**later)) == ''
+
+
+def test_a_jump_says_nothing_about_the_camera():
+    grid = mapper()
+    for stamp_s, x in ((10.0, 0.0), (10.01, 3.5), (11.0, 3.5)):
+        grid.add(look(stamp_s=stamp_s, xy=(x, 0.0)))
+    assert grid.figures()['front']['obstacle cells found again after 3 m'] == 'none yet'
 
 
 def test_fast_robots_do_not_jump():

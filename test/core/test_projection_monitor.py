@@ -149,6 +149,16 @@ def test_what_stands_outweighs_who_moves():
     assert monitor.problem() == ''
 
 
+def test_after_a_break_there_is_nothing_to_compare_with():
+    monitor = ProjectionMonitor(LABELS)
+    monitor.compare(look(50), (0.0, 0.0))
+    monitor.break_off()
+    monitor.compare(look(20), (3.5, 0.0))
+    assert found_again(monitor) == 'none yet'
+    monitor.compare(look(20), (7.0, 0.0))
+    assert found_again(monitor) == '100 %'
+
+
 def test_things_not_found_again_are_a_camera_that_looks_further_up():
     problem = compared(*((look(50 + 5 * n), 3.0 * n) for n in range(4))).problem()
     assert 'of no class more than 0 % of the obstacle cells' in problem and 'further up' in problem

@@ -153,3 +153,31 @@ def test_bad_memories_are_listed():
         Memory(0.0, 0.5, math.nan)
     with pytest.raises(ParameterError, match='1 to 255 classes, got 0'):
         SemanticGrid(0, SPEC)
+
+
+def test_time_without_looks_is_counted_once():
+    grid = SemanticGrid(3, SPEC, Memory(half_life_s=2.0))
+    grid.elapse(1.0)  # there is nothing yet, and no time either
+    grid.add(look(SPEC, {(1, 1): (1, 1.0)}), 10.0)
+    grid.elapse(0.5)
+    grid.elapse(0.5)
+    assert known(grid)[1, 1, 1] == pytest.approx(0.5**0.5)
+    grid.advance(10.25)
+    grid.advance(12.0)
+    assert known(grid)[1, 1, 1] == pytest.approx(0.5)
+    grid.advance(14.0)
+    assert known(grid)[1, 1, 1] == pytest.approx(0.25)
+
+
+def test_looks_whose_clock_stood_still_are_new_and_soon_age_again():
+    grid = SemanticGrid(3, SPEC, Memory(half_life_s=2.0))
+    grid.add(look(SPEC, {(1, 1): (1, 1.0)}), 10.0)
+    grid.elapse(60.0)
+    grid.add(look(SPEC, {(5, 3): (0, 1.0)}), 10.1)
+    assert grid.stamp_s == 10.1
+    assert known(grid)[0, 3, 5] == pytest.approx(1.0)
+    assert known(grid)[1, 1, 1] == pytest.approx(0.0, abs=1e-6)
+    grid.advance(11.1)
+    assert known(grid)[0, 3, 5] == pytest.approx(1.0)
+    grid.advance(13.1)
+    assert known(grid)[0, 3, 5] == pytest.approx(0.5)

@@ -118,6 +118,16 @@ def test_a_video_passes_at_its_own_speed_and_ends(tmp_path):
     assert source.count == 50, 'an upper bound: containers often lie about their length'
 
 
+@pytest.mark.parametrize(
+    ('fps', 'expected'),
+    [(20.0, [0, 0, 10, 20, 20, 30]), (75.0, [0, 20, 50]), (30.0, [0, 10, 20, 30])],
+)
+def test_images_are_left_out_or_repeated_at_any_ratio(tmp_path, fps, expected):
+    write_video(tmp_path / 'clip.avi', count=6 if fps > 70 else 4, fps=fps)
+    source = open_source(str(tmp_path / 'clip.avi'), Request(frames=50, rate_hz=30.0))
+    assert values(source) == pytest.approx(expected, abs=3)
+
+
 def test_a_video_is_let_go_of_even_before_its_end(tmp_path, monkeypatch):
     opened = []
 

@@ -3,7 +3,7 @@
 import pytest
 from parameter_files import SEMANTIC, Trap, assert_all_have_a_trap, assert_found, check, own
 
-from espnet_ros.nav2.file_checks import CHECKS, layers
+from espnet_ros.nav2.file_checks import CHECKS, layers, parameters
 
 TRAPS = [
     Trap(
@@ -43,6 +43,22 @@ TRAPS = [
         'topics',
         'the cameras of the node are left',
         at='segmentation_topic',
+    ),
+    Trap(
+        'obstacle',
+        '/robot1/local',
+        own('{grid: {size: 20.0}}') + '/robot1/local',
+        'parameters',
+        'grid.size: expected a list of type double, got 20.0',
+        at='grid: ',
+    ),
+    Trap(
+        'obstacle',
+        '/robot1/local',
+        own('{grid: {resolutin: 0.1}, use_sim_time: true}') + '/robot1/local',
+        'parameters',
+        "unknown parameter 'grid.resolutin', did you mean 'grid.resolution'?",
+        at='grid: ',
     ),
     Trap('managed', 'cost: 100', 'cost: 99  # HERE', 'layers', 'inscribed', 'warning'),
     Trap(
@@ -86,7 +102,17 @@ def test_a_trap_is_found_where_it_is(trap, tmp_path):
 
 
 def test_every_check_has_a_trap():
-    assert_all_have_a_trap([*CHECKS, layers], TRAPS)
+    assert_all_have_a_trap([*CHECKS, layers, parameters], TRAPS)
+
+
+def test_cameras_that_are_no_names_are_told(tmp_path):
+    found = check(tmp_path, own('{cameras: [1]}') + SEMANTIC)
+    assert [(f.check, f.line) for f in found] == [('parameters', 2)]
+
+
+def test_parameters_of_other_nodes_are_not_the_nodes(tmp_path):
+    text = '/**:\n  ros__parameters: {other: 1}\nsegmentation:\n  ros__parameters: {model: x}\n'
+    assert check(tmp_path, text) == ()
 
 
 def test_layers_for_nodes_of_any_name_are_the_nodes_too(tmp_path):

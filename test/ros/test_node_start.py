@@ -12,6 +12,7 @@ from array import array
 import cv2
 import numpy as np
 import pytest
+from lifecycle_msgs.srv import GetState
 from sensor_msgs.msg import CompressedImage, Image
 
 from espnet_ros.core.config import parameter_specs
@@ -169,6 +170,28 @@ def test_ctrl_c_during_an_import_is_clean(ros_domain, toy_model, module):
     assert process.returncode == 0, log
     assert 'Traceback' not in log
     assert 'configured:' not in log or module == 'onnxruntime'
+
+
+def test_a_signal_ends_a_node_that_waits_for_a_minute(peer):
+    # Nobody ends the process if it does not do so itself.
+    program = (
+        'import functools, sys\n'
+        'from espnet_ros.ros import segmentation_node as entry\n'
+        'entry.run_until_signal = functools.partial(entry.run_until_signal, grace_s=3600.0)\n'
+        'sys.exit(entry.main())\n'
+    )
+    command = [
+        sys.executable, '-c', program, '--ros-args', '-p', 'autostart:=false',
+        '-p', 'diagnostics.period:=60.0', '-r', '__ns:=/idle',
+    ]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            peer.call(GetState, '/idle/segmentation/get_state', GetState.Request())
+            process.send_signal(signal.SIGINT)
+            _, log = process.communicate(timeout=DEADLINE_S)
+        finally:
+            process.kill()
+    assert process.returncode == 0, log
 
 
 def test_an_executor_serves_images_before_all_that_was_subscribed_to_earlier(

@@ -17,6 +17,7 @@ import yaml
 from espnet_ros.core.errors import BundleError, DatasetError
 from espnet_ros.core.labels import CAMVID, CITYSCAPES, UNLABELED, Labels
 from espnet_ros.core.paths import home_path
+from espnet_ros.core.yaml_file import yaml_errors
 from espnet_ros.network.training.label_files import LabelCode, pack_rgb
 
 Pairs = list[tuple[Path, Path]]
@@ -55,11 +56,10 @@ def read_yaml(path: Path) -> Any:
     :raises DatasetError: if it can't be read.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding='utf-8'))
+        with yaml_errors(path, DatasetError):
+            return yaml.safe_load(path.read_text(encoding='utf-8'))
     except OSError as error:
         raise DatasetError(f'{path} can not be read: {error.strerror}') from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DatasetError(f'{path} is not YAML: {" ".join(str(error).split())}') from error
 
 
 def read_description(path: Path) -> Description:

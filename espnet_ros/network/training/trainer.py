@@ -94,7 +94,7 @@ class Trainer:
             self.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
         )
         self.epoch = 0
-        self.best = 0.0
+        self.best = -math.inf
         self._judged_by = _fingerprint(val)
         # Of the last epoch, which a killed run may have saved and not told.
         self._row: dict[str, Any] | None = None

@@ -238,7 +238,7 @@ def test_a_file_that_is_no_yaml_is_said(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r'gone\.yaml can not be read: No such file'):
         load_dataset(str(tmp_path / 'gone.yaml'), 'train')
     (tmp_path / 'data.yaml').write_text('layout: [')
-    with pytest.raises(DatasetError, match='is not YAML'):
+    with pytest.raises(DatasetError, match=r'data\.yaml: expected YAML, but line 1: '):
         load_dataset(str(tmp_path / 'data.yaml'), 'train')
     (tmp_path / 'data.yaml').write_text('')
     with pytest.raises(DatasetError, match='got None'):

@@ -151,7 +151,7 @@ def test_classes_are_read(tmp_path: Path) -> None:
         ('Road: road\n', "got 'Road': 'road'"),
         ('Road: [no]\n', r"in quotes\), got 'Road': \[False\]"),
         ('1: [road]\n', r"got 1: \['road'\]"),
-        ('Road: [', 'is not YAML: '),
+        ('Road: [', 'expected YAML, but line 1: '),
     ],
 )
 def test_other_files_of_classes_are_refused(tmp_path: Path, text: str, problem: str) -> None:

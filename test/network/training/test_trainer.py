@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import resource
 import signal
@@ -147,10 +148,10 @@ def test_the_best_on_other_images_gives_way(
     assert trainer(tmp_path).best == 2.0
     assert capsys.readouterr().out == ''
     other = Trainer([samples(4)], samples(3), CLASSES, RECIPE, tmp_path)
-    assert other.best == 0.0
+    assert other.best == -math.inf
     assert 'best.pt was the best on other validation images' in capsys.readouterr().out
     other.run(2, validate_every=1)
-    assert trainer(tmp_path).best == 0.0
+    assert trainer(tmp_path).best == -math.inf
     assert Trainer([samples(4)], samples(3), CLASSES, RECIPE, tmp_path).best == other.best > 0
 
 
