@@ -17,6 +17,8 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from espnet_ros.core.config import parameter_specs
+from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.parameter_file import NODE, read_parameter_file
 from espnet_ros.resources import share_directory
 from espnet_ros.ros.transport import large_image_environment
 
@@ -120,6 +122,7 @@ def arguments() -> list[DeclareLaunchArgument]:
 def start(context: LaunchContext, names: list[str]) -> list[LogInfo | Node]:
     values = {name: LaunchConfiguration(name).perform(context) for name in names}
     actions = misspelled(context.launch_configurations, names)
+    actions += foreign(values['params_file'])
     actions.append(segmentation(values, context.environment))
     return [*actions, rviz(values)] if values['rviz'] in TRUE else actions
 
@@ -139,8 +142,27 @@ def misspelled(given: Iterable[str], names: list[str]) -> list[LogInfo]:
     ]
 
 
+def foreign(params_file: str) -> list[LogInfo]:
+    """Return what is said of a file without a parameter for the node, which starts with defaults.
+
+    Of an including launch file, launch takes over the arguments of the same name: Nav2's has one.
+    """
+    path = parameter_file('params_file', params_file)
+    try:
+        sections = read_parameter_file(Path(path)).sections
+    except ParameterError as error:
+        return [LogInfo(msg=str(error))]
+    if any(section.last_name == NODE or section.is_for_many for section in sections):
+        return []
+    return [LogInfo(
+        msg=f'params_file:={path} has parameters of {sections[0].name} and of others maybe, but '
+        f'none of {NODE}, which keeps its defaults: where another launch file includes this one, '
+        'give params_file'
+    )]  # fmt: skip
+
+
 def segmentation(values: dict[str, str], environment: dict[str, str]) -> Node:
-    files = [parameter_file('params_file', values['params_file'])]
+    files = [values['params_file']]
     if values['layers']:
         files.append(layers_file(values['layers']))
     image, camera_info = camera_topics(values)

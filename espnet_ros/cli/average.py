@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     samples = in_classes_of(models[0].labels, load_dataset(args.val, 'val'))
     mious = _compared(models, samples)
     found = _calibration(network, models[0], samples)
-    print(f'class mIoU {found.miou:.4f}: their mean; {found}')
+    print(f'class mIoU {100 * found.miou:.2f}: their mean; {found}')
     check_use(found.miou, list(mious.values()))
     metrics = {'val_miou_void_ignored': round(found.miou, 4), 'val_ece': round(found.ece_after, 4)}
     name = args.name or args.output.name
@@ -56,17 +56,17 @@ def run(args: argparse.Namespace) -> int:
 def check_use(mean: float, mious: Sequence[float]) -> None:
     """Refuse the mean of models that have no start in common.
 
-    :param mean: class mIoU of their mean.
-    :param mious: class mIoU of each.
+    :param mean: class mIoU of their mean, 0 to 1.
+    :param mious: class mIoU of each, 0 to 1.
     :raises ParameterError: if the mean is worse than the worst of them.
     """
     from espnet_ros.core.errors import ParameterError
 
     if mean < min(mious):
         raise ParameterError(
-            f'the mean has {mean:.4f} class mIoU, each of the models at least {min(mious):.4f}: '
-            'only models that were trained on from one start (train --start-from) have a mean '
-            'that is of use; nothing was written'
+            f'the mean has {100 * mean:.2f} class mIoU, each of the models at least '
+            f'{100 * min(mious):.2f}: only models that were trained on from one start (train '
+            '--start-from) have a mean that is of use; nothing was written'
         )
 
 
@@ -76,7 +76,7 @@ def _compared(models: Sequence[Any], samples: Any) -> dict[str, float]:
     mious = {}
     for model in {model.path: model for model in models}.values():
         miou = _calibration(load_bundle(model), model, samples).miou
-        print(f'class mIoU {miou:.4f}: {model.path}')
+        print(f'class mIoU {100 * miou:.2f}: {model.path}')
         mious[str(model.path)] = miou
     return mious
 

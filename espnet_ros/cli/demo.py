@@ -1,4 +1,4 @@
-"""Drive a camera past the real ROS 2 node and report what masks and costmaps come back.
+"""Drive a camera past the real ROS 2 node and report what masks and cost maps come back.
 
 Three processes over Fast DDS: a camera, the segmentation node and a consumer that subscribes as
 a navigation stack would.
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--true-masks', action='store_true',
-        help='publish perfect masks in place of pictures, to judge the costmap alone (street)',
+        help='publish perfect masks in place of pictures, to judge the cost maps alone (street)',
     )  # fmt: skip
     add_inference_options(parser)
     # None tells what was not asked for: true masks take no model.

@@ -26,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'images', nargs='*', type=path, metavar='IMAGE', help='pictures, or folders of them'
     )
     add_inference_options(parser)
-    parser.add_argument('--size', type=size_wh, help="of the network input (the model's own)")
+    parser.add_argument(
+        '--size', type=size_wh, metavar='WxH', help="of the network input (the model's own)"
+    )
     parser.add_argument(
         '--build-only', action='store_true',
         help='only build the TensorRT engine and keep it, e.g. when an image for robots is made',

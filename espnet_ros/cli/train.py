@@ -1,4 +1,4 @@
-"""Train a model and write it as a bundle with calibrated confidence; a broken-off run goes on."""
+"""Train a model and write its folder, confidence calibrated; a run that broke off goes on."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _add_data(group: Any) -> None:
     group.add_argument(
         '--teacher-classes', type=path, metavar='FILE',
         help="YAML of the teacher's classes that make up each learned class, as `Road: [road, "
-        'lane]`, if it has other classes (docs/training.md)',
+        'lane]`, if it has other classes (docs/training_advanced.md)',
     )  # fmt: skip
     group.add_argument(
         '--val', required=True, metavar='SPEC',
@@ -311,5 +311,5 @@ def _write(
         name=args.name or args.output.name, output=args.output,
         temperature=calibration.temperature,
     )  # fmt: skip
-    print(f'{args.output}: class mIoU {calibration.miou:.4f} on {args.val} (void ignored)')
+    print(f'{args.output}: class mIoU {100 * calibration.miou:.2f} on {args.val} (void ignored)')
     return metrics

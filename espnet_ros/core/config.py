@@ -325,7 +325,8 @@ class NodeConfig:
     )
     backend: str = parameter(
         'auto',
-        'Inference library; auto takes the fastest one that is installed.',
+        'Inference library; auto takes the first that works of PyTorch with CUDA, TensorRT, '
+        'OpenVINO, ONNX Runtime, PyTorch.',
         'configure',
         choices=('auto', 'openvino', 'onnx', 'torch', 'tensorrt'),
     )
@@ -334,7 +335,8 @@ class NodeConfig:
     )
     precision: str = parameter(
         'auto',
-        'Arithmetic of the network; auto takes the fastest one the device has.',
+        'Arithmetic of the network; auto takes the fastest that hardly changes a mask (f16, bf16 '
+        'or f32), int8 must be named.',
         'configure',
         choices=('auto', 'f32', 'bf16', 'f16', 'int8'),
     )

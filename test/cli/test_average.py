@@ -61,7 +61,7 @@ def test_the_mean_is_written_compared_and_calibrated(
     assert written.metrics == {'val_miou_void_ignored': miou, 'val_ece': figures['val_ece']}
     assert written.name == 'soup' and written.temperature == figures['temperature'] != 1.0
     text = capsys.readouterr().out
-    assert f'class mIoU {miou:.4f}: {calm}' in text and f'{output}: written' in text
+    assert f'class mIoU {100 * miou:.2f}: {calm}' in text and f'{output}: written' in text
 
 
 def test_of_other_classes_only_those_that_differ_are_told(
@@ -85,7 +85,7 @@ def test_of_other_classes_only_those_that_differ_are_told(
 
 def test_a_mean_that_is_worse_than_all_of_them_is_refused() -> None:
     check_use(0.61, [0.7, 0.6])
-    with pytest.raises(ParameterError, match=r'mean has 0.5900 .* at least 0.6000: only models'):
+    with pytest.raises(ParameterError, match=r'mean has 59.00 .* at least 60.00: only models'):
         check_use(0.59, [0.7, 0.6])
 
 

@@ -200,6 +200,20 @@ def test_a_misspelled_argument_is_told_and_those_of_others_are_not(start: Any):
     ]
 
 
+def test_a_file_without_the_node_is_told(start: Any, tmp_path: Path):
+    file = tmp_path / 'nav2_params.yaml'
+    file.write_text('controller_server:\n  ros__parameters: {a: 1}\n')
+    said, _ = start(params_file=str(file))
+    assert f'{file} has parameters of /controller_server and' in said.given['msg']
+    assert 'none of segmentation' in said.given['msg']
+    file.write_text('controller_server: 1')
+    said, _ = start(params_file=str(file))
+    assert 'found no ros__parameters' in said.given['msg']
+    for name in ('/**', 'segmentation', '/**/segmentation', '/robot1/segmentation'):
+        file.write_text(f'{name}:\n  ros__parameters: {{model: a}}\n')
+        assert len(start(params_file=str(file))) == 1
+
+
 @pytest.mark.parametrize(
     ('given', 'image', 'camera_info'),
     [

@@ -89,7 +89,7 @@ class Trainer:
         self.average = WeightAverage(self.network)
         self.loss = SegmentationLoss(class_frequencies(first, len(classes))).to(self.device)
         # Adam in the eigenbasis of each kernel's gradients (Vyas et al.: SOAP, 2024): a step takes
-        # about as long as AdamW's here, and does more; docs/models.md has the comparison.
+        # about as long as AdamW's here, and does more; docs/recipe.md has the comparison.
         self.optimizer = SOAP(
             self.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
         )
