@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from espnet_ros.core.errors import BundleError
+from espnet_ros.core.input_size import LARGEST, STRIDE, is_size_wh
 from espnet_ros.core.labels import Labels
 
 DESCRIPTION = 'model.yaml'
@@ -19,8 +20,6 @@ FILES = {'weights': 'weights.safetensors', 'onnx': 'model.onnx'}
 OPTIONAL_FILES = {'onnx_f16': 'model_f16.onnx', 'onnx_int8': 'model_int8.onnx'}
 ALL_FILES = {**FILES, **OPTIONAL_FILES}
 FORMAT = 1
-# Height and width of what the networks see must be multiples of it.
-STRIDE = 8
 KEYS = (
     'format', 'name', 'architecture', 'size_wh', 'channel_order', 'mean', 'std', 'input_scale',
     'classes', 'metrics', 'licence', 'files',
@@ -41,9 +40,9 @@ def description_problems(data: Mapping[str, Any]) -> Iterator[str]:
         return
     if data['format'] != FORMAT:
         yield f'format must be {FORMAT}, got {data["format"]!r}: another version wrote it'
-    size = data['size_wh']
-    if not _numbers(size, 2, int) or any(v not in range(STRIDE, 8193, STRIDE) for v in size):
-        yield f'size_wh must be two multiples of {STRIDE} up to 8192, got {size!r}'
+    if not is_size_wh(data['size_wh']):
+        size = data['size_wh']
+        yield f'size_wh must be two multiples of {STRIDE} up to {LARGEST}, got {size!r}'
     if data['channel_order'] != 'BGR':
         yield f"channel_order must be 'BGR', got {data['channel_order']!r}"
     if not _numbers(data['mean'], 3):
@@ -112,11 +111,11 @@ def classes_in(role: str, content: bytes) -> int | None:
         return None
 
 
-def _numbers(value: Any, count: int, kind: Any = (int, float)) -> bool:
+def _numbers(value: Any, count: int) -> bool:
     return (
         isinstance(value, list)
         and len(value) == count
-        and all(isinstance(v, kind) and math.isfinite(v) for v in value)
+        and all(isinstance(v, (int, float)) and math.isfinite(v) for v in value)
     )
 
 

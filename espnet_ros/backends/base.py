@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
@@ -12,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.bundle import Bundle
-from espnet_ros.bundle_checks import STRIDE
 from espnet_ros.core.config import DEVICE
 from espnet_ros.core.errors import (
     BackendError,
@@ -20,6 +18,7 @@ from espnet_ros.core.errors import (
     DeviceError,
     EspnetRosError,
 )
+from espnet_ros.core.input_size import check_size_wh
 
 UInt8Array = npt.NDArray[np.uint8]
 
@@ -185,34 +184,6 @@ class Backend(ABC):
                 f'backend {self.name} must give the {what} as uint8 {expected}, it gave '
                 f'{_describe(array)}: the model was not made by `espnet_ros export`'
             )
-
-
-def nearest_sizes_wh(size_wh: tuple[int, int]) -> list[tuple[int, int]]:
-    """Return the sizes next to one that a network of stride 8 can take, or just that size.
-
-    :param size_wh: width and height in pixels.
-    """
-    choices = []
-    for value in size_wh:
-        below = value // STRIDE * STRIDE
-        choices.append({max(below, STRIDE), below if value == below else below + STRIDE})
-    heights_first = itertools.product(sorted(choices[1]), sorted(choices[0]))
-    return [(width, height) for height, width in heights_first if height and width]
-
-
-def check_size_wh(size_wh: tuple[int, int]) -> None:
-    """Refuse an image size that the networks can't take.
-
-    :param size_wh: width and height in pixels.
-    :raises BackendError: naming the nearest valid sizes.
-    """
-    sizes = nearest_sizes_wh(size_wh)
-    if tuple(size_wh) not in sizes:
-        names = ', '.join(f'{width}x{height}' for width, height in sizes)
-        raise BackendError(
-            f'width and height must be multiples of {STRIDE}, {size_wh[0]}x{size_wh[1]} is not: '
-            f'nearest {"is" if len(sizes) == 1 else "are"} {names}'
-        )
 
 
 def _check_images(images: Any) -> None:

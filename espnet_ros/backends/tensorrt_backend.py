@@ -6,7 +6,7 @@ from contextlib import closing, nullcontext, suppress
 from typing import Any
 
 from espnet_ros.backends import tensorrt_cache
-from espnet_ros.backends.base import MAX_SHAPES, Backend, UInt8Array, check_size_wh
+from espnet_ros.backends.base import MAX_SHAPES, Backend, UInt8Array
 from espnet_ros.backends.cuda_driver import Cuda
 from espnet_ros.backends.tensorrt_builder import Profile
 from espnet_ros.backends.tensorrt_engines import Engines, resolve_precision
@@ -14,6 +14,7 @@ from espnet_ros.backends.tensorrt_library import Library, load_library
 from espnet_ros.backends.tensorrt_runner import Runner
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import BackendError, BackendUnavailableError
+from espnet_ros.core.input_size import check_size_wh
 
 
 class TensorRTBackend(Backend):

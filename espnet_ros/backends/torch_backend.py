@@ -9,7 +9,7 @@ from espnet_ros.backends.base import Backend, UInt8Array
 from espnet_ros.backends.machine import import_library, processor_name
 from espnet_ros.backends.torch_cuda import CudaRunners, device_failure
 from espnet_ros.core.errors import BackendUnavailableError
-from espnet_ros.core.memory import tune_malloc
+from espnet_ros.core.malloc import tune_malloc
 
 # Compute capability from which GPUs have it.
 _LEAST = {'f32': (0, 0), 'f16': (5, 3), 'bf16': (8, 0)}

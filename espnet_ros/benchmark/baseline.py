@@ -19,10 +19,9 @@ from espnet_ros.benchmark.plan import BASELINE
 from espnet_ros.benchmark.timing import UPLOAD
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import BackendUnavailableError
+from espnet_ros.core.input_size import STRIDE
 
 UInt8Array = npt.NDArray[np.uint8]
-
-_STRIDE = 8
 
 
 class Baseline:
@@ -97,7 +96,7 @@ class Baseline:
             logits = self._network(tensor)
             if not self._whole:
                 logits = torch.nn.functional.interpolate(
-                    logits, scale_factor=_STRIDE, mode='bilinear', align_corners=False
+                    logits, scale_factor=STRIDE, mode='bilinear', align_corners=False
                 )
             if self._device != 'cpu':
                 torch.cuda.synchronize(self._device)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_ros.backends import BACKENDS
-from espnet_ros.backends.base import check_size_wh
 from espnet_ros.core.config import NodeConfig, parameter_specs
 from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.input_size import check_size_wh
 
 BASELINE = 'baseline'
 ENCODINGS = ('raw', 'jpeg')

@@ -62,11 +62,10 @@ class Gemm:
     :param library: ``torch``, ``openvino`` or ``numpy``.
     :param precision: ``f32``, ``bf16``, and of CUDA devices ``tf32`` or ``f16``.
     :param device: ``cpu`` or ``cuda:N``.
-    :param side: of the matrices; by default what suits the device.
     """
 
-    def __init__(self, library: str, precision: str, device: str, side: int = 0) -> None:
-        self._side = side or (CPU_SIDE if device == 'cpu' else CUDA_SIDE)
+    def __init__(self, library: str, precision: str, device: str) -> None:
+        self._side = CPU_SIDE if device == 'cpu' else CUDA_SIDE
         make = {'torch': _torch, 'openvino': _openvino, 'numpy': _numpy}[library]
         self._multiply = make(self._side, precision, device)
         self._multiply()

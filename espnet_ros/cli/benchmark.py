@@ -7,11 +7,17 @@ authors' way of running the network. What this machine can't do is a row with th
 from __future__ import annotations
 
 import argparse
-import contextlib
 from contextlib import AbstractContextManager, nullcontext
 
-from espnet_ros.cli.demo import rate
-from espnet_ros.cli.options import output_file, output_picture, path, size_wh, write_json
+from espnet_ros.cli.options import (
+    number_within,
+    output_file,
+    output_picture,
+    path,
+    rate,
+    size_wh,
+    write_json,
+)
 from espnet_ros.core.config import parameter_specs
 
 
@@ -47,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f'what the camera sends; jpeg is decoded in the measured time ({Plan.encoding})',
     )  # fmt: skip
     parser.add_argument(
-        '--seconds', type=_seconds, default=Plan.seconds,
+        '--seconds', type=number_within(0.1, 3600.0, '{} seconds'), default=Plan.seconds,
         help=f'at full speed, for each backend ({Plan.seconds:g})',
     )  # fmt: skip
     parser.add_argument(
@@ -102,10 +108,3 @@ def _ros() -> AbstractContextManager[dict[str, str] | None]:
 
 def _sizes(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(size_wh(part) for part in text.split(','))
-
-
-def _seconds(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        if 0.1 <= float(text) <= 3600.0:
-            return float(text)
-    raise argparse.ArgumentTypeError(f'expected 0.1 to 3600 seconds, got {text!r}')

@@ -7,17 +7,15 @@ a navigation stack would.
 from __future__ import annotations
 
 import argparse
-import contextlib
 
 from espnet_ros.cli.options import (
     add_inference_options,
     output_file,
     output_folder,
+    rate,
     size_wh,
     write_json,
 )
-
-FILES = ('overlay.mp4', 'contact_sheet.png', 'costmap.mp4', 'costmap.png', 'report.json')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the demo, print the table, and return 0 if masks came and all were as promised."""
     from espnet_ros.demo.report import table
     from espnet_ros.demo.request import Request
+    from espnet_ros.demo.results import FILES
     from espnet_ros.demo.run import Options, run_demo
 
     options = Options(
@@ -82,11 +81,3 @@ def frames(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f'expected a whole number of at least 1, got {text!r}')
     return int(text)
-
-
-def rate(text: str) -> float:
-    """Parse images a second."""
-    with contextlib.suppress(ValueError):
-        if 0.1 <= float(text) <= 1000.0:
-            return float(text)
-    raise argparse.ArgumentTypeError(f'expected 0.1 to 1000 images a second, got {text!r}')

@@ -11,6 +11,7 @@ from espnet_ros.cli.options import (
     output_picture,
     write_json,
 )
+from espnet_ros.core.metrics import percent
 
 WORST = 8
 
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     if args.confusion:
         title = f'{bundle.name} on {args.dataset} {args.split}: per cent of each true class'
         write_picture(args.confusion, confusion_picture(measurement.matrix, names, title))
-    # First what was asked for: a terminal of ASCII can't print every name.
+    # First what was asked for: whoever reads the table may leave.
     write_json(args.json, found)
     _print_table(found)
     return 0
@@ -125,19 +126,15 @@ def _print_table(found: dict[str, Any]) -> None:
         print(f'  {name:<14}', 'not in the truth' if value is None else f'{100 * value:6.2f}')
     category = found['category_miou']
     print(
-        f'class mIoU {_percent(found["miou_void_ignored"])} (void ignored), '
-        f'{_percent(found["miou_void_as_error"])} (void truth as false positive)'
-        + (f'; category mIoU {_percent(category)}' if category is not None else '')
-        + f'\nclass accuracy {_percent(found["class_accuracy"])}, pixel accuracy '
-        f'{_percent(found["pixel_accuracy"])}, expected calibration error {found["ece"]} at '
+        f'class mIoU {percent(found["miou_void_ignored"])} (void ignored), '
+        f'{percent(found["miou_void_as_error"])} (void truth as false positive)'
+        + (f'; category mIoU {percent(category)}' if category is not None else '')
+        + f'\nclass accuracy {percent(found["class_accuracy"])}, pixel accuracy '
+        f'{percent(found["pixel_accuracy"])}, expected calibration error {found["ece"]} at '
         f'temperature {found["temperature"]}\n'
         f'{found["images"]} images, {found["images_per_s"]} images/s: {found["model"]} on '
         f'{found["backend"]} {found["precision"]}, {found["device"]}'
     )
     if 'corruptions' in found:
-        each = ', '.join(f'{name} {_percent(v)}' for name, v in found['corruptions'].items())
-        print(f'class mIoU of corrupted images {_percent(found["miou_corrupted"])}: {each}')
-
-
-def _percent(value: float | None) -> str:
-    return 'unknown' if value is None else f'{100 * value:.2f}'
+        each = ', '.join(f'{name} {percent(v)}' for name, v in found['corruptions'].items())
+        print(f'class mIoU of corrupted images {percent(found["miou_corrupted"])}: {each}')

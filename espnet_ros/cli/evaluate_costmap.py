@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from espnet_ros.cli.options import add_inference_options, output_file, path, write_json
+from espnet_ros.core.metrics import percent
 
 T = TypeVar('T')
 
@@ -178,12 +179,12 @@ def _print_drive(figures: dict[str, Any]) -> None:
         after = ', '.join('never' if m is None else f'{m:g} m' for m in warned)
         print(
             f'{run["masks"]:<6} {run["pitch_error_deg"]:>+9g} ° | '
-            f'{_percent(run["ground_iou"]):>10}  {_percent(run["obstacle_recall"]):>15}  '
-            f'{_percent(run["false_obstacle_rate"]):>15} | '
-            f'{_percent(known["ground_iou"]):>20} {_percent(known["false_obstacle_rate"]):>6} | '
+            f'{percent(run["ground_iou"]):>10}  {percent(run["obstacle_recall"]):>15}  '
+            f'{percent(run["false_obstacle_rate"]):>15} | '
+            f'{percent(known["ground_iou"]):>20} {percent(known["false_obstacle_rate"]):>6} | '
             f'{after}'
         )
-        shares = (f'{n} {_percent(v)}' for n, v in run['ground_iou_by_class'].items())
+        shares = (f'{n} {percent(v)}' for n, v in run['ground_iou_by_class'].items())
         print(f'{"":>18} | {", ".join(shares)}')
 
 
@@ -213,7 +214,3 @@ def _print_memory(figures: dict[str, Any]) -> None:
 
 def _warn(text: str) -> None:
     print(f'espnet_ros: warning: {text}', file=sys.stderr)
-
-
-def _percent(value: float | None) -> str:
-    return 'unknown' if value is None else f'{100 * value:.2f}'

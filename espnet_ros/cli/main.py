@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -56,6 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     :param argv: without the program's name; by default the process's own.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal of ASCII can't print every name, which is no reason to fail after the work.
+        sys.stdout.reconfigure(errors='backslashreplace')
     try:
         return _run(arguments)
     except EspnetRosError as error:

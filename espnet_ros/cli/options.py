@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from espnet_ros.core.config import parameter_specs
 from espnet_ros.core.paths import home_path
+from espnet_ros.core.whole_file import write_whole
 
 _MOST = 2**31 - 1
 INFERENCE = ('model', 'backend', 'device', 'precision')
@@ -58,7 +60,7 @@ def output_picture(text: str) -> Path:
 def write_json(file: Path | None, figures: Mapping[str, Any]) -> None:
     """Write the figures that ``--json`` asked for; None if it did not."""
     if file is not None:
-        file.write_text(json.dumps(figures, indent=2) + '\n', encoding='utf-8')
+        write_whole(file, (json.dumps(figures, indent=2) + '\n').encode())
 
 
 def output_folder(text: str) -> Path:
@@ -102,6 +104,26 @@ def not_negative(text: str) -> int:
     if not text.isdigit() or int(text) > _MOST:
         raise argparse.ArgumentTypeError(f'expected a whole number, 0 to {_MOST}, got {text!r}')
     return int(text)
+
+
+def number_within(low: float, high: float, form: str) -> Callable[[str], float]:
+    """Return a parser of numbers from `low` to `high`.
+
+    :param form: of what is expected, with ``{}`` for the bounds, e.g. ``{} seconds``.
+    """
+
+    def parse(text: str) -> float:
+        with contextlib.suppress(ValueError):
+            if low <= float(text) <= high:  # False for NaN
+                return float(text)
+        expected = form.format(f'{low:g} to {high:g}')
+        raise argparse.ArgumentTypeError(f'expected {expected}, got {text!r}')
+
+    return parse
+
+
+# Images a second.
+rate = number_within(0.1, 1000.0, '{} images a second')
 
 
 def size_wh(text: str) -> tuple[int, int]:

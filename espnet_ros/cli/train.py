@@ -15,6 +15,7 @@ from espnet_ros.cli.options import (
     size_wh,
     write_json,
 )
+from espnet_ros.network.training.recipe import Recipe
 
 GPU_WORKERS = 8
 
@@ -57,12 +58,15 @@ def _add_data(group: Any) -> None:
 
 def _add_network(group: Any) -> None:
     group.add_argument(
-        '--architecture', choices=('espnet', 'espnet_c'), default='espnet',
+        '--architecture', choices=('espnet', 'espnet_c'), default=Recipe.architecture,
         help='espnet_c is the encoder alone: trained first, it is what --start-from gives to the '
         'whole network, as in the paper (default: %(default)s)',
     )  # fmt: skip
-    group.add_argument('--alpha2', type=positive, default=2, help='ESP modules at level 2 (2)')
-    group.add_argument('--alpha3', type=positive, default=8, help='ESP modules at level 3 (8)')
+    for name, default in (('alpha2', Recipe.alpha2), ('alpha3', Recipe.alpha3)):
+        group.add_argument(
+            f'--{name}', type=positive, default=default,
+            help=f'ESP modules at level {name[-1]} (%(default)s)',
+        )  # fmt: skip
     group.add_argument(
         '--start-from', metavar='MODEL',
         help='a model folder, or the name of a shipped model, whose weights to go on from',
@@ -78,23 +82,24 @@ def _add_schedule(group: Any) -> None:
         help='how often --val is looked at, to keep the best (%(default)s)',
     )  # fmt: skip
     group.add_argument(
-        '--learning-rate', type=float, default=1e-2,
+        '--learning-rate', type=float, default=Recipe.learning_rate,
         help='peak of the schedule; a tenth of the default to go on with a model on the same '
         'images (default: %(default)s)',
     )  # fmt: skip
     group.add_argument(
-        '--freeze-at', type=float, default=0.5, metavar='SHARE',
+        '--freeze-at', type=float, default=Recipe.freeze_at, metavar='SHARE',
         help='share of the epochs after which batch normalisation keeps its statistics, as in '
         'inference: 0 at once, e.g. to go on with a model on the same images; 1 never (default: '
         '%(default)s)',
     )  # fmt: skip
     group.add_argument(
-        '--batch', type=positive, default=4,
+        '--batch', type=positive, default=Recipe.batch,
         help='images a step, of all processes of torchrun together (%(default)s)',
     )
+    width, height = Recipe.crop_wh
     group.add_argument(
-        '--crop', type=size_wh, default=(352, 288), metavar='WxH',
-        help='size of the views of the images, multiples of 8 (352x288)',
+        '--crop', type=size_wh, default=Recipe.crop_wh, metavar='WxH',
+        help=f'size of the views of the images, multiples of 8 ({width}x{height})',
     )  # fmt: skip
     group.add_argument(
         '--as-seen', action='store_true',
@@ -103,13 +108,14 @@ def _add_schedule(group: Any) -> None:
         'model so far',
     )  # fmt: skip
     group.add_argument(
-        '--paste', type=float, default=0.0, metavar='SHARE',
+        '--paste', type=float, default=Recipe.paste, metavar='SHARE',
         help='share of the views into which small things of another image are pasted, e.g. 0.5: '
         'for classes that are rare or always seen before the same background (default: none)',
     )  # fmt: skip
     group.add_argument(
-        '--seed', type=not_negative, default=0, help='of every random choice (%(default)s)'
-    )
+        '--seed', type=not_negative, default=Recipe.seed,
+        help='of every random choice (%(default)s)',
+    )  # fmt: skip
 
 
 def _add_machine(group: Any) -> None:
@@ -252,9 +258,7 @@ def _teacher(args: argparse.Namespace, labels: Any, device: Any) -> Any:
     return Teacher(Bundle.load(args.teacher), labels, device, classes)
 
 
-def _recipe(args: argparse.Namespace) -> Any:
-    from espnet_ros.network.training.recipe import Recipe
-
+def _recipe(args: argparse.Namespace) -> Recipe:
     return Recipe(
         args.architecture, args.alpha2, args.alpha3, args.crop, args.batch, args.learning_rate,
         freeze_at=args.freeze_at, paste=args.paste, as_seen=args.as_seen,

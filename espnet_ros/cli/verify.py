@@ -6,10 +6,16 @@ Exit code 0 if enough pixels agree, 1 if not: for CI and for a new robot.
 from __future__ import annotations
 
 import argparse
-import contextlib
 from typing import Any
 
-from espnet_ros.cli.options import add_inference_options, output_file, path, size_wh, write_json
+from espnet_ros.cli.options import (
+    add_inference_options,
+    number_within,
+    output_file,
+    path,
+    size_wh,
+    write_json,
+)
 
 # Share of equal pixels that is asked for where no threshold is given. In int8, models that lost
 # less than the allowed point of class mIoU kept 98.3 to 99.4 %, and one that lost three points
@@ -36,8 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     words = ', '.join(f'{value} for {name}' for name, value in THRESHOLDS.items())
     parser.add_argument(
-        '--threshold', type=_share, help=f'share of pixels that must be equal ({words})'
-    )
+        '--threshold', type=number_within(0.0, 1.0, 'a share of {}'),
+        help=f'share of pixels that must be equal ({words})',
+    )  # fmt: skip
     parser.add_argument('--json', type=output_file, help='write the figures here')
 
 
@@ -73,10 +80,3 @@ def _sentence(figures: dict[str, Any]) -> str:
         f'{figures["worst_image_agreement"]:.3%}; confidence off by {error["mean"]:.4f} on '
         f'average, {error["p99"]:.4f} at p99, {error["max"]:.4f} at most)'
     )
-
-
-def _share(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        if 0.0 <= float(text) <= 1.0:
-            return float(text)
-    raise argparse.ArgumentTypeError(f'expected a share of 0 to 1, got {text!r}')

@@ -24,6 +24,8 @@ _LENGTHS = {'plumb_bob': (0, 4, 5, 8), 'rational_polynomial': (0, 8), 'equidista
 _THIN_PRISM = ('s1', 's2', 's3', 's4')
 _TILT = ('tau_x', 'tau_y')
 _RATIO_TOLERANCE = 0.01
+# Share of the image's side; a lens that shows all around has 1 / (2 pi) = 0.16 (equidistant).
+_SHORTEST_FOCAL = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +104,7 @@ class CameraModel:
 
     @cached_property
     def focal_px(self) -> float:
-        """Return the focal length in delivered pixels, the mean of both directions."""
+        """Return the focal length in delivered pixels, the geometric mean of both directions."""
         return float(np.sqrt(self.matrix[0, 0] * self.matrix[1, 1]))
 
     @cached_property
@@ -202,6 +204,8 @@ def _problems(model: CameraModel) -> Iterator[str]:
     if not sized:
         yield f'the image size must be positive, got {width}x{height}'
     yield from _matrix_problems(model.K)
+    if sized:
+        yield from _focal_problems(model.K, width, height)
     yield from _distortion_problems(model)
     left, top, roi_width, roi_height = _roi(model)
     if min(left, top) < 0 or left + roi_width > width or top + roi_height > height:
@@ -223,6 +227,14 @@ def _matrix_problems(K: Array) -> Iterator[str]:
         yield f'focal lengths must be above 0, got fx {K[0, 0]:g}, fy {K[1, 1]:g}'
     elif K[0, 1] or K[1, 0] or K[2].tolist() != [0.0, 0.0, 1.0]:
         yield f'K must be [fx 0 cx; 0 fy cy; 0 0 1], got {K.ravel().tolist()}'
+
+
+def _focal_problems(K: Array, width: int, height: int) -> Iterator[str]:
+    if K.shape == (3, 3) and 0.0 < min(K[0, 0] / width, K[1, 1] / height) < _SHORTEST_FOCAL:
+        yield (
+            f'focal lengths must be in pixels, got fx {K[0, 0]:g}, fy {K[1, 1]:g} for '
+            f'{width}x{height}: are they shares of the image?'
+        )
 
 
 def _distortion_problems(model: CameraModel) -> Iterator[str]:

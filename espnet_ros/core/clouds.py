@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.config import NavConfig
-from espnet_ros.core.depth_projection import HeightBand
+from espnet_ros.core.depth_projection import DepthRules, HeightBand
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.ground_inputs import check_depth, check_mask
 from espnet_ros.core.ground_projection import GroundProjector
@@ -142,7 +142,7 @@ class CloudMaker:
         if stride < 1:
             raise ParameterError(f'stride must be 1 or more, got {stride}')
         self._projector, self._resolution_m, self._stride = projector, resolution_m, stride
-        self._low, self._high = (HeightBand() if band is None else band).limits(labels)
+        self._rules = DepthRules(labels, projector.gates, band)
         self._ground = labels.of_kind('ground')
         self._free = self._ground.copy()
         self._members = {}
@@ -229,13 +229,5 @@ class CloudMaker:
     def _measured(
         self, ids: UInt8Array, depth_m: npt.NDArray[np.float32], lattice: Lattice
     ) -> Points:
-        known = np.isfinite(depth_m) & (depth_m > 0) & lattice.used
-        points = lattice.rays * np.where(known, depth_m, np.float32(np.nan))[..., None]
-        offset = points @ lattice.T[:3, :3].T.astype(np.float32)
-        height = offset[..., 2] + lattice.T[2, 3]
-        ranges = np.hypot(offset[..., 0], offset[..., 1])
-        gates = self._projector.gates
-        with np.errstate(invalid='ignore'):  # NaN is out of every bound
-            good = (height >= self._low[ids]) & (height <= self._high[ids])
-            good &= (ranges >= gates.min_range_m) & (ranges <= gates.max_range_m)
-        return np.where(good[..., None], points, np.float32(np.nan))
+        points, _, counts = self._rules.points(ids, depth_m, lattice.rays, lattice.T)
+        return np.where((counts & lattice.used)[..., None], points, np.float32(np.nan))

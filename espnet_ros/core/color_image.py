@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.resize import image_at
+
 UInt8Array = npt.NDArray[np.uint8]
 
 # These conversions only move or copy channels, so they give the same before and after a resize.
@@ -46,8 +48,7 @@ class ColorImage:
         if self.size_wh == size_wh:
             return self.bgr
         # A camera has more pixels than a network, so only then.
-        pixels = cv2.resize(self.pixels, size_wh, interpolation=cv2.INTER_LINEAR)
-        return self._in_order(np.asarray(pixels, np.uint8))
+        return self._in_order(image_at(self.pixels, size_wh))
 
     def _in_order(self, pixels: UInt8Array) -> UInt8Array:
         if self.to_bgr is None:

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.input_size import LARGEST, STRIDE, is_size_wh
 from espnet_ros.core.layers import LayerSpec
+from espnet_ros.core.names import CAMERA
 from espnet_ros.core.parameter_families import FAMILIES, Mount, layers_of, mounts_of, overhang_of
 from espnet_ros.core.parameter_spec import ParameterSpec, build, parameter, specs_of
 
-_NAME = re.compile(r'[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*')
 # Topics of one camera with a name of their own before them.
 _TOPIC_GROUPS = ('nav', 'points', 'depth')
 # A proposal that is less like what was written (0..1) leads astray; max_rang is 0.57 like its.
@@ -34,7 +35,7 @@ def _device_problem(value: str) -> str | None:
 
 
 def _cameras_problem(value: tuple[str, ...]) -> str | None:
-    bad = [name for name in value if not _NAME.fullmatch(name)]
+    bad = [name for name in value if not re.fullmatch(CAMERA, name)]
     if bad:
         # What came is said besides; without a good name in it, that is the same.
         which = f', unlike {", ".join(map(repr, bad))}' if len(bad) < len(value) else ''
@@ -49,9 +50,12 @@ def _cameras_problem(value: tuple[str, ...]) -> str | None:
 
 
 def _size_problem(value: tuple[int, ...]) -> str | None:
-    if value == (0, 0) or (len(value) == 2 and all(8 <= v <= 8192 and v % 8 == 0 for v in value)):
+    if value == (0, 0) or is_size_wh(value):
         return None
-    return 'expected [width, height], both multiples of 8 from 8 to 8192, or [0, 0]'
+    return (
+        f'expected [width, height], both multiples of {STRIDE} from {STRIDE} to {LARGEST}, '
+        'or [0, 0]'
+    )
 
 
 def _sides_problem(value: tuple[float, ...]) -> str | None:
@@ -409,11 +413,6 @@ def parameter_spec(name: str) -> ParameterSpec | None:
     return spec
 
 
-def parameter_values(config: NodeConfig) -> dict[str, Any]:
-    """Return the flat dotted names and values of a config, lists as tuples, without families."""
-    return {spec.name: spec.default for spec in specs_of(config)}
-
-
 def unknown_name(name: str) -> str:
     """Return what refuses an unknown parameter and names the nearest real one, if one is near."""
     names = [spec.name for spec in parameter_specs()]
@@ -422,7 +421,8 @@ def unknown_name(name: str) -> str:
     if made.get(name):
         return (
             f'unknown parameter {name!r}: the name {made[name]} is to begin with a letter and to '
-            'have letters, digits and _ alone, of a layer small ones'
+            'have letters, digits and _ alone, of a layer small ones, of a camera so in each part '
+            'between /'
         )
     # A forgotten group ("opacity") is nearer to the user's mind than any spelling.
     tails = [n for n in names if n.rpartition('.')[2] == name.rpartition('.')[2]]

@@ -8,6 +8,7 @@ heights, so that a robot may pass below a crown or a sign.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ from espnet_ros.core.transforms import rigid
 
 UInt8Array = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
 
 # Points in a cell from which a look at it counts in full, and the fewest that make a thing: a
 # lone one is a flying pixel of an edge.
@@ -66,6 +68,45 @@ class HeightBand:
         return low, high
 
 
+class DepthRules:
+    """Which pixels with depth count, for the grid and for clouds alike.
+
+    :param labels: the classes of the masks.
+    :param gates: of which the range holds; the horizon does not matter with depth.
+    :param band: the heights that count.
+    """
+
+    def __init__(self, labels: Labels, gates: Gates, band: HeightBand | None = None) -> None:
+        self.gates = gates
+        self._low, self._high = (HeightBand() if band is None else band).limits(labels)
+
+    def points(
+        self,
+        class_ids: UInt8Array,
+        depth_m: npt.NDArray[np.float32],
+        rays: npt.NDArray[Any],
+        T_base_camera: Floats,
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.bool_]]:
+        """Return where pixels are, in the precision of their rays, and which of them count.
+
+        :param class_ids: uint8 (...).
+        :param depth_m: along the optical axis, float32 (...) metres; 0, NaN and inf are unknown.
+        :param rays: (..., 3), z = 1, optical frame, NaN where there is none.
+        :param T_base_camera: (4, 4), base <- optical frame.
+        :returns: points (..., 3) metres in the optical frame, the same in the directions of the
+            base frame but still from the camera, and which count, bool (...).
+        """
+        known = np.isfinite(depth_m) & (depth_m > 0)
+        optical = rays * np.where(known, depth_m, np.float32(np.nan))[..., None]
+        offset = optical @ T_base_camera[:3, :3].T.astype(rays.dtype)
+        height = offset[..., 2] + float(T_base_camera[2, 3])
+        ranges = np.hypot(offset[..., 0], offset[..., 1])
+        with np.errstate(invalid='ignore'):  # NaN is out of every bound
+            counts = (height >= self._low[class_ids]) & (height <= self._high[class_ids])
+            counts &= (ranges >= self.gates.min_range_m) & (ranges <= self.gates.max_range_m)
+        return optical, offset, counts
+
+
 class DepthProjector:
     """Reads masks with depth of one camera as observations of the ground.
 
@@ -85,12 +126,10 @@ class DepthProjector:
     ) -> None:
         if stride < 1:
             raise ParameterError(f'stride must be 1 or more, got {stride}')
-        self._gates = Gates() if gates is None else gates
-        band = HeightBand() if band is None else band
+        self._rules = DepthRules(labels, Gates() if gates is None else gates, band)
         self._stride = stride
-        self._low, self._high = band.limits(labels)
         self._upright = labels.of_kind('upright')
-        self._rays: tuple[CameraModel, npt.NDArray[np.intp], Floats] | None = None
+        self._rays: tuple[CameraModel, Indices, Floats] | None = None
 
     def observe(
         self,
@@ -120,17 +159,19 @@ class DepthProjector:
         T, pose = rigid(T_base_camera, 'T_base_camera'), np.asarray(T_grid_base, np.float64)
         ground_pose(pose)
         pixels, rays = self._pixels(camera)
-        points, used = self._points(depth_m.ravel()[pixels], mask.ravel()[pixels], rays, T)
+        class_ids, depth_m = mask.ravel()[pixels], depth_m.ravel()[pixels]
+        _, offset, used = self._rules.points(class_ids, depth_m, rays, T)
+        points = offset[used] + T[:3, 3]
         cells, inside = spec.cells_of(points @ pose[:2, :3].T + pose[:2, 3])
         pixels, cells = pixels[used][inside], cells[inside]
         sure = np.float32(1) if confidence is None else confidence.ravel()[pixels] / 255.0
         return self._vote(mask.ravel()[pixels], sure * np.ones(len(pixels)), cells, spec)
 
-    def _pixels(self, camera: CameraModel) -> tuple[npt.NDArray[np.intp], Floats]:
+    def _pixels(self, camera: CameraModel) -> tuple[Indices, Floats]:
         """Return the pixels that are read and their rays, cached while the camera holds."""
         if self._rays is None or self._rays[0] != camera:
             width, height = camera.image_wh
-            border = self._gates.border_px
+            border = self._rules.gates.border_px
             u, v = np.meshgrid(
                 np.arange(border, width - border, self._stride),
                 np.arange(border, height - border, self._stride),
@@ -140,21 +181,8 @@ class DepthProjector:
             self._rays = camera, (v * width + u).ravel()[there].astype(np.intp), rays[there]
         return self._rays[1:]
 
-    def _points(
-        self, depth_m: npt.NDArray[np.float32], class_ids: UInt8Array, rays: Floats, T: Floats
-    ) -> tuple[Floats, npt.NDArray[np.intp]]:
-        """Return the points that count, (N, 3) metres in the base frame, and which they are."""
-        known = np.flatnonzero(np.isfinite(depth_m) & (depth_m > 0))
-        offset = (rays[known] * depth_m[known, None]) @ T[:3, :3].T
-        ranges = np.hypot(offset[:, 0], offset[:, 1])
-        points = offset + T[:3, 3]
-        ids = class_ids[known]
-        good = (points[:, 2] >= self._low[ids]) & (points[:, 2] <= self._high[ids])
-        good &= (ranges >= self._gates.min_range_m) & (ranges <= self._gates.max_range_m)
-        return points[good], known[good]
-
     def _vote(
-        self, class_ids: UInt8Array, sure: Floats, cells: npt.NDArray[np.intp], spec: GridSpec
+        self, class_ids: UInt8Array, sure: Floats, cells: Indices, spec: GridSpec
     ) -> Observation:
         """Return the surest class of each cell, a thing before the ground it stands on."""
         observation = Observation(

@@ -15,8 +15,8 @@ class Freshness:
     """The age of the newest mask of each camera; may be used from several threads.
 
     :param cameras: their names.
-    :param now_s: when it starts to count, seconds of any clock; 0 where simulated time has not
-        begun yet.
+    :param now_s: when it starts to count, seconds of any clock; below 0 where simulated time has
+        not begun yet.
     """
 
     def __init__(self, cameras: Sequence[str], now_s: float) -> None:
@@ -57,7 +57,11 @@ class Freshness:
             return news
 
     def oldest(self, now_s: float) -> tuple[float, str, str]:
-        """Return the age of the camera that is silent the longest, its name, and why if known."""
+        """Return the age of the camera that is silent the longest, its name, and why if known.
+
+        :param now_s: seconds of the clock of the start.
+        :returns: age in seconds; the reason is '' where none is known.
+        """
         with self._lock:
             self._follow(now_s)
             name = min(self._since_s, key=self._since_s.__getitem__)
@@ -65,7 +69,7 @@ class Freshness:
 
     def _follow(self, now_s: float) -> None:
         """Count anew where the clock has made a step in which no time has passed."""
-        begins = self._now_s == 0.0 < now_s
+        begins = self._now_s < 0.0 <= now_s
         jumps = not self._stamps_s and now_s - self._now_s > _JUMP_S
         self._now_s = now_s
         if begins or jumps:

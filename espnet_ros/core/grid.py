@@ -127,8 +127,3 @@ class Observation:
     spec: GridSpec
     class_ids: npt.NDArray[np.uint8]
     weights: npt.NDArray[np.float32]
-
-    @property
-    def seen(self) -> npt.NDArray[np.bool_]:
-        """Return which cells were seen, bool (rows, columns)."""
-        return self.weights > 0

@@ -9,9 +9,14 @@ _START, _END, _SCAN = b'\xff\xd8', b'\xff\xd9', b'\xff\xda'
 _MARKER = re.compile(rb'\xff[\x02-\xcf\xd9-\xfe]')
 
 
+def is_jpeg(content: bytes) -> bool:
+    """Return whether these are the bytes of a JPEG, of which the end may be missing."""
+    return content.startswith(_START)
+
+
 def is_cut_off(content: bytes) -> bool:
     """Return whether these are the bytes of a JPEG without its end; what follows that is free."""
-    if not content.startswith(_START):
+    if not is_jpeg(content):
         return False
     at = len(_START)
     # From segment to segment by their lengths: a thumbnail in one of them has an end, too.

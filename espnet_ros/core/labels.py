@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from espnet_ros.core.errors import BundleError
+from espnet_ros.core.errors import BundleError, DatasetError
 
 # vision_msgs/VisionClass reserves the largest id for "no label"; masks are uint8.
 UNLABELED = 255
@@ -88,6 +88,29 @@ class Labels(Sequence[LabelClass]):
         table = np.zeros(256, bool)
         table[: len(self)] = [label.kind == kind for label in self._classes]
         return table
+
+    def lut_to(self, other: Labels) -> npt.NDArray[np.uint8]:
+        """Return uint8 (256,): class_id -> that of the same name in another table, else UNLABELED.
+
+        Order and further classes of either do not matter.
+        """
+        lut = np.full(256, UNLABELED, np.uint8)
+        for class_id, name in enumerate(self.names):
+            if name in other.names:
+                lut[class_id] = other.names.index(name)
+        return lut
+
+    def check_knows(self, dataset: Labels) -> None:
+        """Refuse a dataset with classes that this table of a model has not.
+
+        :raises DatasetError: listing them.
+        """
+        missing = [name for name in dataset.names if name not in self.names]
+        if missing:
+            raise DatasetError(
+                f'the model does not know {", ".join(missing)} of the dataset: it knows '
+                f'{", ".join(self.names)}; give a dataset of its own classes'
+            )
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return plain data for YAML, the inverse of `from_list`."""

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.labels import Labels
+from espnet_ros.core.names import LAYER
 
 UNKNOWN, LETHAL = -1, 100
 # ~/points has this beside the layers.
 CLEAR = 'clear'
 # Nav2 takes 99 for "inscribed", which inflation alone may say.
 _HIGHEST = 98
-
-_NAME = re.compile(r'[a-z][a-z0-9_]*')
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def layer_problems(layers: Sequence[LayerSpec], labels: Labels) -> Iterator[str]
 
 
 def _name_problems(name: str) -> Iterator[str]:
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(LAYER, name):
         yield f'layer name {name!r} must be lower case letters, digits and _'
     if name == CLEAR:
         yield f'layer name {CLEAR!r} is taken by ~/points/{CLEAR}, the free ground'

@@ -14,7 +14,7 @@ from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.clouds import CloudMaker
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.depth_projection import DepthProjector, HeightBand
-from espnet_ros.core.errors import PoseError
+from espnet_ros.core.errors import ParameterError, PoseError
 from espnet_ros.core.grid import GridSpec, Observation
 from espnet_ros.core.ground_projection import GroundProjector
 from espnet_ros.core.ground_tables import Gates
@@ -85,6 +85,11 @@ class Mapper:
 
     def __init__(self, config: NodeConfig, labels: Labels) -> None:
         grid, projection = config.grid, config.projection
+        if grid.recentre_step >= min(grid.size) / 2:
+            raise ParameterError(
+                f'grid.recentre_step must be below half of the shorter side of the grid, '
+                f'{min(grid.size):g} m, or the robot leaves it, got {grid.recentre_step:g} m'
+            )
         self.layers = LayerSet(config.layers or default_layers(labels), labels)
         gates = Gates(
             projection.max_range, projection.min_range, projection.min_depression,
@@ -105,7 +110,7 @@ class Mapper:
         self.depth_projectors = {name: DepthProjector(labels, gates, band) for name in cameras}
         self._monitors = {name: ProjectionMonitor(labels) for name in cameras}
         spec = GridSpec.around((0.0, 0.0), grid.size, grid.resolution)
-        memory = Memory(grid.half_life, recentre_step_m=grid.recentre_step)
+        memory = Memory(grid.half_life, grid.recentre_step)
         self._half_life_s = grid.half_life
         self._grid = SemanticGrid(len(labels), spec, memory)
         # By camera: stamp and pose of the newest look that could be used.
@@ -141,6 +146,7 @@ class Mapper:
     def recentre(self, T_grid_base: Floats) -> None:
         """Let the grid follow the robot while nothing is seen.
 
+        :param T_grid_base: (4, 4), the grid's frame <- base.
         :raises PoseError: if the pose is not finite.
         """
         with self._lock:

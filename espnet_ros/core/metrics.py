@@ -1,4 +1,4 @@
-"""Segmentation metrics from a confusion matrix of pixels."""
+"""Segmentation metrics from a confusion matrix of pixels, and how shares are said."""
 
 from __future__ import annotations
 
@@ -76,3 +76,11 @@ class ConfusionMatrix:
         target = np.array([*groups, merged.classes])
         np.add.at(merged.counts, (target[:, None], target[None, :]), self.counts)
         return merged
+
+
+def percent(share: float | None, unit: str = '') -> str:
+    """Return a share in percent for people, ``unknown`` where there is none.
+
+    :param unit: what stands behind a figure, e.g. `` %``.
+    """
+    return 'unknown' if share is None else f'{100 * share:.2f}{unit}'

@@ -13,6 +13,9 @@ from espnet_ros.core.labels import Labels
 from espnet_ros.core.layers import UNKNOWN, LayerSpec, layer_problems, published_cost
 from espnet_ros.core.semantic_grid import SemanticGrid
 
+# How much a cell must have been seen to be known, in sure looks from near by.
+_MIN_EVIDENCE = 0.1
+
 
 @dataclass(frozen=True, eq=False)
 class Occupancy:
@@ -31,22 +34,15 @@ class LayerSet:
 
     :param layers: in the order they are published; a class may be in several.
     :param labels: of the model.
-    :param min_evidence: how much a cell must have been seen to be known, in sure looks from near
-        by.
     :raises ParameterError: if a layer can't be made; all offenders are listed.
     """
 
-    def __init__(
-        self, layers: Sequence[LayerSpec], labels: Labels, min_evidence: float = 0.1
-    ) -> None:
+    def __init__(self, layers: Sequence[LayerSpec], labels: Labels) -> None:
         problems = list(layer_problems(layers, labels))
-        if not 0.0 < min_evidence < float('inf'):
-            problems.append(f'min_evidence must be above 0 looks, got {min_evidence}')
         if problems:
             raise ParameterError('layers refused: ' + '; '.join(problems))
         self.layers = tuple(layers)
         self._class_count = len(labels)
-        self._min_evidence = min_evidence
         self._members = [
             [i for i, name in enumerate(labels.names) if name in layer.classes] for layer in layers
         ]
@@ -63,7 +59,7 @@ class LayerSet:
                 f'{evidence.shape[0]}'
             )
         total = evidence.sum(axis=0)
-        unknown = total < np.float32(self._min_evidence / grid.gain)
+        unknown = total < np.float32(_MIN_EVIDENCE / grid.gain)
         combined = np.zeros(grid.spec.shape, np.int8)
         layers = {}
         for layer, members in zip(self.layers, self._members, strict=True):

@@ -10,6 +10,7 @@ from typing import Any
 
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.layers import LayerSpec, layers_from_dict
+from espnet_ros.core.names import CAMERA, LAYER
 from espnet_ros.core.parameter_spec import ParameterSpec
 
 
@@ -68,17 +69,15 @@ def _three_problem(value: tuple[float, ...]) -> str | None:
     return None if ok else 'expected three finite numbers'
 
 
-_LAYER = r'[a-z][a-z0-9_]*'
-_CAMERA = r'[A-Za-z][A-Za-z0-9_/]*'
 FAMILIES = (
-    _family('layers.<key>.classes', _LAYER, (), 'Classes of the model that make this layer.'),
+    _family('layers.<key>.classes', LAYER, (), 'Classes of the model that make this layer.'),
     _family(
-        'layers.<key>.cost', _LAYER, 100,
+        'layers.<key>.cost', LAYER, 100,
         'Cost of its cells, from 0 (free) to 100 (lethal); 99 is published as 98.',
         minimum=0, maximum=100,
     ),
     _family(
-        'layers.<key>.min_probability', _LAYER, LayerSpec.min_probability,
+        'layers.<key>.min_probability', LAYER, LayerSpec.min_probability,
         "Share of a cell's evidence from which it is of this layer.", minimum=0.001, maximum=1.0,
     ),
     _family(
@@ -87,7 +86,7 @@ FAMILIES = (
         minimum=0.0, maximum=2.0,
     ),
     *(
-        _family(f'camera_mount.{key}{leaf}', _CAMERA, (0.0, 0.0, 0.0), text, check=_three_problem)
+        _family(f'camera_mount.{key}{leaf}', CAMERA, (0.0, 0.0, 0.0), text, check=_three_problem)
         for key in ('', '<key>.')
         for leaf, text in (
             ('xyz', 'Place of the camera in the base frame, metres.'),

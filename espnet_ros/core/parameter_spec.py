@@ -18,6 +18,11 @@ class ParameterSpec:
     :param name: dotted name, e.g. ``input.size_wh``.
     :param default: its default; lists are tuples.
     :param applies: when a change takes effect, one of `APPLIES`.
+    :param minimum: smallest value taken; only together with `maximum`.
+    :param maximum: largest value taken.
+    :param choices: the values taken; empty for any.
+    :param read_only: it can be set at the start alone.
+    :param check: returns what is expected instead of a value, which is coerced already, or None.
     """
 
     name: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.jpeg import is_cut_off
+from espnet_ros.core.whole_file import write_whole
 
 ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff', '.ppm')
 
@@ -35,18 +37,40 @@ def pictures_in(folder: Path) -> list[Path]:
 def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     """Read a picture as uint8 (H, W, 3) BGR.
 
-    :raises DatasetError: if OpenCV does not read it, or its end is missing.
+    :raises DatasetError: if it can't be read, OpenCV does not decode it, or its end is missing.
+    """
+    return np.asarray(decode(content_of(path), path), np.uint8)
+
+
+def content_of(path: Path) -> bytes:
+    """Return what a file holds.
+
+    :raises DatasetError: if it can't be read.
     """
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise DatasetError(f'{path} can not be read ({error.strerror})') from error
+
+
+def decode(content: bytes, path: Path, flags: int = cv2.IMREAD_COLOR) -> npt.NDArray[Any]:
+    """Return the pixels of a picture's content, of the kind and shape OpenCV has for the flags.
+
+    :param path: whose content it is, for messages.
+    :raises DatasetError: if OpenCV does not decode it, or its end is missing.
+    """
+    # Of all kinds, it is JPEG alone whose missing part OpenCV fills.
     if is_cut_off(content):
-        raise DatasetError(f'the end of {path} is missing: copy it anew or remove it')
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
-    if image is None:
-        raise DatasetError(f'{path} is not a picture that OpenCV reads: remove or convert it')
-    return np.asarray(image, np.uint8)
+        raise DatasetError(
+            f'the end of {path} is missing, as after an interrupted copy or a full disk: copy or '
+            'save it anew, or remove it'
+        )
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
+    if pixels is None:
+        raise DatasetError(
+            f'{path} is not a picture that OpenCV reads, or is cut off: remove or convert it'
+        )
+    return np.asarray(pixels)
 
 
 def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
@@ -58,4 +82,4 @@ def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
     ok, data = cv2.imencode('.png', picture)
     assert ok
     # cv2.imwrite only says that it failed, not why.
-    path.write_bytes(data.tobytes())
+    write_whole(path, data.tobytes())

@@ -14,6 +14,7 @@ import numpy as np
 from espnet_ros.core.color_image import ColorImage, UInt8Array
 from espnet_ros.core.errors import ImageError
 from espnet_ros.core.labels import UNLABELED, Labels
+from espnet_ros.core.resize import mask_at
 
 
 class Inferrer(Protocol):
@@ -41,7 +42,7 @@ class Segmentation:
     def confidence(self) -> UInt8Array:
         """Return the confidence at the size of the mask, uint8 (H, W)."""
         # Not before it is asked for: the mask need not wait for it.
-        return _enlarge(self.network_confidence, (self.mask.shape[1], self.mask.shape[0]))
+        return mask_at(self.network_confidence, (self.mask.shape[1], self.mask.shape[0]))
 
 
 class Segmenter:
@@ -73,6 +74,7 @@ class Segmenter:
 
         :param image_bgr: uint8 (H, W, 3).
         :raises ImageError: if the array is not such an image.
+        :raises BackendError: if the backend can't infer it.
         """
         _check(image_bgr)
         return self.segment_together([ColorImage(image_bgr)])[0]
@@ -81,6 +83,7 @@ class Segmenter:
         """Return the masks of images, of which only what the network sees becomes BGR.
 
         :param images: at least one, of any sizes; the network gets them as one batch.
+        :raises BackendError: if the backend can't infer them.
         """
         start = time.perf_counter()
         batch = _stack([image.resized(self._size_wh) for image in images])
@@ -107,7 +110,7 @@ class Segmenter:
         if self._min_confidence > 0:
             mask[confidence < self._min_confidence] = UNLABELED
         if self._resize_back:
-            mask = _enlarge(mask, image_wh)
+            mask = mask_at(mask, image_wh)
         post_ms = (time.perf_counter() - start) * 1e3
         return Segmentation(mask, confidence, {**shared_ms, 'post': post_ms})
 
@@ -115,16 +118,6 @@ class Segmenter:
 def _stack(images: list[UInt8Array]) -> UInt8Array:
     # Of one image a view will do.
     return np.ascontiguousarray(images[0])[None] if len(images) == 1 else np.stack(images)
-
-
-def _enlarge(network_array: UInt8Array, size_wh: tuple[int, int]) -> UInt8Array:
-    # The exact kind keeps pixel centres where INTER_LINEAR and camera_info have them; plain
-    # INTER_NEAREST shifts the mask by up to half a network pixel.
-    if network_array.shape[::-1] == size_wh:
-        return network_array
-    return np.asarray(
-        cv2.resize(network_array, size_wh, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8
-    )
 
 
 def _check(image_bgr: Any) -> None:

@@ -22,10 +22,11 @@ class RateLimit:
     def allows(self, now_s: float, rate_hz: float) -> bool:
         """Tell whether there is a slot now, which is used up then.
 
-        :param now_s: seconds of any clock; where it goes back, slots are counted anew.
+        :param now_s: seconds of any clock; where it stands still or goes back, slots are counted
+            anew.
         :param rate_hz: more than 0.
         """
-        if now_s < self._now_s:
+        if now_s <= self._now_s:
             self._slot_s = -math.inf
         self._now_s = now_s
         period_s = 1.0 / rate_hz

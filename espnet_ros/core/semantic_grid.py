@@ -18,30 +18,28 @@ _SMALLEST_GAIN = 1e-6
 # So much of the time that passed without a look may lie between the next ones; where their clock
 # stood still meanwhile, as that of a recording that pauses, they tell of none of it.
 _MOST_AHEAD_S = 1.0
+# What ever more looks at a cell come to, in sure looks from near by. A cell known for long turns
+# over after about 0.7 times as many looks at something else.
+_MAX_EVIDENCE = 4.0
 
 
 @dataclass(frozen=True)
 class Memory:
-    """How long and how firmly a grid remembers.
+    """How long a grid remembers, and how it moves.
 
     :param half_life_s: time after which the evidence for what is not seen again has halved;
         ``inf`` never forgets.
-    :param max_evidence: what ever more looks at a cell come to, in sure looks from near by. A
-        cell known for long turns over after about 0.7 times as many looks at something else.
     :param recentre_step_m: the grid moves in whole steps of this, in whole cells.
     :raises ParameterError: if a value is out of bounds; all offenders are listed.
     """
 
     half_life_s: float = GridConfig.half_life
-    max_evidence: float = 4.0
     recentre_step_m: float = GridConfig.recentre_step
 
     def __post_init__(self) -> None:
         problems = []
         if not self.half_life_s > 0.0:
             problems.append(f'half_life must be above 0 s, got {self.half_life_s}')
-        if not 1.0 <= self.max_evidence <= 1000.0:
-            problems.append(f'max_evidence must be 1..1000 looks, got {self.max_evidence}')
         if not 0.0 < self.recentre_step_m <= 1000.0:
             problems.append(
                 f'recentre_step must be above 0, up to 1000 m, got {self.recentre_step_m}'
@@ -162,7 +160,7 @@ class SemanticGrid:
         cols = self._spec.size_cells[0]
         rows = slice(int(cells[0]) // cols, int(cells[-1]) // cols + 1)
         keep = 1.0 - np.minimum(
-            observation.weights[rows] * np.float32(fresh / self._memory.max_evidence), 1.0
+            observation.weights[rows] * np.float32(fresh / _MAX_EVIDENCE), 1.0
         )
         self._evidence[:, rows] *= keep
         flat = self._evidence.reshape(-1)

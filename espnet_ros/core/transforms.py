@@ -81,6 +81,17 @@ def from_quaternion(translation: npt.ArrayLike, quaternion: npt.ArrayLike, name:
     return transform
 
 
+def rigid_inverse(transform: Array) -> Array:
+    """Return the inverse of a transform, float64 (4, 4).
+
+    :param transform: (4, 4), rigid, see `rigid`.
+    """
+    inverse = np.eye(4)
+    inverse[:3, :3] = transform[:3, :3].T
+    inverse[:3, 3] = -transform[:3, :3].T @ transform[:3, 3]
+    return inverse
+
+
 def interpolate(start: Array, end: Array, share: float) -> Array:
     """Return the transform between two: translation in a line, rotation about one fixed axis.
 

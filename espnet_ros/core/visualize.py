@@ -21,7 +21,8 @@ from espnet_ros.core.drawing import (
 from espnet_ros.core.errors import ImageError, ParameterError
 from espnet_ros.core.labels import Labels
 
-_GAP = 10
+# Of the contact sheet, in pixels.
+_GAP, _PANEL_WIDTH = 10, 480
 
 
 def colorize(mask: Image, labels: Labels) -> Image:
@@ -83,11 +84,7 @@ def legend(labels: Labels, class_ids: Sequence[int], width: int) -> Image:
 
 
 def contact_sheet(
-    images: Sequence[Image],
-    masks: Sequence[Image],
-    labels: Labels,
-    title: str,
-    panel_width: int = 480,
+    images: Sequence[Image], masks: Sequence[Image], labels: Labels, title: str
 ) -> Image:
     """Draw one row (image, mask, overlay) for each image, with a title and a legend.
 
@@ -95,11 +92,11 @@ def contact_sheet(
     :param masks: uint8 (H, W) class_id each.
     :returns: uint8 BGR.
     """
-    width = 3 * panel_width + 2 * _GAP + 2 * MARGIN
-    rows = [paper(MARGIN, width), text_line(title, width), _headings(panel_width, width)]
+    width = 3 * _PANEL_WIDTH + 2 * _GAP + 2 * MARGIN
+    rows = [paper(MARGIN, width), text_line(title, width), _headings(width)]
     for image, mask in zip(images, masks, strict=True):
         panels = (image, colorize(mask, labels), overlay(image, mask, labels))
-        rows += [_row([of_width(p, panel_width) for p in panels], width), paper(_GAP, width)]
+        rows += [_row([of_width(p, _PANEL_WIDTH) for p in panels], width), paper(_GAP, width)]
     rows += [legend(labels, classes_in(masks, labels), width), paper(MARGIN, width)]
     return np.concatenate(rows)
 
@@ -138,10 +135,10 @@ def _row(panels: Sequence[Image], width: int) -> Image:
     return canvas
 
 
-def _headings(panel_width: int, width: int) -> Image:
+def _headings(width: int) -> Image:
     canvas = paper(LINE, width)
     for index, text in enumerate(('image', 'mask', 'overlay')):
-        write_in_line(canvas, text, MARGIN + index * (panel_width + _GAP))
+        write_in_line(canvas, text, MARGIN + index * (_PANEL_WIDTH + _GAP))
     return canvas
 
 

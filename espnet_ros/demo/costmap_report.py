@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from espnet_ros.core.labels import Labels
+from espnet_ros.core.metrics import percent
 from espnet_ros.demo.figures import number, with_unit
 from espnet_ros.evaluation.costmap_scores import Costmap, Tally, compare, compare_known
 from espnet_ros.evaluation.truth import Truth
 
 _COMBINED = 'costmap'
+_percent = functools.partial(percent, unit=' %')
 
 
 @dataclass
@@ -191,7 +194,3 @@ def _costmap(event: Mapping[str, Any], file: Path) -> Costmap:
 def _shares(tally: Tally) -> dict[str, float | None]:
     values = {name: getattr(tally, name) for name in _SHARES}
     return {n: None if v is None else round(v, 5) for n, v in values.items()}
-
-
-def _percent(value: float | None) -> str:
-    return 'unknown' if value is None else f'{100 * value:.2f} %'

@@ -31,6 +31,7 @@ from espnet_ros.demo.sources import Source
 from espnet_ros.evaluation.costmap_scores import Costmap, Tally
 from espnet_ros.evaluation.truth import Truth
 
+FILES = ('overlay.mp4', 'contact_sheet.png', 'costmap.mp4', 'costmap.png', 'report.json')
 # How many moments of a drive are compared with the truth, and how many are drawn.
 _MOMENTS, _ROWS = 10, 4
 

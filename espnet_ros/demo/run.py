@@ -17,6 +17,7 @@ from typing import Any
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import EspnetRosError
+from espnet_ros.core.whole_file import write_whole
 from espnet_ros.demo import mask_model
 from espnet_ros.demo.bars import bar, progress_bar
 from espnet_ros.demo.children import Child, Children, Event, discovery_range, ros_environment
@@ -24,7 +25,7 @@ from espnet_ros.demo.drive import Plan, prepare
 from espnet_ros.demo.node_parameters import NodeSetup, node_setup, true_masks_parameters
 from espnet_ros.demo.report import Record
 from espnet_ros.demo.request import STREET_SIZE_WH, Request
-from espnet_ros.demo.results import Drive, draw, drive_report, true_drive
+from espnet_ros.demo.results import FILES, Drive, draw, drive_report, true_drive
 from espnet_ros.demo.sources import open_source
 
 # Generous: a cold disk, a compile cache to fill, a machine at work on something else.
@@ -74,7 +75,11 @@ def run_demo(options: Options) -> dict[str, Any]:
         drive = Drive(bundle, source, plan, setup, record, true_drive(plan, source))
         report = drive_report(drive, options.request)
         options.output.mkdir(parents=True, exist_ok=True)
-        (options.output / 'report.json').write_text(json.dumps(report, indent=2) + '\n')
+        # What an earlier run drew, and this one may have no reason to draw, is not of this one.
+        for name in FILES:
+            (options.output / name).unlink(missing_ok=True)
+        figures = (json.dumps(report, indent=2) + '\n').encode()
+        write_whole(options.output / 'report.json', figures)
         if record.received:
             draw(drive, report, options.output)
     return report

@@ -17,14 +17,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from espnet_ros.backends.base import check_size_wh
 from espnet_ros.core.drawing import resized
 from espnet_ros.core.errors import DatasetError
+from espnet_ros.core.input_size import check_size_wh
 from espnet_ros.core.paths import home_path
 from espnet_ros.core.picture_file import pictures_in, read_picture
 from espnet_ros.demo.request import DEFAULT_FRAMES, STREET_SIZE_WH, Request
 from espnet_ros.evaluation.truth import ClassAt
 from espnet_ros.sim import Camera, Street
+
+# Horizontal field of view taken for a camera of which nothing is known.
+_HFOV_DEG = 60.0
 
 
 @dataclass(frozen=True)
@@ -96,9 +99,9 @@ def open_source(text: str, request: Request) -> Source:
     )
 
 
-def pinhole(size_wh: tuple[int, int], hfov_deg: float = 60.0) -> npt.NDArray[np.float64]:
+def pinhole(size_wh: tuple[int, int]) -> npt.NDArray[np.float64]:
     """Return the K of a camera without distortion whose axis meets the image centre."""
-    return Camera(hfov_rad=math.radians(hfov_deg)).matrix(size_wh)
+    return Camera(hfov_rad=math.radians(_HFOV_DEG)).matrix(size_wh)
 
 
 def _street(request: Request) -> Source:

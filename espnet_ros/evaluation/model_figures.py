@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.core.confidence import Reliability
-from espnet_ros.core.errors import DatasetError
-from espnet_ros.core.labels import UNLABELED, Labels
+from espnet_ros.core.labels import Labels
 from espnet_ros.core.metrics import ConfusionMatrix
 from espnet_ros.core.pipeline import Segmentation, Segmenter
 
@@ -57,15 +56,8 @@ class ClassMap:
     """
 
     def __init__(self, model: Labels, dataset: Labels) -> None:
-        missing = [name for name in dataset.names if name not in model.names]
-        if missing:
-            raise DatasetError(
-                f'the model does not know {", ".join(missing)} of the dataset: it knows '
-                f'{", ".join(model.names)}; evaluate it on a dataset of its own classes'
-            )
-        self._lut = np.full(256, UNLABELED, np.uint8)
-        for class_id, name in enumerate(dataset.names):
-            self._lut[model.names.index(name)] = class_id
+        model.check_knows(dataset)
+        self._lut = model.lut_to(dataset)
 
     def __call__(self, mask: Array) -> Array:
         """Return the mask in class ids of the dataset, UNLABELED for classes it has not."""

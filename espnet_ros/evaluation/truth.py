@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.core.camera import CameraModel
-from espnet_ros.sim.camera import rigid_inverse
+from espnet_ros.core.config import ProjectionConfig
+from espnet_ros.core.transforms import rigid_inverse
 
 # What is on the ground at (N, 2) metres in odom at a time in seconds: uint8 (N,).
 ClassAt = Callable[[npt.NDArray[np.floating], float], npt.NDArray[np.uint8]]
@@ -17,9 +18,9 @@ ClassAt = Callable[[npt.NDArray[np.floating], float], npt.NDArray[np.uint8]]
 Points = npt.NDArray[np.floating]
 Flags = npt.NDArray[np.bool_]
 
-RANGE_M = 8.0
-# The same as the node leaves out: an image's outermost pixels.
-_BORDER_PX = 2
+# What the node leaves out, unless told otherwise: what is far, and an image's outermost pixels.
+RANGE_M = ProjectionConfig.max_range
+_BORDER_PX = ProjectionConfig.border
 # What is seen where a point should be may lie this far before or behind it, and still be it:
 # half a cell, and what the depth of neighbouring pixels differs by.
 _SAME_DEPTH_M, _SAME_DEPTH_SHARE = 0.1, 0.05

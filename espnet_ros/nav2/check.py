@@ -30,6 +30,8 @@ Check = Callable[[Any, Context], Iterator[Finding]]
 
 # What is looked at -> its checks. A check's name is its function's, its reason the docstring.
 CHECKS: dict[str, tuple[Check, ...]] = {
+    'any file': file_checks.FOR_ALL,
+    'any costmap': costmap_checks.FOR_ALL,
     'file': (*file_checks.CHECKS, *server_checks.CHECKS),
     'costmap': (*naming_checks.CHECKS, *costmap_checks.CHECKS),
     STATIC: static_checks.CHECKS,
@@ -37,6 +39,10 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     VOXEL: obstacle_checks.CHECKS,
     SEMANTIC: semantic_checks.CHECKS,
 }
+
+
+# Those of Nav2 itself, which need not name their layers.
+_COSTMAPS = ('/local_costmap/local_costmap', '/global_costmap/global_costmap')
 
 
 @dataclass(frozen=True)
@@ -71,8 +77,13 @@ def check_file(
     everywhere = tuple(view for views in own for view in views)
     context = Context(labels, model, everywhere, tuple(files[0].nodes()))
     is_ours = bool(own[0]) or _names_node(files[0])
-    costmaps = [costmap for costmap in map(Costmap, _costmaps(files[0])) if costmap.node_topics]
-    found = _in_file(path, _findings(files[0], costmaps, context)) if is_ours else []
+    every = [Costmap(node) for node in _costmaps(files[0])]
+    costmaps = [costmap for costmap in every if costmap.node_topics]
+    found = [f for file in files for f in _in_file(file.path, _run('any file', file, context))]
+    for costmap in every:
+        found += _in_file(path, _run('any costmap', costmap, context))
+    if is_ours:
+        found += _in_file(path, _findings(files[0], costmaps, context))
     for file, views in zip(files, own, strict=True):
         for view in views:
             names = set() if view.node.is_for_many else file.own_names(view.node)
@@ -128,7 +139,8 @@ def _costmaps(file: ParameterFile) -> list[Node]:
 def _is_costmap(node: Node, own_names: set[str]) -> bool:
     plain = ('plugins', 'rolling_window', 'global_frame', 'trinary_costmap', 'update_frequency')
     has_layers = any(name == 'plugins' or name.endswith('.plugin') for name in node.values)
-    return has_layers and any(n in plain or n.endswith('.plugin') for n in own_names)
+    says_so = has_layers and any(n in plain or n.endswith('.plugin') for n in own_names)
+    return says_so or (node.name.endswith(_COSTMAPS) and bool(own_names))
 
 
 def _names_node(file: ParameterFile) -> bool:

@@ -44,6 +44,15 @@ class Context:
         return float(rate) if isinstance(rate, (int, float)) else GridConfig().publish_rate
 
     @property
+    def cloud_period_s(self) -> float:
+        """Return the seconds between two masks or clouds of a camera, at least."""
+        rate = self.own_value('grid.update_rate', GridConfig().update_rate)
+        fresh = self.own_value('grid.stale_after', GridConfig().stale_after)
+        # Two come within stale_after, however low the rate. What is no number is told elsewhere.
+        periods = [1 / n for n in (rate, 2 / fresh if _is_above_0(fresh) else 0) if _is_above_0(n)]
+        return min(periods, default=1 / GridConfig().update_rate)
+
+    @property
     def cameras(self) -> list[str] | None:
         """Return the names of the cameras, None if the files do not say."""
         cameras = self.own_value('cameras')
@@ -72,6 +81,10 @@ class Context:
         views = [View(n) for n in self.nodes if n.last_name == node_name]
         found = [v.number(key, default) for v in views]
         return next((f for f in found if f is not None), default)
+
+
+def _is_above_0(value: Any) -> bool:
+    return isinstance(value, (int, float)) and value > 0
 
 
 def own_sections(nodes: Iterable[Node]) -> tuple[View, ...]:

@@ -6,16 +6,92 @@ from collections.abc import Iterator
 
 from espnet_ros.nav2.context import Context
 from espnet_ros.nav2.costmaps import Costmap
-from espnet_ros.nav2.plugins import INFLATION, STATIC
+from espnet_ros.nav2.plugins import INFLATION, RANGE, STATIC
 from espnet_ros.nav2.value_types import wrong_types
 from espnet_ros.nav2.views import Finding
+
+# The last part of a frame's name (robot1/odom).
+_OF_ROBOT = ('base_link', 'base_footprint')
+_OF_WORLD = ('map', 'odom')
 
 
 def wrong_type(costmap: Costmap, context: Context) -> Iterator[Finding]:
     """Find values of another type: rclcpp throws on them and the server does not start."""
-    ours = tuple(layer.prefix for layer in costmap.ours)
-    relevant = [key for key in costmap.names() if '.' not in key or key.startswith(ours)]
+    # A RangeSensorLayer has parameters of the same names and other types.
+    known = tuple(la.prefix for la in costmap.layers if la.kind and la.kind != RANGE)
+    relevant = [key for key in costmap.names() if '.' not in key or key.startswith(known)]
     yield from wrong_types(costmap, relevant)
+
+
+def fixed_window(costmap: Costmap, context: Context) -> Iterator[Finding]:
+    """Find costmaps that neither roll nor hold a map: they stay at the origin, without the robot.
+
+    On purpose they do so with a size, and a place that does not drift.
+    """
+    frame = str(costmap.value('global_frame', 'map'))
+    has_size = costmap.given('width') and costmap.given('height')
+    has_place = costmap.given('origin_x') or costmap.given('origin_y')
+    on_purpose = has_size and (has_place or _last(frame) != 'odom')
+    if costmap.is_fixed and not costmap.has_size_of_map and not on_purpose:
+        yield costmap.error(
+            'rolling_window',
+            f'{costmap.says("rolling_window", False)}: the costmap stays at the origin of {frame} '
+            'when the robot leaves it, and sees nothing more',
+            'rolling_window: true; where the robot stays in one area, its width, height, origin_x '
+            'and origin_y',
+        )
+
+
+def frames(costmap: Costmap, context: Context) -> Iterator[Finding]:
+    """Find frames in which the robot never moves, so that marks go along or are off.
+
+    Nav2 takes the pose of `robot_base_frame` in `global_frame` for the robot's.
+    """
+    frame = str(costmap.value('global_frame', 'map'))
+    base = str(costmap.value('robot_base_frame', 'base_link'))
+    if _last(frame) in _OF_ROBOT:
+        yield costmap.error(
+            'global_frame',
+            f'{costmap.says("global_frame", "map")}: what was marked goes along with the robot',
+            'global_frame: odom, or map in a global costmap',
+        )
+    elif frame == base or _last(base) in _OF_WORLD:
+        yield costmap.error(
+            'robot_base_frame',
+            f'{costmap.says("robot_base_frame", "base_link")}: Nav2 takes the robot to stand at '
+            f'the origin of {base} for ever',
+            'robot_base_frame: base_link',
+        )
+
+
+def never_updated(costmap: Costmap, context: Context) -> Iterator[Finding]:
+    """Find an `update_frequency` of 0.0: Nav2 waits for the first update before it is active."""
+    rate = costmap.number('update_frequency', 5.0)
+    if rate is not None and rate <= 0.0:
+        yield costmap.error(
+            'update_frequency',
+            f'{costmap.says("update_frequency", 5.0)}: the costmap is never updated, and Nav2 '
+            'does not start',
+            'update_frequency: 10.0',
+        )
+
+
+def no_cells(costmap: Costmap, context: Context) -> Iterator[Finding]:
+    """Find sizes without a cell, in which nothing can be marked; Nav2 takes them at start."""
+    resolution = costmap.number('resolution', 0.1)
+    if resolution is None:
+        return
+    least = {'resolution': (0.1, 0.0)}
+    if not costmap.has_size_of_map:
+        least |= dict.fromkeys(('width', 'height'), (5, resolution))
+    for key, (default, limit) in least.items():
+        given = costmap.number(key, default)
+        if given is not None and (given <= 0.0 or given < limit):
+            yield costmap.error(
+                key,
+                f'{costmap.says(key, default)}: the costmap has no cells',
+                f'{key}: {"0.1" if key == "resolution" else "10"} (metres)',
+            )
 
 
 def disabled(costmap: Costmap, context: Context) -> Iterator[Finding]:
@@ -64,4 +140,18 @@ def after_inflation(costmap: Costmap, context: Context) -> Iterator[Finding]:
             )
 
 
-CHECKS = (wrong_type, disabled, overwritten, after_inflation)
+def _last(frame: str) -> str:
+    return frame.rpartition('/')[2]
+
+
+# Of costmaps that take nothing of the node, too: Nav2 starts with all of them or not at all.
+FOR_ALL = (wrong_type,)
+CHECKS = (
+    fixed_window,
+    frames,
+    never_updated,
+    no_cells,
+    disabled,
+    overwritten,
+    after_inflation,
+)

@@ -158,3 +158,13 @@ class Costmap(View):
     def ours(self) -> list[Layer]:
         """Return the loaded layers that take a topic of the node."""
         return [layer for layer in self.layers if layer.is_ours]
+
+    @property
+    def is_fixed(self) -> bool:
+        """Return whether the costmap stays where it is."""
+        return self.value('rolling_window', False) is False
+
+    @property
+    def has_size_of_map(self) -> bool:
+        """Return whether a StaticLayer gives the costmap the size and place of its map."""
+        return self.is_fixed and any(layer.kind == STATIC for layer in self.layers)

@@ -3,16 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
+
+import yaml
 
 from espnet_ros.core.config import parameter_spec, unknown_name
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.layers import layers_from_dict
 from espnet_ros.core.occupancy import LayerSet
-from espnet_ros.core.parameter_file import NODE, OF_ROS, ParameterFile
+from espnet_ros.core.parameter_file import NODE, OF_ROS, PARAMETERS, ParameterFile
 from espnet_ros.nav2.context import Context, layer_names
 from espnet_ros.nav2.topics import OUTPUTS_FOR, PER_CAMERA, Topic
+from espnet_ros.nav2.value_types import ros_type
 from espnet_ros.nav2.views import Finding, View
+
+
+def refused(file: ParameterFile, context: Context) -> Iterator[Finding]:
+    """Find what rcl refuses the whole file for, whichever node it is in: none of them starts."""
+    root = yaml.compose(file.path.read_text(encoding='utf-8'), Loader=yaml.SafeLoader)
+    for name, line in _no_mappings(root, ''):
+        yield Finding(
+            'error',
+            line,
+            name,
+            f'{PARAMETERS} of {name} holds no names with values, and ROS refuses the whole file',
+            'parameters below it, or take the node out',
+        )
+    for view in map(View, file.sections):
+        for key in view.names():
+            value = view.value(key)
+            if value is None:
+                yield view.error(
+                    key,
+                    f'{key} has no value: ROS refuses the whole file, or takes it for the string '
+                    'null',
+                    'a value, or take it out',
+                )
+            elif isinstance(value, list) and '$' not in str(value) and _are_mixed(value):
+                yield view.error(
+                    key,
+                    f'{key} is {value!r}: ROS refuses the whole file for a list of several '
+                    'types or of lists',
+                    'values of one type',
+                )
+
+
+def _are_mixed(values: list[Any]) -> bool:
+    return len({ros_type(value) for value in values}) > 1 or list in map(type, values)
+
+
+def _no_mappings(node: yaml.Node | None, name: str) -> Iterator[tuple[str, int]]:
+    """Yield the nodes whose parameters are no names with values, with the line."""
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if key.value != PARAMETERS:
+            yield from _no_mappings(value, f'{name}/{key.value.strip("/")}')
+        elif not isinstance(value, yaml.MappingNode):
+            yield name or '/', key.start_mark.line + 1
 
 
 def topics(file: ParameterFile, context: Context) -> Iterator[Finding]:
@@ -100,4 +147,6 @@ def _refused(name: str, layer: View, labels: Labels | None) -> str:
     return ''
 
 
+# Of files that take nothing of the node, too.
+FOR_ALL = (refused,)
 CHECKS = (topics, duplicate_keys)

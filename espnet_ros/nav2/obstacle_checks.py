@@ -50,6 +50,38 @@ def min_height(layer: Layer, context: Context) -> Iterator[Finding]:
             )
 
 
+def empty_range(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find least ranges and heights that are not below the greatest: no point lies between."""
+    views: list[View] = [layer, *layer.sources]
+    for view in views:
+        least = view.number('min_obstacle_height', 0.0)
+        most = view.number('max_obstacle_height', 2.0 if view is layer else 0.0)
+        # `max_height` finds the greatest heights up to 0.0.
+        if least is not None and most is not None and least >= most > 0.0:
+            yield view.error(
+                'min_obstacle_height',
+                f'min_obstacle_height {least:g} is not below max_obstacle_height {most:g}: '
+                f'{view.name} drops every point',
+                'min_obstacle_height: -0.3',
+            )
+    for source in layer.sources:
+        for use, is_used, name, default in (
+            ('marking', True, 'obstacle', 2.5),
+            ('clearing', False, 'raytrace', 3.0),
+        ):
+            low, high = f'{name}_min_range', f'{name}_max_range'
+            least, most = source.number(low, 0.0), source.number(high, default)
+            uses = source.value(use, is_used) is True
+            if uses and least is not None and most is not None and least >= most:
+                key = high if most <= 0.0 else low
+                yield source.error(
+                    key,
+                    f'{low} {least:g} is not below {high} {most:g}: {source.name} '
+                    f'{"marks" if use == "marking" else "clears"} nothing',
+                    f'{key}: {"6.0" if key == high else "0.0"}',
+                )
+
+
 def data_type(layer: Layer, context: Context) -> Iterator[Finding]:
     """Find clouds taken for a LaserScan, the default: topics of another type never connect."""
     for source in layer.sources:
@@ -149,6 +181,21 @@ def update_rate_is_a_time(layer: Layer, context: Context) -> Iterator[Finding]:
             )
 
 
+def never_current(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find an `expected_update_rate` below the time between two clouds: the robot stops in it."""
+    period = context.cloud_period_s
+    for source in layer.sources:
+        seconds = source.number('expected_update_rate', 0.0)
+        if seconds is not None and seconds != 0.0 and seconds <= period:
+            yield source.error(
+                'expected_update_rate',
+                f'expected_update_rate is {seconds:g} s, but clouds come every {period:g} s at '
+                'best (grid.update_rate): in between the costmap is not current and the robot '
+                'stops',
+                'expected_update_rate: 1.0',
+            )
+
+
 def voxels_too_low(layer: Layer, context: Context) -> Iterator[Finding]:
     """Find voxels that end too low: points above are dropped, a camera above clears nothing."""
     if layer.kind != VOXEL:
@@ -184,6 +231,7 @@ def _is_clear(view: View) -> bool:
 CHECKS = (
     max_height,
     min_height,
+    empty_range,
     data_type,
     marking_and_clearing,
     graded_layer,
@@ -191,5 +239,6 @@ CHECKS = (
     short_clearing,
     no_fail_safe,
     update_rate_is_a_time,
+    never_current,
     voxels_too_low,
 )

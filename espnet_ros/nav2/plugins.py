@@ -9,9 +9,9 @@ _NAV2 = 'nav2_costmap_2d::'
 STATIC, OBSTACLE, VOXEL = f'{_NAV2}StaticLayer', f'{_NAV2}ObstacleLayer', f'{_NAV2}VoxelLayer'
 CONTAINER = f'{_NAV2}PluginContainerLayer'
 SEMANTIC = 'semantic_segmentation_layer::SemanticSegmentationLayer'
+RANGE = f'{_NAV2}RangeSensorLayer'
 INFLATION = tuple(f'{_NAV2}{kind}InflationLayer' for kind in ('', 'Legacy', 'Asymmetric'))
 _OTHERS = (
-    'RangeSensorLayer',
     'DenoiseLayer',
     'KeepoutFilter',
     'SpeedFilter',
@@ -24,6 +24,7 @@ PLUGINS = (
     VOXEL,
     CONTAINER,
     SEMANTIC,
+    RANGE,
     *INFLATION,
     *(f'{_NAV2}{name}' for name in _OTHERS),
 )

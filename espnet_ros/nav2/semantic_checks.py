@@ -113,6 +113,74 @@ def cost_range(layer: Layer, context: Context) -> Iterator[Finding]:
                 )
 
 
+def cost_order(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find a `base_cost`, the one until enough was seen, above `max_cost`, the one from then."""
+    for source in layer.sources:
+        for group in _groups(source):
+            base, most = (source.number(f'{group}.{k}', 0) for k in ('base_cost', 'max_cost'))
+            if base is not None and most is not None and base > most:
+                yield source.warning(
+                    f'{group}.base_cost',
+                    f'base_cost {base:g} is above max_cost {most:g}: {group} costs the less, the '
+                    'surer it is',
+                    f'base_cost: {most:g} or less',
+                )
+
+
+def samples(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find a `samples_to_max_cost` that means nothing, or that no tile collects in its time."""
+    for source in layer.sources:
+        seconds = source.number('tile_map_decay_time', 5.0)
+        for group in _groups(source):
+            key = f'{group}.samples_to_max_cost'
+            count = source.number(key, 0)
+            costs = {source.value(f'{group}.{k}', 0) for k in ('base_cost', 'max_cost')}
+            if count is None or seconds is None or len(costs) == 1:
+                continue
+            most = seconds / context.cloud_period_s + 1
+            if count < 0:
+                yield source.warning(
+                    key,
+                    f'samples_to_max_cost is {count:g}: max_cost counts at once, as with 0',
+                    'samples_to_max_cost: 3',
+                )
+            elif seconds > 0.0 and count > most:
+                yield source.error(
+                    key,
+                    f'samples_to_max_cost is {count:g}, but a tile forgets after {seconds:g} s, '
+                    f'and at most {most:.0f} come in them (grid.update_rate): max_cost is never '
+                    'reached',
+                    'samples_to_max_cost: 3',
+                )
+
+
+def nothing_marked(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find distances without a point between, and tiles that forget before they are marked.
+
+    The layer drops what is older than `tile_map_decay_time` before it marks, and an image is
+    always older than 0.0. It compares squares of distances, so their signs do not count.
+    """
+    for source in layer.sources:
+        least = source.number('min_obstacle_distance', 0.3)
+        most = source.number('max_obstacle_distance', 5.0)
+        if least is not None and most is not None and abs(most) <= abs(least):
+            given = source.given('max_obstacle_distance')
+            yield source.error(
+                'max_obstacle_distance' if given else 'min_obstacle_distance',
+                f'max_obstacle_distance {most:g} is not above min_obstacle_distance {least:g}: '
+                f'{source.name} marks nothing',
+                'max_obstacle_distance: 6.0 and min_obstacle_distance: 0.3',
+            )
+        seconds = source.number('tile_map_decay_time', 5.0)
+        if seconds is not None and seconds <= 0.0:
+            yield source.error(
+                'tile_map_decay_time',
+                f'tile_map_decay_time is {seconds:g}: {source.name} forgets everything before it '
+                'is marked',
+                'tile_map_decay_time: 2.0',
+            )
+
+
 def fitting_topics(layer: Layer, context: Context) -> Iterator[Finding]:
     """Find mask, confidence and cloud that are not of one size and camera.
 
@@ -185,6 +253,9 @@ CHECKS = (
     class_unmapped,
     class_twice,
     cost_range,
+    cost_order,
+    samples,
+    nothing_marked,
     fitting_topics,
     no_effect,
 )

@@ -44,7 +44,7 @@ def volatile_map(layer: Layer, context: Context) -> Iterator[Finding]:
 def non_rolling(layer: Layer, context: Context) -> Iterator[Finding]:
     """Find fixed costmaps, which each new grid resizes to its own window."""
     costmap = layer.costmap
-    if costmap.value('rolling_window', False) is False:
+    if costmap.is_fixed:
         yield costmap.error(
             'rolling_window',
             f'{costmap.says("rolling_window", False)}: each grid of {layer.name} resizes the '

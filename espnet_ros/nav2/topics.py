@@ -6,6 +6,7 @@ import difflib
 import re
 from dataclasses import dataclass
 
+from espnet_ros.core.names import CAMERA
 from espnet_ros.core.parameter_file import NODE
 
 GRID = 'nav_msgs/OccupancyGrid'
@@ -121,7 +122,7 @@ def _output(text: str, name: str) -> Topic | None:
     # The longest first: left/nav/mask is nav/mask of the camera left.
     for output in sorted((*SHARED, *PER_CAMERA), key=lambda o: -o.count('/')):
         pattern = re.escape(output).replace('<layer>', r'(?P<layer>[^/]+)')
-        camera = r'(?:(?P<camera>[A-Za-z]\w*(?:/\w+)*?)/)?' if output in PER_CAMERA else ''
+        camera = f'(?:(?P<camera>{CAMERA})/)?' if output in PER_CAMERA else ''
         match = re.fullmatch(camera + pattern, name)
         # Whoever misspells a group (navv/mask) did not mean a camera of that name.
         if match and not (match.groupdict().get('camera') and _close(name)):

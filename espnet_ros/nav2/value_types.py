@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from espnet_ros.nav2.views import Finding, View
 
 _DOUBLES = (
     'bond_heartbeat_period bond_respawn_max_duration bond_timeout cost_scaling_factor '
-    'expected_update_rate inflation_radius max_height max_obstacle_distance max_obstacle_height '
+    'cost_scaling_factor_left cost_scaling_factor_right custom_inscribed_radius '
+    'expected_update_rate footprint_padding goal_distance_threshold inflation_radius '
+    'initial_transform_timeout map_vis_z max_height max_obstacle_distance max_obstacle_height '
     'min_height min_obstacle_distance min_obstacle_height min_range observation_persistence '
-    'obstacle_max_range obstacle_min_range origin_z publish_frequency raytrace_max_range '
-    'raytrace_min_range resolution robot_radius service_timeout source_timeout '
-    'tile_map_decay_time transform_tolerance update_frequency z_resolution'
+    'obstacle_max_range obstacle_min_range origin_x origin_y origin_z publish_frequency '
+    'raytrace_max_range raytrace_min_range resolution robot_radius service_timeout '
+    'source_timeout tf_filter_tolerance tile_map_decay_time transform_tolerance '
+    'update_frequency z_resolution'
 )
 _INTEGERS = (
-    'base_cost combination_method height inscribed_obstacle_cost_value lethal_cost_threshold '
-    'mark_confidence mark_threshold max_cost samples_to_max_cost unknown_cost_value '
-    'unknown_threshold width z_voxels'
+    'base_cost combination_method group_connectivity_type height inscribed_obstacle_cost_value '
+    'lethal_cost_threshold mark_confidence mark_threshold max_cost minimal_group_size '
+    'num_threads samples_to_max_cost unknown_cost_value unknown_threshold width z_voxels'
 )
 _BOOLEANS = (
-    'always_send_full_costmap attempt_respawn_reconnection autostart clearing dominant_priority '
-    'enabled footprint_clearing_enabled inf_is_valid map_subscribe_transient_local marking '
-    'publish_voxel_map rolling_window subscribe_to_updates track_unknown_space trinary_costmap '
+    'allow_parameter_qos_overrides always_send_full_costmap attempt_respawn_reconnection '
+    'autostart clearing dominant_priority enabled footprint_clearing_enabled '
+    'inf_is_valid inflate_around_unknown inflate_unknown map_subscribe_transient_local marking '
+    'publish_debug_topics publish_voxel_map restore_cleared_footprint rolling_window '
+    'subscribe_to_stamped_footprint subscribe_to_updates track_unknown_space trinary_costmap '
     'use_approximate_time_sync use_cost_selection use_maximum visualize_tile_map'
 )
 _STRINGS = (
-    'confidence_topic data_type global_frame labels_topic map_topic observation_sources plugin '
-    'pointcloud_topic robot_base_frame segmentation_topic sensor_frame topic'
+    'confidence_topic data_type footprint global_frame labels_topic map_topic '
+    'observation_sources plugin pointcloud_topic robot_base_frame segmentation_topic '
+    'sensor_frame topic transport_type'
 )
-_LISTS = 'class_types classes plugins'
+_LISTS = 'class_types classes filters plugins'
 _TYPES = {
     name: (words, kind)
     for names, words, kind in (
@@ -43,13 +51,29 @@ _TYPES = {
 }
 
 
+# 1e-3 and 1.0e3, which PyYAML reads as strings.
+_EXPONENT = re.compile(r'[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+')
+
+
+def ros_type(value: Any) -> type:
+    """Return the type that ROS reads a value as; the word null is a string to it."""
+    if isinstance(value, str) and _EXPONENT.fullmatch(value):
+        return float
+    return type(value) if isinstance(value, (bool, int, float, list)) else str
+
+
 def wrong_types(view: View, keys: Iterable[str]) -> Iterator[Finding]:
-    """Find values of another type than Nav2 declares, an integer for a double among them."""
+    """Find values of another type than Nav2 declares, an integer for a double among them.
+
+    And nan, which is of the type and passes no comparison.
+    """
     for key in keys:
         words, kind = _TYPES.get(key.rpartition('.')[2], ('', None))
         value = view.value(key)
         # What launch fills in later ($(var x), UPPER_CASE) is a string until then.
         filled_in = isinstance(value, str) and (value.isupper() or '$' in value)
-        if kind is None or type(value) is kind or filled_in:
+        if kind is None or value is None or filled_in:
             continue
-        yield view.error(key, f'{key} is {value!r}, not {words}', f'write {words}')
+        fits = all(isinstance(v, str) for v in value) if isinstance(value, list) else True
+        if ros_type(value) is not kind or not fits or value != value:
+            yield view.error(key, f'{key} is {value!r}, not {words}', f'write {words}')

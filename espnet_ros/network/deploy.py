@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from espnet_ros.core.input_size import STRIDE
 from espnet_ros.network.esp import NormAct
-from espnet_ros.network.espnet import STRIDE, ESPNet
+from espnet_ros.network.espnet import ESPNet
 
 
 class UpsampleHead(nn.Module):

@@ -20,7 +20,6 @@ from espnet_ros.network.esp import BN_EPS, ESP, NormAct, conv
 
 IMAGE_CHANNELS = 3
 LEVEL_CHANNELS = (16, 64, 128)
-STRIDE = 8
 
 
 def conv_norm_act(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
@@ -28,6 +27,7 @@ from espnet_ros.bundle import Bundle, save_bundle
 from espnet_ros.bundle_checks import ALL_FILES
 from espnet_ros.core.errors import BackendUnavailableError, BundleError
 from espnet_ros.core.metrics import ConfusionMatrix
+from espnet_ros.core.resize import image_at, mask_at
 from espnet_ros.network.training.datasets import Sample
 
 UInt8Array = npt.NDArray[np.uint8]
@@ -79,7 +79,7 @@ def add_int8(
             'have, as its float16 masks differ'
         )
     step = -(-len(calibration) // CALIBRATION_IMAGES)
-    images = [_sized(s.image, bundle, cv2.INTER_LINEAR) for s in calibration[::step]]
+    images = [image_at(s.image, bundle.size_wh) for s in calibration[::step]]
     content = quantize_onnx(bundle.files['onnx_f16'].read_bytes(), images)
     figures = _compare(bundle, content, check)
     if not figures.miou_f32 - figures.miou_int8 <= MAX_LOSS:
@@ -226,17 +226,11 @@ def _compare(bundle: Bundle, content: bytes, samples: Sequence[Sample]) -> Int8F
     matrices = [ConfusionMatrix(len(bundle.labels)) for _ in sessions]
     same = []
     for sample in tqdm(samples, desc='compare int8', leave=False, disable=None):
-        image = _sized(sample.image, bundle, cv2.INTER_LINEAR)[None]
-        truth = _sized(sample.truth, bundle, cv2.INTER_NEAREST_EXACT)
+        image = image_at(sample.image, bundle.size_wh)[None]
+        truth = mask_at(sample.truth, bundle.size_wh)
         masks = [session.run(['mask'], {'image': image})[0][0] for session in sessions]
         for matrix, mask in zip(matrices, masks, strict=True):
             matrix.update(mask, truth)
         same.append(float((masks[0] == masks[1]).mean()))
     mious = [matrix.miou() for matrix in matrices]
     return Int8Figures(mious[0], mious[1], float(np.mean(same)), len(samples))
-
-
-def _sized(array: Any, bundle: Bundle, interpolation: int) -> UInt8Array:
-    if array.shape[1::-1] == bundle.size_wh:
-        return np.asarray(array, np.uint8)
-    return np.asarray(cv2.resize(array, bundle.size_wh, interpolation=interpolation), np.uint8)

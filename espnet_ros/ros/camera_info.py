@@ -31,9 +31,10 @@ def camera_model(
         model = _model(camera_info, camera_info.k, camera_info.d, camera_info.distortion_model)
     else:
         P = np.array(camera_info.p, np.float64).reshape(3, 4)
-        if not P[0, 0]:
+        if not (np.isfinite(P).all() and P[0, 0]):
+            what = 'all zero' if np.isfinite(P).all() else 'not finite'
             raise CameraInfoError(
-                'P of camera_info is all zero, but input.rectified says that it describes the '
+                f'P of camera_info is {what}, but input.rectified says that it describes the '
                 'image: take camera_info from the node that rectifies'
             )
         model = _model(camera_info, P[:, :3].ravel(), (), '')

@@ -18,8 +18,15 @@ def steady_timer(node: Node, period_s: float, callback: Callable[[], None]) -> A
     return node.create_timer(period_s, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
 
+# Long before any simulated time.
+_BEFORE_S = -1e9
+
+
 class AgeClock:
     """Simulated time where the node has it, else a steady clock.
+
+    Until simulated time begins, as where use_sim_time was set and nobody publishes /clock, it is
+    a steady clock too, with seconds below 0.
 
     :param node: whose parameter use_sim_time decides.
     """
@@ -31,7 +38,9 @@ class AgeClock:
 
     def now_s(self) -> float:
         """Return seconds; of simulated time they may stand still or begin anew."""
-        return self._simulated_s() if self._is_simulated() else time.monotonic()
+        if not self._is_simulated():
+            return time.monotonic()
+        return self._simulated_s() or time.monotonic() + _BEFORE_S
 
     def problem(self) -> str:
         """Return that simulated time stands still, as seen from call to call, else ''."""
@@ -45,6 +54,11 @@ class AgeClock:
             return ''
         comes = self._node.count_publishers('/clock') > 0
         why = '/clock does not go on' if comes else 'nobody publishes /clock'
+        if now_s == 0.0:
+            return (
+                f'simulated time has not begun in {still_s:.0f} s: use_sim_time is true and '
+                f'{why}'
+            )
         return (
             f'simulated time stands still at {now_s:.2f} s for {still_s:.0f} s, so nothing ages: '
             f'use_sim_time is true and {why}'

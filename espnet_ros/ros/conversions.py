@@ -141,7 +141,7 @@ def read_compressed(message: CompressedImage) -> ColorImage:
 
     :raises ImageError: if it can't be decoded or was cut off.
     """
-    if 'compressedDepth' in message.format:
+    if 'compressedDepth' in message.format or message.format.partition(';')[0] in _DEPTH:
         raise ImageError('encoding', f'{message.format!r} is a depth format: give a colour image')
     data = np.frombuffer(message.data, np.uint8)
     cut_off = is_cut_off(data.tobytes())

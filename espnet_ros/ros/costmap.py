@@ -152,7 +152,7 @@ class Costmap:
             return level, f'stale ({self._config().grid.on_stale}), {lost}'
         problems = [clouds.problem() for clouds in self._clouds.values()] + [still, news]
         problems += [*self._mapper.problems().values(), self._poses.problem()]
-        problem = next(filter(None, problems), '')
+        problem = '; '.join(filter(None, problems))
         if problem:
             return DiagnosticStatus.WARN, problem
         return DiagnosticStatus.OK, f'cost maps at {self._monitor.rate_hz:.1f} Hz'

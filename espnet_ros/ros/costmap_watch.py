@@ -39,6 +39,7 @@ class CostmapWatch:
         """Begin anew: every camera has from now on to bring a mask."""
         self._ticked_s = self._clock.now_s()
         self._paused_s = -math.inf
+        self._skipped_s = dict.fromkeys(self._cameras, -math.inf)
         self._freshness = Freshness(self._cameras, self._ticked_s)
 
     @property
@@ -59,7 +60,8 @@ class CostmapWatch:
     def passed_s(self) -> float:
         """Return the seconds since the last call."""
         before_s, self._ticked_s = self._ticked_s, self._clock.now_s()
-        return max(0.0, self._ticked_s - before_s)
+        begins = before_s < 0.0 <= self._ticked_s
+        return 0.0 if begins else max(0.0, self._ticked_s - before_s)
 
     def check(self, camera: str, stamp_s: float) -> None:
         """Refuse an image that is no newer than the last one.
@@ -79,6 +81,7 @@ class CostmapWatch:
 
     def skip(self, camera: str, reason: str) -> bool:
         """Note why one has not; return whether that is news."""
+        self._skipped_s[camera] = self._clock.now_s()
         return self._freshness.skip(camera, reason)
 
     def why(self) -> tuple[str, Cause]:
@@ -90,7 +93,9 @@ class CostmapWatch:
         if abs(now_s - self._paused_s) <= self._config().grid.stale_after:
             return 'paused by ~/enable', Cause.PAUSED
         _, camera, reason = self._freshness.oldest(now_s)
-        why = reason or self._silence(camera)
+        # Of masks that have come no more since, it is no reason any more.
+        lasts = now_s - self._skipped_s[camera] <= self._config().grid.stale_after
+        why = (lasts and reason) or self._silence(camera)
         return f'{camera}: {why}' if camera else why, Cause.LOST
 
     def clock_problem(self) -> str:

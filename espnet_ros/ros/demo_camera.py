@@ -25,7 +25,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from espnet_ros.core.errors import DatasetError
-from espnet_ros.core.memory import tune_malloc
+from espnet_ros.core.malloc import tune_malloc
 from espnet_ros.ros.conversions import array_to_image
 from espnet_ros.ros.demo_pipe import emit, wait_parent
 

@@ -22,7 +22,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
-from espnet_ros.core.memory import tune_malloc
+from espnet_ros.core.malloc import tune_malloc
 from espnet_ros.ros.demo_camera import ODOMETRY_FRAME
 from espnet_ros.ros.demo_grids import GridInputs
 from espnet_ros.ros.demo_pipe import emit

@@ -130,7 +130,8 @@ def depth_to_meters(
     :param message: 16UC1 in millimetres or 32FC1 in metres.
     :param image_wh: size of the colour image that it is registered to, pixels.
     :param mask_wh: size to return, pixels.
-    :raises ImageError: if it is of another encoding or size, or its fields contradict each other.
+    :raises ImageError: if it is of another encoding or size, its fields contradict each other, or
+        nothing in it is known: such a camera sees no more than a silent one.
     """
     kinds = {'16UC1': ('u2', 0.001), 'mono16': ('u2', 0.001), '32FC1': ('f4', 1.0)}
     if message.encoding not in kinds:
@@ -159,4 +160,8 @@ def depth_to_meters(
         # Between two depths there is nothing.
         native = np.ascontiguousarray(pixels, dtype.newbyteorder('='))
         pixels = cv2.resize(native, mask_wh, interpolation=cv2.INTER_NEAREST_EXACT)  # type: ignore[assignment]
-    return (pixels * np.float32(scale)).astype(np.float32)
+    depth_m = (pixels * np.float32(scale)).astype(np.float32)
+    with np.errstate(invalid='ignore'):  # NaN is no depth
+        if not np.any((depth_m > 0) & (depth_m < np.inf)):
+            raise ImageError('depth', 'no pixel of the depth image has a depth: is it covered?')
+    return depth_m

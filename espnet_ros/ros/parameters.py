@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from rclpy.parameter import Parameter
 
 from espnet_ros.core.config import NodeConfig, parameter_spec, parameter_specs, unknown_name
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.core.parameter_file import OF_ROS, read_parameter_file
+from espnet_ros.core.parameter_file import OF_ROS, ParameterFile, read_parameter_file
 from espnet_ros.core.parameter_spec import ParameterSpec
 
 _APPLIES = {
@@ -44,10 +44,10 @@ def declare_parameters(node: Node) -> NodeConfig:
     check_overrides(node)
     node.add_on_set_parameters_callback(_validate)
     for spec in _specs(node):
-        # rclpy takes an empty list for a byte array, so that one is declared by type.
-        default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
-        value = Parameter.Type.STRING_ARRAY if default == [] else default
-        node.declare_parameter(spec.name, value, _descriptor(spec))
+        # rclpy takes an empty list for a byte array, and tells no parameter of all that are asked
+        # for if one has no value.
+        default = list(spec.default) or [''] if isinstance(spec.default, tuple) else spec.default
+        node.declare_parameter(spec.name, default, _descriptor(spec))
     return read_config(node)
 
 
@@ -107,10 +107,17 @@ def check_overrides(node: Node) -> None:
         and not node.has_parameter(name)
         and not OF_ROS.fullmatch(name)
     ]
-    shared = _wildcard_names(sys.argv) if foreign else set()
+    files = list(_parameter_files(sys.argv))
+    shared = _wildcard_names(files)
     problems = [unknown_name(name) for name in foreign if name not in shared]
     for name in sorted(shared.intersection(foreign)):
         node.get_logger().warning(f'{unknown_name(name)} (in a section for many nodes)')
+    for file in files:
+        if not file.sections_for(node.get_fully_qualified_name()):
+            named = ', '.join(dict.fromkeys(section.name for section in file.sections))
+            node.get_logger().warning(
+                f'{file.path} has nothing for {node.get_fully_qualified_name()}, but for {named}'
+            )
     for name, spec in specs.items():
         if name in overrides and overrides[name].type_ != Parameter.Type.NOT_SET:
             overrides[name] = as_declared(overrides[name])
@@ -120,18 +127,18 @@ def check_overrides(node: Node) -> None:
         raise ParameterError('; '.join(problems))
 
 
-def _wildcard_names(argv: list[str]) -> set[str]:
-    """Return the names that the parameter files give to nodes of any name."""
-    names: set[str] = set()
+def _parameter_files(argv: list[str]) -> Iterator[ParameterFile]:
     for flag, path in itertools.pairwise(argv):
-        if flag != '--params-file':
-            continue
         # rcl has taken them all; an empty one gives nothing.
         with suppress(ParameterError):
-            for section in read_parameter_file(Path(path)).sections:
-                if section.is_for_many:
-                    names.update(section.values)
-    return names
+            if flag == '--params-file':
+                yield read_parameter_file(Path(path))
+
+
+def _wildcard_names(files: Iterable[ParameterFile]) -> set[str]:
+    """Return the names that the parameter files give to nodes of any name."""
+    sections = [section for file in files for section in file.sections if section.is_for_many]
+    return {name for section in sections for name in section.values}
 
 
 def _validate(parameters: list[Parameter[Any]]) -> SetParametersResult:

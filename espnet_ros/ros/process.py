@@ -8,11 +8,11 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from espnet_ros.core.errors import EspnetRosError
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Signals so soon after the first are of the same wish: a launch without a terminal sends its own
 # SIGINT beside that of the process group. A stop takes half a second to a second and a half.
 _ONE_WISH_S = 1.5
@@ -42,14 +42,17 @@ class Stop:
 
 
 def run_until_signal(body: Callable[[Stop], int], grace_s: float = 4.0) -> int:
-    """Run the body in a thread until it ends or SIGINT or SIGTERM comes; return the exit code.
+    """Run the body in a thread until it ends or SIGINT, SIGTERM or SIGHUP comes; return its code.
 
     A signal is never an exception in the middle of an import or a callback: the main thread
     does nothing but wait for it, then asks the body to stop. A later signal, or the grace
     time, ends a process that is stuck, e.g. in a library that compiles a model. That is before
-    `ros2 launch` loses patience, after 5 s.
+    `ros2 launch` loses patience, after 5 s. Under nohup, SIGHUP, as of a terminal that is closed,
+    ends nothing.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    survives = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    signals = [s for s in _SIGNALS if s != signal.SIGHUP or not survives]
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     stop = Stop()
     codes: list[int] = []
 
@@ -69,9 +72,9 @@ def run_until_signal(body: Callable[[Stop], int], grace_s: float = 4.0) -> int:
 
     thread = threading.Thread(target=run, name='ros', daemon=True)
     thread.start()
-    signal.sigwait(_SIGNALS)
+    signal.sigwait(signals)
     stop.request()
-    _wait(codes, grace_s)
+    _wait(codes, grace_s, signals)
     if not codes:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -80,12 +83,12 @@ def run_until_signal(body: Callable[[Stop], int], grace_s: float = 4.0) -> int:
     return codes[0]
 
 
-def _wait(codes: list[int], grace_s: float) -> None:
+def _wait(codes: list[int], grace_s: float, signals: Sequence[signal.Signals]) -> None:
     """Return once there is a code, a signal comes that means another wish, or after `grace_s`."""
     start_s = time.monotonic()
     while not codes:
         passed_s = time.monotonic() - start_s
-        if passed_s >= grace_s or signal.sigtimedwait(_SIGNALS, grace_s - passed_s) is None:
+        if passed_s >= grace_s or signal.sigtimedwait(signals, grace_s - passed_s) is None:
             return
         if time.monotonic() - start_s > _ONE_WISH_S:
             return

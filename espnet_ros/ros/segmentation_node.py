@@ -9,7 +9,7 @@ import sys
 import traceback
 from typing import Any
 
-from espnet_ros.core.memory import tune_malloc
+from espnet_ros.core.malloc import tune_malloc
 from espnet_ros.ros.process import Stop, run_until_signal
 
 _SWITCH_S = 1e-4

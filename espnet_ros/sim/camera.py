@@ -71,11 +71,3 @@ def planar_pose(x: float, y: float, yaw: float) -> Array:
     return np.array(
         [[c, -s, 0.0, x], [s, c, 0.0, y], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
     )
-
-
-def rigid_inverse(transform: Array) -> Array:
-    """Return the inverse of a rotation with translation, float64 (4, 4)."""
-    inverse = np.eye(4)
-    inverse[:3, :3] = transform[:3, :3].T
-    inverse[:3, 3] = -transform[:3, :3].T @ transform[:3, 3]
-    return inverse

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from espnet_ros.sim.camera import rigid_inverse
+from espnet_ros.core.transforms import rigid_inverse
 from espnet_ros.sim.things import Placed
 
 Array = npt.NDArray[Any]  # float64

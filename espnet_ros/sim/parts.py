@@ -8,13 +8,17 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.labels import CAMVID
 from espnet_ros.sim.textures import Texture
 
 Array = npt.NDArray[np.float64]
 
 (
     SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLIST,
-) = range(11)  # fmt: skip
+) = (CAMVID.names.index(name) for name in (
+    'Sky', 'Building', 'Pole', 'Road', 'Pavement', 'Tree', 'SignSymbol', 'Fence', 'Car',
+    'Pedestrian', 'Bicyclist',
+))  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,10 +60,6 @@ class Path:
         y = float(np.interp(s, self._s, self._y)) + past * n + u * c
         return x, y, heading
 
-    def to_odom(self, su: Array) -> Array:
-        """Return odom xy of road coordinates, both (N, 2) metres."""
-        return np.array([self.pose(float(s), float(u))[:2] for s, u in su]).reshape(-1, 2)
-
     def to_road(self, x: Array, y: Array) -> tuple[Array, Array]:
         """Return s and u of points in odom, arrays of one shape and dtype, metres."""
         gx, gy = self._grid_origin

@@ -10,6 +10,7 @@ from espnet_ros.sim.textures import Color, Image, Texture, noise
 from espnet_ros.sim.things import Thing, disc, rectangle
 
 _BARK = (62, 74, 88)
+_CROWN_PX = 320
 
 
 def foliage_textures(rng: np.random.Generator, count: int) -> list[Texture]:
@@ -20,9 +21,9 @@ def foliage_textures(rng: np.random.Generator, count: int) -> list[Texture]:
     return [Texture(_crown(rng, base * rng.uniform(0.85, 1.15, 3))) for _ in range(count)]
 
 
-def _crown(rng: np.random.Generator, color: np.ndarray, size: int = 320) -> Image:
+def _crown(rng: np.random.Generator, color: np.ndarray) -> Image:
     """Return leaves painted from the crown's dark inside to its sunny outside."""
-    image = np.zeros((size, size, 4), np.uint8)
+    image = np.zeros((_CROWN_PX, _CROWN_PX, 4), np.uint8)
     image[:, :, :3] = 0.6 * color  # what the edges of leaves blend with
     lobes = rng.uniform(-0.5, 0.5, (9, 2)) * (1.0, 0.9)
     radii = rng.uniform(0.28, 0.44, 9) * np.where(np.hypot(*lobes.T) > 0.4, 0.85, 1.1)
@@ -37,7 +38,7 @@ def _crown(rng: np.random.Generator, color: np.ndarray, size: int = 320) -> Imag
     shade = 0.35 + 0.5 * rise + 0.45 * (sunny - 0.5) + rng.normal(0, 0.1, count)
     deep = np.sqrt(np.maximum(1 - x * x - y * y, 0)) * (0.6 + 0.4 * rise)
     leaves = np.column_stack([color * np.clip(shade, 0.2, 1.35)[:, None], 135 + 110 * deep])
-    centers = ((np.stack([x, y], 1) + 1) * size / 2).astype(int).tolist()
+    centers = ((np.stack([x, y], 1) + 1) * _CROWN_PX / 2).astype(int).tolist()
     axes = rng.integers((3, 2), (8, 6), (count, 2)).tolist()
     turns = rng.uniform(0, 180, count).tolist()
     inside = np.hypot(x, y) <= 0.93

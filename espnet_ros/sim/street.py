@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.sim.camera import Camera, planar_pose, rigid_inverse
+from espnet_ros.core.transforms import rigid_inverse
+from espnet_ros.sim.camera import Camera, planar_pose
 from espnet_ros.sim.canvas import Canvas, View
 from espnet_ros.sim.ground import Ground
 from espnet_ros.sim.layout import Planner

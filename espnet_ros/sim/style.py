@@ -18,16 +18,18 @@ class Side:
     """One side of the road; `out` is +1 on the left, -1 on the right.
 
     Outwards from the middle come the parking strip, the kerb, grass, pavement and the lots.
+
+    :param kerb_u: where the carriageway ends, metres to the left of the path.
     """
 
     out: int
-    kerb_u: float  # where the carriageway ends
+    kerb_u: float
     parking_m: float
     verge_m: float
     pavement_m: float
 
     def u(self, outwards: float) -> float:
-        """Return the lateral coordinate of a point so far behind the carriageway's edge."""
+        """Return the u of a point so far behind the carriageway's edge, both metres."""
         return self.kerb_u + self.out * outwards
 
     @property
@@ -38,7 +40,25 @@ class Side:
 
 @dataclass(frozen=True)
 class Style:
-    """All that is the same along one street."""
+    """All that is the same along one street; colours are BGR, 0 to 255.
+
+    :param lane_m: width of a lane.
+    :param sides: left and right.
+    :param slab_m: length of a paving slab.
+    :param worn: how far gone the paint on the road is, 0 to 1.
+    :param light: of sun and sky.
+    :param sunny: things cast shadows.
+    :param zenith: colour of the sky above.
+    :param horizon: colour of the sky down there, and of haze.
+    :param clouds: how many a sunny sky has, 0 to 1.
+    :param haze_m: way after which 1/e of a colour is left of what is seen.
+    :param gains: factors of the camera for blue, green and red.
+    :param gamma: exponent of its tone curve.
+    :param tree_share: of the places for trees that have one, 0 to 1.
+    :param shop_share: of the terraced houses with a shop, 0 to 1.
+    :param storeys: of a house, give or take one.
+    :param built: the higher, the more lots are houses rather than parks and side streets, 0 to 1.
+    """
 
     lane_m: float
     sides: tuple[Side, Side]

@@ -24,8 +24,8 @@ class Mover:
 
     :param phases: what to draw, one for each phase of the gait.
     :param s0: where at time 0, metres. :param speed: m/s along s, its sign the direction.
-    :param u: lateral place. :param stride_m: way covered in one round of phases.
-    :param span: the stretch (from, to) of s that is walked over and over.
+    :param u: lateral place, metres. :param stride_m: way covered in one round of phases.
+    :param span: the stretch (from, to) of s that is walked over and over, metres.
     """
 
     phases: tuple[Thing, ...]
@@ -48,7 +48,13 @@ class Mover:
 
 @dataclass(frozen=True, eq=False)
 class Crosser:
-    """Somebody who waits at a crossing and walks over before the robot comes."""
+    """Somebody who waits at a crossing and walks over before the robot comes.
+
+    :param phases: what to draw, one for each phase of the gait.
+    :param s: where along the street, metres.
+    :param u_from: lateral place of the start, metres. :param u_to: of the end, metres.
+    :param start: when the first step is made, seconds.
+    """
 
     phases: tuple[Thing, ...]
     s: float

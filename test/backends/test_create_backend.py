@@ -7,7 +7,6 @@ import pytest
 
 import espnet_ros.backends as backends
 from espnet_ros.backends import create_backend
-from espnet_ros.backends.base import nearest_sizes_wh
 from espnet_ros.core.errors import BackendUnavailableError, BundleError
 
 
@@ -195,19 +194,6 @@ def test_nothing_heavy_is_imported_before_a_backend_is_entered(checker):
         'assert not heavy, heavy\n'
     )
     subprocess.run([sys.executable, '-c', script], check=True, timeout=60)
-
-
-@pytest.mark.parametrize(
-    ('size', 'nearest'),
-    [
-        ((480, 360), [(480, 360)]),
-        ((480, 361), [(480, 360), (480, 368)]),
-        ((1, 16), [(8, 16)]),
-        ((487, 362), [(480, 360), (488, 360), (480, 368), (488, 368)]),
-    ],
-)
-def test_nearest_sizes(size, nearest):
-    assert nearest_sizes_wh(size) == nearest
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,8 @@ def test_a_product_is_counted_as_two_operations_each(
     library: str, monkeypatch: pytest.MonkeyPatch
 ):
     pytest.importorskip(library)
-    gemm = Gemm(library, 'f32', 'cpu', side=100)
+    monkeypatch.setattr(roofline, 'CPU_SIDE', 100)
+    gemm = Gemm(library, 'f32', 'cpu')
     ticks = iter(range(1000))
     # Each look at the clock is 1 s after the last one: 2 * 100^3 operations a second.
     monkeypatch.setattr(roofline.time, 'perf_counter', lambda: float(next(ticks)))
@@ -84,6 +85,7 @@ def test_a_cuda_product_is_on_the_device_asked_for_and_f32_means_f32(
 ):
     torch = FakeTorch()
     monkeypatch.setattr(roofline, 'import_library', lambda library, backend: torch)
-    Gemm('torch', precision, 'cuda:1', side=8)
+    monkeypatch.setattr(roofline, 'CUDA_SIDE', 8)
+    Gemm('torch', precision, 'cuda:1')
     assert torch.products == [('cuda:1', kind, tf32)]
     assert torch.waited == [('cuda:1',)]

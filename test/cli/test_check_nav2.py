@@ -13,6 +13,7 @@ from espnet_ros.cli.main import main
 BAD = """\
 /local_costmap/local_costmap:
   ros__parameters:
+    rolling_window: true
     plugins: [semantic]
     semantic:
       plugin: semantic_segmentation_layer::SemanticSegmentationLayer
@@ -45,9 +46,9 @@ def test_traps_are_printed_with_line_and_cure_and_the_status_is_1(write, green_m
     path = write(BAD)
     assert main(['check_nav2', path, '--model', str(green_model)]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith(f'{path}:12: warning: Green of green in no class type')
+    assert lines[0].startswith(f'{path}:13: warning: Green of green in no class type')
     assert lines[1:] == [
-        f"{path}:14: error: 'green' is no class of green, so it is never marked. "
+        f"{path}:15: error: 'green' is no class of green, so it is never marked. "
         "Cure: 'Green' [class_names]",
         'errors: 1, warnings: 1',
     ]
@@ -66,7 +67,7 @@ def test_the_findings_are_written_as_json(write, green_model, tmp_path):
     assert (figures['errors'], figures['warnings'], figures['notes']) == (1, 1, [])
     assert figures['findings'][1] == {
         'severity': 'error',
-        'line': 14,
+        'line': 15,
         'parameter': '/local_costmap/local_costmap: semantic.front.all.classes',
         'problem': "'green' is no class of green, so it is never marked",
         'cure': "'Green'",
@@ -79,6 +80,14 @@ def test_a_file_of_another_robot_is_said_to_be_one(write, green_model, capsys):
     path = write(OTHER)
     assert main(['check_nav2', path, '--model', str(green_model)]) == 0
     assert f'note: {path} takes nothing of the node segmentation\n' in capsys.readouterr().out
+
+
+def test_what_ros_refuses_is_found_in_a_file_of_another_robot(write, green_model, capsys):
+    path = write(OTHER + 'map_server: {ros__parameters: null}\n')
+    assert main(['check_nav2', path, '--model', str(green_model)]) == 1
+    out = capsys.readouterr().out
+    assert f'{path}:2: error: ros__parameters of /map_server holds no names' in out
+    assert f'note: {path} takes nothing of the node segmentation\n' in out
 
 
 def test_layer_names_that_are_not_checked_are_named(write, green_model, tmp_path, capsys):

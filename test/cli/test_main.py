@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -39,6 +40,15 @@ def one_line(capsys) -> str:
     assert captured.out == ''
     assert captured.err.count('\n') == 1 and captured.err.endswith('\n'), captured.err
     return captured.err
+
+
+def test_names_that_the_terminal_cannot_print_are_spelled_out(verb, monkeypatch):
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding='ascii')
+    monkeypatch.setattr(sys, 'stdout', terminal)
+    verb(lambda args: print('Straße') or 0)
+    assert main(['fake']) == 0
+    terminal.flush()
+    assert terminal.buffer.getvalue() == b'Stra\\xdfe\n'
 
 
 def test_help_lists_every_verb_with_its_summary(capsys):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from espnet_ros.cli.options import (
+    number_within,
     output_file,
     output_folder,
     output_picture,
@@ -84,3 +85,14 @@ def test_a_count_is_a_whole_number_from_one_on(text: str) -> None:
     assert positive('12') == 12
     with pytest.raises(ArgumentTypeError, match='at least 1'):
         positive(text)
+
+
+@pytest.mark.parametrize('text', ['0.1', '3600', '1e1'])
+def test_a_number_within_bounds(text: str) -> None:
+    assert number_within(0.1, 3600.0, '{} seconds')(text) == float(text)
+
+
+@pytest.mark.parametrize('text', ['0.09', '3601', 'nan', 'soon', ''])
+def test_a_number_out_of_bounds_is_refused(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=f"^expected 0.1 to 3600 seconds, got '{text}'$"):
+        number_within(0.1, 3600.0, '{} seconds')(text)

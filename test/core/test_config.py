@@ -6,17 +6,11 @@ import math
 
 import pytest
 
-from espnet_ros.core.config import (
-    NodeConfig,
-    parameter_spec,
-    parameter_specs,
-    parameter_values,
-    unknown_name,
-)
+from espnet_ros.core.config import NodeConfig, parameter_spec, parameter_specs, unknown_name
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.layers import LayerSpec
 from espnet_ros.core.parameter_families import Mount, check_mounts
-from espnet_ros.core.parameter_spec import APPLIES
+from espnet_ros.core.parameter_spec import APPLIES, specs_of
 
 NAMES = [
     'model', 'backend', 'device', 'precision', 'cameras', 'autostart', 'enabled',
@@ -29,6 +23,11 @@ NAMES = [
     'projection.ground_cover', 'projection.height_band', 'pose.source', 'pose.base_frame',
     'pose.timeout', 'nav.stride', 'diagnostics.period', 'diagnostics.stale_after',
 ]  # fmt: skip
+
+
+def values_of(config: NodeConfig) -> dict[str, object]:
+    """Return the flat dotted names and values, without families."""
+    return {spec.name: spec.default for spec in specs_of(config)}
 
 
 def test_names_and_their_order_are_the_contract():
@@ -61,8 +60,8 @@ def test_values_reach_their_groups_and_the_rest_keeps_its_default():
 
 
 def test_values_and_config_are_inverses():
-    values = {**parameter_values(NodeConfig()), 'cameras': ('front', 'rear/left'), 'model': 'x'}
-    assert parameter_values(NodeConfig.from_parameters(values)) == values
+    values = {**values_of(NodeConfig()), 'cameras': ('front', 'rear/left'), 'model': 'x'}
+    assert values_of(NodeConfig.from_parameters(values)) == values
 
 
 def test_the_usual_ways_to_write_no_cameras():
@@ -208,3 +207,11 @@ def test_a_name_of_ones_own_that_is_refused_is_not_proposed() -> None:
     sentence = unknown_name('layers.Road.classes')
     assert 'did you mean' not in sentence
     assert 'the name Road is to begin with a letter' in sentence and 'small ones' in sentence
+
+
+@pytest.mark.parametrize('name', ['a//b', 'a/1', 'a/', '/a', '2nd'])
+def test_a_mount_is_of_what_may_be_a_camera(name: str) -> None:
+    with pytest.raises(ParameterError, match='expected names that start with a letter'):
+        NodeConfig.from_parameters({'cameras': [name]})
+    with pytest.raises(ParameterError, match=f'the name {name} .*of a camera so in each part'):
+        NodeConfig.from_parameters({f'camera_mount.{name}.xyz': [0.0, 0.0, 1.0]})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from espnet_ros.core.camera import CameraModel
-from espnet_ros.core.depth_projection import DepthProjector, HeightBand
+from espnet_ros.core.depth_projection import DepthProjector, DepthRules, HeightBand
 from espnet_ros.core.errors import ImageError, ParameterError
 from espnet_ros.core.grid import GridSpec
 from espnet_ros.core.ground_tables import Gates
@@ -42,14 +42,45 @@ def observe(mask, depth, confidence=None, band=None, gates=None, T=None, stride=
     return projector.observe(mask, confidence, depth, CAMERA, LEVEL, T, SPEC)
 
 
+@pytest.mark.parametrize('precision', [np.float32, np.float64])
+def test_what_counts_is_a_matter_of_depth_class_height_and_range(precision: type) -> None:
+    rules = DepthRules(LABELS, Gates(7.0, min_range_m=1.5), HeightBand(0.1, 0.5, 1.2))
+    # Class, depth, ray: x is right, y is down; the camera is 1 m high.
+    cases = [
+        (ROAD, 2.0, (0, 0.5, 1), True),  # on the ground
+        (ROAD, 2.0, (0, 0.43, 1), False),  # 0.14 m above it
+        (TREE, 2.0, (0, 0.2, 1), True),  # 0.6 m high
+        (TREE, 2.0, (0, 0.3, 1), False),  # 0.4 m
+        (TREE, 2.0, (0, -0.2, 1), False),  # 1.4 m
+        (SKY, 2.0, (0, 0.2, 1), False),
+        (255, 2.0, (0, 0.2, 1), False),
+        (TREE, 1.4, (0, 0.0, 1), False),  # too near
+        (TREE, 1.4, (0.5, 0.0, 1), True),  # 1.57 m away
+        (TREE, 7.1, (0, 0.0, 1), False),  # too far
+        (TREE, np.inf, (0, 0.0, 1), False),
+        (TREE, np.nan, (0, 0.0, 1), False),
+        (TREE, 0.0, (0, 0.0, 1), False),
+        (TREE, -2.0, (0, 0.0, 1), False),
+        (TREE, 2.0, (np.nan, np.nan, np.nan), False),  # a lens has no ray there
+    ]
+    ids, depth, rays, expected = zip(*cases, strict=True)
+    optical, offset, counts = rules.points(
+        np.uint8(ids), np.float32(depth), np.array(rays, precision), LEVEL
+    )
+    assert counts.tolist() == list(expected)
+    assert optical.dtype == offset.dtype == precision
+    assert optical[2].tolist() == pytest.approx([0, 0.4, 2])
+    assert offset[2].tolist() == pytest.approx([2, 0, -0.4])
+
+
 def test_points_come_to_lie_in_their_cells():
     observation = observe(*scene())
-    tree = observation.seen & (observation.class_ids == TREE)
+    tree = (observation.weights > 0) & (observation.class_ids == TREE)
     my, mx = np.nonzero(tree)
     assert set(mx) == {12}
     # Columns 0 and 63 are 31.5 / 32 * 3.1 = 3.05 m beside the axis, beyond the grid's 3 m.
     assert my.tolist() == list(range(24))
-    road = observation.seen & (observation.class_ids == ROAD)
+    road = (observation.weights > 0) & (observation.class_ids == ROAD)
     assert road[12, 6]
     assert not (road & tree).any()
     # The lowest row meets the ground at 32 / 23.5 = 1.36 m.
@@ -60,22 +91,22 @@ def test_only_the_height_band_counts():
     mask, depth = scene()
     # The crown is at 1 m and above, so a robot of 0.9 m drives below it.
     low = observe(mask, depth, band=HeightBand(high_m=0.9))
-    assert not (low.seen & (low.class_ids == TREE)).any()
+    assert not ((low.weights > 0) & (low.class_ids == TREE)).any()
     # A road pixel half a metre above the ground is no ground.
     raised = np.where(mask == ROAD, depth * 0.5, depth).astype(np.float32)
     high = observe(mask, raised)
-    assert not (high.seen & (high.class_ids == ROAD)).any()
+    assert not ((high.weights > 0) & (high.class_ids == ROAD)).any()
 
 
 @pytest.mark.parametrize('nothing', [0.0, np.nan, np.inf, -np.inf, -1.0])
 def test_unknown_depth_is_not_seen(nothing: float):
     mask, depth = scene()
-    assert not observe(mask, np.full_like(depth, nothing)).seen.any()
+    assert not observe(mask, np.full_like(depth, nothing)).weights.any()
 
 
 def test_sky_is_not_seen_however_near():
     mask, depth = scene()
-    assert not observe(np.full_like(mask, SKY), np.full_like(depth, 3.0)).seen.any()
+    assert not observe(np.full_like(mask, SKY), np.full_like(depth, 3.0)).weights.any()
 
 
 def test_a_lone_point_is_no_thing():
@@ -90,7 +121,7 @@ def test_a_lone_point_is_no_thing():
 def test_range_and_confidence():
     mask, depth = scene()
     near = observe(mask, depth, gates=Gates(max_range_m=2.0, border_px=0))
-    assert np.nonzero(near.seen)[1].max() == 7
+    assert np.nonzero(near.weights > 0)[1].max() == 7
     unsure = observe(mask, depth, np.full((48, 64), 51, np.uint8))
     assert unsure.weights.max() == pytest.approx(0.2)
 
@@ -100,7 +131,7 @@ def test_the_robot_moves_the_points():
     T[:3, :3] = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
     T[:2, 3] = 4.0, -1.5
     observation = observe(*scene(), T=T)
-    my, _ = np.nonzero(observation.seen & (observation.class_ids == TREE))
+    my, _ = np.nonzero((observation.weights > 0) & (observation.class_ids == TREE))
     assert set(my) == {int((3.1 - 1.5 + 3.0) / 0.25)}
 
 

@@ -54,9 +54,9 @@ def test_a_camera_that_leaves_its_stamps_empty_is_believed():
 
 
 def test_simulated_time_that_begins_ages_nothing_whether_masks_came_before_or_not():
-    freshness = Freshness(('front', 'left'), 0.0)
-    freshness.mark('front', 0.0, 1.7e9)
-    assert freshness.oldest(0.0) == (0.0, 'front', '')
+    freshness = Freshness(('front', 'left'), -1e6)
+    freshness.mark('front', -1e6 + 1.0, 1.7e9)
+    assert freshness.oldest(-1e6 + 3.0) == (3.0, 'left', '')
     assert freshness.oldest(1.7e9) == (0.0, 'front', '')
     assert freshness.oldest(1.7e9 + 2.0) == (2.0, 'front', '')
 

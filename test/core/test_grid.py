@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.core.grid import GridSpec, Observation
+from espnet_ros.core.grid import GridSpec
 
 
 def test_cells_and_their_places():
@@ -78,10 +78,3 @@ def test_a_grid_nowhere_is_refused(center: tuple[float, float]):
 def test_a_grid_without_resolution_is_refused():
     with pytest.raises(ParameterError, match='resolution'):
         GridSpec.around((0.0, 0.0), (4.0, 2.0), 0.0)
-
-
-def test_seen_is_where_there_is_weight():
-    weights = np.zeros((5, 7), np.float32)
-    weights[2, 6] = 0.5
-    seen = Observation(GridSpec(0.1, (7, 5)), np.zeros((5, 7), np.uint8), weights).seen
-    assert np.argwhere(seen).tolist() == [[2, 6]]

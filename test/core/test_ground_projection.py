@@ -65,9 +65,13 @@ def observe(mask, confidence=None, T_grid_base=None, spec=SPEC, gates=GATES, **r
     return projector.observe(mask, confidence, CAMERA, looking_down(), T_grid_base, spec)
 
 
+def cells_seen(observation):
+    return observation.weights > 0
+
+
 def middle_row(observation):
     """Return class ids along x beside y = 0, UNLABELED where nothing was seen."""
-    return np.where(observation.seen, observation.class_ids, UNLABELED)[15]
+    return np.where(cells_seen(observation), observation.class_ids, UNLABELED)[15]
 
 
 def pixels_by_hand(spec=SPEC):
@@ -92,7 +96,7 @@ def test_ground_is_where_its_rays_meet_the_plane():
     inside = (edge > 0) & (np.hypot(x, y) <= 4.0)
     clear = (np.abs(edge) > 0.1) & (np.abs(np.hypot(x, y) - 4.0) > 0.06)
     observation = observe(mask)
-    np.testing.assert_array_equal(observation.seen[clear], inside[clear])
+    np.testing.assert_array_equal(cells_seen(observation)[clear], inside[clear])
     assert (inside & clear).sum() > 500
     sharp = inside & clear & (np.abs(u - 19.5) > 0.1) & (np.abs(u - 39.5) > 0.1)
     sharp &= np.abs(v - 19.5) > 0.1
@@ -111,7 +115,7 @@ def test_a_wall_is_met_where_it_stands_and_hides_what_is_behind():
     assert (row[20:] == UNLABELED).all()
     # All the way across, without a gap.
     observation = observe(mask)
-    across = observation.seen & (observation.class_ids == WALL)
+    across = cells_seen(observation) & (observation.class_ids == WALL)
     my, mx = np.nonzero(across)
     assert set(mx) == {19}
     assert np.diff(my).tolist() == [1] * (len(my) - 1)
@@ -141,7 +145,7 @@ def test_a_thin_pole_is_marked_though_no_middle_of_a_cell_shows_it():
     mask = mask_of()
     mask[:20, 30] = WALL
     observation = observe(mask)
-    assert (observation.class_ids[observation.seen] == WALL).any()
+    assert (observation.class_ids[cells_seen(observation)] == WALL).any()
 
 
 def test_no_contact_without_ground_before_it():
@@ -165,7 +169,7 @@ def test_a_contact_may_hide_under_a_seam(seam: int):
 
 @pytest.mark.parametrize('nothing', [SKY, UNLABELED, 77])
 def test_sky_and_void_say_nothing(nothing: int):
-    assert not observe(mask_of(nothing)).seen.any()
+    assert not cells_seen(observe(mask_of(nothing))).any()
 
 
 def test_range_gates():
@@ -199,7 +203,7 @@ def test_confidence_and_range_weigh():
 
 
 def test_what_is_not_sure_at_all_is_not_seen():
-    assert not observe(mask_of(), np.zeros((48, 64), np.uint8)).seen.any()
+    assert not cells_seen(observe(mask_of(), np.zeros((48, 64), np.uint8))).any()
 
 
 def test_the_grid_is_seen_from_where_the_robot_is():
@@ -208,7 +212,7 @@ def test_the_grid_is_seen_from_where_the_robot_is():
     # Turned left by 90 degrees at (3, -1): the wall stands along x at y = -1 + 1.91.
     spec = GridSpec(0.1, (50, 45), (5, -15))
     observation = observe(mask, T_grid_base=pose(3.0, -1.0, math.pi / 2), spec=spec)
-    my, mx = np.nonzero(observation.seen & (observation.class_ids == WALL))
+    my, mx = np.nonzero(cells_seen(observation) & (observation.class_ids == WALL))
     assert set(my) == {24}
     # Between columns 2 and 61 at a depth of 2.06 m: 29.5 / 32 * 2.06 = 1.9 m to either side.
     assert 5 <= mx.min() <= 6
@@ -227,7 +231,7 @@ def test_a_tilted_base_tilts_its_ground():
 
 
 def test_a_robot_off_the_grid_sees_none_of_it():
-    assert not observe(mask_of(), T_grid_base=pose(100.0)).seen.any()
+    assert not cells_seen(observe(mask_of(), T_grid_base=pose(100.0))).any()
 
 
 def test_ground_cover_lets_things_stand_on_plants():
@@ -250,8 +254,8 @@ def test_overhang_marks_what_a_thing_covers():
     mask[:14, 31:33] = WALL
     bare = observe(mask)
     wide = observe(mask, overhang_m={'wall': 0.3})
-    assert (bare.seen & (bare.class_ids == WALL)).sum() <= 2
-    my, mx = np.nonzero(wide.seen & (wide.class_ids == WALL))
+    assert (cells_seen(bare) & (bare.class_ids == WALL)).sum() <= 2
+    my, mx = np.nonzero(cells_seen(wide) & (wide.class_ids == WALL))
     # About (1.96, 0), which is the corner of row 15.
     assert (mx.min(), mx.max(), my.min(), my.max()) == (16, 22, 11, 18)
 
@@ -261,13 +265,13 @@ def test_what_floats_beside_a_stand_is_not_met_on_the_ground():
     mask[:14, 31:33] = mask[:12, 33:36] = WALL
     far = int((row_edge_m(11.5) + 0.05) * 10)
     bare = observe(mask)
-    assert WALL in bare.class_ids[:, far][bare.seen[:, far]]
+    assert WALL in bare.class_ids[:, far][cells_seen(bare)[:, far]]
     wide = observe(mask, overhang_m={'wall': 0.1})
-    assert WALL not in wide.class_ids[:, far][wide.seen[:, far]]
+    assert WALL not in wide.class_ids[:, far][cells_seen(wide)[:, far]]
     # Another one farther beside is another one.
     mask[:12, 50:53] = WALL
     wide = observe(mask, overhang_m={'wall': 0.1})
-    assert WALL in wide.class_ids[:, far][wide.seen[:, far]]
+    assert WALL in wide.class_ids[:, far][cells_seen(wide)[:, far]]
 
 
 @pytest.mark.parametrize(('resolution', 'reach'), [(0.01, 8.0), (0.05, 20.0)])
@@ -281,7 +285,7 @@ def test_small_cells_and_long_ranges_are_read_through_coarser_tables(resolution,
     observation = projector.observe(mask, None, CAMERA, looking_down(), pose(), spec)
     fan = projector.tables(CAMERA, looking_down(), resolution).fan
     assert fan.ranges_m[1] - fan.ranges_m[0] < reach / 1500
-    ids = np.where(observation.seen, observation.class_ids, UNLABELED)
+    ids = np.where(cells_seen(observation), observation.class_ids, UNLABELED)
     my, mx = np.nonzero(ids == WALL)
     # The wall stands across at 1.906 m, where columns 2 and 61 are 1.9 m to either side.
     assert np.abs((mx + 0.5) * resolution - row_edge_m(13.5)).max() < resolution + reach / 1600
@@ -311,8 +315,8 @@ def test_coarser_tables_show_the_street_as_fine_ones_do(monkeypatch):
     monkeypatch.setattr(ground_tables, '_MAX_POINTS', 80_000)  # a quarter
     coarse, coarse_size = see()
     assert coarse_size < 0.3 * size
-    both = fine.seen & coarse.seen
-    assert both.sum() > 0.98 * max(fine.seen.sum(), coarse.seen.sum())
+    both = cells_seen(fine) & cells_seen(coarse)
+    assert both.sum() > 0.98 * max(cells_seen(fine).sum(), cells_seen(coarse).sum())
     assert (fine.class_ids == coarse.class_ids)[both].mean() > 0.995
 
 
@@ -353,7 +357,7 @@ def test_contacts_of_noise_are_marked_as_each_by_itself(confidences, resolution,
     assert (expected == WALL).sum() > 40 < (expected == PLANT).sum()
     np.testing.assert_array_equal(seen.class_ids[met], expected[met])
     np.testing.assert_array_equal(seen.weights[met], sure[met])
-    assert (seen.class_ids[~met & seen.seen] == ROAD).all()
+    assert (seen.class_ids[~met & cells_seen(seen)] == ROAD).all()
 
 
 def test_noise_on_fine_cells_takes_little_memory():
@@ -478,7 +482,7 @@ def test_the_virtual_street_comes_out_as_it_is():
     )
     truth = street.class_at(spec.centers().reshape(-1, 2), frame.stamp_s).reshape(spec.shape)
     ground = np.array([c.kind == 'ground' for c in CAMVID])
-    seen, ids = observation.seen, observation.class_ids
+    seen, ids = cells_seen(observation), observation.class_ids
     assert seen.sum() > 2000
     assert (truth == ids)[seen & ground[ids]].mean() > 0.97
     wrong = seen & ~ground[ids] & ground[truth]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from espnet_ros.core.jpeg import is_cut_off
+from espnet_ros.core.jpeg import is_cut_off, is_jpeg
 
 START, END = b'\xff\xd8', b'\xff\xd9'
 
@@ -58,3 +58,9 @@ def test_as_opencv_writes_them(flag: str) -> None:
     assert not is_cut_off(content + bytes(1000))
     for length in range(2, len(content)):
         assert is_cut_off(content[:length]), length
+
+
+def test_a_jpeg_is_one_even_without_its_end() -> None:
+    content = START + TABLE + SCAN + PIXELS + END
+    assert is_jpeg(content) and is_jpeg(content[:3])
+    assert not is_jpeg(content[1:]) and not is_jpeg(b'\x89PNG') and not is_jpeg(b'')

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from espnet_ros.core.errors import BundleError
+from espnet_ros.core.errors import BundleError, DatasetError
 from espnet_ros.core.labels import CAMVID, CITYSCAPES, UNLABELED, LabelClass, Labels, with_void
 
 
@@ -39,6 +39,26 @@ def test_only_what_differs_between_two_tables_is_told() -> None:
         'class 2 is x (sky, 1 1 1), not none',
     ]
     assert theirs.differences(mine)[1] == 'class 2 is none, not x (sky, 1 1 1)'
+
+
+def test_ids_of_another_table_are_found_by_name() -> None:
+    def labels(names: str) -> Labels:
+        return Labels([LabelClass(n, (0, 0, 0), 'ground') for n in names])
+
+    lut = labels('bca').lut_to(labels('xab'))
+    assert lut.dtype == np.uint8 and lut.shape == (256,)
+    assert lut[:3].tolist() == [2, UNLABELED, 1]
+    assert set(lut[3:].tolist()) == {UNLABELED}
+    # Void is a class of one table and none of the other.
+    assert with_void(CAMVID).lut_to(CAMVID)[[10, 11, 255]].tolist() == [10, 255, 255]
+
+
+def test_classes_that_a_model_does_not_know_are_named() -> None:
+    CITYSCAPES.check_knows(Labels(CITYSCAPES[5:2:-1]))
+    unknown = LabelClass('snow', (0, 0, 0), 'ground')
+    few = Labels(CITYSCAPES[:2])
+    with pytest.raises(DatasetError, match='not know snow, sky of the dataset: it knows road, si'):
+        few.check_knows(Labels([unknown, CITYSCAPES[0], CITYSCAPES[10]]))
 
 
 def test_every_offender_is_named() -> None:

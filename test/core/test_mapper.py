@@ -198,6 +198,12 @@ def test_the_grid_follows_the_robot_without_looks():
     assert (x, y) == (pytest.approx(1.0), pytest.approx(-6.0))
 
 
+def test_a_grid_that_the_robot_would_leave_is_refused():
+    with pytest.raises(ParameterError, match=r'below half of .* grid, 8 m, .* got 4 m'):
+        mapper(**{'grid.recentre_step': 4.0})
+    mapper(**{'grid.recentre_step': 3.9})
+
+
 def test_depth_is_used_when_the_look_has_it():
     grid = mapper()
     angles = np.arctan((np.arange(120) - 59.5) / 80)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from espnet_ros.core.metrics import ConfusionMatrix
+from espnet_ros.core.metrics import ConfusionMatrix, percent
 
 # truth 0: 6 px (5 found, 1 called 1); truth 1: 3 px (2 found, 1 called 0); void: 1 px, called 1.
 TRUTH = np.array([[0, 0, 0, 0, 0], [0, 1, 1, 1, 255]], np.uint8)
@@ -59,3 +59,9 @@ def test_merged_classes_forgive_each_other_and_keep_void() -> None:
     np.testing.assert_allclose(merged.iou(), [np.nan, 1])
     np.testing.assert_allclose(merged.iou(void_as_error=True), [np.nan, 9 / 10])
     np.testing.assert_array_equal(matrix().merged([0, 1, 2]).counts, matrix().counts)
+
+
+def test_shares_are_said_in_percent():
+    assert percent(0.55649) == '55.65'
+    assert percent(0.5, ' %') == '50.00 %'
+    assert percent(None, ' %') == 'unknown'

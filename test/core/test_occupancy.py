@@ -72,10 +72,10 @@ def test_99_is_never_published(cost: int, published: int):
 
 def test_what_fades_becomes_unknown():
     grid = grid_of({(0, 0): [(TREE, 1.0)]})
-    layers = LayerSet([LayerSpec('a', ('Tree',), 50)], CAMVID, min_evidence=0.2)
-    grid.advance(11.0)  # 0.5 ** (11 / 5) = 0.218
+    layers = LayerSet([LayerSpec('a', ('Tree',), 50)], CAMVID)
+    grid.advance(16.0)  # 0.5 ** (16 / 5) = 0.109 of a look
     assert layers.render(grid).combined[0, 0] == 50
-    grid.advance(12.0)  # 0.189
+    grid.advance(17.0)  # 0.095
     assert layers.render(grid).combined[0, 0] == -1
 
 
@@ -86,11 +86,11 @@ def test_all_offenders_are_listed_with_the_nearest_name():
         LayerSpec('No good', (), 1),
     ]
     with pytest.raises(ParameterError) as error:
-        LayerSet(specs, CAMVID, min_evidence=0.0)
+        LayerSet(specs, CAMVID)
     for part in (
         "'green' is used 2 times", "unknown class 'tree' (did you mean 'Tree'?)", "'Gras'",
         "'Pedestrain' (did you mean 'Pedestrian'?)", 'got 101', 'got -1', 'min_probability',
-        "'No good'", 'at least one class', 'min_evidence',
+        "'No good'", 'at least one class',
     ):  # fmt: skip
         assert part in str(error.value)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import cv2
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from espnet_ros.core.errors import DatasetError
-from espnet_ros.core.picture_file import read_picture, write_picture
+from espnet_ros.core.picture_file import content_of, decode, read_picture, write_picture
 
 
 @pytest.mark.parametrize('shape', [(5, 7, 3), (5, 7)])
@@ -37,3 +38,40 @@ def test_what_is_no_whole_picture_is_named(tmp_path: Path) -> None:
             (tmp_path / name).write_bytes(data)
         with pytest.raises(DatasetError, match=words):
             read_picture(tmp_path / name)
+
+
+@pytest.mark.parametrize('ending', ['.jpg', '.png', '.bmp', '.webp', '.tif'])
+def test_a_file_whose_second_half_is_missing_is_refused(ending: str, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 80, 3), np.uint8)
+    content = cv2.imencode(ending, pixels)[1].tobytes()
+    path = tmp_path / f'a{ending}'
+    for length in (len(content) // 2, len(content) - 2):
+        path.write_bytes(content[:length])
+        with pytest.raises(DatasetError, match=rf'a\{ending} .*(is missing, as|cut off)'):
+            read_picture(path)
+    # What cameras and editors write behind it does not count.
+    path.write_bytes(content + b'behind' * 100)
+    decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    np.testing.assert_array_equal(read_picture(path), decoded)
+
+
+def test_an_image_is_turned_as_its_camera_says(tmp_path: Path) -> None:
+    pixels = np.zeros((16, 32, 3), np.uint8)
+    pixels[:, 16:] = 200
+    content = cv2.imencode('.jpg', pixels)[1].tobytes()
+    # Exif: little endian, one entry, orientation (0x112) is the short 6, a quarter turn.
+    tags = b'Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0'
+    segment = b'\xff\xe1' + struct.pack('>H', 2 + len(tags)) + tags
+    (tmp_path / 'a.jpg').write_bytes(content[:2] + segment + content[2:])
+    turned = read_picture(tmp_path / 'a.jpg')
+    assert turned.shape == (32, 16, 3)
+    assert (turned[8, 8] < 50).all() and (turned[24, 8] > 150).all()
+
+
+def test_pixels_are_as_the_flags_ask(tmp_path: Path) -> None:
+    ids = np.array([[0, 300, 2], [3, 4, 65535]], np.uint16)
+    cv2.imwrite(str(tmp_path / 'a.png'), ids)
+    content = content_of(tmp_path / 'a.png')
+    found = decode(content, tmp_path / 'a.png', cv2.IMREAD_UNCHANGED)
+    assert found.dtype == np.uint16 and found.tolist() == ids.tolist()
+    assert decode(content, tmp_path / 'a.png').shape == (2, 3, 3)

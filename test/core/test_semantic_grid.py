@@ -36,7 +36,7 @@ def test_a_look_adds_its_weight_to_its_class_and_cell_only():
 
 
 def test_evidence_has_a_ceiling_and_turns_over():
-    grid = SemanticGrid(3, SPEC, Memory(half_life_s=math.inf, max_evidence=4.0))
+    grid = SemanticGrid(3, SPEC, Memory(half_life_s=math.inf))
     for _ in range(200):
         grid.add(look(SPEC, {(3, 2): (0, 0.5)}), 0.0)
     assert known(grid)[0, 2, 3] == pytest.approx(4.0, rel=1e-4)
@@ -149,8 +149,8 @@ def test_what_is_not_finite_is_refused(bad: float):
 
 
 def test_bad_memories_are_listed():
-    with pytest.raises(ParameterError, match=r'half_life.*max_evidence.*recentre_step'):
-        Memory(0.0, 0.5, math.nan)
+    with pytest.raises(ParameterError, match=r'half_life.*recentre_step'):
+        Memory(0.0, math.nan)
     with pytest.raises(ParameterError, match='1 to 255 classes, got 0'):
         SemanticGrid(0, SPEC)
 

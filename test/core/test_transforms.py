@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from espnet_ros.core.errors import ParameterError, PoseError
-from espnet_ros.core.transforms import camera_mount, from_quaternion, interpolate, rigid
+from espnet_ros.core.transforms import (
+    camera_mount,
+    from_quaternion,
+    interpolate,
+    rigid,
+    rigid_inverse,
+)
 from espnet_ros.sim.camera import Camera
 
 HALF = math.sqrt(0.5)
@@ -37,6 +43,14 @@ def test_rigid_returns_what_is_rigid():
 def test_rigid_refuses_the_rest(given: np.ndarray, message: str):
     with pytest.raises(PoseError, match=f'T_grid_base.*{message}'):
         rigid(given, 'T_grid_base')
+
+
+def test_the_inverse_turns_back_and_then_moves_back():
+    inverse = rigid_inverse(about_z(90, 2))
+    # (2, 0) is the origin of the turned frame, and its x is the other one's y.
+    np.testing.assert_allclose(inverse @ [2, 0, 5, 1], [0, 0, 5, 1], atol=1e-12)
+    np.testing.assert_allclose(inverse @ [2, 3, 5, 1], [3, 0, 5, 1], atol=1e-12)
+    np.testing.assert_array_equal(inverse[3], [0, 0, 0, 1])
 
 
 @pytest.mark.parametrize(

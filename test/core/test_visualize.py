@@ -106,7 +106,7 @@ def test_legend_breaks_lines_where_the_width_ends():
 
 
 def test_contact_sheet_holds_image_mask_and_overlay_of_each_row():
-    sheet = contact_sheet([image(), image(40)], [mask(), mask()], LABELS, 'title', panel_width=70)
+    sheet = contact_sheet([image(), image(40)], [mask(), mask()], LABELS, 'title')
     for color in ((100, 100, 100), (0, 0, 200), (50, 50, 150), (40, 40, 40), (20, 20, 120)):
         assert has_color(sheet, color), color
 

@@ -36,8 +36,9 @@ local_costmap:
         plugin: nav2_costmap_2d::InflationLayer
 """
 OBSTACLE = """\
-/robot1/local_costmap/local_costmap:
+/robot1/local_costmap/local_costmap:  # COSTMAP
   ros__parameters:
+    rolling_window: true
     plugins: [people_and_cars, inflation]
     people_and_cars:  # LAYER
       plugin: nav2_costmap_2d::VoxelLayer
@@ -66,6 +67,7 @@ SEMANTIC = """\
 local_costmap:
   local_costmap:
     ros__parameters:
+      rolling_window: true
       plugins: [lidar, semantic]
       lidar:
         plugin: nav2_costmap_2d::ObstacleLayer

@@ -1,9 +1,9 @@
 """Traps of a whole costmap."""
 
 import pytest
-from parameter_files import STATIC, Trap, assert_all_have_a_trap, assert_found, check
+from parameter_files import OBSTACLE, STATIC, Trap, assert_all_have_a_trap, assert_found, check
 
-from espnet_ros.nav2.costmap_checks import CHECKS
+from espnet_ros.nav2.costmap_checks import CHECKS, FOR_ALL
 
 TRAPS = [
     Trap(
@@ -59,6 +59,112 @@ TRAPS = [
         "is 'true'",
     ),
     Trap(
+        'static',
+        'update_frequency: 10.0',
+        'update_frequency: .nan  # HERE',
+        'wrong_type',
+        'update_frequency is nan, not a number with a point',
+    ),
+    Trap('obstacle', 'window: true', 'window: "yes"  # HERE', 'wrong_type', "is 'yes', not true"),
+    Trap(
+        'obstacle',
+        'window: true',
+        'window: true\n    width: abc  # HERE',
+        'wrong_type',
+        "width is 'abc', not a whole number",
+    ),
+    # In a layer that takes nothing of the node.
+    Trap(
+        'obstacle',
+        'InflationLayer',
+        'InflationLayer\n      inflation_radius: 1  # HERE',
+        'wrong_type',
+        'inflation.inflation_radius is 1, not a number with a point',
+    ),
+    Trap(
+        'obstacle',
+        '[people_and_cars, inflation]',
+        '[5, 6]  # HERE',
+        'wrong_type',
+        'plugins is [5, 6], not a list of strings',
+        also=('not_in_plugins',),
+    ),
+    Trap(
+        'obstacle',
+        'window: true',
+        'window: false  # HERE',
+        'fixed_window',
+        'rolling_window is false: the costmap stays at the origin of map',
+        cure='rolling_window: true',
+    ),
+    Trap(
+        'obstacle',
+        '    rolling_window: true\n',
+        '',
+        'fixed_window',
+        'false by default',
+        at='# COSTMAP',
+    ),
+    Trap(
+        'obstacle',
+        'rolling_window: true',
+        'rolling_window: false  # HERE\n    global_frame: robot1/odom\n    width: 10\n'
+        '    height: 10',
+        'fixed_window',
+        'at the origin of robot1/odom',
+    ),
+    Trap(
+        'obstacle',
+        'window: true',
+        'window: true\n    global_frame: base_link  # HERE',
+        'frames',
+        'global_frame is base_link: what was marked goes along with the robot',
+    ),
+    Trap(
+        'obstacle',
+        'window: true',
+        'window: true\n    robot_base_frame: odom  # HERE',
+        'frames',
+        'robot_base_frame is odom: Nav2 takes the robot to stand at the origin of odom',
+        cure='robot_base_frame: base_link',
+    ),
+    Trap(
+        'obstacle',
+        'window: true',
+        'window: true\n    global_frame: start\n    robot_base_frame: start  # HERE',
+        'frames',
+        'at the origin of start',
+    ),
+    Trap(
+        'obstacle',
+        'window: true',
+        'window: true\n    update_frequency: 0.0  # HERE',
+        'never_updated',
+        'update_frequency is 0.0: the costmap is never updated, and Nav2 does not start',
+    ),
+    Trap(
+        'obstacle',
+        'window: true',
+        'window: true\n    width: 0  # HERE',
+        'no_cells',
+        'width is 0: the costmap has no cells',
+    ),
+    Trap(
+        'obstacle',
+        'window: true',
+        'window: true\n    resolution: 6.0\n    width: 12\n    height: 3  # HERE',
+        'no_cells',
+        'height is 3: the costmap has no cells',
+    ),
+    Trap(
+        'obstacle',
+        'window: true',
+        'window: true\n    resolution: 0.0  # HERE',
+        'no_cells',
+        'resolution is 0.0',
+        cure='resolution: 0.1',
+    ),
+    Trap(
         'obstacle',
         'sources: danger clear',
         'sources: [danger, clear]  # HERE',
@@ -81,7 +187,7 @@ def test_a_trap_is_found_where_it_is(trap, tmp_path):
 
 
 def test_every_check_has_a_trap():
-    assert_all_have_a_trap(CHECKS, TRAPS)
+    assert_all_have_a_trap([*CHECKS, *FOR_ALL], TRAPS)
 
 
 def test_two_layers_of_the_node_overwrite_each_other(tmp_path):
@@ -99,3 +205,68 @@ def test_two_layers_of_the_node_overwrite_each_other(tmp_path):
 def test_a_static_layer_that_comes_first_may_overwrite(tmp_path):
     text = STATIC.replace('[lidar, grid, inflation]', '[grid, lidar, inflation]')
     assert check(tmp_path, text.replace('use_maximum: true', 'use_maximum: false')) == ()
+
+
+MAP = '    global_map:\n      plugin: nav2_costmap_2d::StaticLayer\n'
+
+
+@pytest.mark.parametrize(
+    'lines',
+    [
+        # A global costmap with its map, which gives it its size.
+        f'plugins: [global_map, people_and_cars, inflation]\n{MAP}',
+        f'plugins: [global_map, people_and_cars, inflation]\n    width: 0\n{MAP}',
+        # A place that was meant: in the map, or with its origin.
+        'width: 60\n    height: 40',
+        'global_frame: odom\n    width: 60\n    height: 40\n    origin_x: -30.0',
+    ],
+)
+def test_a_costmap_that_is_fixed_on_purpose(lines, tmp_path):
+    text = OBSTACLE.replace('rolling_window: true', f'rolling_window: false\n    {lines}')
+    if 'plugins' in lines:
+        text = text.replace('    plugins: [people_and_cars, inflation]\n', '')
+    assert check(tmp_path, text) == ()
+
+
+def test_a_rolling_costmap_keeps_its_own_size_whatever_map_it_shows(tmp_path):
+    text = OBSTACLE.replace('[people_and_cars,', '[global_map, people_and_cars,') + MAP
+    assert check(tmp_path, text) == ()
+    bad = text.replace('window: true', 'window: true\n    width: 0')
+    assert [(f.check, f.line) for f in check(tmp_path, bad)] == [('no_cells', 4)]
+
+
+def test_frames_that_launch_fills_in_are_not_judged(tmp_path):
+    text = OBSTACLE.replace(
+        'window: true',
+        'window: true\n    global_frame: $(var odom)\n    robot_base_frame: $(var base)',
+    )
+    assert check(tmp_path, text) == ()
+
+
+@pytest.mark.parametrize('number', ['1e1', '1.0e1', '2.', '.inf'])
+def test_numbers_that_ros_takes_for_doubles(number, tmp_path):
+    text = STATIC.replace('update_frequency: 10.0', f'update_frequency: {number}')
+    assert 'wrong_type' not in {f.check for f in check(tmp_path, text)}
+
+
+def test_values_of_other_costmaps_have_types_too(tmp_path):
+    other = 'global_costmap:\n  global_costmap:\n    ros__parameters: {width: abc}\n'
+    for text in (other, STATIC + other):
+        (found,) = check(tmp_path, text)
+        assert (found.check, found.line) == ('wrong_type', text.count('\n'))
+
+
+@pytest.mark.parametrize(
+    ('plugin', 'expected'),
+    [
+        ('nav2_costmap_2d::VoxelLayer', ['wrong_type']),
+        # Whose parameter of that name is a double.
+        ('nav2_costmap_2d::RangeSensorLayer', []),
+        ('somebody_elses::Layer', []),
+    ],
+)
+def test_a_type_is_that_of_the_plugin(plugin, expected, tmp_path):
+    text = STATIC.replace(
+        'nav2_costmap_2d::ObstacleLayer', f'{plugin}\n        mark_threshold: 0.8'
+    )
+    assert [f.check for f in check(tmp_path, text)] == expected

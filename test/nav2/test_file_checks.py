@@ -3,9 +3,47 @@
 import pytest
 from parameter_files import SEMANTIC, Trap, assert_all_have_a_trap, assert_found, check, own
 
-from espnet_ros.nav2.file_checks import CHECKS, layers, parameters
+from espnet_ros.nav2.file_checks import CHECKS, FOR_ALL, layers, parameters
 
+# What rcl says to each of these was tried: `Couldn't parse params file`.
 TRAPS = [
+    Trap(
+        'static',
+        'controller_server:\n  ros__parameters:\n    costmap_update_timeout: 0.3',
+        'global_costmap:\n  global_costmap:\n    ros__parameters: null  # HERE',
+        'refused',
+        'ros__parameters of /global_costmap/global_costmap holds no names with values',
+    ),
+    Trap(
+        'static',
+        'controller_server:\n  ros__parameters:\n    costmap_update_timeout: 0.3',
+        '/controller_server:\n  ros__parameters: [1.0]  # HERE',
+        'refused',
+        'ros__parameters of /controller_server holds',
+    ),
+    Trap('static', 'timeout: 0.3', 'timeout:  # HERE', 'refused', 'timeout has no value'),
+    Trap(
+        'static',
+        'timeout: 0.3',
+        'timeout: 0.3\n    list: [1, 2.0]  # HERE',
+        'refused',
+        'list is [1, 2.0]: ROS refuses the whole file for a list of several types',
+    ),
+    Trap(
+        'static',
+        'timeout: 0.3',
+        'timeout: 0.3\n    footprint: [[1.0], [2.0]]  # HERE',
+        'refused',
+        'or of lists',
+    ),
+    Trap(
+        'obstacle',
+        '[people_and_cars, inflation]',
+        '[5, null]  # HERE',
+        'refused',
+        'plugins is [5, None]: ROS refuses the whole file',
+        also=('wrong_type', 'not_in_plugins'),
+    ),
     Trap(
         'static',
         'segmentation/costmap',
@@ -102,7 +140,7 @@ def test_a_trap_is_found_where_it_is(trap, tmp_path):
 
 
 def test_every_check_has_a_trap():
-    assert_all_have_a_trap([*CHECKS, layers, parameters], TRAPS)
+    assert_all_have_a_trap([*CHECKS, *FOR_ALL, layers, parameters], TRAPS)
 
 
 def test_cameras_that_are_no_names_are_told(tmp_path):
@@ -133,3 +171,19 @@ def test_the_cure_for_a_missing_topic_is_the_one_beside_the_others(tmp_path):
         name = key.partition(':')[0]
         expected = topic if name == 'pointcloud_topic' else f'/robot1{topic}'
         assert found.cure == f'{name}: {expected}'
+
+
+@pytest.mark.parametrize(
+    'value', ['{}', '{a: [1.0, 1e-3]}', '{a: [x, 2020-01-01]}', '{a: [1, $(var b)]}', '{a: []}']
+)
+def test_values_that_ros_takes(value, tmp_path):
+    assert check(tmp_path, f'amcl: {{ros__parameters: {value}}}\n') == ()
+
+
+def test_a_file_without_the_node_can_be_refused_too(tmp_path):
+    (found,) = check(tmp_path, 'robot1:\n  local_costmap/local_costmap:\n    ros__parameters:\n')
+    assert (found.check, found.line, found.parameter) == (
+        'refused',
+        3,
+        '/robot1/local_costmap/local_costmap',
+    )

@@ -140,7 +140,7 @@ def test_where_relative_topics_end(node, below, above, tmp_path):
     text = OBSTACLE.replace('/robot1/local_costmap/local_costmap', node)
     text = text.replace('/robot1/seg', 'seg')
     found = [f for f in check(tmp_path, text) if f.check == 'relative_topic']
-    assert [f.line for f in found] == [10, 17]
+    assert [f.line for f in found] == [11, 18]
     topic = 'segmentation/points/danger'
     says = f'means {below}/{topic} on Humble and Jazzy, {above}/{topic} from Kilted on'
     assert says in found[0].problem

@@ -1,7 +1,7 @@
 """Traps of obstacle and voxel layers."""
 
 import pytest
-from parameter_files import Trap, assert_all_have_a_trap, assert_found, own
+from parameter_files import OBSTACLE, Trap, assert_all_have_a_trap, assert_found, check, own
 
 from espnet_ros.nav2.obstacle_checks import CHECKS
 
@@ -117,6 +117,38 @@ TRAPS = [
         'for 10 s',
         'warning',
     ),
+    # At 10 masks a second, as by default.
+    Trap(
+        'obstacle',
+        'rate: 1.0',
+        'rate: 0.05  # HERE',
+        'never_current',
+        'expected_update_rate is 0.05 s, but clouds come every 0.1 s at best',
+    ),
+    Trap('obstacle', 'rate: 1.0', 'rate: -1.0  # HERE', 'never_current', 'is -1 s, but'),
+    Trap(
+        'obstacle',
+        'max_range: 5.0',
+        'max_range: 0.0  # HERE',
+        'empty_range',
+        'obstacle_min_range 0 is not below obstacle_max_range 0: danger marks nothing',
+        cure='obstacle_max_range: 6.0',
+    ),
+    Trap(
+        'obstacle',
+        'max_range: 5.0',
+        'max_range: 5.0\n        obstacle_min_range: 8.0  # HERE',
+        'empty_range',
+        'obstacle_min_range 8 is not below obstacle_max_range 5: danger marks nothing',
+        cure='obstacle_min_range: 0.0',
+    ),
+    Trap(
+        'obstacle',
+        'raytrace_max_range: 6.0',
+        'raytrace_max_range: 6.0\n        raytrace_min_range: 8.0  # HERE',
+        'empty_range',
+        'raytrace_min_range 8 is not below raytrace_max_range 6: clear clears nothing',
+    ),
     Trap(
         'obstacle',
         'VoxelLayer',
@@ -152,3 +184,37 @@ def test_a_trap_is_found_where_it_is(trap, tmp_path):
 
 def test_every_check_has_a_trap():
     assert_all_have_a_trap(CHECKS, TRAPS)
+
+
+def test_with_depth_a_least_height_above_the_greatest_drops_every_point(tmp_path):
+    old = 'min_obstacle_height: -0.3\n        max_obstacle_height: 2.0'
+    assert OBSTACLE.count(old) == 1
+    depth = own('{projection: {source: depth}}')
+    text = depth + OBSTACLE.replace(old, old.replace('-0.3', '2.5'))
+    (found,) = check(tmp_path, text)
+    assert found.check == 'empty_range'
+    assert found.problem == (
+        'min_obstacle_height 2.5 is not below max_obstacle_height 2: danger drops every point'
+    )
+    assert check(tmp_path, text.replace('2.5', '1.9')) == ()
+
+
+@pytest.mark.parametrize(
+    ('grid', 'seconds', 'expected'),
+    [
+        ('{update_rate: 4.0}', 0.25, ['never_current']),
+        ('{update_rate: 4.0}', 0.26, []),
+        # Two masks come within stale_after, however low the rate.
+        ('{update_rate: 0.5, stale_after: 0.8}', 0.4, ['never_current']),
+        ('{update_rate: 0.5, stale_after: 0.8}', 0.41, []),
+    ],
+)
+def test_the_time_between_clouds_follows_the_grid(grid, seconds, expected, tmp_path):
+    text = own(f'{{grid: {grid}}}') + OBSTACLE.replace('rate: 1.0', f'rate: {seconds}')
+    assert [f.check for f in check(tmp_path, text)] == expected
+
+
+@pytest.mark.parametrize('rate', ['0.0', 'fast', '.nan'])
+def test_a_rate_that_is_none_is_told_as_such(rate, tmp_path):
+    found = check(tmp_path, own(f'{{grid: {{update_rate: {rate}}}}}') + OBSTACLE)
+    assert [f.check for f in found] == ['parameters']

@@ -1,7 +1,7 @@
 """Traps of kiwicampus' layer."""
 
 import pytest
-from parameter_files import SEMANTIC, Trap, assert_all_have_a_trap, assert_found, check
+from parameter_files import SEMANTIC, Trap, assert_all_have_a_trap, assert_found, check, own
 
 from espnet_ros.core.labels import CAMVID
 from espnet_ros.nav2.check import check_file
@@ -58,6 +58,52 @@ TRAPS = [
     ),
     Trap('semantic', 'max_cost: 254', 'max_cost: 255  # HERE', 'cost_range', '255 means unknown'),
     Trap('semantic', 'confidence: 128', 'confidence: 255  # HERE', 'cost_range', 'never reached'),
+    Trap(
+        'semantic',
+        'max_cost: 0\n',
+        'max_cost: 150\n            base_cost: 200  # HERE\n',
+        'cost_order',
+        'base_cost 200 is above max_cost 150: free costs the less, the surer it is',
+        'warning',
+        cure='base_cost: 150 or less',
+    ),
+    Trap(
+        'semantic',
+        'confidence: 128',
+        'confidence: 128\n            samples_to_max_cost: -3  # HERE',
+        'samples',
+        'samples_to_max_cost is -3: max_cost counts at once',
+        'warning',
+    ),
+    # 10 masks a second in 5 s, with one at either end.
+    Trap(
+        'semantic',
+        'confidence: 128',
+        'confidence: 128\n            samples_to_max_cost: 52  # HERE',
+        'samples',
+        'a tile forgets after 5 s, and at most 51 come in them',
+    ),
+    Trap(
+        'semantic',
+        'class_types: [',
+        'max_obstacle_distance: 0.1  # HERE\n          class_types: [',
+        'nothing_marked',
+        'max_obstacle_distance 0.1 is not above min_obstacle_distance 0.3: front marks nothing',
+    ),
+    Trap(
+        'semantic',
+        'class_types: [',
+        'min_obstacle_distance: 5.0  # HERE\n          class_types: [',
+        'nothing_marked',
+        'max_obstacle_distance 5 is not above min_obstacle_distance 5',
+    ),
+    Trap(
+        'semantic',
+        'class_types: [',
+        'tile_map_decay_time: 0.0  # HERE\n          class_types: [',
+        'nothing_marked',
+        'tile_map_decay_time is 0: front forgets everything before it is marked',
+    ),
     Trap(
         'semantic',
         '/segmentation/nav/points',
@@ -127,4 +173,37 @@ def test_the_confidence_of_a_full_mask_is_full(tmp_path):
     text = SEMANTIC.replace('nav/mask', 'mask').replace('/segmentation/nav/points', '/points')
     (found,) = check(tmp_path, text)
     assert 'memory is read out of bounds' in found.problem
-    assert found.line == 12
+    assert found.line == 13
+
+
+@pytest.mark.parametrize(
+    'line',
+    [
+        # 51 masks of 10 a second fit into 5 s.
+        'free: {samples_to_max_cost: 51}',
+        # The costs are the same, so nothing is waited for.
+        'free: {samples_to_max_cost: 999, base_cost: 80, max_cost: 80}',
+        # Distances are squared.
+        'max_obstacle_distance: -6.0',
+    ],
+)
+def test_no_false_alarm_of_costs_and_distances(line, tmp_path):
+    name, _, value = line.partition(': ')
+    new = f'          {name}: {value}\n'
+    if name == 'free':
+        new = f'          free: {{classes: [Road, Pavement], {value[1:]}\n'
+        old = SEMANTIC[SEMANTIC.index('          free:') : SEMANTIC.index('          danger:')]
+        text = SEMANTIC.replace(old, new)
+    else:
+        text = SEMANTIC.replace('          class_types', f'{new}          class_types')
+    assert text != SEMANTIC
+    assert check(tmp_path, text) == ()
+
+
+def test_slower_masks_bring_fewer_samples(tmp_path):
+    # 2.5 masks a second, so 13 at most in the 5 s of a tile.
+    slow = own('{grid: {update_rate: 2.5}}')
+    for count, expected in ((13, []), (14, ['samples'])):
+        new = f'confidence: 128\n            samples_to_max_cost: {count}'
+        found = check(tmp_path, slow + SEMANTIC.replace('confidence: 128', new))
+        assert [f.check for f in found] == expected

@@ -23,6 +23,8 @@ from espnet_ros.nav2.topics import find_topic
         ('/segmentation/front/costmap', '', '', ''),
         ('/segmentation/front/label_info', '', '', ''),
         ('/segmentation/navv/mask', '', '', ''),
+        # No camera can be called so.
+        ('/segmentation/rig/1/mask', '', '', ''),
         ('/robot1/segmentation/costmaps', '', '', ''),
     ],
 )

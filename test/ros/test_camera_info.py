@@ -102,5 +102,6 @@ def test_rectified_images_are_projected_with_p_alone():
     model = camera_model(camera_info(), (640, 480), (640, 480), rectified=True)
     assert model.K.ravel().tolist() == pytest.approx([400, 0, 309.5, 0, 410, 229.5, 0, 0, 1])
     assert not model.D.size
-    with pytest.raises(CameraInfoError, match=r'P of camera_info is all zero.*input\.rectified'):
-        camera_model(camera_info(p=[0.0] * 12), (640, 480), (640, 480), rectified=True)
+    for value, words in ((0.0, 'all zero'), (float('nan'), 'not finite')):
+        with pytest.raises(CameraInfoError, match=rf'P of camera_info is {words}.*rectified'):
+            camera_model(camera_info(p=[value] * 12), (640, 480), (640, 480), rectified=True)

@@ -208,8 +208,12 @@ def test_a_corrupt_jpeg_is_refused(data, words):
     assert caught.value.reason == 'decode'
 
 
-def test_compressed_depth_is_refused():
-    message = CompressedImage(format='16UC1; compressedDepth png', data=array('B', b'123'))
+@pytest.mark.parametrize(
+    'kind', ['16UC1; compressedDepth png', '16UC1; png compressed ', '32FC1; tiff compressed ']
+)
+def test_compressed_depth_is_refused(kind):
+    png = cv2.imencode('.png', np.full((4, 6), 1500, np.uint16))[1]
+    message = CompressedImage(format=kind, data=array('B', png.tobytes()))
     with pytest.raises(ImageError, match='depth') as caught:
         read_compressed(message)
     assert caught.value.reason == 'encoding'

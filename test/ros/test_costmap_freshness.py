@@ -103,6 +103,7 @@ class Rig:
             (costmap, 'steady_timer', FakeTimer),
             (costmap_output, 'GridPublishers', lambda *_: grids),
             (costmap_output, 'time', steady),
+            (costmap, 'time', steady),
             (costmap_watch, 'AgeClock', lambda _: clock),
         ):
             monkeypatch.setattr(module, name, fake)
@@ -207,7 +208,12 @@ def test_images_without_stamps_count_as_they_come(make):
     for at_s in range(4):
         rig.mask(0.6 * at_s, stamp_s=0.0)
     rig.tick(2.0)
-    assert rig.status()[0] == DiagnosticStatus.OK
+    level, _, values = rig.status()
+    assert (level, values['above_rate']) == (DiagnosticStatus.OK, 0)
+    # But no more often than others.
+    rig.mask(2.01, stamp_s=0.0)
+    rig.mask(2.02, stamp_s=0.0)
+    assert rig.status()[2]['above_rate'] == 1
 
 
 @pytest.mark.parametrize('policy', ['decay', 'hold'])
@@ -397,10 +403,42 @@ def test_a_pause_is_a_stale_map_that_is_no_error(make):
 
 
 def test_simulated_time_that_begins_late_leaves_cameras_their_time(make):
-    rig = make(now_s=0.0)
-    rig.tick(0.0)
+    rig = make(now_s=-1e6)
+    rig.tick(0.9)
     rig.tick(1.7e9)
     rig.tick(1.7e9 + 0.9)
     assert rig.sent == []
     rig.tick(1.7e9 + 1.1)
     assert [content for _, content in rig.sent] == [LETHAL]
+
+
+def test_a_camera_may_die_before_simulated_time_begins(make):
+    rig = make(now_s=-1e6, on_stale='decay')
+    rig.mask(0.0)
+    rig.tick(1.2)
+    assert [content for _, content in rig.sent] == ['0', 'decayed']
+    # The step to the first time is no time that passed.
+    rig.mapper.looks = ['kept']
+    rig.tick(1e6 + 5.0)
+    assert rig.mapper.looks == ['kept']
+
+
+def test_a_reason_of_before_is_not_why_a_camera_is_silent_now(make):
+    rig = make()
+    rig.mask(0.0)
+    rig.costmap._watch.skip('', 'no calibration')
+    rig.now_s += 0.5
+    rig.costmap._watch.skip('', 'no calibration')
+    rig.tick(1.2)
+    assert rig.logged == ['cost maps are stale (lethal): no calibration']
+    assert 'no calibration' in rig.status()[1]
+    rig.tick(1.6)
+    assert rig.status()[1].endswith('no image')
+
+
+def test_all_that_is_wrong_is_told(make):
+    rig = make()
+    rig.mask(0.0)
+    rig.clouds.problem = lambda: 'no label_info'
+    rig.costmap._poses.problem = lambda: 'odometry is refused'
+    assert rig.status()[:2] == (DiagnosticStatus.WARN, 'no label_info; odometry is refused')

@@ -169,11 +169,11 @@ def test_without_a_clock_the_diagnostics_come_and_say_so(start):
     # Before the next test, whose clock stays.
     rig = start(use_sim_time='true', grid__stale_after=20.0, **LAYERS)
     level, message, _ = rig.wait_status(
-        lambda _level, message, _values: 'stands still' in message, 'warning'
+        lambda _level, message, _values: 'has not begun' in message, 'warning'
     )
     assert level == DiagnosticStatus.WARN
-    assert message.startswith('simulated time stands still at 0.00 s for ')
-    assert message.endswith('use_sim_time is true and nobody publishes /clock')
+    assert message.startswith('simulated time has not begun in ')
+    assert 'use_sim_time is true and nobody publishes /clock' in message
     clock = rig.peer.node.create_publisher(Clock, '/clock', 10)
 
     def stopped():

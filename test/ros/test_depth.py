@@ -48,6 +48,15 @@ def test_it_is_resized_by_nearest_neighbour():
     np.testing.assert_allclose(result[0], [0, 0, 0.5, 0.5, 1.0, 1.0])
 
 
+@pytest.mark.parametrize('nothing', [0.0, -1.0, np.nan, np.inf])
+def test_depth_of_nothing_is_refused(nothing):
+    values = [[nothing] * 3] * 2
+    with pytest.raises(ImageError, match='no pixel of the depth image has a depth'):
+        depth_to_meters(depth(values, '32FC1'), (3, 2), (3, 2))
+    values = [[nothing] * 3, [nothing, nothing, 2.0]]
+    assert depth_to_meters(depth(values, '32FC1'), (3, 2), (3, 2))[1, 2] == 2.0
+
+
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ImageError, match='depth is 3x2, the image 4x2: register'):
         depth_to_meters(depth(MM, '16UC1'), (4, 2), (4, 2))

@@ -13,12 +13,13 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.msg import ParameterDescriptor
-from rcl_interfaces.srv import DescribeParameters, SetParameters
+from rcl_interfaces.srv import DescribeParameters, GetParameters, SetParameters
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool
 
+from espnet_ros.core.config import parameter_specs
 from espnet_ros.ros.conversions import array_to_image, read_image
 
 UNLABELED = 255
@@ -286,6 +287,15 @@ def test_parameters_describe_themselves(driver):
     assert 'next configure' in backend.description
     assert autostart.read_only
     assert cameras.type == Parameter.Type.STRING_ARRAY.value
+
+
+def test_all_parameters_have_values_as_ros2_param_dump_wants_them(driver):
+    names = [spec.name for spec in parameter_specs()]
+    request = GetParameters.Request(names=names)
+    values = driver.peer.call(GetParameters, '/segmentation/get_parameters', request).values
+    kinds = dict(zip(names, (value.type for value in values), strict=True))
+    assert Parameter.Type.NOT_SET.value not in kinds.values()
+    assert kinds['cameras'] == Parameter.Type.STRING_ARRAY.value
 
 
 def test_a_model_that_fails_leaves_a_node_that_can_be_configured_again(

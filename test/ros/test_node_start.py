@@ -50,6 +50,16 @@ def test_all_unknown_and_refused_parameters_are_named_in_one_sentence(ros_domain
     assert 'robot_radius' in done.stderr
 
 
+def test_a_file_without_anything_for_the_node_is_told(ros_domain, tmp_path):
+    other, own = tmp_path / 'other.yaml', tmp_path / 'own.yaml'
+    other.write_text('/robot/segmentation:\n  ros__parameters: {enabled: true}\n')
+    own.write_text('/**/segmentation:\n  ros__parameters: {backend: onxx}\n')
+    done = run('--params-file', str(other), '--params-file', str(own))
+    told = [line for line in done.stderr.splitlines() if 'has nothing for' in line]
+    assert len(told) == 1
+    assert f'{other} has nothing for /segmentation, but for /robot/segmentation' in told[0]
+
+
 def test_parameters_that_rclpy_declares_are_refused_with_the_others(ros_domain):
     done = run('-p', 'use_sim_time:=maybe', '-p', 'backend:=onxx', '-p', 'enabled:=true')
     assert done.returncode == 2

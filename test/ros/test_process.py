@@ -14,9 +14,14 @@ import pytest
 DEADLINE_S = 30
 
 
-def start(body, grace_s=20.0):
+# Under nohup, which the tests may be run by, it is another one.
+AS_BY_DEFAULT = 'import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)'
+
+
+def start(body, grace_s=20.0, before=AS_BY_DEFAULT):
     """Start a process whose body says ``ready`` and return it once it has."""
     code = (
+        f'{before}\n'
         'import sys, threading\n'
         'from espnet_ros.core.errors import ParameterError\n'
         'from espnet_ros.ros.process import run_until_signal\n'
@@ -33,12 +38,22 @@ def start(body, grace_s=20.0):
     return process
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_wakes_the_body_and_the_exit_is_clean(number):
     process = start('assert woken.wait(20) and stop.requested\nreturn 0')
     process.send_signal(number)
     _, errors = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, errors) == (0, '')
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing():
+    command = 'import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)'
+    process = start('assert woken.wait(20)\nprint("done", flush=True)\nreturn 0', before=command)
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.5)
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=DEADLINE_S) == ('done\n', '')
 
 
 def test_a_body_that_is_stuck_ends_at_a_later_signal():

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from espnet_ros.sim.camera import Camera, rigid_inverse
+from espnet_ros.core.transforms import rigid_inverse
+from espnet_ros.sim.camera import Camera
 from espnet_ros.sim.canvas import Canvas, Light
 from espnet_ros.sim.parts import CAR, FENCE, POLE, Panel, Part, Round, box
 from espnet_ros.sim.path import Path
@@ -105,7 +106,7 @@ def test_road_coordinates_and_back():
     path = Path(np.random.default_rng(5), 200.0)
     s = np.linspace(-10, 220, 47)
     u = np.linspace(-15, 15, 47)
-    x, y = path.to_odom(np.column_stack([s, u])).T
+    x, y = np.array([path.pose(*place)[:2] for place in zip(s, u, strict=True)]).T
     for kind, tolerance in ((np.float64, 2e-3), (np.float32, 4e-3)):
         found_s, found_u = path.to_road(x.astype(kind), y.astype(kind))
         assert found_s.dtype == kind

@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -15,9 +13,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from espnet_ros.core.confidence import calibration_error, fit_temperature
-from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.labels import UNLABELED, Labels
 from espnet_ros.core.metrics import ConfusionMatrix
+from espnet_ros.core.resize import image_at, mask_at
 from espnet_ros.network.training.datasets import Dataset, Sample
 from espnet_ros.network.training.whole_image import logits_of
 
@@ -53,12 +51,8 @@ def in_classes_of(labels: Labels, dataset: Dataset) -> list[Sample]:
 
     :raises DatasetError: listing the classes of the dataset that the model has not.
     """
-    names = dataset.labels.names
-    missing = [name for name in names if name not in labels.names]
-    if missing:
-        raise DatasetError(f'the model does not know {", ".join(missing)} of the dataset')
-    lut = np.full(256, UNLABELED, np.uint8)
-    lut[: len(names)] = [labels.names.index(name) for name in names]
+    labels.check_knows(dataset.labels)
+    lut = dataset.labels.lut_to(labels)
     return [dataclasses.replace(sample, truth=lut[sample.truth]) for sample in dataset.samples]
 
 
@@ -77,9 +71,8 @@ def calibrate(
     rows, classes = [], []
     matrix = ConfusionMatrix(UNLABELED)  # room for any class_id
     for sample in tqdm(samples, desc='calibrate', leave=False, disable=None):
-        logits = _logits(network, _sized(sample.image, size_wh, cv2.INTER_LINEAR), mean, std,
-                         input_scale)  # fmt: skip
-        truth = _sized(sample.truth, size_wh, cv2.INTER_NEAREST_EXACT).ravel()
+        logits = _logits(network, image_at(sample.image, size_wh), mean, std, input_scale)
+        truth = mask_at(sample.truth, size_wh).ravel()
         matrix.update(logits.argmax(0).flatten().byte().numpy(), truth)
         known = np.flatnonzero(truth != UNLABELED)
         chosen = rng.choice(known, min(share, len(known)), replace=False)
@@ -99,9 +92,3 @@ def _logits(
     """Return the scores of each pixel, float32 (C, H, W)."""
     pixels = (image - np.asarray(mean)) / np.asarray(std) * input_scale
     return logits_of(network, torch.from_numpy(pixels).float().permute(2, 0, 1)[None])[0]
-
-
-def _sized(array: Any, size_wh: tuple[int, int], interpolation: int) -> npt.NDArray[np.uint8]:
-    if array.shape[1::-1] == size_wh:
-        return np.asarray(array, np.uint8)
-    return np.asarray(cv2.resize(array, size_wh, interpolation=interpolation), np.uint8)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
@@ -15,8 +14,10 @@ from tqdm import tqdm
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.labels import CAMVID, UNLABELED, Labels
 from espnet_ros.core.paths import home_path
+from espnet_ros.core.picture_file import read_picture
+from espnet_ros.core.resize import image_at, mask_at
 from espnet_ros.network.training.description import Description, camvid, read_description
-from espnet_ros.network.training.label_files import Array, read_image, read_truth
+from espnet_ros.network.training.label_files import Array, read_truth
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def _load(description: Description, split: str) -> Dataset:
 
 
 def _read(image_path: Path, truth_path: Path, description: Description) -> Sample:
-    image = read_image(image_path)
+    image = read_picture(image_path)
     if not truth_path.exists():
         raise DatasetError(f'{image_path}: its label {truth_path} is missing')
     truth = read_truth(truth_path, description.code)
@@ -97,13 +98,10 @@ def _read(image_path: Path, truth_path: Path, description: Description) -> Sampl
         raise DatasetError(
             f'{truth_path}: label is {label_w}x{label_h}, image is {width}x{height}'
         )
-    size = description.size_wh
-    if size is not None and size != truth.shape[::-1]:
-        # As the node does it (espnet_ros.core.pipeline), or the model would learn other pixels.
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-        truth = np.asarray(
-            cv2.resize(truth, size, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8
-        )
+    if description.size_wh is not None:
+        # As the node does it, or the model would learn other pixels.
+        image = image_at(image, description.size_wh)
+        truth = mask_at(truth, description.size_wh)
     return Sample(image_path.name, image, truth)
 
 

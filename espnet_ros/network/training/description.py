@@ -15,8 +15,10 @@ from typing import Any
 import yaml
 
 from espnet_ros.core.errors import BundleError, DatasetError
+from espnet_ros.core.input_size import LARGEST, STRIDE, is_size_wh
 from espnet_ros.core.labels import CAMVID, CITYSCAPES, UNLABELED, Labels
 from espnet_ros.core.paths import home_path
+from espnet_ros.core.picture_file import ENDINGS
 from espnet_ros.core.yaml_file import yaml_errors
 from espnet_ros.network.training.label_files import LabelCode, pack_rgb
 
@@ -24,7 +26,6 @@ Pairs = list[tuple[Path, Path]]
 
 _COMMON = ('layout', 'root', 'size_wh')
 _CLASS_KEYS = ('name', 'color_rgb', 'kind', 'ids', 'colors')
-_IMAGES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
 _LABELS = ('.png', '.bmp', '.webp', '.tif', '.tiff')
 # Found, that they are refused for what they are and not called missing.
 _LOSSY = ('.jpg', '.jpeg')
@@ -81,9 +82,9 @@ def read_description(path: Path) -> Description:
         if key not in allowed
     ]
     size = data.get('size_wh')
-    if size is not None and not _is_size(size):
+    if size is not None and not is_size_wh(size):
         problems.append(
-            f'size_wh must be [width, height], multiples of 8 up to 8192, got {size!r}'
+            f'size_wh must be [width, height], multiples of {STRIDE} up to {LARGEST}, got {size!r}'
         )
     if not problems:
         root = path.parent / home_path(str(data.get('root', '.')))
@@ -168,7 +169,7 @@ def _folders(
         images = root / home_path(splits[split]['images'])
         _require_folder(images, 'the images')
         folder = root / home_path(splits[split]['labels'])
-        paths = [p for p in _listed(images) if p.suffix.lower() in _IMAGES]
+        paths = [p for p in _listed(images) if p.suffix.lower() in ENDINGS]
         if folder.resolve() == images.resolve():
             if not suffix:
                 raise DatasetError(
@@ -179,7 +180,7 @@ def _folders(
         named = [root / home_path(f) for s in splits.values() for f in s.values()]
         _refuse_subfolders(images, named)
         if not paths:
-            raise DatasetError(f'no images ({" ".join(_IMAGES)}) in {images}')
+            raise DatasetError(f'no images ({" ".join(ENDINGS)}) in {images}')
         return _with_labels(paths, folder, suffix, (*_LABELS, *_LOSSY))
 
     return Description(name, labels, code, pairs, size_wh)
@@ -217,7 +218,7 @@ def _refuse_subfolders(images: Path, named: Iterable[Path]) -> None:
             if name[0] not in '.@' and (Path(at) / name).resolve() not in accounted
         ]  # fmt: skip
         if Path(at) != images:
-            counts[at] = sum(Path(name).suffix.lower() in _IMAGES for name in files)
+            counts[at] = sum(Path(name).suffix.lower() in ENDINGS for name in files)
     if found := {folder: count for folder, count in counts.items() if count}:
         listed = ', '.join(f'{count} in {folder}' for folder, count in sorted(found.items()))
         raise DatasetError(
@@ -280,14 +281,6 @@ def _key(value: Any, kind: str) -> int | None:
     ok = isinstance(value, list) and len(value) == 3
     ok = ok and all(isinstance(v, int) and 0 <= v <= 255 for v in value)
     return pack_rgb(tuple(value)) if ok else None
-
-
-def _is_size(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == 2
-        and all(isinstance(v, int) and v in range(8, 8193, 8) for v in value)
-    )
 
 
 _Build = Callable[[str, Mapping[str, Any], Path, 'tuple[int, int] | None'], Description]

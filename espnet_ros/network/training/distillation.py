@@ -18,9 +18,9 @@ from tqdm import tqdm
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import DatasetError
+from espnet_ros.core.input_size import STRIDE
 from espnet_ros.core.labels import Labels
 from espnet_ros.network.checkpoint import load_bundle
-from espnet_ros.network.espnet import STRIDE
 from espnet_ros.network.training.datasets import Sample, check_size
 from espnet_ros.network.training.description import read_yaml
 from espnet_ros.network.training.label_files import Array

@@ -1,4 +1,4 @@
-"""Images and label images from files: class ids, palettes and colours become class_id."""
+"""Label images from files: class ids, palettes and colours become class_id."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.core.errors import DatasetError
-from espnet_ros.core.jpeg import is_cut_off
+from espnet_ros.core.jpeg import is_jpeg
+from espnet_ros.core.picture_file import content_of, decode
 
 Array = npt.NDArray[np.uint8]
 
 _PNG = b'\x89PNG\r\n\x1a\n'
-_JPEG = b'\xff\xd8'
 _GRAY, _PALETTE = 0, 3
 _SHOWN = 8
 
@@ -39,14 +39,6 @@ def pack_rgb(color: tuple[int, ...]) -> int:
     """Return r << 16 | g << 8 | b."""
     red, green, blue = color
     return red << 16 | green << 8 | blue
-
-
-def read_image(path: Path) -> Array:
-    """Read an image, uint8 (H, W, 3) BGR.
-
-    :raises DatasetError: if it is missing, none, or cut off.
-    """
-    return np.asarray(_pixels(_content(path, 'image'), cv2.IMREAD_COLOR, path, 'image'), np.uint8)
 
 
 def read_truth(path: Path, code: LabelCode) -> Array:
@@ -86,12 +78,12 @@ def _colors(path: Path) -> npt.NDArray[np.int32]:
 
 
 def _decode(path: Path, flags: int) -> Array:
-    content = _content(path, 'label')
+    content = content_of(path)
     kind, depth = _png_kind(content) if flags == cv2.IMREAD_UNCHANGED else (None, 8)
     if kind == _PALETTE:
         content = _without_palette(content)
-    pixels = _pixels(content, flags, path, 'label')
-    if content.startswith(_JPEG):
+    pixels = decode(content, path, flags)
+    if is_jpeg(content):
         raise DatasetError(
             f'{path}: a JPEG can not be a label, its compression changes ids and colours: save '
             'the label as PNG'
@@ -99,31 +91,6 @@ def _decode(path: Path, flags: int) -> Array:
     # OpenCV stretches gray of fewer than 8 bits to 0..255.
     few = kind in (_GRAY, _PALETTE) and depth < 8
     return np.asarray(pixels // (255 // (2**depth - 1)) if few else pixels)
-
-
-def _content(path: Path, what: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DatasetError(f'{path}: {what} can not be read ({error.strerror})') from error
-
-
-def _pixels(content: bytes, flags: int, path: Path, what: str) -> Array:
-    """Return the pixels of a file's content as OpenCV gives them for the flags.
-
-    :param what: it is, for the message.
-    :raises DatasetError: if it is no image, or not all of one.
-    """
-    # Of all kinds, it is JPEG alone whose missing part OpenCV fills.
-    if is_cut_off(content):
-        raise DatasetError(
-            f'{path}: the end of the {what} is missing, as after an interrupted copy or a full '
-            'disk: copy or save it anew, or take it out of the dataset'
-        )
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
-    if pixels is None:
-        raise DatasetError(f'{path}: {what} is no readable image, or cut off')
-    return np.asarray(pixels)
 
 
 def _png_kind(content: bytes) -> tuple[int | None, int]:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from espnet_ros.core.input_size import STRIDE
 from espnet_ros.core.labels import UNLABELED
-from espnet_ros.network.espnet import STRIDE
 
 # w = 1 / ln(c + frequency), ENet (Paszke et al. 2016), section 5.1. ENet's c = 1.02 weighs the
 # rarest class 14 times the commonest: poles were then drawn four times too often. With 1.10 (3.5

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.network.espnet import STRIDE, create_network
+from espnet_ros.core.input_size import STRIDE
+
+if TYPE_CHECKING:
+    from torch import nn
 
 WARM_UP = 0.1
 
@@ -58,6 +60,9 @@ class Recipe:
 
     def network(self, classes: int) -> nn.Module:
         """Return a new network of random weights."""
+        # Not above: the help of `espnet_ros train` reads the defaults and waits for no torch.
+        from espnet_ros.network.espnet import create_network
+
         return create_network(
             self.architecture, classes=classes, alpha2=self.alpha2, alpha3=self.alpha3
         )

@@ -20,8 +20,9 @@ from tqdm import tqdm
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import CheckpointError, DatasetError, ParameterError
+from espnet_ros.core.input_size import STRIDE
 from espnet_ros.core.metrics import ConfusionMatrix
-from espnet_ros.network.espnet import STRIDE, ESPNet
+from espnet_ros.network.espnet import ESPNet
 from espnet_ros.network.training.arithmetic import Arithmetic
 from espnet_ros.network.training.average import WeightAverage
 from espnet_ros.network.training.curves import Curves

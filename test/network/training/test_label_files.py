@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from espnet_ros.core.errors import DatasetError
-from espnet_ros.network.training.label_files import LabelCode, pack_rgb, read_image, read_truth
+from espnet_ros.network.training.label_files import LabelCode, pack_rgb, read_truth
 
 RED, GREEN = (200, 10, 30), (0, 255, 1)
 COLORS = LabelCode({pack_rgb(RED): 0, pack_rgb(GREEN): 1, 0: 255}, colored=True)
@@ -95,16 +95,12 @@ def test_unknown_ids_and_colours_are_named(tmp_path: Path) -> None:
 
 def test_what_is_no_label_image_is_said(tmp_path: Path) -> None:
     code = LabelCode({0: 0})
-    with pytest.raises(DatasetError, match=r'gone\.png: label can not be read \(No such file'):
+    with pytest.raises(DatasetError, match=r'gone\.png can not be read \(No such file'):
         read_truth(tmp_path / 'gone.png', code)
-    with pytest.raises(DatasetError, match=r'gone\.png: image can not be read \(No such file'):
-        read_image(tmp_path / 'gone.png')
     for content in (b'', b'no picture', palette_png(np.zeros((2, 2), np.uint8), 8, [RED])[:60]):
         (tmp_path / 'torn.png').write_bytes(content)
-        with pytest.raises(DatasetError, match=r'torn\.png: label is no readable image'):
+        with pytest.raises(DatasetError, match=r'torn\.png is not a picture'):
             read_truth(tmp_path / 'torn.png', code)
-        with pytest.raises(DatasetError, match=r'torn\.png: image is no readable image'):
-            read_image(tmp_path / 'torn.png')
     cv2.imwrite(str(tmp_path / 'rgb.png'), np.zeros((2, 3, 3), np.uint8))
     with pytest.raises(DatasetError, match=r'got 3; .*`layout: folders` and `labels: colors`'):
         read_truth(tmp_path / 'rgb.png', code)
@@ -120,29 +116,17 @@ def test_ids_of_16_bits_are_read_where_8_would_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('ending', ['.jpg', '.png', '.bmp', '.webp', '.tif'])
-def test_a_file_whose_second_half_is_missing_is_refused(ending: str, tmp_path: Path) -> None:
+def test_a_label_whose_second_half_is_missing_is_refused(ending: str, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (48, 80, 3), np.uint8)
     content = cv2.imencode(ending, pixels)[1].tobytes()
     path = tmp_path / f'a{ending}'
     for length in (len(content) // 2, len(content) - 2):
         path.write_bytes(content[:length])
-        for read in (read_image, lambda path: read_truth(path, COLORS)):
-            with pytest.raises(DatasetError, match=rf'a\{ending}: .*(is missing, as|cut off)'):
-                read(path)
-    # What cameras and editors write behind it does not count.
-    path.write_bytes(content + b'behind' * 100)
-    decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    np.testing.assert_array_equal(read_image(path), decoded)
+        with pytest.raises(DatasetError, match=rf'a\{ending} .*(is missing, as|cut off)'):
+            read_truth(path, COLORS)
 
 
-def test_an_image_is_turned_as_its_camera_says(tmp_path: Path) -> None:
-    pixels = np.zeros((16, 32, 3), np.uint8)
-    pixels[:, 16:] = 200
-    content = cv2.imencode('.jpg', pixels)[1].tobytes()
-    # Exif: little endian, one entry, orientation (0x112) is the short 6, a quarter turn.
-    tags = b'Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0'
-    segment = b'\xff\xe1' + struct.pack('>H', 2 + len(tags)) + tags
-    (tmp_path / 'a.jpg').write_bytes(content[:2] + segment + content[2:])
-    turned = read_image(tmp_path / 'a.jpg')
-    assert turned.shape == (32, 16, 3)
-    assert (turned[8, 8] < 50).all() and (turned[24, 8] > 150).all()
+def test_a_whole_jpeg_is_no_label(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / 'a.jpg'), np.zeros((5, 7, 3), np.uint8))
+    with pytest.raises(DatasetError, match=r'a\.jpg: a JPEG can not be a label'):
+        read_truth(tmp_path / 'a.jpg', COLORS)

@@ -7,7 +7,7 @@ import pytest
 
 def run(code: str) -> 'subprocess.CompletedProcess[str]':
     # In a process of its own, as it can't be undone.
-    code = f'from espnet_ros.core.memory import tune_malloc\n{code}'
+    code = f'from espnet_ros.core.malloc import tune_malloc\n{code}'
     return subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=60)
 
 

@@ -1,0 +1,33 @@
+"""Images and masks at another size: on the robot, in training and in comparisons the same way."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+UInt8Array = npt.NDArray[np.uint8]
+
+
+def image_at(image: UInt8Array, size_wh: tuple[int, int]) -> UInt8Array:
+    """Return an image at the size that a network takes, itself if it has that: bilinear.
+
+    :param image: uint8 (H, W, C).
+    """
+    return _at(image, size_wh, cv2.INTER_LINEAR)
+
+
+def mask_at(mask: UInt8Array, size_wh: tuple[int, int]) -> UInt8Array:
+    """Return class ids or confidences at another size, themselves if they have that: nearest.
+
+    :param mask: uint8 (H, W).
+    """
+    # The exact kind keeps pixel centres where INTER_LINEAR and camera_info have them; plain
+    # INTER_NEAREST shifts the mask by up to half a network pixel.
+    return _at(mask, size_wh, cv2.INTER_NEAREST_EXACT)
+
+
+def _at(pixels: UInt8Array, size_wh: tuple[int, int], interpolation: int) -> UInt8Array:
+    if pixels.shape[1::-1] == size_wh:
+        return pixels
+    return np.asarray(cv2.resize(pixels, size_wh, interpolation=interpolation), np.uint8)
