@@ -104,5 +104,16 @@ def resized(image: Image, size_wh: tuple[int, int]) -> Image:
 
 
 def of_width(image: Image, width: int) -> Image:
-    """Return an image resized to a width, uint8 (H, width, 3) BGR, its sides in proportion."""
-    return resized(image, (width, max(1, round(image.shape[0] * width / image.shape[1]))))
+    """Return an image resized to a width, uint8 (H, width, 3) BGR, its sides in proportion.
+
+    What would be more than twice as high as wide is in the middle of blank paper.
+    """
+    high, wide = image.shape[:2]
+    scale = min(width / wide, 2 * width / high)
+    picture = resized(image, (max(1, round(wide * scale)), max(1, round(high * scale))))
+    if picture.shape[1] == width:
+        return picture
+    canvas = paper(picture.shape[0], width)
+    left = (width - picture.shape[1]) // 2
+    canvas[:, left : left + picture.shape[1]] = picture
+    return canvas

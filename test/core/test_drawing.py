@@ -59,3 +59,12 @@ def test_images_are_averaged_when_they_shrink() -> None:
     assert resized(wide, (14, 5)).shape == (5, 14, 3)
     assert of_width(wide, 14).shape == (10, 14, 3)
     assert (of_width(image, 3) == cv2.resize(image, (3, 2), interpolation=cv2.INTER_AREA)).all()
+
+
+def test_a_picture_that_is_very_high_is_bounded():
+    tower = np.full((360, 3, 3), 7, np.uint8)
+    sheet = of_width(tower, 40)
+    assert sheet.shape == (80, 40, 3)
+    assert (sheet == 7).all(axis=2).sum() == 80
+    assert (sheet[:, 19] == 7).all()
+    assert of_width(np.zeros((80, 40, 3), np.uint8), 20).shape == (40, 20, 3)
