@@ -38,7 +38,7 @@ def import_library(library: str, backend: str) -> ModuleType:
     if not installed(library):
         raise BackendUnavailableError(
             f'backend {backend} needs the Python package {library}, which is not installed: '
-            f'`pip install {library}`, or choose another backend'
+            f'{how_to_get(library)}, or choose another backend'
         )
     try:
         return importlib.import_module(library)

@@ -1,0 +1,117 @@
+"""Poses from odometry and the places where the cameras are mounted."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+from nav_msgs.msg import Odometry
+from rclpy.node import Node
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from std_msgs.msg import Header
+
+from espnet_ros.core.errors import PoseError
+from espnet_ros.core.pose_history import PoseHistory
+from espnet_ros.ros.pose_inputs import mount_of, read_odometry, stamp_seconds
+
+Array = npt.NDArray[np.float64]
+
+TOPIC = 'odometry'
+_TYPE = 'nav_msgs/msg/Odometry'
+# Messages waiting to be read, and judged by `problem`: about a second's.
+_DEPTH = 50
+
+
+class OdometryPoses:
+    """The robot is where odometry says, the cameras where they are mounted.
+
+    :param mounts: T_base_camera (optical) by camera.
+    """
+
+    name = 'odometry'
+
+    def __init__(
+        self,
+        node: Node,
+        grid_frame: str,
+        base_frame: str,
+        timeout_s: float,
+        mounts: Mapping[str, Array],
+    ) -> None:
+        self._node = node
+        self._frames = grid_frame, base_frame
+        self._timeout_s = timeout_s
+        self._mounts = mounts
+        self._history = PoseHistory()
+        self._seen = False
+        self._refusals: deque[str] = deque(maxlen=_DEPTH)
+        profile = QoSProfile(
+            history=HistoryPolicy.KEEP_LAST,
+            depth=_DEPTH,
+            # What suits every publisher.
+            reliability=ReliabilityPolicy.BEST_EFFORT,
+        )
+        self._subscription = node.create_subscription(Odometry, TOPIC, self._on_message, profile)
+        self.topic = self._subscription.topic_name
+
+    def at(self, header: Header, camera: str) -> tuple[Array, Array]:
+        """Return the mount and the interpolated odometry."""
+        T_base_camera = mount_of(self._mounts, camera)
+        stamp_s = stamp_seconds(header, 'image')
+        try:
+            return T_base_camera, self._history.at(stamp_s, self._timeout_s)
+        except PoseError as error:
+            if self._refusals and self._refusals[-1]:
+                raise PoseError(
+                    f'the last message of {self.topic} was refused: {self._refusals[-1]}'
+                ) from error
+            raise
+
+    def latest(self) -> Array | None:
+        """Return the newest odometry, or None while no camera is anywhere."""
+        newest = self._history.newest() if self._mounts else None
+        return None if newest is None else newest[1]
+
+    @property
+    def seen(self) -> bool:
+        """Return whether there ever was a publisher of odometry."""
+        self._seen = self._seen or self._node.count_publishers(self.topic) > 0
+        return self._seen
+
+    def problem(self) -> str:
+        """Return what is wrong with the odometry."""
+        refusals = [reason for reason in list(self._refusals) if reason]
+        if refusals:
+            return (
+                f'{len(refusals)} of the last {len(self._refusals)} messages of {self.topic} '
+                f'refused: {refusals[-1]}'
+            )
+        types = {p.topic_type for p in self._node.get_publishers_info_by_topic(self.topic)}
+        if not types:
+            return f'nobody publishes {self.topic}'
+        if _TYPE not in types:
+            return f'{self.topic} has type {", ".join(sorted(types))}, not {_TYPE}'
+        if not self._refusals:
+            return f'{self.topic} has a publisher, but no message has come'
+        return ''
+
+    def allow_waiting(self, allowed: bool) -> None:
+        """Let `at` wait, or end its waiting."""
+        self._history.allow_waiting(allowed)
+
+    def destroy(self) -> None:
+        """End all waiting and unsubscribe."""
+        self._history.allow_waiting(False)
+        self._node.destroy_subscription(self._subscription)
+
+    def _on_message(self, message: Odometry) -> None:
+        self._seen = True
+        try:
+            stamp_s, T_grid_base = read_odometry(message, *self._frames)
+        except PoseError as error:
+            self._refusals.append(str(error))
+            return
+        self._refusals.append('')
+        self._history.add(stamp_s, T_grid_base)
