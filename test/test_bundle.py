@@ -159,7 +159,7 @@ def test_a_folder_whose_name_begins_with_a_tilde_is_one(folder, monkeypatch):
 
 @pytest.mark.parametrize(
     ('text', 'words'),
-    [('name: [', 'line 2: '), ('name: 2024-13-45', 'month must be'), (b'\xff', 'UTF-8')],
+    [('name: [', 'line 2: '), ('name: 2024-13-45', 'month must'), (b'\xff', 'UTF-8')],
 )
 def test_a_description_that_is_no_yaml_is_refused(folder, text, words):
     (folder / 'model.yaml').write_bytes(text if isinstance(text, bytes) else text.encode())

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from parameter_files import flat
 
 from espnet_ros.core.config import NodeConfig, parameter_spec
 from espnet_ros.core.transforms import camera_mount
@@ -15,14 +16,6 @@ from espnet_ros.core.transforms import camera_mount
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / 'docs').glob('*.md'))
 TEXTS = {page.name: page.read_text(encoding='utf-8') for page in PAGES}
-
-
-def flat(values: dict, prefix: str = '') -> dict:
-    result = {}
-    for name, value in values.items():
-        inner = isinstance(value, dict)
-        result |= flat(value, f'{prefix}{name}.') if inner else {f'{prefix}{name}': value}
-    return result
 
 
 def test_the_readme_leads_to_every_page():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from parameter_files import flat
 
 import espnet_ros
 from espnet_ros.core.config import NodeConfig, parameter_specs
@@ -108,14 +109,6 @@ def test_the_entry_points_exist():
 def shipped() -> dict:
     document = yaml.safe_load((ROOT / 'config/segmentation.yaml').read_text(encoding='utf-8'))
     return document['/**/segmentation']['ros__parameters']
-
-
-def flat(values: dict, prefix: str = '') -> dict:
-    result = {}
-    for name, value in values.items():
-        inner = isinstance(value, dict)
-        result |= flat(value, f'{prefix}{name}.') if inner else {f'{prefix}{name}': value}
-    return result
 
 
 def test_the_parameter_file_holds_every_parameter_at_its_default(shipped):

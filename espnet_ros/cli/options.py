@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from espnet_ros.core.config import parameter_specs
-from espnet_ros.core.paths import home_path
-from espnet_ros.core.whole_file import write_whole
+from espnet_ros.core.paths import home_path, write_file
 
 _MOST = 2**31 - 1
 INFERENCE = ('model', 'backend', 'device', 'precision')
@@ -60,7 +59,7 @@ def output_picture(text: str) -> Path:
 def write_json(file: Path | None, figures: Mapping[str, Any]) -> None:
     """Write the figures that ``--json`` asked for; None if it did not."""
     if file is not None:
-        write_whole(file, (json.dumps(figures, indent=2) + '\n').encode())
+        write_file(file, (json.dumps(figures, indent=2) + '\n').encode())
 
 
 def output_folder(text: str) -> Path:

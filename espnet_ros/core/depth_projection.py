@@ -159,7 +159,10 @@ class DepthProjector:
         T, pose = rigid(T_base_camera, 'T_base_camera'), np.asarray(T_grid_base, np.float64)
         ground_pose(pose)
         pixels, rays = self._pixels(camera)
-        class_ids, depth_m = mask.ravel()[pixels], depth_m.ravel()[pixels]
+        depth_m = depth_m.ravel()[pixels]
+        known = np.flatnonzero(depth_m > 0)  # often less than half of them
+        pixels, rays, depth_m = pixels[known], rays[known], depth_m[known]
+        class_ids = mask.ravel()[pixels]
         _, offset, used = self._rules.points(class_ids, depth_m, rays, T)
         points = offset[used] + T[:3, 3]
         cells, inside = spec.cells_of(points @ pose[:2, :3].T + pose[:2, 3])

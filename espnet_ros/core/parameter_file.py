@@ -124,7 +124,7 @@ def read_parameter_file(path: Path) -> ParameterFile:
     :raises OSError: if it can't be opened.
     """
     with yaml_errors(path, ParameterError):
-        loader = yaml.SafeLoader(path.read_text(encoding='utf-8'))
+        loader = _Loader(path.read_text(encoding='utf-8'))
         root = loader.get_single_node()
         reader = _Reader(loader)
         if isinstance(root, yaml.MappingNode):
@@ -135,6 +135,17 @@ def read_parameter_file(path: Path) -> ParameterFile:
             f'{PARAMETERS}'
         )
     return ParameterFile(path, tuple(reader.sections), tuple(reader.duplicates))
+
+
+class _Loader(yaml.SafeLoader):
+    """Takes 1e0 and 1.5e3 for numbers, as ROS does; to PyYAML alone they are text."""
+
+
+_Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
+    'tag:yaml.org,2002:float',
+    re.compile(r'[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$'),
+    list('-+.0123456789'),
+)
 
 
 class _Reader:

@@ -1,4 +1,4 @@
-"""Paths as people write them."""
+"""Paths as people write them, and files as they are written."""
 
 from __future__ import annotations
 
@@ -13,3 +13,14 @@ def home_path(text: str | os.PathLike[str]) -> Path:
     """
     # Path.expanduser raises where there is no such user; `~draft.png` is a file.
     return Path(os.path.expanduser(text))
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file.
+
+    :raises OSError: naming it, which Python does not do where a disk becomes full.
+    """
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error

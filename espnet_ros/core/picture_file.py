@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.jpeg import is_cut_off
-from espnet_ros.core.whole_file import write_whole
+from espnet_ros.core.paths import write_file
 
 ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff', '.ppm')
 
@@ -82,4 +82,4 @@ def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
     ok, data = cv2.imencode('.png', picture)
     assert ok
     # cv2.imwrite only says that it failed, not why.
-    write_whole(path, data.tobytes())
+    write_file(path, data.tobytes())

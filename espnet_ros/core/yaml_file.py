@@ -1,4 +1,4 @@
-"""Whatever may be wrong with a YAML file, as one error."""
+"""What may be wrong with a YAML file, as one error."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from pathlib import Path
 import yaml
 
 from espnet_ros.core.errors import EspnetRosError
+
+# What PyYAML raises for values that are not what they look like or are said to be, as 2024-13-45,
+# `!!int x`, `!!bool x`, `!!timestamp x` and `!!int ''`.
+_OF_VALUES = (ValueError, KeyError, AttributeError, IndexError)
 
 
 @contextmanager
@@ -25,9 +29,8 @@ def yaml_errors(path: Path, kind: type[EspnetRosError]) -> Iterator[None]:
         raise kind(f'{path}: expected YAML, but it is nested too deeply') from error
     except yaml.YAMLError as error:
         raise kind(f'{path}: expected YAML, but {_one_line(error)}') from error
-    except ValueError as error:
-        # Scalars that look like a date or a number and are none, as 2024-13-45 or `!!int x`.
-        raise kind(f'{path}: expected YAML, but a value can not be read: {error}') from error
+    except _OF_VALUES as error:
+        raise kind(f'{path}: expected YAML, but a value can not be read: {error!r}') from error
 
 
 def _one_line(error: yaml.YAMLError) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import EspnetRosError
-from espnet_ros.core.whole_file import write_whole
+from espnet_ros.core.paths import write_file
 from espnet_ros.demo import mask_model
 from espnet_ros.demo.bars import bar, progress_bar
 from espnet_ros.demo.children import Child, Children, Event, discovery_range, ros_environment
@@ -79,7 +79,7 @@ def run_demo(options: Options) -> dict[str, Any]:
         for name in FILES:
             (options.output / name).unlink(missing_ok=True)
         figures = (json.dumps(report, indent=2) + '\n').encode()
-        write_whole(options.output / 'report.json', figures)
+        write_file(options.output / 'report.json', figures)
         if record.received:
             draw(drive, report, options.output)
     return report

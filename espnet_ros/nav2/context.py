@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from espnet_ros.core.config import GridConfig, ProjectionConfig
+from espnet_ros.core.config import GridConfig, ProjectionConfig, parameter_spec
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.parameter_file import NODE, Node
 from espnet_ros.nav2.views import View
@@ -46,11 +46,16 @@ class Context:
     @property
     def cloud_period_s(self) -> float:
         """Return the seconds between two masks or clouds of a camera, at least."""
-        rate = self.own_value('grid.update_rate', GridConfig().update_rate)
-        fresh = self.own_value('grid.stale_after', GridConfig().stale_after)
-        # Two come within stale_after, however low the rate. What is no number is told elsewhere.
-        periods = [1 / n for n in (rate, 2 / fresh if _is_above_0(fresh) else 0) if _is_above_0(n)]
-        return min(periods, default=1 / GridConfig().update_rate)
+        # Two come within stale_after, however low the rate.
+        rate_hz, fresh_s = (self._checked(f'grid.{k}') for k in ('update_rate', 'stale_after'))
+        return 1.0 / max(rate_hz, 2.0 / fresh_s)
+
+    def _checked(self, key: str) -> float:
+        """Return a number of the node, its default where the node refuses what is given."""
+        spec = parameter_spec(key)
+        assert spec is not None
+        value = self.own_value(key, spec.default)
+        return float(spec.default if spec.problem(value) else value)
 
     @property
     def cameras(self) -> list[str] | None:
@@ -81,10 +86,6 @@ class Context:
         views = [View(n) for n in self.nodes if n.last_name == node_name]
         found = [v.number(key, default) for v in views]
         return next((f for f in found if f is not None), default)
-
-
-def _is_above_0(value: Any) -> bool:
-    return isinstance(value, (int, float)) and value > 0
 
 
 def own_sections(nodes: Iterable[Node]) -> tuple[View, ...]:

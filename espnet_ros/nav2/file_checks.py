@@ -15,7 +15,7 @@ from espnet_ros.core.occupancy import LayerSet
 from espnet_ros.core.parameter_file import NODE, OF_ROS, PARAMETERS, ParameterFile
 from espnet_ros.nav2.context import Context, layer_names
 from espnet_ros.nav2.topics import OUTPUTS_FOR, PER_CAMERA, Topic
-from espnet_ros.nav2.value_types import ros_type
+from espnet_ros.nav2.value_types import is_filled_in, ros_type
 from espnet_ros.nav2.views import Finding, View
 
 
@@ -40,7 +40,7 @@ def refused(file: ParameterFile, context: Context) -> Iterator[Finding]:
                     'null',
                     'a value, or take it out',
                 )
-            elif isinstance(value, list) and '$' not in str(value) and _are_mixed(value):
+            elif isinstance(value, list) and not is_filled_in(value) and _are_mixed(value):
                 yield view.error(
                     key,
                     f'{key} is {value!r}: ROS refuses the whole file for a list of several '
@@ -116,7 +116,8 @@ def parameters(view: View, own_names: set[str]) -> Iterator[Finding]:
         spec = parameter_spec(name)
         if spec is None and name in own_names:
             yield view.error(name, unknown_name(name), cure)
-        problem = spec.problem(view.value(name)) if spec else None
+        value = view.value(name)
+        problem = spec.problem(value) if spec and not is_filled_in(value) else None
         if problem:
             yield view.error(name, problem, cure)
 

@@ -134,7 +134,7 @@ def samples(layer: Layer, context: Context) -> Iterator[Finding]:
         for group in _groups(source):
             key = f'{group}.samples_to_max_cost'
             count = source.number(key, 0)
-            costs = {source.value(f'{group}.{k}', 0) for k in ('base_cost', 'max_cost')}
+            costs = {source.number(f'{group}.{k}', 0) for k in ('base_cost', 'max_cost')}
             if count is None or seconds is None or len(costs) == 1:
                 continue
             most = seconds / context.cloud_period_s + 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -51,15 +50,14 @@ _TYPES = {
 }
 
 
-# 1e-3 and 1.0e3, which PyYAML reads as strings.
-_EXPONENT = re.compile(r'[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+')
-
-
 def ros_type(value: Any) -> type:
     """Return the type that ROS reads a value as; the word null is a string to it."""
-    if isinstance(value, str) and _EXPONENT.fullmatch(value):
-        return float
     return type(value) if isinstance(value, (bool, int, float, list)) else str
+
+
+def is_filled_in(value: Any) -> bool:
+    """Tell whether launch puts another value there: ``$(var x)``, or UPPER_CASE."""
+    return '$' in str(value) or (isinstance(value, str) and value.isupper())
 
 
 def wrong_types(view: View, keys: Iterable[str]) -> Iterator[Finding]:
@@ -70,9 +68,7 @@ def wrong_types(view: View, keys: Iterable[str]) -> Iterator[Finding]:
     for key in keys:
         words, kind = _TYPES.get(key.rpartition('.')[2], ('', None))
         value = view.value(key)
-        # What launch fills in later ($(var x), UPPER_CASE) is a string until then.
-        filled_in = isinstance(value, str) and (value.isupper() or '$' in value)
-        if kind is None or value is None or filled_in:
+        if kind is None or value is None or is_filled_in(value):
             continue
         fits = all(isinstance(v, str) for v in value) if isinstance(value, list) else True
         if ros_type(value) is not kind or not fits or value != value:

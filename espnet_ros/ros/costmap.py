@@ -41,7 +41,8 @@ class Costmap:
     :param labels: of the model.
     :param poses: where cameras and robot are; destroyed with this.
     :param depths: depth images by camera, empty to do without.
-    :param silence: called for the reason why a camera's masks do not come.
+    :param silence: called for the reason why a camera's images do not come or fail, '' if they do
+        not.
     :raises EspnetRosError: if the config makes no cost maps.
     """
 
@@ -151,7 +152,11 @@ class Costmap:
             level = DiagnosticStatus.WARN if paused else DiagnosticStatus.ERROR
             return level, f'stale ({self._config().grid.on_stale}), {lost}'
         problems = [clouds.problem() for clouds in self._clouds.values()] + [still, news]
-        problems += [*self._mapper.problems().values(), self._poses.problem()]
+        problems += [
+            f'{name}: {problem}' if name and problem else problem
+            for name, problem in self._mapper.problems().items()
+        ]
+        problems.append(self._poses.problem())
         problem = '; '.join(filter(None, problems))
         if problem:
             return DiagnosticStatus.WARN, problem

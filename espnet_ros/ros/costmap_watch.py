@@ -24,7 +24,8 @@ class CostmapWatch:
 
     :param node: whose clock masks age by.
     :param config: called for the current config.
-    :param silence: called for the reason why a camera's masks do not come.
+    :param silence: called for the reason why a camera's images do not come or fail, '' if they do
+        not.
     """
 
     def __init__(
@@ -39,7 +40,6 @@ class CostmapWatch:
         """Begin anew: every camera has from now on to bring a mask."""
         self._ticked_s = self._clock.now_s()
         self._paused_s = -math.inf
-        self._skipped_s = dict.fromkeys(self._cameras, -math.inf)
         self._freshness = Freshness(self._cameras, self._ticked_s)
 
     @property
@@ -81,7 +81,6 @@ class CostmapWatch:
 
     def skip(self, camera: str, reason: str) -> bool:
         """Note why one has not; return whether that is news."""
-        self._skipped_s[camera] = self._clock.now_s()
         return self._freshness.skip(camera, reason)
 
     def why(self) -> tuple[str, Cause]:
@@ -93,9 +92,8 @@ class CostmapWatch:
         if abs(now_s - self._paused_s) <= self._config().grid.stale_after:
             return 'paused by ~/enable', Cause.PAUSED
         _, camera, reason = self._freshness.oldest(now_s)
-        # Of masks that have come no more since, it is no reason any more.
-        lasts = now_s - self._skipped_s[camera] <= self._config().grid.stale_after
-        why = (lasts and reason) or self._silence(camera)
+        # Where no image comes any more, what was wrong with the last one is no reason.
+        why = self._silence(camera) or reason or 'images come, but no mask has been made of one'
         return f'{camera}: {why}' if camera else why, Cause.LOST
 
     def clock_problem(self) -> str:

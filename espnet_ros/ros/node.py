@@ -231,7 +231,7 @@ class SegmentationNode(LifecycleNode):
         # Before the first image, the camera has waited a moment less than the cost maps.
         if not monitor.received or monitor.silent_s > self._config.grid.stale_after:
             return f'no image for {monitor.silent_s:.1f} s, {found.why_silent()}'
-        return monitor.error or 'images come, but no mask has been made of one'
+        return monitor.error
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> Any:
         result = self.set_parameters_atomically([Parameter('enabled', value=request.data)])

@@ -17,7 +17,7 @@ _FORM = 'segmentation --ros-args -p model:=x'
 
 
 def main() -> int:
-    """Run the node until SIGINT or SIGTERM; return the exit code."""
+    """Run the node until SIGINT, SIGTERM or SIGHUP; return the exit code."""
     tune_malloc()
     # An image is handed from one thread to another, which by default may wait 5 ms for its turn.
     sys.setswitchinterval(_SWITCH_S)

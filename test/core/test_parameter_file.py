@@ -137,8 +137,8 @@ def test_anchors_and_merge_keys_are_followed(tmp_path):
         ('a: 1\n---\nb: 2\n', 'expected YAML, but line 2: '),
         ('a: &a\n  b: *a\n', 'line 1: a mapping contains itself'),
         (b'a: \xff\xfe', 'expected text in UTF-8'),
-        ('a: {ros__parameters: {x: 2024-13-45}}', 'a value can not be read: month must be'),
-        ('a: {ros__parameters: {x: !!int b}}', 'a value can not be read: invalid literal'),
+        ('a: {ros__parameters: {x: 2024-13-45}}', 'a value can not be read: ValueError('),
+        ('a: {ros__parameters: {x: !!int b}}', 'a value can not be read: ValueError('),
         ('a: *nobody', 'undefined alias'),
     ],
 )

@@ -16,8 +16,11 @@ from espnet_ros.core.yaml_file import yaml_errors
     [
         (b'a: 1\nb: [', 'expected YAML, but line 2: '),
         (b'a: \xff', 'expected text in UTF-8, but '),
-        (b'a: 2024-13-45', 'expected YAML, but a value can not be read: month must be in 1..12'),
-        (b'a: !!int b', 'expected YAML, but a value can not be read: invalid literal'),
+        (b'a: 2024-13-45', 'expected YAML, but a value can not be read: ValueError('),
+        (b'a: !!int b', 'expected YAML, but a value can not be read: ValueError('),
+        (b'a: !!bool b', 'expected YAML, but a value can not be read: KeyError('),
+        (b'a: !!timestamp b', 'expected YAML, but a value can not be read: AttributeError('),
+        (b"a: !!float ''", 'expected YAML, but a value can not be read: IndexError('),
         (b'{a: ' * 5000 + b'1' + b'}' * 5000, 'expected YAML, but it is nested too deeply'),
     ],
 )

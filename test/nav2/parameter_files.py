@@ -172,3 +172,12 @@ def assert_all_have_a_trap(checks: Iterable[Any], traps: Iterable[Trap]) -> None
     """Assert that each check has a trap, and a docstring that says its reason."""
     assert {t.check for t in traps} == {c.__name__ for c in checks}
     assert all((c.__doc__ or '').startswith('Find ') for c in checks)
+
+
+def flat(values: dict[str, Any], prefix: str = '') -> dict[str, Any]:
+    """Return nested parameters by their dotted names."""
+    result: dict[str, Any] = {}
+    for name, value in values.items():
+        inner = isinstance(value, dict)
+        result |= flat(value, f'{prefix}{name}.') if inner else {f'{prefix}{name}': value}
+    return result

@@ -1,7 +1,22 @@
 """Traps of the file beside its costmaps."""
 
+import functools
+import math
+import operator
+from collections.abc import Iterator
+
 import pytest
-from parameter_files import SEMANTIC, Trap, assert_all_have_a_trap, assert_found, check, own
+import yaml
+from parameter_files import (
+    OBSTACLE,
+    SEMANTIC,
+    STATIC,
+    Trap,
+    assert_all_have_a_trap,
+    assert_found,
+    check,
+    own,
+)
 
 from espnet_ros.nav2.file_checks import CHECKS, FOR_ALL, layers, parameters
 
@@ -146,6 +161,39 @@ def test_every_check_has_a_trap():
 def test_cameras_that_are_no_names_are_told(tmp_path):
     found = check(tmp_path, own('{cameras: [1]}') + SEMANTIC)
     assert [(f.check, f.line) for f in found] == [('parameters', 2)]
+
+
+@pytest.mark.parametrize(
+    'given',
+    [
+        '{grid: {stale_after: 1e0}}', '{backend: $(env BACKEND auto)}',
+        '{input: {size_wh: $(var size)}}', '{cameras: ["1e5", "a"], autostart: $(var autostart)}',
+    ],
+)  # fmt: skip
+def test_what_ros_or_launch_reads_otherwise_is_no_fault(given, tmp_path):
+    found = check(tmp_path, own(given))
+    assert [f.problem for f in found if 'list of several types' in f.problem] == []
+    # 1e5 is no name of a camera.
+    assert [f for f in found if not f.parameter.endswith(' cameras')] == []
+
+
+def leaves(tree: dict, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for key, value in tree.items():
+        yield from leaves(value, (*path, key)) if isinstance(value, dict) else [(*path, key)]
+
+
+@pytest.mark.parametrize(
+    'value', [[], [200], {}, '', math.inf, math.nan, True, -1, None, 1e-310], ids=repr
+)
+def test_no_value_of_any_kind_breaks_a_check(value, tmp_path):
+    grid = {'update_rate': value, 'stale_after': value}
+    for text in (SEMANTIC, OBSTACLE, STATIC):
+        for path in leaves(yaml.safe_load(text)):
+            tree = yaml.safe_load(text)
+            functools.reduce(operator.getitem, path[:-1], tree)[path[-1]] = value
+            check(tmp_path, yaml.safe_dump(tree))
+        tree['segmentation'] = {'ros__parameters': {'grid': grid}}
+        check(tmp_path, yaml.safe_dump(tree))
 
 
 def test_parameters_of_other_nodes_are_not_the_nodes(tmp_path):

@@ -112,8 +112,9 @@ class Driver:
 def driver(peer, start_node, toy_model, slow_model):
     """Return a driver of an active node, which must end cleanly after all of this."""
     process = start_node(
-        model=toy_model, backend='onnx', diagnostics__period=0.1, diagnostics__stale_after=1.0
-    )
+        model=toy_model, backend='onnx', diagnostics__period=0.1, diagnostics__stale_after=1.0,
+        projection__ground_cover='[]',
+    )  # fmt: skip
     driver = Driver(peer, process, slow_model, toy_model)
     driver.wait_for_status(lambda level, text, values: values['state'] == 'active', 'active')
     yield driver
@@ -295,7 +296,9 @@ def test_all_parameters_have_values_as_ros2_param_dump_wants_them(driver):
     values = driver.peer.call(GetParameters, '/segmentation/get_parameters', request).values
     kinds = dict(zip(names, (value.type for value in values), strict=True))
     assert Parameter.Type.NOT_SET.value not in kinds.values()
-    assert kinds['cameras'] == Parameter.Type.STRING_ARRAY.value
+    # By default, and where [] was given, which says no type.
+    for name in ('cameras', 'projection.ground_cover'):
+        assert kinds[name] == Parameter.Type.STRING_ARRAY.value
 
 
 def test_a_model_that_fails_leaves_a_node_that_can_be_configured_again(

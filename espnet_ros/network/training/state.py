@@ -6,6 +6,7 @@ import errno
 import fcntl
 import io
 import json
+import os
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,6 @@ from typing import Any
 import torch
 
 from espnet_ros.core.errors import CheckpointError
-from espnet_ros.core.whole_file import write_whole
 from espnet_ros.network.training.recipe import Recipe
 
 _KEYS = {
@@ -54,9 +54,15 @@ def write_state(path: Path, recipe: Recipe, state: Mapping[str, Any]) -> None:
     """
     content = io.BytesIO()
     torch.save({**state, 'recipe': json.dumps(asdict(recipe))}, content)
+    partial = path.with_name(f'{path.name}.partial')
     try:
-        write_whole(path, content.getbuffer())
+        with partial.open('wb') as file:
+            file.write(content.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
     except OSError as error:
+        partial.unlink(missing_ok=True)
         stands = 'the one of an epoch before stands, from which it goes on'
         raise CheckpointError(
             f'{path} can not be written ({error.strerror}): make room and give the same command '
