@@ -34,7 +34,7 @@ from espnet_ros.bundle_checks import (
 )
 from espnet_ros.core.errors import BundleError
 from espnet_ros.core.labels import Labels
-from espnet_ros.core.paths import home_path
+from espnet_ros.core.paths import home_path, write_file
 from espnet_ros.core.yaml_file import yaml_errors
 from espnet_ros.resources import share_directory
 
@@ -200,7 +200,7 @@ def save_bundle(
     try:
         fresh.mkdir()
         for file, content in {**written, DESCRIPTION: text.encode()}.items():
-            _write(fresh / file, content, target / file)
+            write_file(fresh / file, content, meant=target / file)
         Bundle.load(fresh)
         _replace(target, fresh, old)
     finally:
@@ -269,14 +269,6 @@ def _carry_over(old: Path, target: Path) -> None:
             f'{", ".join(lost)} of the replaced {target} can not be moved into the new one: '
             f'look for it in {old}'
         )
-
-
-def _write(file: Path, content: bytes, meant: Path) -> None:
-    try:
-        file.write_bytes(content)
-    except OSError as error:
-        # A full disk is met while writing, and Python does not name the file then.
-        raise OSError(error.errno, error.strerror, str(meant)) from error
 
 
 def _real(path: Path) -> Path:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from espnet_ros.core.architecture import ARCHITECTURES, SKIPS, WHOLE
 from espnet_ros.core.errors import BundleError
 from espnet_ros.core.input_size import LARGEST, STRIDE, is_size_wh
 from espnet_ros.core.labels import Labels
@@ -27,7 +28,6 @@ KEYS = (
 # Where the class count stands in the metadata of the ONNX files that this package exports.
 CLASSES_KEY = 'espnet_ros.classes'
 
-_ARCHITECTURES = ('espnet_a', 'espnet_b', 'espnet_c', 'espnet')
 _METADATA_FIELD = 14  # ModelProto.metadata_props
 _CLASSIFIERS = ('encoder.classifier.weight', 'classifier.weight')
 
@@ -124,13 +124,14 @@ def _architecture_problems(architecture: Any, classes: Any) -> Iterator[str]:
         yield f'architecture must be a mapping, got {architecture!r}'
         return
     name = architecture.get('name')
-    if name not in _ARCHITECTURES:
-        yield f'architecture.name must be one of {", ".join(_ARCHITECTURES)}, got {name!r}'
+    if name not in ARCHITECTURES:
+        yield f'architecture.name must be one of {", ".join(ARCHITECTURES)}, got {name!r}'
     for key in ('classes', 'alpha2', 'alpha3'):
         if not isinstance(architecture.get(key), int) or architecture[key] < 0:
             yield f'architecture.{key} must be a whole number, got {architecture.get(key)!r}'
-    if name == 'espnet' and architecture.get('skip') not in ('raw', 'joined'):
-        yield f'architecture.skip must be raw or joined, got {architecture.get("skip")!r}'
+    if name == WHOLE and architecture.get('skip') not in SKIPS:
+        skip = architecture.get('skip')
+        yield f'architecture.skip must be {" or ".join(SKIPS)}, got {skip!r}'
     if not isinstance(classes, list):
         yield f'classes must be a list, got {classes!r}'
     elif architecture.get('classes') != len(classes):

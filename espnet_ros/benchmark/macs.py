@@ -9,17 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_IMAGE = 3
-_LEVELS = (16, 64, 128)
-_BRANCHES = 5
-# Architecture -> whether levels are concatenated (share) and the image comes in again
-# (reinforce), see espnet_ros.network.espnet.
-_SHARE_REINFORCE = {
-    'espnet_a': (False, False),
-    'espnet_b': (True, False),
-    'espnet_c': (True, True),
-    'espnet': (True, True),
-}
+from espnet_ros.core.architecture import (
+    ARCHITECTURES,
+    BRANCHES,
+    IMAGE_CHANNELS,
+    LEVEL_CHANNELS,
+    WHOLE,
+    branches_of,
+)
 
 
 def macs(architecture: Mapping[str, Any], size_wh: tuple[int, int]) -> int:
@@ -29,21 +26,20 @@ def macs(architecture: Mapping[str, Any], size_wh: tuple[int, int]) -> int:
     :param size_wh: of the network input, multiples of 8.
     """
     pixels = size_wh[0] * size_wh[1]
-    whole = architecture['name'] == 'espnet'
-    share, reinforce = _SHARE_REINFORCE[architecture['name']]
+    share, reinforce = ARCHITECTURES[architecture['name']]
     classes = architecture['classes']
-    image = _IMAGE if reinforce else 0
-    level1, level2, level3 = _LEVELS
+    image = IMAGE_CHANNELS if reinforce else 0
+    level1, level2, level3 = LEVEL_CHANNELS
     joined2 = (2 if share else 1) * level2 + image
     half, quarter, eighth = pixels // 4, pixels // 16, pixels // 64
-    total = half * 9 * _IMAGE * level1
+    total = half * 9 * IMAGE_CHANNELS * level1
     total += quarter * _level(level1 + image, level2, architecture['alpha2'])
     total += eighth * _level(joined2, level3, architecture['alpha3'])
     total += eighth * (2 if share else 1) * level3 * classes
-    if whole:
+    if architecture['name'] == WHOLE:
         skip = level1 + (image if architecture['skip'] == 'joined' else 0)
         total += quarter * classes * (classes + joined2)  # up3 and project2
-        total += quarter * _esp(2 * classes, classes, branches=min(_BRANCHES, classes))
+        total += quarter * _esp(2 * classes, classes, branches=branches_of(classes))
         total += half * classes * (classes + 9 * (classes + skip))  # up2 and merge1
         total += pixels * classes * classes  # up1
     return int(total)
@@ -56,7 +52,7 @@ def _level(in_channels: int, channels: int, depth: int) -> int:
 
 
 def _esp(
-    in_channels: int, out_channels: int, branches: int = _BRANCHES, reduce_kernel: int = 1
+    in_channels: int, out_channels: int, branches: int = BRANCHES, reduce_kernel: int = 1
 ) -> int:
     """Return the multiplications for each output pixel of an ESP module."""
     width = out_channels // branches

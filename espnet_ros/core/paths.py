@@ -15,12 +15,13 @@ def home_path(text: str | os.PathLike[str]) -> Path:
     return Path(os.path.expanduser(text))
 
 
-def write_file(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes, meant: Path | None = None) -> None:
     """Write a file.
 
-    :raises OSError: naming it, which Python does not do where a disk becomes full.
+    :param meant: where it will be moved to, if not its place.
+    :raises OSError: naming where it is meant to be; Python does not where a disk becomes full.
     """
     try:
         path.write_bytes(content)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        raise OSError(error.errno, error.strerror, str(meant or path)) from error

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from espnet_ros.bundle import Bundle
+from espnet_ros.core.architecture import LEVEL_CHANNELS
 from espnet_ros.core.errors import BundleError, CheckpointError
-from espnet_ros.network.espnet import LEVEL_CHANNELS, create_network
+from espnet_ros.network.espnet import create_network
 
 # Our names -> the authors', first match wins. Their module names differ between the strided
 # and the residual ESP modules, hence the order.

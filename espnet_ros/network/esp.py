@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from espnet_ros.core.architecture import BRANCHES
+
 # The published weights were trained with this epsilon on inputs of about +-0.01, where
 # PyTorch's default of 1e-5 gives visibly other masks.
 BN_EPS = 1e-3
@@ -52,7 +54,7 @@ class ESP(nn.Module):
         self,
         in_channels: int,
         out_channels: int,
-        branches: int = 5,
+        branches: int = BRANCHES,
         kernel: int = 3,
         stride: int = 1,
         residual: bool = False,

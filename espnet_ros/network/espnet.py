@@ -11,15 +11,18 @@ Encoders look at the image at 1/2, 1/4 and 1/8 of its size (levels 1 to 3):
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
+from espnet_ros.core.architecture import (
+    ARCHITECTURES,
+    ENCODERS,
+    IMAGE_CHANNELS,
+    LEVEL_CHANNELS,
+    SKIPS,
+    branches_of,
+)
 from espnet_ros.network.esp import BN_EPS, ESP, NormAct, conv
-
-IMAGE_CHANNELS = 3
-LEVEL_CHANNELS = (16, 64, 128)
 
 
 def conv_norm_act(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
@@ -120,16 +123,15 @@ class ESPNet(nn.Module):
         self, classes: int, alpha2: int = 2, alpha3: int = 8, skip: str = 'joined'
     ) -> None:
         super().__init__()
-        if skip not in ('joined', 'raw'):
-            raise ValueError(f"skip must be 'joined' or 'raw', got {skip!r}")
+        if skip not in SKIPS:
+            raise ValueError(f'skip must be {" or ".join(SKIPS)}, got {skip!r}')
         self.skip = skip
         self.encoder = Encoder(classes, alpha2, alpha3)
         skip_channels = LEVEL_CHANNELS[0] + (IMAGE_CHANNELS if skip == 'joined' else 0)
         self.norm3 = nn.BatchNorm2d(classes, eps=BN_EPS)
         self.up3 = upsample(classes)
         self.project2 = conv(self.encoder.level3.down.reduce.in_channels, classes, 1)
-        # A branch needs a channel, so tables of under five classes get as many branches.
-        merge = ESP(2 * classes, classes, branches=min(5, classes))
+        merge = ESP(2 * classes, classes, branches=branches_of(classes))
         self.merge2 = nn.Sequential(NormAct(2 * classes), merge)
         self.up2 = nn.Sequential(upsample(classes), NormAct(classes))
         self.merge1 = conv_norm_act(classes + skip_channels, classes)
@@ -152,21 +154,15 @@ class ESPNet(nn.Module):
         return self.up1(self.decode1(image))  # type: ignore[no-any-return]
 
 
-ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
-    'espnet_a': lambda **depths: Encoder(**depths, share=False, reinforce=False),
-    'espnet_b': lambda **depths: Encoder(**depths, reinforce=False),
-    'espnet_c': Encoder,
-    'espnet': ESPNet,
-}
-
-
 def create_network(name: str, **options: int | str) -> nn.Module:
     """Build a network of the family.
 
-    :param name: ``espnet_a``, ``espnet_b``, ``espnet_c`` or ``espnet``.
+    :param name: one of `ARCHITECTURES`.
     :param options: classes, alpha2, alpha3; skip for ``espnet``.
     :raises ValueError: for another name.
     """
     if name not in ARCHITECTURES:
         raise ValueError(f'architecture must be one of {", ".join(ARCHITECTURES)}, got {name!r}')
-    return ARCHITECTURES[name](**options)
+    if name in ENCODERS:
+        return Encoder(**options, **ENCODERS[name]._asdict())  # type: ignore[arg-type]
+    return ESPNet(**options)  # type: ignore[arg-type]

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from espnet_ros.core.architecture import IMAGE_CHANNELS
 from espnet_ros.network.deploy import fold_batch_norm
 from espnet_ros.network.esp import NormAct
-from espnet_ros.network.espnet import IMAGE_CHANNELS, Encoder, ESPNet
+from espnet_ros.network.espnet import Encoder, ESPNet
 
 # The average pooling of 3 x 3 and stride 2 sums these taps of the image in one dimension; twice
 # in a row, with its zero padding, it sums those of a stride of 4.
