@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -93,8 +94,16 @@ class AutoBackend(Backend):
             'backend auto goes on with %s, as %s on %s failed: %s',
             self._left[0].name, failed.name, failed.device, error,
         )  # fmt: skip
+        _let_go(error)
 
     def _leave(self) -> None:
         if self._current is not None:
             self._current.__exit__(None, None, None)
             self._current = None
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Drop what the frames of an error hold: memory of a device, which the next one needs."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__

@@ -83,8 +83,8 @@ class CudaRunner:
             with torch.cuda.stream(self._stream):
                 for _ in range(_WARM_UPS):
                     self._output = self._compute()
-            self._stream.synchronize()
-            self._capture()
+                # In here, as a capture that fails does not give the thread its stream back.
+                self._capture()
 
     def run(self, images: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
         """Return mask and confidence of a batch."""
@@ -161,8 +161,10 @@ def device_failure(
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
-    # Not only torch.cuda.OutOfMemoryError: cuDNN, cuBLAS and the driver of Jetsons say it, too.
-    return bool(re.search('out of memory|ALLOC_FAILED|NvMapMemAlloc', str(error)))
+    # Not only torch.cuda.OutOfMemoryError: cuDNN, cuBLAS and the driver of Jetsons say it, too. On
+    # these PyTorch itself fails as it asks NVML, which they lack, how much there is.
+    words = 'out of memory|ALLOC_FAILED|NvMapMemAlloc|NVML_SUCCESS == r'
+    return bool(re.search(words, str(error)))
 
 
 def _memory(torch: Any, device: Any) -> str:

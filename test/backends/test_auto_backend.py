@@ -1,6 +1,7 @@
 """`backend: auto` goes on to the next backend; a named one does not."""
 
 import traceback
+import weakref
 
 import numpy as np
 import pytest
@@ -83,6 +84,31 @@ def test_it_goes_on_when_the_device_fails_and_answers_the_same_call(fakes, caplo
         'of 8 MiB are free',
         'backend auto goes on with slow, as cpu on auto failed: damaged',
     ]
+
+
+def test_what_a_failed_run_held_is_free_before_the_next_one_loads(fakes):
+    class Memory:
+        pass
+
+    held = []
+
+    def run_out(images):
+        activations = Memory()
+        held.append(weakref.ref(activations))
+        try:
+            raise RuntimeError('out of memory')
+        except RuntimeError as error:
+            # As a variable of its own frame it would wait for the garbage collector.
+            failure = DeviceError('full')
+            raise failure from error
+
+    def load(device, precision):
+        assert held and held[0]() is None
+        return 'device', precision
+
+    fakes[0]._infer, fakes[1]._load = run_out, load
+    with AutoBackend(fakes) as backend:
+        assert answer(backend) == 1
 
 
 def test_entered_again_it_begins_with_the_best_again(fakes):

@@ -162,6 +162,8 @@ def test_what_can_not_be_captured_runs_without_a_graph(runners, cuda, network, c
         ('CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has', '20.00 MiB more are'),
         ('NvMapMemAllocInternalTagged: 1075072515 error 12', 'how much more is needed is not'),
         ('cuDNN error: CUDNN_STATUS_ALLOC_FAILED', 'how much more is needed is not told'),
+        ('NVML_SUCCESS == r INTERNAL ASSERT FAILED at "/c10/cuda/CUDACachingAllocator.cpp":1016',
+         'how much more is needed is not told'),
     ],
 )
 def test_memory_that_runs_out_is_said_and_let_go(error, need, runners, network):

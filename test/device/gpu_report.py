@@ -3,7 +3,8 @@
 ``python test/device/gpu_report.py``: TensorRT in float32, float16 and int8, PyTorch as CUDA
 graphs and eager, from host memory to host memory, beside what the GPU could do at best. Engines
 are built in a cache of their own, and started from it again.
-Exit code 0 if every row's masks are right, 1 if one's are not or it fails, 2 without a GPU.
+Exit code 0 if every row's masks are right, 1 if one's are not or it fails, 2 without a GPU or
+a backend on the processor to compare with.
 """
 
 from __future__ import annotations
@@ -84,13 +85,16 @@ def measured(
     start: Callable[[], Any], name: tuple[str, str], images: np.ndarray, expected: np.ndarray,
     runs: int,
 ) -> Row:  # fmt: skip
-    """Start a contender twice and time it; what fails is a row with the reason."""
+    """Start a contender twice and time it; what fails is a row with the reason.
+
+    It first sees other images, as a CUDA graph that does nothing leaves the masks that are there.
+    """
     starts, times = [], []
     try:
         for _ in range(2):
             begin = time.perf_counter()
             with start() as contender:
-                mask, _ = contender.infer(images)
+                mask, _ = contender.infer(255 - images)
                 starts.append(time.perf_counter() - begin)
                 for _ in range(runs if len(starts) == 2 else 0):
                     begin = time.perf_counter()
@@ -183,7 +187,11 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     bundle = Bundle.load(args.model)
     images = street(max(args.batch), args.size)
-    expected = references(bundle, args.reference, images)
+    try:
+        expected = references(bundle, args.reference, images)
+    except BackendUnavailableError as error:
+        print(f'no masks to compare with: {error}. `pip install onnxruntime` is enough')
+        return 2
     rows = []
     with tempfile.TemporaryDirectory() as cache:
         os.environ['XDG_CACHE_HOME'] = cache

@@ -100,6 +100,21 @@ def test_a_contender_starts_twice_and_is_timed_once():
     assert not row.reason
 
 
+def test_a_graph_that_only_gives_its_first_masks_again_is_found_out():
+    class Stuck:
+        mask = None
+
+        def infer(self, images):
+            if self.mask is None:
+                self.mask = images[..., 0]
+            return self.mask, self.mask
+
+    images = np.arange(48, dtype=np.uint8).reshape(1, 4, 4, 3)
+    start = lambda: contextlib.nullcontext(Stuck())  # noqa: E731
+    row = gpu_report.measured(start, ('torch', 'f32'), images, images[..., 0], 5)
+    assert row.agreement == 0.0
+
+
 @pytest.mark.parametrize(
     ('error', 'reason'),
     [
@@ -175,6 +190,18 @@ def test_the_whole_report_on_a_machine_with_half_of_the_backends(
     report = json.loads(figures.read_text())
     assert report['gpu']['name'] == 'Orin' and report['peaks']['flops'] == {'f32': 1e12}
     assert len(report['rows']) == 14
+
+    def absent(*_):
+        raise BackendUnavailableError('onnxruntime is not installed')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gpu_report, 'create_backend', absent)
+        assert gpu_report.main(['--size', '96x64']) == 2
+    words = capsys.readouterr().out
+    assert words == (
+        'no masks to compare with: onnxruntime is not installed. `pip install onnxruntime` is '
+        'enough\n'
+    )
 
     monkeypatch.setattr(gpu_report, 'CONTENDERS', (('tensorrt', 'f16'),))
     wrong = SimpleNamespace(infer=lambda images: (images[..., 0], images[..., 1]))
