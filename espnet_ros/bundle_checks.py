@@ -124,7 +124,7 @@ def _architecture_problems(architecture: Any, classes: Any) -> Iterator[str]:
         yield f'architecture must be a mapping, got {architecture!r}'
         return
     name = architecture.get('name')
-    if name not in ARCHITECTURES:
+    if not isinstance(name, str) or name not in ARCHITECTURES:
         yield f'architecture.name must be one of {", ".join(ARCHITECTURES)}, got {name!r}'
     for key in ('classes', 'alpha2', 'alpha3'):
         if not isinstance(architecture.get(key), int) or architecture[key] < 0:

@@ -239,6 +239,7 @@ def test_the_graph_in_half_precision_may_be_there(folder):
             "architecture.name must be .* got 'resnet'; architecture.alpha2 must be .* got -1; "
             'architecture.alpha3 must be .* got None; architecture.classes is 4, but 3 classes',
         ),
+        ({'architecture': {'name': ['espnet']}}, r"architecture.name must be .* got \['espnet'\]"),
         (
             {'architecture': {'name': 'espnet', 'classes': 3, 'alpha2': 1, 'alpha3': 1}},
             'architecture.skip must be raw or joined, got None',

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import math
 import re
 from collections.abc import Mapping
@@ -161,7 +162,8 @@ class GridConfig:
     )
     recentre_step: float = parameter(
         1.0,
-        'The grid follows the robot in whole steps of this many metres.',
+        'The grid follows the robot in whole steps of this many metres, at most half of its '
+        'shorter side.',
         'configure',
         minimum=0.1,
         maximum=100.0,
@@ -399,6 +401,7 @@ class NodeConfig:
         )
 
 
+@functools.cache
 def parameter_specs() -> tuple[ParameterSpec, ...]:
     """Return every parameter of the node in the order of the config, without the families."""
     return tuple(specs_of(NodeConfig()))

@@ -23,6 +23,7 @@ def is_cut_off(content: bytes) -> bool:
     while (found := _MARKER.search(content, at)) and found.group() != _END:
         at = found.end() + int.from_bytes(content[found.end() : found.end() + 2], 'big')
         if found.group() == _SCAN:
-            # Among the pixels FF is always followed by something else.
-            return content.find(_END, at) < 0
+            # Among the pixels FF is always followed by something else; and it is found from behind
+            # at once.
+            return content.rfind(_END, at) < 0
     return found is None

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -146,9 +147,13 @@ def _class_from_dict(item: Mapping[str, Any]) -> LabelClass:
     # YAML makes `no` a truth value, and a list would be as good a name as its text.
     if not isinstance(name, str) or not isinstance(kind, str):
         raise TypeError(f'name and kind must be text, got {name!r} and {kind!r}: use quotes')
-    if not isinstance(color, (list, tuple)):
-        raise TypeError(f'color_rgb must be a list of three numbers, got {color!r}')
+    if not isinstance(color, (list, tuple)) or not all(map(_is_whole, color)):
+        raise TypeError(f'color_rgb must be a list of three whole numbers, got {color!r}')
     return LabelClass(name, tuple(int(v) for v in color), kind)  # type: ignore[arg-type]
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _shown(label: LabelClass | None) -> str:
@@ -163,6 +168,8 @@ def _problems(classes: tuple[LabelClass, ...]) -> Iterator[str]:
     names = [c.name for c in classes]
     for name in sorted({n for n in names if names.count(n) > 1}):
         yield f'class name {name!r} is used {names.count(name)} times'
+    if '' in names:
+        yield f'class {names.index("")} has an empty name'
     for c in classes:
         if len(c.color_rgb) != 3 or not all(0 <= v <= 255 for v in c.color_rgb):
             yield f'{c.name!r}: color_rgb must be three values 0..255, got {list(c.color_rgb)}'

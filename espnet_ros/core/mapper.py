@@ -85,9 +85,9 @@ class Mapper:
 
     def __init__(self, config: NodeConfig, labels: Labels) -> None:
         grid, projection = config.grid, config.projection
-        if grid.recentre_step >= min(grid.size) / 2:
+        if grid.recentre_step > min(grid.size) / 2:
             raise ParameterError(
-                f'grid.recentre_step must be below half of the shorter side of the grid, '
+                f'grid.recentre_step must be at most half of the shorter side of the grid, '
                 f'{min(grid.size):g} m, or the robot leaves it, got {grid.recentre_step:g} m'
             )
         self.layers = LayerSet(config.layers or default_layers(labels), labels)
@@ -128,18 +128,20 @@ class Mapper:
         pose = rigid(look.T_grid_base, 'T_grid_base')
         with self._lock:
             notice = self._break(look, pose)
-            if notice:
-                self._forget()
-            self._check_clock(look)
+            if not notice:
+                self._check_clock(look)
             xy = float(pose[0, 3]), float(pose[1, 3])
             self._grid.recentre(xy)
             observation = self._observe(look, pose)
+            # Not before, as a look that is refused tells nothing.
             if notice:
-                self._last = {}
+                self._forget()
             if look.stamp_s >= self._last.get(look.camera, (-math.inf, pose))[0]:
                 self._last[look.camera] = look.stamp_s, pose
             if look.depth_m is None:
-                self._monitors[look.camera].compare(observation, xy)
+                monitor = self._monitors[look.camera]
+                monitor.see(look.mask, look.model, look.T_base_camera)
+                monitor.compare(observation, xy)
             self._grid.add(observation, look.stamp_s)
         return notice
 
@@ -161,7 +163,6 @@ class Mapper:
         """Forget everything."""
         with self._lock:
             self._forget()
-            self._last = {}
 
     def render(self, fill: int | None = None) -> CostMap:
         """Return what the grid says now.
@@ -188,6 +189,7 @@ class Mapper:
 
     def _forget(self) -> None:
         self._grid.clear()
+        self._last = {}
         for monitor in self._monitors.values():
             monitor.break_off()
 
@@ -224,7 +226,6 @@ class Mapper:
                 look.mask, look.confidence, look.depth_m, look.model, look.T_base_camera, pose,
                 self._grid.spec,
             )  # fmt: skip
-        self._monitors[look.camera].see(look.mask, look.model, look.T_base_camera)
         return self.projectors[look.camera].observe(
             look.mask, look.confidence, look.model, look.T_base_camera, pose, self._grid.spec
         )

@@ -65,7 +65,11 @@ def decode(content: bytes, path: Path, flags: int = cv2.IMREAD_COLOR) -> npt.NDA
             f'the end of {path} is missing, as after an interrupted copy or a full disk: copy or '
             'save it anew, or remove it'
         )
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
+    try:
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
+    except cv2.error:
+        # As for a header that claims more pixels than OpenCV takes.
+        pixels = None
     if pixels is None:
         raise DatasetError(
             f'{path} is not a picture that OpenCV reads, or is cut off: remove or convert it'

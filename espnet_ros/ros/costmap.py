@@ -157,7 +157,8 @@ class Costmap:
             for name, problem in self._mapper.problems().items()
         ]
         problems.append(self._poses.problem())
-        problem = '; '.join(filter(None, problems))
+        # Cameras may share one, and a pose that is missing is the news of the last mask, too.
+        problem = '; '.join(dict.fromkeys(filter(None, problems)))
         if problem:
             return DiagnosticStatus.WARN, problem
         return DiagnosticStatus.OK, f'cost maps at {self._monitor.rate_hz:.1f} Hz'

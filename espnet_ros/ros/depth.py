@@ -160,7 +160,7 @@ def depth_to_meters(
         # Between two depths there is nothing.
         native = np.ascontiguousarray(pixels, dtype.newbyteorder('='))
         pixels = cv2.resize(native, mask_wh, interpolation=cv2.INTER_NEAREST_EXACT)  # type: ignore[assignment]
-    depth_m = (pixels * np.float32(scale)).astype(np.float32)
+    depth_m = np.multiply(pixels, np.float32(scale), dtype=np.float32)
     with np.errstate(invalid='ignore'):  # NaN is no depth
         if not np.any((depth_m > 0) & (depth_m < np.inf)):
             raise ImageError('depth', 'no pixel of the depth image has a depth: is it covered?')

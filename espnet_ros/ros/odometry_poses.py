@@ -63,9 +63,11 @@ class OdometryPoses:
         try:
             return T_base_camera, self._history.at(stamp_s, self._timeout_s)
         except PoseError as error:
-            if self._refusals and self._refusals[-1]:
+            # Copied at once, as the executor goes on to fill it.
+            refused = [*self._refusals][-1:]
+            if any(refused):
                 raise PoseError(
-                    f'the last message of {self.topic} was refused: {self._refusals[-1]}'
+                    f'the last message of {self.topic} was refused: {refused[0]}'
                 ) from error
             raise
 

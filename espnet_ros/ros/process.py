@@ -37,8 +37,10 @@ class Stop:
     def request(self) -> None:
         """Ask for the end."""
         self._requested.set()
-        if self._wake is not None:
-            self._wake()
+        # The thread that ends takes it back meanwhile.
+        wake = self._wake
+        if wake is not None:
+            wake()
 
 
 def run_until_signal(body: Callable[[Stop], int], grace_s: float = 4.0) -> int:

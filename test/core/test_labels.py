@@ -64,6 +64,8 @@ def test_classes_that_a_model_does_not_know_are_named() -> None:
 def test_every_offender_is_named() -> None:
     with pytest.raises(BundleError) as error:
         Labels([LabelClass('a', (0, 0, 256), 'ground'), LabelClass('a', (0, 0, 0), 'floor')])
+    with pytest.raises(BundleError, match='class 1 has an empty name'):
+        Labels([LabelClass('a', (0, 0, 0), 'sky'), LabelClass('', (0, 0, 0), 'sky')])
     for part in ("'a' is used 2 times", 'got [0, 0, 256]', "got 'floor'"):
         assert part in str(error.value)
 
@@ -78,6 +80,9 @@ def test_every_offender_is_named() -> None:
         [{'name': 'a', 'color_rgb': [float('inf'), 0, 0], 'kind': 'sky'}],
         [{'name': ['a'], 'color_rgb': [1, 2, 3], 'kind': 'sky'}],
         [{'name': False, 'color_rgb': [1, 2, 3], 'kind': 'sky'}],
+        [{'name': 'a', 'color_rgb': [1.9, 2, 3], 'kind': 'sky'}],
+        [{'name': 'a', 'color_rgb': [True, 2, 3], 'kind': 'sky'}],
+        [{'name': 'a', 'color_rgb': ['1', 2, 3], 'kind': 'sky'}],
     ],
 )
 def test_malformed_lists_are_refused_with_the_expected_form(items: list) -> None:

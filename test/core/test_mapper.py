@@ -15,7 +15,7 @@ from announcing_lock import DEADLINE_S, AnnouncingLock
 
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.config import NodeConfig
-from espnet_ros.core.errors import ParameterError, PoseError
+from espnet_ros.core.errors import CameraInfoError, ImageError, ParameterError, PoseError
 from espnet_ros.core.labels import CAMVID, LabelClass, Labels
 from espnet_ros.core.mapper import Look, Mapper, default_layers
 from espnet_ros.core.transforms import camera_mount
@@ -118,6 +118,20 @@ def test_a_jump_says_nothing_about_the_camera():
     assert grid.figures()['front']['obstacle cells found again after 3 m'] == 'none yet'
 
 
+@pytest.mark.parametrize('later', [{'stamp_s': 3.0}, {'stamp_s': 10.1, 'yaw': 2.0}])
+def test_a_look_that_is_refused_forgets_nothing(later):
+    grid = mapper()
+    grid.add(look(stamp_s=10.0))
+    bad = look(**later, mask=np.zeros((100, 160), np.uint8))
+    before = grid.figures()
+    with pytest.raises((CameraInfoError, ImageError)):
+        grid.add(bad)
+    assert grid.figures() == before
+    assert at(grid.render(), 1.25, 0.05) == 0
+    # The next one that can be used says why.
+    assert grid.add(look(**later)) != ''
+
+
 def test_fast_robots_do_not_jump():
     grid = mapper()
     grid.add(look(stamp_s=10.0))
@@ -199,9 +213,9 @@ def test_the_grid_follows_the_robot_without_looks():
 
 
 def test_a_grid_that_the_robot_would_leave_is_refused():
-    with pytest.raises(ParameterError, match=r'below half of .* grid, 8 m, .* got 4 m'):
-        mapper(**{'grid.recentre_step': 4.0})
-    mapper(**{'grid.recentre_step': 3.9})
+    with pytest.raises(ParameterError, match=r'at most half of .* grid, 8 m, .* got 4\.1 m'):
+        mapper(**{'grid.recentre_step': 4.1})
+    mapper(**{'grid.recentre_step': 4.0})
 
 
 def test_depth_is_used_when_the_look_has_it():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,10 @@ import pytest
 
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.picture_file import content_of, decode, read_picture, write_picture
+
+# A header that claims 200000 x 200000 pixels, for which OpenCV raises.
+_SIZE = b'IHDR' + struct.pack('>IIBBBBB', 200_000, 200_000, 8, 2, 0, 0, 0)
+HUGE = b'\x89PNG\r\n\x1a\n' + struct.pack('>I', 13) + _SIZE + struct.pack('>I', zlib.crc32(_SIZE))
 
 
 @pytest.mark.parametrize('shape', [(5, 7, 3), (5, 7)])
@@ -31,6 +36,7 @@ def test_what_is_no_whole_picture_is_named(tmp_path: Path) -> None:
         'missing.png': (None, r'missing\.png can not be read \(No such file'),
         'empty.png': (b'', r'empty\.png is not a picture'),
         'text.png': (b'text', r'text\.png is not a picture'),
+        'huge.png': (HUGE, r'huge\.png is not a picture'),
         'half.jpg': (content[: len(content) // 2], r'the end of .*half\.jpg is missing'),
     }
     for name, (data, words) in cases.items():

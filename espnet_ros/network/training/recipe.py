@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.core.input_size import STRIDE
+from espnet_ros.core.input_size import LARGEST, STRIDE, is_size_wh
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,8 +32,8 @@ class Recipe:
     :param as_seen: views like whole images, see `espnet_ros.network.training.augment.AS_SEEN`.
     :param per_epoch: samples of each dataset that an epoch sees at most; None for all.
     :param seed: of initialisation and every random choice.
-    :raises ParameterError: if the crop is not of multiples of 8, `freeze_at` or `paste` is no
-        share, or the learning rate is not above 0.
+    :raises ParameterError: if the crop is not of multiples of 8, the batch is empty, `freeze_at`
+        or `paste` is no share, or the learning rate is not above 0; all of it is listed.
     """
 
     architecture: str = 'espnet'
@@ -50,13 +50,22 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if any(v % STRIDE for v in self.crop_wh):
-            raise ParameterError(f'crop must be two multiples of {STRIDE}, got {self.crop_wh}')
-        for name in ('freeze_at', 'paste'):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ParameterError(f'{name} must be a share, 0..1, got {getattr(self, name)}')
+        problems = []
+        if not is_size_wh(self.crop_wh):
+            problems.append(
+                f'crop must be two multiples of {STRIDE} up to {LARGEST}, got {self.crop_wh}'
+            )
+        if self.batch < 1:
+            problems.append(f'batch must be at least 1, got {self.batch}')
+        problems += [
+            f'{name} must be a share, 0..1, got {getattr(self, name)}'
+            for name in ('freeze_at', 'paste')
+            if not 0 <= getattr(self, name) <= 1
+        ]
         if not 0 < self.learning_rate < math.inf:
-            raise ParameterError(f'learning_rate must be above 0, got {self.learning_rate}')
+            problems.append(f'learning_rate must be above 0, got {self.learning_rate}')
+        if problems:
+            raise ParameterError('; '.join(problems))
 
     def network(self, classes: int) -> nn.Module:
         """Return a new network of random weights."""

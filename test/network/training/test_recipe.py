@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from espnet_ros.core.errors import ParameterError
@@ -22,8 +24,14 @@ def test_a_learning_rate_that_is_none_is_refused(rate: float) -> None:
 
 
 def test_a_crop_the_network_cannot_take_is_refused() -> None:
-    with pytest.raises(ParameterError, match=r'multiples of 8.*\(50, 32\)'):
-        Recipe(crop_wh=(50, 32))
+    for crop in ((50, 32), (0, 0), (-8, 8), (8,), (16384, 8)):
+        with pytest.raises(ParameterError, match=rf'multiples of 8.* got {re.escape(str(crop))}'):
+            Recipe(crop_wh=crop)  # type: ignore[arg-type]
+
+
+def test_all_that_is_wrong_is_listed() -> None:
+    with pytest.raises(ParameterError, match=r'crop .*; batch .* got 0; paste .* got 2; learning'):
+        Recipe(crop_wh=(0, 0), batch=0, paste=2, learning_rate=-1)
 
 
 @pytest.mark.parametrize('name', ['freeze_at', 'paste'])
