@@ -18,6 +18,7 @@ from espnet_ros.backends.machine import import_library, processor_name
 from espnet_ros.benchmark.plan import BASELINE
 from espnet_ros.benchmark.timing import UPLOAD
 from espnet_ros.bundle import Bundle
+from espnet_ros.core.architecture import WHOLE
 from espnet_ros.core.errors import BackendUnavailableError
 from espnet_ros.core.input_size import STRIDE
 
@@ -42,7 +43,7 @@ class Baseline:
         self._device = ('cuda' if cuda else 'cpu') if device == 'auto' else device
         self.precision = _precision(self._torch, self._device)
         self._network = load_bundle(bundle).to(self._device)
-        self._whole = bundle.architecture['name'] == 'espnet'
+        self._whole = bundle.architecture['name'] == WHOLE
         self._bundle = bundle
         self._size_wh = size_wh
 

@@ -12,6 +12,7 @@ from espnet_ros.cli.options import (
     add_inference_options,
     output_file,
     output_folder,
+    positive,
     rate,
     size_wh,
     write_json,
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='images to publish: a virtual street, pictures, a video, a live camera (street)',
     )  # fmt: skip
     parser.add_argument(
-        '--frames', type=frames, help=f'at most this many images ({DEFAULT_FRAMES})'
+        '--frames', type=positive, help=f'at most this many images ({DEFAULT_FRAMES})'
     )
     parser.add_argument(
         '--rate', type=rate, default=Request.rate_hz, help=f'images a second ({Request.rate_hz:g})'
@@ -74,10 +75,3 @@ def run(args: argparse.Namespace) -> int:
         if (args.output / name).exists():
             print(f'  {args.output / name}')
     return 0 if report['received'] and not report['faults'] else 1
-
-
-def frames(text: str) -> int:
-    """Parse a number of images."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'expected a whole number of at least 1, got {text!r}')
-    return int(text)

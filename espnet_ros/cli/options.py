@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from espnet_ros.core.config import parameter_specs
+from espnet_ros.core.input_size import LARGEST
 from espnet_ros.core.paths import home_path, write_file
 
 _MOST = 2**31 - 1
@@ -93,14 +94,14 @@ def _nearest(path: Path) -> Path:
 
 def positive(text: str) -> int:
     """Parse a whole number from 1 on."""
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f'expected a whole number, at least 1, got {text!r}')
     return int(text)
 
 
 def not_negative(text: str) -> int:
     """Parse a whole number from 0 on, of 31 bits."""
-    if not text.isdigit() or int(text) > _MOST:
+    if not text.isdecimal() or int(text) > _MOST:
         raise argparse.ArgumentTypeError(f'expected a whole number, 0 to {_MOST}, got {text!r}')
     return int(text)
 
@@ -128,8 +129,8 @@ rate = number_within(0.1, 1000.0, '{} images a second')
 def size_wh(text: str) -> tuple[int, int]:
     """Parse WIDTHxHEIGHT in pixels."""
     parts = text.lower().split('x')
-    if len(parts) != 2 or not all(p.isdigit() and 16 <= int(p) <= 8192 for p in parts):
+    if len(parts) != 2 or not all(p.isdecimal() and 16 <= int(p) <= LARGEST for p in parts):
         raise argparse.ArgumentTypeError(
-            f'expected WIDTHxHEIGHT such as 640x480, each 16 to 8192, got {text!r}'
+            f'expected WIDTHxHEIGHT such as 640x480, each 16 to {LARGEST}, got {text!r}'
         )
     return int(parts[0]), int(parts[1])

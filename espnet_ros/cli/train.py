@@ -15,6 +15,7 @@ from espnet_ros.cli.options import (
     size_wh,
     write_json,
 )
+from espnet_ros.core.architecture import WHOLE
 from espnet_ros.network.training.recipe import Recipe
 
 GPU_WORKERS = 8
@@ -58,7 +59,7 @@ def _add_data(group: Any) -> None:
 
 def _add_network(group: Any) -> None:
     group.add_argument(
-        '--architecture', choices=('espnet', 'espnet_c'), default=Recipe.architecture,
+        '--architecture', choices=(WHOLE, 'espnet_c'), default=Recipe.architecture,
         help='espnet_c is the encoder alone: trained first, it is what --start-from gives to the '
         'whole network, as in the paper (default: %(default)s)',
     )  # fmt: skip
@@ -267,7 +268,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
 
 
 def _trainer(
-    args: argparse.Namespace, recipe: Any, train: Any, val: Any, processes: Any, device: Any
+    args: argparse.Namespace, recipe: Recipe, train: Any, val: Any, processes: Any, device: Any
 ) -> Any:
     from espnet_ros.network.training.curves import Curves
     from espnet_ros.network.training.trainer import Trainer
@@ -295,7 +296,7 @@ def _write(
     from espnet_ros.network.training.calibrate import calibrate
 
     network = trainer.last_network() if args.last else trainer.best_network()
-    recipe, labels = trainer.recipe, val.labels
+    labels = val.labels
     height, width = val.samples[0].truth.shape
     calibration = calibrate(network, val.samples, (width, height), trainer.mean, trainer.std)
     print(calibration)
@@ -303,15 +304,11 @@ def _write(
         'val_miou_void_ignored': round(calibration.miou, 4),
         'val_ece': round(calibration.ece_after, 4),
     }
-    skip = {'skip': 'joined'} if recipe.architecture == 'espnet' else {}
     write_bundle_from_network(
         network,
-        architecture={
-            'name': recipe.architecture, 'classes': len(labels), 'alpha2': recipe.alpha2,
-            'alpha3': recipe.alpha3, **skip,
-        },
-        labels=labels, size_wh=(width, height), mean=trainer.mean, std=trainer.std,
-        input_scale=1.0, metrics=metrics, licence=licence,
+        architecture=trainer.recipe.architecture_of(len(labels)),
+        labels=labels, size_wh=(width, height),
+        mean=trainer.mean, std=trainer.std, input_scale=1.0, metrics=metrics, licence=licence,
         name=args.name or args.output.name, output=args.output,
         temperature=calibration.temperature,
     )  # fmt: skip

@@ -88,7 +88,7 @@ def test_version(capsys):
         (['dmo'], "no verb 'dmo': expected one of demo, segment"),
         (['demo', '--frames', '0'], "at least 1, got '0'"),
         (['demo', '--frames', '-3'], "at least 1, got '-3'"),
-        (['demo', '--frames', '2.5'], "whole number of at least 1, got '2.5'"),
+        (['demo', '--frames', '2.5'], "whole number, at least 1, got '2.5'"),
         (['demo', '--rate', '0'], "0.1 to 1000 images a second, got '0'"),
         (['demo', '--rate', 'nan'], "0.1 to 1000 images a second, got 'nan'"),
         (['demo', '--size', '640'], "WIDTHxHEIGHT such as 640x480, each 16 to 8192, got '640'"),

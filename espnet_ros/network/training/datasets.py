@@ -12,6 +12,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from espnet_ros.core.errors import DatasetError
+from espnet_ros.core.input_size import STRIDE
 from espnet_ros.core.labels import CAMVID, UNLABELED, Labels
 from espnet_ros.core.paths import home_path
 from espnet_ros.core.picture_file import read_picture
@@ -154,17 +155,17 @@ def render_street(count: int, split: str) -> list[Sample]:
     return samples
 
 
-def check_size(samples: Sequence[Sample], stride: int, what: str) -> None:
-    """Refuse images that a network can't take whole.
+def check_size(samples: Sequence[Sample], what: str) -> None:
+    """Refuse images that the networks can't take whole.
 
     :param what: they are, for the message.
-    :raises DatasetError: if height or width is no multiple of `stride`.
+    :raises DatasetError: if height or width is no multiple of 8.
     """
     shape = samples[0].truth.shape
-    if any(v % stride for v in shape):
-        height, width = (stride * max(1, round(v / stride)) for v in shape)
+    if any(v % STRIDE for v in shape):
+        height, width = (STRIDE * max(1, round(v / STRIDE)) for v in shape)
         raise DatasetError(
-            f'{what} images must be multiples of {stride}, got {shape[1]}x{shape[0]}: write '
+            f'{what} images must be multiples of {STRIDE}, got {shape[1]}x{shape[0]}: write '
             f'`size_wh: [{width}, {height}]` into a data.yaml'
         )
 

@@ -18,7 +18,6 @@ from tqdm import tqdm
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import DatasetError
-from espnet_ros.core.input_size import STRIDE
 from espnet_ros.core.labels import Labels
 from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.training.datasets import Sample, check_size
@@ -55,7 +54,7 @@ class Teacher:
         :param processes: which share the work.
         :raises DatasetError: if the images are of no size that it can take whole.
         """
-        check_size(samples, STRIDE, 'taught')
+        check_size(samples, 'taught')
         with tqdm(
             total=len(samples), desc='ask the teacher', leave=False,
             disable=None if processes.first else True,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from espnet_ros.core.architecture import WHOLE
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.input_size import LARGEST, STRIDE, is_size_wh
 
@@ -36,7 +37,7 @@ class Recipe:
         or `paste` is no share, or the learning rate is not above 0; all of it is listed.
     """
 
-    architecture: str = 'espnet'
+    architecture: str = WHOLE
     alpha2: int = 2
     alpha3: int = 8
     crop_wh: tuple[int, int] = (352, 288)
@@ -67,14 +68,18 @@ class Recipe:
         if problems:
             raise ParameterError('; '.join(problems))
 
+    def architecture_of(self, classes: int) -> dict[str, Any]:
+        """Return what a `Bundle` says of the network: its name and what it is made of."""
+        skip = {'skip': 'joined'} if self.architecture == WHOLE else {}
+        depths = {'alpha2': self.alpha2, 'alpha3': self.alpha3}
+        return {'name': self.architecture, 'classes': classes, **depths, **skip}
+
     def network(self, classes: int) -> nn.Module:
         """Return a new network of random weights."""
         # Not above: the help of `espnet_ros train` reads the defaults and waits for no torch.
         from espnet_ros.network.espnet import create_network
 
-        return create_network(
-            self.architecture, classes=classes, alpha2=self.alpha2, alpha3=self.alpha3
-        )
+        return create_network(**self.architecture_of(classes))
 
 
 def learning_rate_at(progress: float, peak: float) -> float:

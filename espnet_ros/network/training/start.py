@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from espnet_ros.bundle import Bundle
+from espnet_ros.core.architecture import WHOLE
 from espnet_ros.core.errors import CheckpointError
 from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.esp import BN_EPS, ESP
@@ -24,7 +25,7 @@ def fitting_tensors(
     :raises CheckpointError: if there is none.
     """
     theirs = load_bundle(bundle).state_dict()
-    if architecture == 'espnet' and bundle.architecture['name'] != 'espnet':
+    if architecture == WHOLE and bundle.architecture['name'] != WHOLE:
         theirs = {f'encoder.{name}': tensor for name, tensor in theirs.items()}
     fitting = {n: t for n, t in theirs.items() if n in own and t.shape == own[n].shape}
     if not fitting:

@@ -20,7 +20,6 @@ from tqdm import tqdm
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import CheckpointError, DatasetError, ParameterError
-from espnet_ros.core.input_size import STRIDE
 from espnet_ros.core.metrics import ConfusionMatrix
 from espnet_ros.network.espnet import ESPNet
 from espnet_ros.network.training.arithmetic import Arithmetic
@@ -323,7 +322,7 @@ def _check_samples(train: Sequence[Sample], val: Sequence[Sample], batch: int) -
             f'training needs at least {batch} training samples (one batch, see --batch) and one '
             f'for validation, got {len(train)} and {len(val)}'
         )
-    check_size(val, STRIDE, 'validation')
+    check_size(val, 'validation')
     for samples in (train, val):
         check_labelled(samples)
 
