@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Average, compare, and write the mean unless it is of no use."""
     from espnet_ros.bundle import Bundle
+    from espnet_ros.core.metrics import percent
     from espnet_ros.network.export import check_can_write, write_bundle_like
     from espnet_ros.network.training.average import mean_network
     from espnet_ros.network.training.calibrate import in_classes_of
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     samples = in_classes_of(models[0].labels, load_dataset(args.val, 'val'))
     mious = _compared(models, samples)
     found = _calibration(network, models[0], samples)
-    print(f'class mIoU {100 * found.miou:.2f}: their mean; {found}')
+    print(f'class mIoU {percent(found.miou)}: their mean; {found}')
     check_use(found.miou, list(mious.values()))
     metrics = {'val_miou_void_ignored': round(found.miou, 4), 'val_ece': round(found.ece_after, 4)}
     name = args.name or args.output.name
@@ -61,22 +62,24 @@ def check_use(mean: float, mious: Sequence[float]) -> None:
     :raises ParameterError: if the mean is worse than the worst of them.
     """
     from espnet_ros.core.errors import ParameterError
+    from espnet_ros.core.metrics import percent
 
     if mean < min(mious):
         raise ParameterError(
-            f'the mean has {100 * mean:.2f} class mIoU, each of the models at least '
-            f'{100 * min(mious):.2f}: only models that were trained on from one start (train '
+            f'the mean has {percent(mean)} class mIoU, each of the models at least '
+            f'{percent(min(mious))}: only models that were trained on from one start (train '
             '--start-from) have a mean that is of use; nothing was written'
         )
 
 
 def _compared(models: Sequence[Any], samples: Any) -> dict[str, float]:
+    from espnet_ros.core.metrics import percent
     from espnet_ros.network.checkpoint import load_bundle
 
     mious = {}
     for model in {model.path: model for model in models}.values():
         miou = _calibration(load_bundle(model), model, samples).miou
-        print(f'class mIoU {100 * miou:.2f}: {model.path}')
+        print(f'class mIoU {percent(miou)}: {model.path}')
         mious[str(model.path)] = miou
     return mious
 

@@ -292,6 +292,7 @@ def _trainer(
 def _write(
     args: argparse.Namespace, trainer: Any, val: Any, licence: str
 ) -> dict[str, float]:
+    from espnet_ros.core.metrics import percent
     from espnet_ros.network.export import write_bundle_from_network
     from espnet_ros.network.training.calibrate import calibrate
 
@@ -312,5 +313,5 @@ def _write(
         name=args.name or args.output.name, output=args.output,
         temperature=calibration.temperature,
     )  # fmt: skip
-    print(f'{args.output}: class mIoU {100 * calibration.miou:.2f} on {args.val} (void ignored)')
+    print(f'{args.output}: class mIoU {percent(calibration.miou)} on {args.val} (void ignored)')
     return metrics

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from espnet_ros.bundle import Bundle, save_bundle
 from espnet_ros.bundle_checks import ALL_FILES
 from espnet_ros.core.errors import BackendUnavailableError, BundleError
-from espnet_ros.core.metrics import ConfusionMatrix
+from espnet_ros.core.metrics import ConfusionMatrix, percent
 from espnet_ros.core.resize import image_at, mask_at
 from espnet_ros.network.training.datasets import Sample
 
@@ -56,7 +56,7 @@ class Int8Figures:
 
     def __str__(self) -> str:
         return (
-            f'class mIoU {100 * self.miou_f32:.2f} in float32, {100 * self.miou_int8:.2f} in '
+            f'class mIoU {percent(self.miou_f32)} in float32, {percent(self.miou_int8)} in '
             f'int8, {self.agreement:.2%} of the pixels of {self.images} images the same'
         )
 
