@@ -26,6 +26,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     'cuDeviceGet': (ctypes.POINTER(c_int), c_int),
     'cuDeviceGetName': (c_char_p, c_int, c_int),
     'cuDeviceGetAttribute': (ctypes.POINTER(c_int), c_int, c_int),
+    'cuDeviceTotalMem_v2': (ctypes.POINTER(c_size_t), c_int),
     'cuDevicePrimaryCtxRetain': (_POINTER, c_int),
     'cuDevicePrimaryCtxRelease_v2': (c_int,),
     'cuCtxSetCurrent': (c_void_p,),
@@ -58,12 +59,15 @@ class Gpu:
 
     :param name: as the driver gives it; all Jetson Orins are called ``Orin``.
     :param compute_capability: major and minor.
-    :param multiprocessors: tells the Orins apart.
+    :param multiprocessors: tells most Orins apart.
+    :param memory_gib: in all, rounded, as the Orin Nano 8 GB and both NXs differ in nothing else;
+        0 if it does not matter.
     """
 
     name: str
     compute_capability: tuple[int, int]
     multiprocessors: int
+    memory_gib: int = 0
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,10 @@ class Cuda:
             value = c_int()
             self._call('cuDeviceGetAttribute', ctypes.byref(value), attribute, self._device)
             values.append(value.value)
-        return Gpu(name.value.decode(), (values[0], values[1]), values[2])
+        memory = c_size_t()
+        self._call('cuDeviceTotalMem_v2', ctypes.byref(memory), self._device)
+        gib = round(memory.value / 2**30)
+        return Gpu(name.value.decode(), (values[0], values[1]), values[2], gib)
 
     def use(self) -> None:
         """Make the context current in this thread, as every other call needs it."""
@@ -138,22 +145,36 @@ class Cuda:
 
         :raises DeviceError: if device or host have no memory left, with what is free.
         """
-        device, host = c_uint64(), c_void_p()
+        device, host = self.reserve(size), c_void_p()
         try:
-            self._call('cuMemAlloc_v2', ctypes.byref(device), size)
             self._call('cuMemHostAlloc', ctypes.byref(host), size, 0)
         except DeviceError as error:
-            if device.value:
-                self._release('cuMemFree_v2', device)
-            raise shortage(str(error), f'{mib(size)} were asked for', self.memory()) from error
+            self.release(device)
+            raise self._shortage(error, size) from error
         assert host.value is not None
         memory = (ctypes.c_uint8 * size).from_address(host.value)
-        return Buffer(device.value, host.value, size, np.ctypeslib.as_array(memory))
+        return Buffer(device, host.value, size, np.ctypeslib.as_array(memory))
 
     def free(self, buffer: Buffer) -> None:
         """Free a buffer."""
-        self._release('cuMemFree_v2', buffer.device)
+        self.release(buffer.device)
         self._release('cuMemFreeHost', buffer.host)
+
+    def reserve(self, size: int) -> int:
+        """Allocate memory on the device alone and return its address.
+
+        :raises DeviceError: if the device has no memory left, with what is free.
+        """
+        device = c_uint64()
+        try:
+            self._call('cuMemAlloc_v2', ctypes.byref(device), size)
+        except DeviceError as error:
+            raise self._shortage(error, size) from error
+        return device.value
+
+    def release(self, device: int) -> None:
+        """Free what was reserved."""
+        self._release('cuMemFree_v2', device)
 
     def upload(self, buffer: Buffer) -> None:
         """Enqueue the copy of a buffer to the device."""
@@ -200,12 +221,14 @@ class Cuda:
 
     def memory(self) -> str:
         """Return how much memory of the device is free, in words."""
-        free, total = c_size_t(), c_size_t()
         try:
-            self._call('cuMemGetInfo_v2', ctypes.byref(free), ctypes.byref(total))
+            return free_of(*self._memory())
         except DeviceError:
             return UNKNOWN
-        return free_of(free.value, total.value)
+
+    def free_memory(self) -> int:
+        """Return how many bytes of the device's memory are free."""
+        return self._memory()[0]
 
     def close(self) -> None:
         """Free the stream and give the context back; none is current in this thread then."""
@@ -217,6 +240,14 @@ class Cuda:
             self._release('cuCtxSetCurrent', None)
             self._release('cuDevicePrimaryCtxRelease_v2', self._device)
             self._context = None
+
+    def _memory(self) -> tuple[int, int]:
+        free, total = c_size_t(), c_size_t()
+        self._call('cuMemGetInfo_v2', ctypes.byref(free), ctypes.byref(total))
+        return free.value, total.value
+
+    def _shortage(self, error: DeviceError, size: int) -> DeviceError:
+        return shortage(str(error), f'{mib(size)} were asked for', self.memory())
 
     def _call(self, name: str, *arguments: Any) -> None:
         _check(self._driver, name, getattr(self._driver, name)(*arguments))

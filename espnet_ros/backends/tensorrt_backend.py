@@ -10,7 +10,9 @@ from espnet_ros.backends.base import MAX_SHAPES, Backend, UInt8Array
 from espnet_ros.backends.cuda_driver import Cuda
 from espnet_ros.backends.tensorrt_builder import Profile
 from espnet_ros.backends.tensorrt_engines import Engines, resolve_precision
+from espnet_ros.backends.tensorrt_errors import cleared_frames, opened
 from espnet_ros.backends.tensorrt_library import Library, load_library
+from espnet_ros.backends.tensorrt_loaded import LoadedEngine
 from espnet_ros.backends.tensorrt_runner import Runner
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import BackendError, BackendUnavailableError
@@ -35,7 +37,7 @@ class TensorRTBackend(Backend):
     def _load(self, device: str, precision: str) -> tuple[str, str]:
         self._cuda: Cuda | None = None
         # By height and width, and by the shape of the batch.
-        self._loaded: dict[tuple[int, ...], tuple[Profile, Any]] = {}
+        self._loaded: dict[tuple[int, ...], LoadedEngine] = {}
         self._runners: dict[tuple[int, ...], Runner] = {}
         self._library = load_library()
         index = int(device.partition(':')[2] or 0)
@@ -43,7 +45,7 @@ class TensorRTBackend(Backend):
         gpu = self._cuda.gpu()
         resolved = resolve_precision(precision, self.bundle, self._library, gpu)
         self._engines = Engines(self._library, gpu, self.bundle, resolved, self._tell, self._cuda)
-        self._runtime = self._library.module.Runtime(self._library.logger)
+        self._runtime = opened(self._library, self._library.module.Runtime, self._cuda)
         return f'cuda:{index} ({gpu.name}, {self._library.name})', resolved
 
     def _infer(self, images: UInt8Array) -> tuple[Any, Any]:
@@ -56,7 +58,8 @@ class TensorRTBackend(Backend):
             return runner.run(images)
         if len(self._runners) == MAX_SHAPES:
             self._drop(next(iter(self._runners)))
-        return self._first_run(images)
+        with cleared_frames():
+            return self._first_run(images)
 
     def _free(self) -> None:
         if self._cuda is None:
@@ -66,42 +69,49 @@ class TensorRTBackend(Backend):
             self._cuda.use()
         for shape in list(self._runners):
             self._drop(shape)
-        self._loaded = {}
         self._runtime = None
         self._cuda.close()
         self._cuda = None
 
     def _first_run(self, images: UInt8Array) -> tuple[Any, Any]:
         assert self._cuda is not None
-        profile, engine = self._engine(images.shape)
+        loaded = self._engine(images.shape)
         kernels = None
         if self._library.is_rtx:
-            kernels = tensorrt_cache.load('kernels', self._engines.kernels_key(profile))
-        runner = Runner(self._library, self._cuda, engine, images.shape, kernels)
+            kernels = tensorrt_cache.load('kernels', self._engines.kernels_key(loaded.profile))
+        try:
+            runner = Runner(self._library, self._cuda, loaded, images.shape, kernels)
+        except BaseException:
+            self._drop_unused(images.shape[1:3])
+            raise
         self._runners[images.shape] = runner
         result = runner.run(images)
         compiled = runner.compiled_kernels()
         if compiled and compiled != kernels:
-            tensorrt_cache.store('kernels', self._engines.kernels_key(profile), compiled)
+            tensorrt_cache.store('kernels', self._engines.kernels_key(loaded.profile), compiled)
         return result
 
     def _drop(self, shape: tuple[int, ...]) -> None:
         self._runners.pop(shape).close()
-        size = shape[1:3]
-        if not any(other[1:3] == size for other in self._runners):
-            self._loaded.pop(size, None)
+        self._drop_unused(shape[1:3])
 
-    def _engine(self, shape: tuple[int, ...]) -> tuple[Profile, Any]:
+    def _drop_unused(self, size: tuple[int, ...]) -> None:
+        """Drop the engine of a size that no runner uses."""
+        if not any(shape[1:3] == size for shape in self._runners):
+            self._loaded.pop(size).close()
+
+    def _engine(self, shape: tuple[int, ...]) -> LoadedEngine:
         batch, height, width = shape[:3]
         size = (height, width)
-        if size in self._loaded and self._loaded[size][0].batch >= batch:
+        if size in self._loaded and self._loaded[size].profile.batch >= batch:
             return self._loaded[size]
+        # Not beside the larger one, which may need the memory.
         for other in [s for s in self._runners if s[1:3] == size]:
             self._drop(other)
-        # Not beside the larger one, which may need the memory.
-        self._loaded.pop(size, None)
         profile = Profile(batch, height, width)
-        self._loaded[size] = (profile, self._engines.load(self._runtime, profile))
+        engine = self._engines.load(self._runtime, profile)
+        assert self._cuda is not None
+        self._loaded[size] = LoadedEngine(engine, profile, self._cuda)
         return self._loaded[size]
 
     def _tell(self, percent: int) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from espnet_ros.backends.cuda_driver import Cuda, Gpu
-from espnet_ros.backends.tensorrt_errors import failure
+from espnet_ros.backends.tensorrt_errors import cleared_frames, failure, opened
+from espnet_ros.backends.tensorrt_head import replace_top_k
 from espnet_ros.backends.tensorrt_library import Library
 from espnet_ros.backends.tensorrt_progress import (
     BuildView,
@@ -19,6 +20,9 @@ from espnet_ros.core.errors import BackendError
 INPUT = 'image'
 OUTPUTS = ('mask', 'confidence')
 TURING = (7, 5)
+# Four images of 1024x512 take between 128 and 512 MiB, activations included, in TensorRT for RTX
+# 1.7; and a Jetson does not count as free what it keeps of files.
+_LEAST_WORKSPACE = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def build_engine(
     :raises BackendError: naming the operators that TensorRT refuses, or its reason to give up; a
         `DeviceError` if that is the device.
     """
-    with BuildView(listener) as view:
+    with BuildView(listener) as view, cleared_frames():
         return build_apart(lambda: _build(library, model, profile, gpu, timing, view, cuda), view)
 
 
@@ -75,11 +79,13 @@ def _build(
     if cuda is not None:
         # A new thread begins with the first device.
         cuda.use()
-    library.messages.clear()
-    builder: Any = library.module.Builder(library.logger)
+    builder: Any = opened(library, library.module.Builder, cuda)
     network = _parse(library, builder, model)
+    replace_top_k(library.module, network)
+    # Kernels that know height and width are faster, and of a batch of one all is known.
+    network.get_input(0).shape = profile.shape(1 if profile.batch == 1 else -1)
     config = builder.create_builder_config()
-    _configure(library, config, gpu)
+    _configure(library, config, gpu, cuda)
     shapes = builder.create_optimization_profile()
     largest = profile.shape(profile.batch)
     shapes.set_shape(INPUT, profile.shape(1), largest, largest)
@@ -133,10 +139,14 @@ def _parse(library: Library, builder: Any, model: bytes) -> Any:
     return network
 
 
-def _configure(library: Library, config: Any, gpu: Gpu | None) -> None:
+def _configure(library: Library, config: Any, gpu: Gpu | None, cuda: Cuda | None) -> None:
     trt = library.module
     # Rounds the factors of every product to 10 bits; f32 is to mean f32, and f16 has its own way.
     config.clear_flag(trt.BuilderFlag.TF32)
+    if cuda is not None:
+        # All there is by default, which on a Jetson is the memory of everything else, too.
+        limit = max(_LEAST_WORKSPACE, cuda.free_memory() // 2)
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, limit)
     if not library.is_rtx:
         return
     # Without this its engines can not be captured into a CUDA graph.

@@ -20,7 +20,7 @@ from espnet_ros.backends.tensorrt_library import log
 from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.resources import cache_directory
 
-_MAGIC = b'espnet_ros engine 1\n'
+_MAGIC = b'espnet_ros engine 2\n'
 _DIGEST = 32
 
 Key = Mapping[str, Any]

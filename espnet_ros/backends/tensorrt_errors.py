@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from espnet_ros.backends.cuda_driver import Cuda
 from espnet_ros.backends.device_memory import mib, shortage
-from espnet_ros.backends.tensorrt_library import Library
+from espnet_ros.backends.tensorrt_library import DEVICE, MEMORY, Library
 from espnet_ros.core.errors import BackendError, DeviceError
 
-# The library has no error codes in Python, only what it and, within it, CUDA and the allocator of
-# Jetsons (NvMap) say.
-_MEMORY = re.compile(
-    'out ?of ?memory|insufficient (memory|workspace)|not enough (free )?memory|'
-    'could not be allocated|NvMapMemAlloc',
-    re.IGNORECASE,
-)
-_DEVICE = re.compile('cuda (runtime|driver|failure|error|initialization)', re.IGNORECASE)
+T = TypeVar('T')
+# cudaErrorInsufficientDriver, by number and in words.
+_OLD_DRIVER = re.compile('cuda initialization .*error:? 35|driver version is insufficient', re.I)
 
 
 def failure(library: Library, what: str, cuda: Cuda | None, need: int = 0) -> BackendError:
@@ -29,12 +28,44 @@ def failure(library: Library, what: str, cuda: Cuda | None, need: int = 0) -> Ba
     """
     reason = library.take_messages()
     words = f'{library.name} {what}: {reason}'
-    if cuda is not None and _MEMORY.search(reason):
+    if cuda is not None and MEMORY.search(reason):
         needed = f'at least {mib(need)} are needed' if need else 'the need is not told'
         return shortage(words, needed, cuda.memory())
-    if cuda is not None and _DEVICE.search(reason):
+    if cuda is not None and _OLD_DRIVER.search(reason):
+        return DeviceError(
+            f'{words}: the NVIDIA driver is older than this library needs; update it, install the '
+            'library for an older CUDA (`pip install tensorrt-cu12`), or choose another backend'
+        )
+    if cuda is not None and DEVICE.search(reason):
         return DeviceError(
             f'{words}: check the GPU with `nvidia-smi`, restart the node, or choose another '
             'backend'
         )
     return BackendError(words)
+
+
+def opened(library: Library, kind: Callable[[Any], T], cuda: Cuda | None) -> T:
+    """Return the library's builder or runtime, which opens the device.
+
+    :raises BackendError: with the reason, if it can't, e.g. with a driver that is too old.
+    """
+    library.messages.clear()
+    try:
+        return kind(library.logger)
+    except TypeError as error:
+        # All that its bindings say is that there is none.
+        raise failure(library, 'could not open the device', cuda) from error
+
+
+@contextmanager
+def cleared_frames() -> Iterator[None]:
+    """Empty the frames of an error that leaves the block.
+
+    They keep the library's objects alive for as long as somebody keeps the error, and those must
+    not outlive the device.
+    """
+    try:
+        yield
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)
+        raise

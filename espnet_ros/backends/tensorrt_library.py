@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import deque
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +13,14 @@ from espnet_ros.backends.machine import how_to_get, import_library, installed
 from espnet_ros.core.errors import BackendUnavailableError
 
 LIBRARIES = ('tensorrt', 'tensorrt_rtx')
+# The library has no error codes in Python, only what it and, within it, CUDA and the allocator of
+# Jetsons (NvMap) say; of memory and device in part as warnings.
+MEMORY = re.compile(
+    'out ?of ?memory|memory is insufficient|insufficient (memory|workspace)|'
+    'within workspace limit|not enough (free )?memory|could not be allocated|NvMapMemAlloc',
+    re.IGNORECASE,
+)
+DEVICE = re.compile('cuda (runtime|driver|failure|error|initialization)', re.IGNORECASE)
 log = logging.getLogger('espnet_ros.tensorrt')
 
 _OLDEST = 10
@@ -25,7 +34,8 @@ class Library:
     :param name: for people, with the version.
     :param is_rtx: TensorRT for RTX: engines hold no kernels yet, those are compiled for the GPU
         when an engine is first run and kept in a runtime cache; its timing cache does nothing.
-    :param messages: the latest errors of the library, which its calls do not return.
+    :param messages: the latest errors of the library, which its calls do not return, and warnings
+        of memory and device, which often say why.
     """
 
     module: Any
@@ -79,11 +89,12 @@ def _logger(module: Any, messages: deque[str]) -> Any:
             module.ILogger.__init__(self)
 
         def log(self, level: Any, text: str) -> None:
-            if level in (severity.ERROR, severity.INTERNAL_ERROR):
+            if level not in (severity.ERROR, severity.INTERNAL_ERROR, severity.WARNING):
+                return
+            if level != severity.WARNING or MEMORY.search(text) or DEVICE.search(text):
                 messages.append(' '.join(text.split()))
             # What fails is raised with its messages; the rest is for who builds the model, not
             # for who runs the robot.
-            if level in (severity.ERROR, severity.INTERNAL_ERROR, severity.WARNING):
-                log.debug('%s', text)
+            log.debug('%s', text)
 
     return Log()

@@ -11,6 +11,7 @@ from espnet_ros.backends.cuda_driver import Buffer, Cuda
 from espnet_ros.backends.tensorrt_builder import INPUT, OUTPUTS
 from espnet_ros.backends.tensorrt_errors import failure
 from espnet_ros.backends.tensorrt_library import Library, log
+from espnet_ros.backends.tensorrt_loaded import LoadedEngine
 from espnet_ros.core.errors import BackendError
 
 UInt8Array = npt.NDArray[np.uint8]
@@ -22,7 +23,7 @@ class Runner:
     A captured graph holds addresses, shape and the state of its execution context, so each shape
     has a context of its own.
 
-    :param engine: TensorRT's.
+    :param loaded: the engine.
     :param shape: of the images, (N, H, W, 3).
     :param kernels: what TensorRT for RTX compiled for this engine earlier, or None.
     :raises BackendError: if the library refuses a call; a `DeviceError` if the device has too
@@ -33,7 +34,7 @@ class Runner:
         self,
         library: Library,
         cuda: Cuda,
-        engine: Any,
+        loaded: LoadedEngine,
         shape: tuple[int, ...],
         kernels: bytes | None = None,
     ) -> None:
@@ -43,10 +44,13 @@ class Runner:
         self._buffers: dict[str, Buffer] = {}
         self._graph: int | None = None
         self._is_fresh = True
+        # Of TensorRT for RTX: what its contexts refer to.
+        self._config: Any = None
         self._kernels: Any = None
+        self._context: Any = None
         cuda.use()
-        self._context = self._create_context(engine, kernels)
         try:
+            self._create_context(loaded, kernels)
             self._bind()
         except BaseException:
             self.close()
@@ -80,14 +84,16 @@ class Runner:
 
     def compiled_kernels(self) -> bytes | None:
         """Return what TensorRT for RTX compiled, to be given to the next start."""
-        return None if self._kernels is None else bytes(self._kernels.serialize())
+        content = None if self._kernels is None else self._kernels.serialize()
+        # None too where the library could not, which costs the next start its time.
+        return None if content is None else bytes(content)
 
     def close(self) -> None:
         """Free what the runner made; the context is to be current."""
         if self._graph is not None:
             self._cuda.free_graph(self._graph)
             self._graph = None
-        self._context = None
+        self._context = self._config = self._kernels = None
         for buffer in self._buffers.values():
             self._cuda.free(buffer)
         self._buffers = {}
@@ -96,25 +102,31 @@ class Runner:
         self._cuda.use()
         self._buffers[INPUT].array[...] = images.reshape(-1)
 
-    def _create_context(self, engine: Any, kernels: bytes | None) -> Any:
+    def _create_context(self, loaded: LoadedEngine, kernels: bytes | None) -> None:
+        trt = self._library.module
+        # TensorRT for RTX refuses any other for engines that can be captured into a graph.
+        strategy = trt.ExecutionContextAllocationStrategy.USER_MANAGED
         if not self._library.is_rtx:
-            context = engine.create_execution_context()
+            self._context = loaded.engine.create_execution_context(strategy)
         else:
-            config = engine.create_runtime_config()
-            trt = self._library.module
-            # A graph would go on with the general kernels that run until these are compiled.
-            config.dynamic_shapes_kernel_specialization_strategy = (
-                trt.DynamicShapesKernelSpecializationStrategy.EAGER
-            )
-            self._kernels = config.create_runtime_cache()
-            if kernels:
-                # Checked by the library; what does not fit this GPU leaves the cache empty.
-                self._kernels.deserialize(kernels)
-            config.set_runtime_cache(self._kernels)
-            context = engine.create_execution_context(runtime_config=config)
-        if context is None:
-            raise self._failure('could not prepare the engine to run', _device_memory(engine))
-        return context
+            self._configure(loaded.engine.create_runtime_config(), strategy, kernels)
+            self._context = loaded.engine.create_execution_context(runtime_config=self._config)
+        if self._context is None:
+            raise self._failure('could not prepare the engine to run')
+        loaded.lend(self._context)
+
+    def _configure(self, config: Any, strategy: Any, kernels: bytes | None) -> None:
+        self._config = config
+        config.set_execution_context_allocation_strategy(strategy)
+        # A graph would go on with the general kernels that run until these are compiled.
+        config.dynamic_shapes_kernel_specialization_strategy = (
+            self._library.module.DynamicShapesKernelSpecializationStrategy.EAGER
+        )
+        self._kernels = config.create_runtime_cache()
+        if kernels:
+            # Checked by the library; what does not fit this GPU leaves the cache empty.
+            self._kernels.deserialize(kernels)
+        config.set_runtime_cache(self._kernels)
 
     def _bind(self) -> None:
         pixels = int(np.prod(self._shape[:3]))
@@ -143,14 +155,5 @@ class Runner:
         except BackendError as error:
             log.warning('the engine runs without a CUDA graph, a little slower: %s', error)
 
-    def _failure(self, what: str, need: int = 0) -> BackendError:
-        return failure(self._library, what, self._cuda, need)
-
-
-def _device_memory(engine: Any) -> int:
-    """Return the bytes a context of an engine needs on the device, 0 if that is not told."""
-    # TensorRT 10.0 has only the second, 11 and TensorRT for RTX only the first.
-    for name in ('device_memory_size_v2', 'device_memory_size'):
-        if hasattr(engine, name):
-            return int(getattr(engine, name))
-    return 0
+    def _failure(self, what: str) -> BackendError:
+        return failure(self._library, what, self._cuda)

@@ -45,6 +45,9 @@ CUresult cuDeviceGetAttribute(int *value, int attribute, CUdevice device) {
     *value = attribute == 75 ? 8 : attribute == 76 ? 7 : attribute == 16 ? 16 : -1;
     return device == 7 ? 0 : 101;
 }
+CUresult cuDeviceTotalMem_v2(size_t *bytes, CUdevice device) {
+    *bytes = 7620ull << 20; return device == 7 ? 0 : 101;
+}
 CUresult cuDevicePrimaryCtxRetain(void **context, CUdevice device) {
     *context = &live; live++; retained++; return device == 7 ? 0 : 101;
 }

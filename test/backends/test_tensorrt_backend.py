@@ -4,17 +4,21 @@ What a GPU does is held by test_contract.py and test/device.
 """
 
 import ctypes
+import gc
 import threading
-from contextlib import closing
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from fake_tensorrt import FakeContext, assert_right, images
+from fake_tensorrt import (
+    FakeContext,
+    FakeEngine,
+    assert_right,
+    every_kind,
+    images,
+    orphans,
+)
 
 from espnet_ros.backends import create_backend, cuda_driver, tensorrt_backend
-from espnet_ros.backends.cuda_driver import Cuda
-from espnet_ros.backends.tensorrt_runner import Runner
 from espnet_ros.core.errors import BackendError, BackendUnavailableError, DeviceError
 
 
@@ -22,6 +26,7 @@ def test_it_says_what_it_runs_on(backend):
     assert (backend.device, backend.precision) == ('cuda:0 (Orin, TensorRT 10.3.0)', 'f32')
 
 
+@every_kind
 def test_the_first_run_is_plain_and_the_others_replay_a_graph(backend, fake_cuda):
     captured, launches = fake_cuda.fake_captured(), fake_cuda.fake_launches()
     first = assert_right(backend, images(0, 1, 16, 24))
@@ -34,6 +39,7 @@ def test_the_first_run_is_plain_and_the_others_replay_a_graph(backend, fake_cuda
         np.testing.assert_array_equal(array, copy)
 
 
+@every_kind
 def test_an_upload_runs_nothing(backend, fake_cuda):
     assert_right(backend, images(0, 1, 16, 24))
     launches = fake_cuda.fake_launches()
@@ -45,6 +51,7 @@ def test_an_upload_runs_nothing(backend, fake_cuda):
     assert fake_cuda.fake_launches() == launches
 
 
+@every_kind
 def test_another_thread_may_run_it(backend):
     backend.warm_up((24, 16))
     failures = []
@@ -62,6 +69,7 @@ def test_another_thread_may_run_it(backend):
     assert not thread.is_alive() and not failures
 
 
+@every_kind
 def test_another_thread_may_be_the_one_that_makes_room(backend, fake_cuda):
     for width in (8, 16, 24, 32):
         assert_right(backend, images(width, 1, 16, width))
@@ -91,10 +99,11 @@ def test_a_capture_that_fails_half_way_leaves_nothing_behind(backend, fake_cuda,
     monkeypatch.setattr(FakeContext, 'execute_async_v3', refuse)
     assert_right(backend, images(0, 1, 8, 16))
     assert len(runs) == 2
-    # Three buffers of two sides each.
-    assert fake_cuda.fake_live() == before + 6
+    # Three buffers of two sides each, and the activations.
+    assert fake_cuda.fake_live() == before + 7
 
 
+@every_kind
 def test_it_runs_without_a_graph_where_none_can_be_captured(backend, monkeypatch, caplog):
     monkeypatch.setenv('FAKE_CUDA_FAIL', 'cuStreamEndCapture')
     for seed in (1, 2, 3):
@@ -102,6 +111,7 @@ def test_it_runs_without_a_graph_where_none_can_be_captured(backend, monkeypatch
     assert caplog.text.count('without a CUDA graph') == 1
 
 
+@every_kind
 @pytest.mark.parametrize('call', ['cuMemAlloc_v2', 'cuMemHostAlloc'])
 def test_memory_that_runs_out_is_said_and_freed(call, backend, fake_cuda, monkeypatch):
     backend.warm_up((24, 16))
@@ -119,30 +129,88 @@ def test_memory_that_runs_out_is_said_and_freed(call, backend, fake_cuda, monkey
 OUT_OF_MEMORY = 'Error Code 2: OutOfMemory (no further information)'
 
 
+@every_kind
 @pytest.mark.parametrize(
-    ('engine', 'message', 'kind', 'words'),
+    ('message', 'kind', 'words'),
     [
-        ({'device_memory_size': 3 << 20}, OUT_OF_MEMORY, DeviceError, 'at least 3.0 MiB are'),
-        (
-            {'device_memory_size_v2': 5 << 30, 'device_memory_size': 1 << 30},
-            OUT_OF_MEMORY, DeviceError, 'at least 5120.0 MiB are',
-        ),
-        ({}, OUT_OF_MEMORY, DeviceError, 'the need is not told, 1.5 of 1024.0 MiB are free'),
-        ({}, 'Error Code 3: API Usage Error', BackendError, 'run: Error Code 3: API Usage Error'),
+        (OUT_OF_MEMORY, DeviceError, 'the need is not told, 1.5 of 1024.0 MiB are free'),
+        ('Error Code 3: API Usage Error', BackendError, 'run: Error Code 3: API Usage Error'),
     ],
-)  # fmt: skip
-def test_an_engine_that_can_not_be_prepared_says_what_it_needs(
-    engine, message, kind, words, built, fake_cuda
+)
+def test_an_engine_that_can_not_be_prepared_says_why(
+    message, kind, words, backend, fake_cuda, monkeypatch
 ):
     library, before = tensorrt_backend.load_library(), fake_cuda.fake_live()
-    refuses = SimpleNamespace(
-        create_execution_context=lambda: library.messages.append(message), **engine
+    monkeypatch.setattr(
+        FakeEngine, 'create_execution_context', lambda *_, **__: library.messages.append(message)
     )
-    with closing(Cuda(0)) as cuda, pytest.raises(BackendError) as error:
-        Runner(library, cuda, refuses, (1, 16, 24, 3))
+    with pytest.raises(BackendError) as error:
+        backend.infer(images(0, 1, 16, 24))
     assert type(error.value) is kind
     assert words in str(error.value) and 'could not prepare the engine to run' in str(error.value)
     assert fake_cuda.fake_live() == before
+
+
+@every_kind
+def test_contexts_of_one_engine_share_the_memory_they_compute_in(backend, fake_cuda):
+    before = fake_cuda.fake_live()
+    held = []
+    for batch in (3, 1, 2):
+        # The first run and the graph.
+        for seed in range(2):
+            assert_right(backend, images(seed, batch, 16, 24))
+        held.append(fake_cuda.fake_live() - before)
+    # The block of the engine; three buffers of two sides each and the graph for each.
+    assert held == [1 + 7, 1 + 14, 1 + 21]
+    # The larger engine takes the place of all.
+    assert_right(backend, images(0, 4, 16, 24))
+    assert fake_cuda.fake_live() - before == 1 + 7
+
+
+@every_kind
+@pytest.mark.parametrize(
+    ('kind', 'call'),
+    [
+        (FakeEngine, 'create_execution_context'),
+        (FakeContext, 'set_input_shape'),
+        (FakeContext, 'execute_async_v3'),
+    ],
+)
+def test_an_error_that_is_kept_keeps_nothing_of_the_library(
+    kind, call, built, checker, monkeypatch
+):
+    monkeypatch.setattr(kind, call, lambda *_, **__: None)
+    with create_backend('tensorrt', checker) as backend, pytest.raises(BackendError) as error:
+        backend.infer(images(0, 1, 16, 24))
+    # Now the device is closed.
+    assert error.value.__cause__.__traceback__ is not None
+    del error
+    gc.collect()
+    assert not orphans
+
+
+@every_kind
+@pytest.mark.parametrize(
+    ('reason', 'cure'),
+    [
+        ('CUDA initialization failure with error: 35', 'driver is older .* tensorrt-cu12'),
+        ('CUDA initialization failure with error: 999', 'check the GPU'),
+        ('Out of memory', 'MiB are free'),
+    ],
+)
+def test_a_library_that_can_not_open_the_device_says_why(
+    reason, cure, built, checker, monkeypatch
+):
+    library = tensorrt_backend.load_library()
+
+    def refuse(logger):
+        library.messages.append(reason)
+        raise TypeError('pybind11::init(): factory function returned nullptr')
+
+    monkeypatch.setattr(library.module, 'Runtime', refuse)
+    words = f'could not open the device: {reason}.*{cure}'
+    with pytest.raises(DeviceError, match=words), create_backend('tensorrt', checker):
+        pass
 
 
 @pytest.mark.parametrize('call', ['set_tensor_address', 'set_input_shape', 'execute_async_v3'])
@@ -159,8 +227,9 @@ def test_memory_that_runs_out_in_the_library_is_said_and_freed(
     monkeypatch.setattr(FakeContext, call, refuse)
     with pytest.raises(DeviceError, match=r'32x16: TensorRT 10\.3\.0 .* 1\.5 of 1024\.0 MiB are'):
         backend.infer(images(0, 1, 16, 32))
-    # A runner that was made stays for the next image, with its three buffers of two sides each.
-    assert fake_cuda.fake_live() - before == (6 if call == 'execute_async_v3' else 0)
+    # A runner that was made stays for the next image, with its three buffers of two sides each
+    # and the engine's activations.
+    assert fake_cuda.fake_live() - before == (7 if call == 'execute_async_v3' else 0)
 
 
 def test_a_gpu_that_is_lost_is_said_and_leaving_does_not_fail(built, checker, monkeypatch):

@@ -3,6 +3,7 @@
 import signal
 import sys
 import threading
+import weakref
 from collections import deque
 from types import SimpleNamespace
 
@@ -66,6 +67,45 @@ def test_what_the_builder_is_told(library, checker, monkeypatch):
 
 
 @needs_rtx
+@pytest.mark.parametrize(('batch', 'expected'), [(1, (1, 48, 64, 3)), (3, (-1, 48, 64, 3))])
+@pytest.mark.parametrize('role', ['onnx', 'onnx_f16', 'onnx_int8'])
+def test_the_network_that_is_built(role, batch, expected, library, checker, monkeypatch):
+    seen, build = [], library.module.Builder.build_serialized_network
+
+    def look(builder, network, config):
+        seen.append(tuple(network.get_input(0).shape))
+        seen.append([tuple(network.get_output(i).shape) for i in range(2)])
+        layers = [network.get_layer(i) for i in range(network.num_layers)]
+        used = {layer.get_input(i).name for layer in layers for i in range(layer.num_inputs)
+                if layer.get_input(i)}  # fmt: skip
+        (top,) = (layer for layer in layers if layer.type == library.module.LayerType.TOPK)
+        seen.append(used & {top.get_output(0).name, top.get_output(1).name})
+        return build(builder, network, config)
+
+    monkeypatch.setattr(library.module.Builder, 'build_serialized_network', look)
+    model = checker.files[role].read_bytes()
+    assert build_engine(library, model, Profile(batch, 48, 64), None, None)[0].startswith(PLAN)
+    # Height and width are fixed, and nothing is left that asks the slow TopK.
+    assert seen == [expected, [expected[:3]] * 2, set()]
+
+
+@needs_rtx
+@pytest.mark.parametrize(('free', 'taken'), [(6 << 30, 3 << 30), (100 << 20, 512 << 20)])
+def test_a_build_may_take_half_of_what_is_free(free, taken, library, checker, monkeypatch):
+    limits, build = [], library.module.Builder.build_serialized_network
+    cuda = SimpleNamespace(use=lambda: None, free_memory=lambda: free)
+
+    def look(builder, network, config):
+        limits.append(config.get_memory_pool_limit(library.module.MemoryPoolType.WORKSPACE))
+        return build(builder, network, config)
+
+    monkeypatch.setattr(library.module.Builder, 'build_serialized_network', look)
+    model = checker.files['onnx'].read_bytes()
+    build_engine(library, model, Profile(1, 48, 64), None, None, None, cuda)
+    assert limits == [taken]
+
+
+@needs_rtx
 def test_ctrl_c_ends_a_build(library, checker, monkeypatch, capfd):
     steps, step = [], BuildView.step
 
@@ -94,6 +134,7 @@ def test_a_build_that_lacks_memory_says_what_is_free(library, checker, monkeypat
     cuda = SimpleNamespace(
         use=lambda: threads.append(threading.get_ident()),
         memory=lambda: '1.0 of 8.0 MiB are free',
+        free_memory=lambda: 1 << 20,
     )
 
     def build(builder, network, config):
@@ -111,6 +152,66 @@ def test_a_build_that_lacks_memory_says_what_is_free(library, checker, monkeypat
     with pytest.raises(BackendError, match=r'insufficient workspace$') as error:
         build_engine(library, model, profile, None, None)
     assert not isinstance(error.value, DeviceError)
+
+
+@needs_rtx
+def test_a_builder_that_can_not_open_the_device_says_why(library, checker, monkeypatch):
+    def refuse(logger):
+        severity = library.module.ILogger.Severity
+        for level, text in (
+            (severity.INFO, 'CUDA initialization'),
+            (severity.WARNING, 'CUDA lazy loading is not enabled'),
+            (severity.WARNING, 'CUDA initialization failure with\nerror: 35'),
+        ):
+            logger.log(level, text)
+        raise TypeError('pybind11::init(): factory function returned nullptr')
+
+    monkeypatch.setattr(library.module, 'Builder', refuse)
+    model, cuda = checker.files['onnx'].read_bytes(), SimpleNamespace(use=lambda: None)
+    words = 'could not open the device: CUDA initialization failure with error: 35: '
+    with pytest.raises(DeviceError, match=words):
+        build_engine(library, model, Profile(1, 48, 64), None, None, None, cuda)
+
+
+@needs_rtx
+@pytest.mark.parametrize(
+    'text',
+    [
+        'Device memory is insufficient to use tactic.',
+        'Tactic Selection: no tactics to implement the operation within workspace limit.',
+        'Skipping tactic 0 due to insufficient memory on requested size of 4096',
+        'Requested amount of GPU memory (1024 bytes) could not be allocated.',
+    ],
+)
+def test_a_build_that_dies_for_memory_is_told_as_such(text, library, checker, monkeypatch):
+    severity = library.module.ILogger.Severity
+
+    def build(builder, network, config):
+        library.logger.log(severity.WARNING, text)
+        library.logger.log(severity.ERROR, 'Could not find any implementation for node taps.')
+
+    cuda = SimpleNamespace(
+        use=lambda: None, free_memory=lambda: 1 << 20, memory=lambda: '1.0 of 8.0 MiB are free'
+    )
+    monkeypatch.setattr(library.module.Builder, 'build_serialized_network', build)
+    model = checker.files['onnx'].read_bytes()
+    with pytest.raises(DeviceError, match=r'any implementation .* 1\.0 of 8\.0 MiB are free'):
+        build_engine(library, model, Profile(1, 48, 64), None, None, None, cuda)
+
+
+@needs_rtx
+def test_an_error_of_a_build_that_is_kept_does_not_keep_the_builder(library, monkeypatch):
+    made, kind = [], library.module.Builder
+
+    def make(logger):
+        builder = kind(logger)
+        made.append(weakref.ref(builder))
+        return builder
+
+    monkeypatch.setattr(library.module, 'Builder', make)
+    with pytest.raises(BackendError) as error:
+        build_engine(library, b'nonsense', Profile(1, 48, 64), None, None)
+    assert error.value.__traceback__ is not None and made[0]() is None
 
 
 @needs_rtx
@@ -140,6 +241,7 @@ def test_the_shipped_model_is_built_and_tells_its_progress(library, monkeypatch)
             'IRuntimeConfig',
             [
                 'create_runtime_cache', 'set_runtime_cache',
+                'set_execution_context_allocation_strategy',
                 'dynamic_shapes_kernel_specialization_strategy',
             ],
         ),
@@ -148,10 +250,11 @@ def test_the_shipped_model_is_built_and_tells_its_progress(library, monkeypatch)
             'IExecutionContext',
             [
                 'set_tensor_address', 'set_input_shape', 'execute_async_v3',
-                'is_stream_capturable',
+                'is_stream_capturable', 'set_device_memory',
             ],
         ),
         ('DynamicShapesKernelSpecializationStrategy', ['EAGER']),
+        ('ExecutionContextAllocationStrategy', ['USER_MANAGED']),
     ],
 )  # fmt: skip
 def test_what_only_a_gpu_can_run_is_at_least_there_by_name(kind, names, library):

@@ -5,14 +5,18 @@ What the builder does is held by test_tensorrt_builder.py.
 
 import logging
 from collections import deque
+from contextlib import closing
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from fake_tensorrt import FakeContext, assert_right, images, start
+from fake_tensorrt import FakeContext, FakeKernels, assert_right, every_kind, images, start
 
-from espnet_ros.backends import create_backend, tensorrt_backend, tensorrt_engines
-from espnet_ros.backends.cuda_driver import Gpu
+from espnet_ros.backends import create_backend, tensorrt_engines
+from espnet_ros.backends.cuda_driver import Cuda, Gpu
 from espnet_ros.backends.tensorrt_backend import build_ahead
+from espnet_ros.backends.tensorrt_builder import Profile
+from espnet_ros.backends.tensorrt_engines import Engines
 from espnet_ros.backends.tensorrt_library import Library
 from espnet_ros.core.errors import BackendError, BackendUnavailableError
 
@@ -21,6 +25,7 @@ def fake_library(is_rtx):
     return Library(None, 'TensorRT 10.3.0', is_rtx, deque(maxlen=5), None)
 
 
+@every_kind
 def test_each_batch_size_has_a_graph_but_smaller_ones_no_engine(backend, built):
     backend.warm_up((24, 16), batch=3)
     for batch in (3, 1, 2, 3, 1, 2, 3, 1, 2):
@@ -31,43 +36,21 @@ def test_each_batch_size_has_a_graph_but_smaller_ones_no_engine(backend, built):
     assert [call[:3] for call in built] == [(3, 16, 24), (4, 16, 24)]
 
 
+@every_kind
 def test_more_shapes_than_are_kept_come_back_from_the_cache(backend, built):
     for width in (8, 16, 24, 32, 40, 48, 8, 16):
         assert_right(backend, images(width, 1, 16, width))
     assert [call[2] for call in built] == [8, 16, 24, 32, 40, 48]
-    assert [call[3] for call in built] == [None, *[b'times'] * 5]
+    # TensorRT for RTX measures nothing.
+    times = None if 'RTX' in backend.device else b'times'
+    assert [call[3] for call in built] == [None, *[times] * 5]
 
 
-class FakeRtxEngine:
-    """An engine of TensorRT for RTX, whose contexts compile kernels into a cache."""
-
-    def __init__(self, driver, given):
-        self._driver = driver
-        self._given = given
-
-    def create_runtime_config(self):
-        kernels = SimpleNamespace(serialize=lambda: b'kernels', deserialize=self._given.append)
-        return SimpleNamespace(
-            create_runtime_cache=lambda: kernels, set_runtime_cache=lambda cache: True
-        )
-
-    def create_execution_context(self, runtime_config):
-        assert runtime_config.dynamic_shapes_kernel_specialization_strategy == 'eager'
-        context = FakeContext(self._driver)
-        context.is_stream_capturable = lambda stream: False
-        return context
-
-
+@pytest.mark.parametrize('built', ['TensorRT for RTX 1.7'], indirect=True)
 def test_rtx_compiles_its_kernels_once(built, checker, fake_cuda, monkeypatch):
     given = []
-    module = SimpleNamespace(
-        Runtime=lambda logger: SimpleNamespace(
-            deserialize_cuda_engine=lambda plan: FakeRtxEngine(fake_cuda, given)
-        ),
-        DynamicShapesKernelSpecializationStrategy=SimpleNamespace(EAGER='eager'),
-    )
-    library = Library(module, 'TensorRT for RTX 1.7', True, deque(maxlen=5), None)
-    monkeypatch.setattr(tensorrt_backend, 'load_library', lambda: library)
+    monkeypatch.setattr(FakeKernels, 'given', given)
+    monkeypatch.setattr(FakeContext, 'is_stream_capturable', lambda context, stream: False)
     captured = fake_cuda.fake_captured()
     for _ in range(2):
         with create_backend('tensorrt', checker, precision='f32') as backend:
@@ -75,6 +58,27 @@ def test_rtx_compiles_its_kernels_once(built, checker, fake_cuda, monkeypatch):
                 assert_right(backend, images(seed, 1, 16, 24))
     assert len(built) == 1 and given == [b'kernels']
     assert fake_cuda.fake_captured() == captured
+
+
+@pytest.mark.parametrize('built', ['TensorRT for RTX 1.7'], indirect=True)
+def test_kernels_that_can_not_be_kept_cost_only_time(built, checker, monkeypatch):
+    given = []
+    monkeypatch.setattr(FakeKernels, 'given', given)
+    monkeypatch.setattr(FakeKernels, 'serialize', lambda kernels: None)
+    for _ in range(2):
+        start(checker)
+    assert not given
+
+
+def test_the_orins_that_differ_only_in_memory_do_not_share_an_engine(built, checker, fake_cuda):
+    with closing(Cuda(0)) as cuda:
+        orin = cuda.gpu()
+    assert orin == Gpu('Orin', (8, 7), 16, 7)
+    keys = [
+        Engines(fake_library(False), gpu, checker, 'f32').key(Profile(1, 16, 24))
+        for gpu in (orin, replace(orin, memory_gib=15))
+    ]
+    assert keys[0] != keys[1]
 
 
 def test_auto_takes_half_precision_where_the_model_has_it(built, checker):
