@@ -88,6 +88,8 @@ def test_the_usual_ways_to_write_no_cameras():
         ('input.size_wh', '480', 'expected a list of type integer'),
         ('cameras', ['front', 'front'], 'expected names that differ'),
         ('cameras', ['a', 'a/nav'], 'begin no topics of others, unlike a/nav, got'),
+        ('cameras', ['a', 'a/points'], 'begin no topics of others, unlike a/points, got'),
+        ('cameras', ['a', 'a/depth'], 'begin no topics of others, unlike a/depth, got'),
         ('cameras', ['b', 'layers'], 'begin no topics of others, unlike layers, got'),
         ('cameras', ['2nd'], "digits, _ and /, got ['2nd']"),
         ('cameras', 'front', 'expected a list of type string'),

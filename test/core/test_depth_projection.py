@@ -35,11 +35,11 @@ def scene():
     return mask, depth
 
 
-def observe(mask, depth, confidence=None, band=None, gates=None, T=None, stride=1):
+def observe(mask, depth, confidence=None, band=None, gates=None, T=None, stride=1, mount=LEVEL):
     gates = Gates(max_range_m=7.0, border_px=0) if gates is None else gates
     projector = DepthProjector(LABELS, gates, band, stride)
     T = np.eye(4) if T is None else T
-    return projector.observe(mask, confidence, depth, CAMERA, LEVEL, T, SPEC)
+    return projector.observe(mask, confidence, depth, CAMERA, mount, T, SPEC)
 
 
 @pytest.mark.parametrize('precision', [np.float32, np.float64])
@@ -85,6 +85,18 @@ def test_points_come_to_lie_in_their_cells():
     assert not (road & tree).any()
     # The lowest row meets the ground at 32 / 23.5 = 1.36 m.
     assert np.nonzero(road)[1].min() == 5
+
+
+def test_points_are_where_the_camera_sits_on_the_robot():
+    mask, depth = scene()
+    mask[:24, :28] = mask[:24, 36:] = SKY
+    moved = LEVEL.copy()
+    moved[:2, 3] = 0.5, -0.25
+    seen = observe(mask, depth, mount=moved)
+    my, mx = np.nonzero((seen.weights > 0) & (seen.class_ids == TREE))
+    # x = 3.1 + 0.5 m; y is 3.5 / 32 * 3.1 = 0.34 m to either side of -0.25 m.
+    assert set(mx) == {14}
+    assert sorted(my) == [9, 10, 11, 12]
 
 
 def test_only_the_height_band_counts():

@@ -80,6 +80,7 @@ def test_every_offender_is_named() -> None:
         [{'name': 'a', 'color_rgb': [float('inf'), 0, 0], 'kind': 'sky'}],
         [{'name': ['a'], 'color_rgb': [1, 2, 3], 'kind': 'sky'}],
         [{'name': False, 'color_rgb': [1, 2, 3], 'kind': 'sky'}],
+        [{'name': 'a', 'color_rgb': [1, 2, 3], 'kind': ['sky']}],
         [{'name': 'a', 'color_rgb': [1.9, 2, 3], 'kind': 'sky'}],
         [{'name': 'a', 'color_rgb': [True, 2, 3], 'kind': 'sky'}],
         [{'name': 'a', 'color_rgb': ['1', 2, 3], 'kind': 'sky'}],

@@ -52,6 +52,10 @@ def at(cost_map, x, y):
     return int(cost_map.occupancy.combined[cell[0, 1], cell[0, 0]])
 
 
+def found_again(grid):
+    return grid.figures()['front']['obstacle cells found again after 3 m']
+
+
 def test_cameras_share_a_grid():
     grid = mapper()
     assert grid.add(look()) == ''
@@ -90,6 +94,21 @@ def test_a_camera_whose_clock_is_far_behind_is_told_so():
 
 
 @pytest.mark.parametrize(
+    ('half_life_s', 'lag_s', 'is_far'),
+    [(3.0, 6.0, False), (3.0, 6.1, True), (0.2, 0.9, False), (0.2, 1.1, True)],
+)
+def test_far_behind_is_more_than_two_half_lives_and_a_second(half_life_s, lag_s, is_far):
+    grid = mapper(**{'grid.half_life': half_life_s})
+    grid.add(look(stamp_s=100.0))
+    late = look('left', stamp_s=100.0 - lag_s, mount_yaw=math.pi / 2)
+    if is_far:
+        with pytest.raises(PoseError, match=f'is {lag_s} s older than the newest'):
+            grid.add(late)
+    else:
+        assert grid.add(late) == ''
+
+
+@pytest.mark.parametrize(
     ('later', 'words'),
     [
         ({'stamp_s': 3.0}, 'time went back by 7.0 s'),
@@ -112,10 +131,27 @@ def test_what_is_of_another_time_or_place_is_forgotten(later, words):
 
 
 def test_a_jump_says_nothing_about_the_camera():
+    # Both look at the place between: compared, most of it would seem to be found again.
     grid = mapper()
-    for stamp_s, x in ((10.0, 0.0), (10.01, 3.5), (11.0, 3.5)):
-        grid.add(look(stamp_s=stamp_s, xy=(x, 0.0)))
-    assert grid.figures()['front']['obstacle cells found again after 3 m'] == 'none yet'
+    grid.add(look(stamp_s=10.0))
+    words = grid.add(look(stamp_s=10.01, xy=(3.3, 0.0), yaw=math.pi))
+    assert words.startswith('the pose jumped')
+    assert found_again(grid) == 'none yet'
+
+
+def test_what_is_cleared_says_nothing_about_the_camera():
+    grid = mapper()
+    grid.add(look(stamp_s=10.0))
+    grid.clear()
+    assert grid.add(look(stamp_s=11.0, xy=(3.3, 0.0), yaw=math.pi)) == ''
+    assert found_again(grid) == 'none yet'
+
+
+def test_what_is_not_cleared_is_looked_for_again():
+    grid = mapper()
+    grid.add(look(stamp_s=10.0))
+    assert grid.add(look(stamp_s=11.0, xy=(3.3, 0.0), yaw=math.pi)) == ''
+    assert found_again(grid) != 'none yet'
 
 
 @pytest.mark.parametrize('later', [{'stamp_s': 3.0}, {'stamp_s': 10.1, 'yaw': 2.0}])

@@ -43,7 +43,7 @@ class Asking:
 
         filled._changed.wait = announce
         self._pool = ThreadPoolExecutor(1)
-        self.answer: Future = self._pool.submit(filled.at, stamp_s, DEADLINE_S)
+        self.answer: Future = self._pool.submit(filled.at, stamp_s, 2 * DEADLINE_S)
 
     def __enter__(self):
         assert self.waiting.wait(DEADLINE_S)
@@ -193,7 +193,7 @@ def test_waiting_ends_when_it_is_not_allowed_and_is_possible_again():
     # What is there needs no waiting.
     np.testing.assert_array_equal(filled.at(NOW_S, DEADLINE_S), pose(NOW_S))
     with pytest.raises(AbandonedError):
-        filled.at(NOW_S + 0.5, DEADLINE_S)
+        filled.at(NOW_S + 0.5, 2 * DEADLINE_S)
     filled.allow_waiting(True)
     with Asking(filled, NOW_S + 0.5) as asking:
         filled.add(NOW_S + 0.5, pose(7))

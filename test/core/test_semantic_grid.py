@@ -59,6 +59,16 @@ def test_what_is_not_seen_again_stays_until_time_takes_it():
     assert known(grid)[0, 3, 5] == pytest.approx(0.5)
 
 
+def test_time_that_went_ahead_is_forgotten_with_the_rest():
+    grid = SemanticGrid(3, SPEC, Memory(half_life_s=2.0))
+    grid.add(look(SPEC, {(1, 1): (1, 1.0)}), 5.0)
+    grid.elapse(2.0)
+    grid.clear()
+    grid.add(look(SPEC, {(1, 1): (1, 1.0)}), 9.0)
+    grid.advance(11.0)
+    assert known(grid)[1, 1, 1] == pytest.approx(0.5)
+
+
 def test_an_older_look_has_aged_and_turns_no_clock_back():
     grid = SemanticGrid(3, SPEC, Memory(half_life_s=2.0))
     grid.add(look(SPEC, {(1, 1): (1, 1.0)}), 10.0)

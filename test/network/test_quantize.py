@@ -16,6 +16,7 @@ from espnet_ros.bundle import Bundle
 from espnet_ros.cli import export as export_verb
 from espnet_ros.core.errors import BundleError, DatasetError
 from espnet_ros.core.labels import CAMVID
+from espnet_ros.core.resize import image_at
 from espnet_ros.network import export, quantize
 from espnet_ros.network.espnet import create_network
 from espnet_ros.network.training.datasets import Sample
@@ -187,6 +188,19 @@ def test_only_so_many_images_calibrate_evenly_spaced_and_in_the_size_of_the_mode
         ((48, 64, 3), 0), ((48, 64, 3), 3),
     ]  # fmt: skip
     assert (figures.miou_int8, figures.agreement, figures.images) == (1.0, 1.0, 5)
+
+
+def test_labels_of_another_size_are_read_at_the_pixels_of_the_model(copy, samples, monkeypatch):
+    monkeypatch.setattr(
+        quantize, 'quantize_onnx', lambda model, images: copy.files['onnx'].read_bytes()
+    )
+    image = np.random.default_rng(1).integers(0, 256, (72, 96, 3), np.uint8)
+    truth = np.full((72, 96), 255, np.uint8)
+    # Pixel i of the model has its centre in pixel 1.5 i + 0.25 of the label; the rest is void.
+    rows, columns = (np.floor(1.5 * np.arange(n) + 0.75).astype(int) for n in (48, 64))
+    truth[np.ix_(rows, columns)] = masks(copy.files['onnx'], [image_at(image, (64, 48))])[0]
+    _, figures = quantize.add_int8(copy, copy.path, samples, [Sample('s', image, truth)])
+    assert (figures.miou_f32, figures.miou_int8, figures.images) == (1.0, 1.0, 1)
 
 
 def test_the_verb_says_what_int8_costs(copy, tmp_path, capsys, monkeypatch):

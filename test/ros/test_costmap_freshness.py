@@ -419,10 +419,12 @@ def test_a_camera_may_die_before_simulated_time_begins(make):
     rig.mask(0.0)
     rig.tick(1.2)
     assert [content for _, content in rig.sent] == ['0', 'decayed']
-    # The step to the first time is no time that passed.
+    # The step to the first time is no time that passed; stale is what is then out of it.
     rig.mapper.looks = ['kept']
-    rig.tick(1e6 + 5.0)
-    assert rig.mapper.looks == ['kept']
+    rig.now_s = 0.5
+    rig.status()
+    rig.tick(1e6 + 2.0)
+    assert len(rig.sent) == 3 and rig.mapper.looks == ['kept']
 
 
 def test_a_reason_of_before_is_not_why_a_camera_is_silent_now(make):

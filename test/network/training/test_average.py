@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from espnet_ros.core.labels import LabelClass, Labels
 from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.espnet import create_network
 from espnet_ros.network.export import write_bundle_from_network
-from espnet_ros.network.training.average import WeightAverage, mean_network
+from espnet_ros.network.training.average import WeightAverage, check_mean, mean_network
 
 
 def model(folder: Path, weights: float, alpha3: int = 1, **changes: Any) -> Bundle:
@@ -79,3 +80,26 @@ def test_models_without_a_mean_are_told_in_what_they_differ(tmp_path: Path) -> N
     assert 'std' not in text
     with pytest.raises(ParameterError, match='at least two models, got 1'):
         mean_network([ours])
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [
+        ('architecture', {'name': 'espnet_c', 'classes': 2, 'alpha2': 1, 'alpha3': 2}),
+        ('size_wh', (64, 32)),
+        ('mean', (0.0, 0.0, 9.0)),
+        ('std', (1.0, 2.0, 1.0)),
+        ('input_scale', 0.5),
+        ('licence', 'MIT'),
+    ],
+)
+def test_models_that_differ_in_one_thing_have_no_mean(
+    key: str, value: object, tmp_path: Path
+) -> None:
+    ours = model(tmp_path / 'ours', 1.0)
+    theirs = dataclasses.replace(ours, **{key: value})
+    with pytest.raises(ParameterError) as refusal:
+        check_mean([ours, theirs])
+    words = f'{key} of {ours.path} is {value}, of {ours.path} {getattr(ours, key)}'
+    assert str(refusal.value) == f'these models have no mean: {words}'
+    check_mean([ours, dataclasses.replace(ours)])

@@ -56,6 +56,21 @@ def test_mean_std_and_scale_are_those_of_the_deployment() -> None:
     assert same.temperature == pytest.approx(3 / math.log(6), rel=0.02)
 
 
+def test_labels_of_another_size_keep_their_classes() -> None:
+    image = np.zeros((12, 24, 3), np.uint8)
+    image[..., 0] = 60
+    # The edges are between the centres of the pixels 1 and 2, and 6 and 7, of the 16.
+    truth = np.zeros((12, 24), np.uint8)
+    truth[:, :3] = 1
+    truth[:, 11:] = 255
+    found = calibrate(
+        Channels(), [Sample('s', image, truth)], (16, 8), (0.0, 0.0, 0.0), (10.0, 10.0, 10.0)
+    )
+    # Five of seven known columns are hits.
+    assert found.miou == pytest.approx((5 / 7 + 0) / 2)
+    assert found.temperature == pytest.approx(6 / math.log(5), rel=0.02)
+
+
 def test_an_encoder_answers_at_an_eighth() -> None:
     found = calibrate(
         nn.AvgPool2d(8), [sure_in_three_of_four()], (16, 8), (0.0,) * 3, (10.0,) * 3

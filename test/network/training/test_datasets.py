@@ -114,3 +114,4 @@ def test_statistics_and_frequencies_by_hand() -> None:
     void = Sample('void.png', image, np.full((2, 2), 255, np.uint8))
     with pytest.raises(DatasetError, match=r'none of 2 images .* e\.g\. void\.png'):
         check_labelled([void, void])
+    check_labelled([void, *samples])

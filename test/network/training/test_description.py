@@ -86,14 +86,15 @@ def test_cityscapes_ids_become_train_ids(tmp_path: Path) -> None:
 def test_camvid_layout_under_another_root_and_size(tmp_path: Path) -> None:
     for name, height in (('a', 32), ('b', 16)):
         draw(tmp_path / 'c/train' / f'{name}.png', image(height, 24))
-        halves = np.where(np.arange(24) < 12, 0, 10).astype(np.uint8)[None].repeat(height, 0)
+        halves = np.where(np.arange(24) < 11, 0, 10).astype(np.uint8)[None].repeat(height, 0)
         draw(tmp_path / 'c/trainannot' / f'{name}.png', halves)
     spec = describe(tmp_path, layout='camvid', root='c', size_wh=[16, 8])
     dataset = load_dataset(spec, 'train')
     assert dataset.labels == CAMVID
     for sample in dataset.samples:
         assert sample.image.shape == (8, 16, 3)
-        assert sample.truth.tolist() == [[0] * 8 + [10] * 8] * 8
+        # Column 7 is at 11.25 of 24; a class between 0 and 10 is in no label.
+        assert sample.truth.tolist() == [[0] * 7 + [10] * 9] * 8
 
 
 def test_images_of_several_sizes_are_refused_without_a_size(tmp_path: Path) -> None:
