@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.clock import Clock, ClockType, ROSClock
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 # A /clock slower than this is taken for one that has stopped.
@@ -52,8 +52,10 @@ class AgeClock:
         still_s = steady_s - self._moved_s
         if still_s < _STILL_S:
             return ''
-        comes = self._node.count_publishers('/clock') > 0
-        why = '/clock does not go on' if comes else 'nobody publishes /clock'
+        # The subscription follows a remapping, and counting does not.
+        topic = self._node.resolve_topic_name('/clock')
+        comes = self._node.count_publishers(topic) > 0
+        why = f'{topic} does not go on' if comes else f'nobody publishes {topic}'
         if now_s == 0.0:
             return (
                 f'simulated time has not begun in {still_s:.0f} s: use_sim_time is true and '
@@ -65,8 +67,9 @@ class AgeClock:
         )
 
     def _is_simulated(self) -> bool:
-        clock = self._node.get_clock()
-        return isinstance(clock, ROSClock) and bool(clock.ros_time_is_active)
+        clock: Any = self._node.get_clock()
+        # From Lyrical on a clock of ROS time is none of a class of its own.
+        return clock.clock_type == ClockType.ROS_TIME and bool(clock.ros_time_is_active)
 
     def _simulated_s(self) -> float:
         return float(self._node.get_clock().now().nanoseconds) * 1e-9

@@ -35,6 +35,7 @@ from espnet_ros.ros.parameters import (
 )
 from espnet_ros.ros.poses import create_poses
 from espnet_ros.ros.report import NO_MODEL, active_statuses, idle_statuses
+from espnet_ros.ros.transitions import answer_refusals
 from espnet_ros.ros.worker import Worker
 
 T = TypeVar('T')
@@ -57,6 +58,7 @@ class SegmentationNode(LifecycleNode):
             # By one that rclpy declares itself; named here together with all the others.
             check_overrides(self)
             raise
+        answer_refusals(self)
         self._model: LoadedModel | None = None
         self._cameras: list[Camera] = []
         self._worker: Worker | None = None
@@ -106,11 +108,7 @@ class SegmentationNode(LifecycleNode):
             self._label_info = publish_label_info(self, labels)
             self._costmap = self._make_costmap(labels)
         except Exception as error:
-            # rclpy would swallow it and say nothing at all.
-            self._configure_error = str(error) or type(error).__name__
-            expected = isinstance(error, EspnetRosError)
-            details = '' if expected else f'\n{traceback.format_exc()}'
-            self.get_logger().error(f'not configured: {self._configure_error}{details}')
+            self._tell_failure('configured', error)
             self._release()
             return TransitionCallbackReturn.FAILURE
         self.destroy_timer(self._timer)
@@ -121,18 +119,11 @@ class SegmentationNode(LifecycleNode):
 
     def on_activate(self, state: Any) -> TransitionCallbackReturn:
         """Start the workers and subscribe."""
-        if self._costmap is not None:
-            self._costmap.activate()
-        model = self._model
-        assert model is not None
-        self._worker = Worker(
-            tuple(self._cameras),
-            partial(self._segment, model),
-            self._publish,
-            at_most=lambda: model.images_at_once,
-        )
-        for camera in self._cameras:
-            camera.subscribe(self._worker.put)
+        try:
+            self._start()
+        except Exception as error:
+            self._tell_failure('activated', error)
+            return TransitionCallbackReturn.ERROR
         return super().on_activate(state)
 
     def on_deactivate(self, state: Any) -> TransitionCallbackReturn:
@@ -167,6 +158,27 @@ class SegmentationNode(LifecycleNode):
             self._config = read_config(self)
             self._tell_what_waits({p.name for p in parameter_list})
         return result
+
+    def _start(self) -> None:
+        if self._costmap is not None:
+            self._costmap.activate()
+        model = self._model
+        assert model is not None
+        self._worker = Worker(
+            tuple(self._cameras),
+            partial(self._segment, model),
+            self._publish,
+            at_most=lambda: model.images_at_once,
+        )
+        for camera in self._cameras:
+            camera.subscribe(self._worker.put)
+
+    def _tell_failure(self, what: str, error: Exception) -> None:
+        """Say why a transition failed, as rclpy swallows what a callback raises."""
+        self._configure_error = str(error) or type(error).__name__
+        expected = isinstance(error, EspnetRosError)
+        details = '' if expected else f'\n{traceback.format_exc()}'
+        self.get_logger().error(f'not {what}: {self._configure_error}{details}')
 
     def _tell_what_waits(self, names: set[str]) -> None:
         specs = map(parameter_spec, sorted(names))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 
 import pytest
 import rclpy
@@ -13,11 +14,6 @@ from std_msgs.msg import Header
 
 from espnet_ros.core.transforms import camera_mount
 from espnet_ros.ros.poses import create_poses
-
-try:
-    from rclpy.event_handler import PublisherEventCallbacks
-except ImportError:  # Humble
-    from rclpy.qos_event import PublisherEventCallbacks
 
 DEADLINE_S = 30.0
 MOUNT = camera_mount((0.3, 0.0, 1.2), (0.0, 0.2, 0.0))
@@ -89,11 +85,13 @@ def publisher(peer):
     made = []
 
     def make(kind, topic, depth=50):
-        matched = threading.Event()
-        callbacks = PublisherEventCallbacks(matched=lambda _: matched.set())
-        made.append(peer.node.create_publisher(kind, topic, depth, event_callbacks=callbacks))
+        made.append(peer.node.create_publisher(kind, topic, depth))
         peer.wake()
-        assert matched.wait(DEADLINE_S), f'nobody listens to {topic}'
+        # Humble has no event for it.
+        deadline, pause = time.monotonic() + DEADLINE_S, threading.Event()
+        while not made[-1].get_subscription_count():
+            assert time.monotonic() < deadline, f'nobody listens to {topic}'
+            pause.wait(0.01)
         return made[-1]
 
     yield make

@@ -5,25 +5,45 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from rclpy.clock import Clock, ClockType, ROSClock
+from rclpy.clock import Clock, ClockType
 from rclpy.time import Time
 
 from espnet_ros.ros import clocks
 from espnet_ros.ros.clocks import AgeClock
 
 
+def ros_clock():
+    """Return a clock as a node of Lyrical has it, of no class but the common one."""
+    clock = Clock(clock_type=ClockType.ROS_TIME)
+    plain = SimpleNamespace(clock_type=clock.clock_type, now=clock.now)
+    plain.set_ros_time_override = clock.set_ros_time_override
+    plain.ros_time_is_active = False
+
+    def activate(active):
+        clock._set_ros_time_is_active(active)
+        plain.ros_time_is_active = active
+
+    plain._set_ros_time_is_active = activate
+    return plain
+
+
 class Rig:
     """A node whose simulated and steady time are turned by hand."""
 
     def __init__(self, monkeypatch):
-        self.clock, self.steady_s, self.publishers = ROSClock(), 100.0, 0
+        self.clock, self.steady_s, self.publishers = ros_clock(), 100.0, 0
+        self.topic = '/clock'
         monkeypatch.setattr(clocks, 'time', SimpleNamespace(monotonic=lambda: self.steady_s))
 
     def get_clock(self):
         return self.clock
 
-    def count_publishers(self, topic):
+    def resolve_topic_name(self, topic):
         assert topic == '/clock'
+        return self.topic
+
+    def count_publishers(self, topic):
+        assert topic == self.topic
         return self.publishers
 
     def simulate(self, seconds):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from pose_rig import DEADLINE_S, PublisherEventCallbacks
+from pose_rig import DEADLINE_S
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header, String
@@ -17,6 +17,9 @@ from espnet_ros.core.clouds import NavCloud
 from espnet_ros.ros import clouds
 from espnet_ros.ros.label_gate import LabelGate
 
+event_handler = pytest.importorskip(
+    'rclpy.event_handler', reason='Humble tells nobody that a subscriber has come'
+)
 NAV = {'nav/mask': Image, 'nav/confidence': Image, 'nav/points': PointCloud2}
 LOOK = SimpleNamespace(mask=None, confidence=None, model=None, T_base_camera=None, depth_m=None)
 
@@ -91,7 +94,9 @@ class Rig:
                 self.matched[topic.removeprefix('~/')] = status.current_count
                 self.changed.notify_all()
 
-        callbacks = PublisherEventCallbacks(use_default_callbacks=False, matched=on_match)
+        callbacks = event_handler.PublisherEventCallbacks(
+            use_default_callbacks=False, matched=on_match
+        )
         return node.create_publisher(kind, topic, profile, event_callbacks=callbacks)
 
 

@@ -204,6 +204,32 @@ def test_a_signal_ends_a_node_that_waits_for_a_minute(peer):
     assert process.returncode == 0, log
 
 
+def test_an_activation_that_fails_is_told_and_leaves_a_node_to_configure(ros_domain, toy_model):
+    code = (
+        'import sys, rclpy\n'
+        'from espnet_ros.ros.camera import Camera\n'
+        'from espnet_ros.ros.node import SegmentationNode\n'
+        'subscribe = Camera.subscribe\n'
+        'rclpy.init(args=sys.argv)\n'
+        'node = SegmentationNode()\n'
+        'for Camera.subscribe in (None, subscribe):\n'
+        '    node.trigger_configure()\n'
+        '    node.trigger_activate()\n'
+        '    print(node._state_machine.current_state[1])\n'
+        'node.close()\n'
+        'node.destroy_node()\n'
+        'rclpy.shutdown()\n'
+    )
+    arguments = ['--ros-args', '-p', f'model:={toy_model}', '-p', 'backend:=onnx']
+    result = subprocess.run(
+        [sys.executable, '-c', code, *arguments], capture_output=True, text=True,
+        timeout=DEADLINE_S,
+    )  # fmt: skip
+    assert result.stdout.split() == ['unconfigured', 'active'], result.stderr
+    assert "not activated: 'NoneType' object is not callable\nTraceback" in result.stderr
+    assert result.stderr.count('Traceback') == 1
+
+
 def test_an_executor_serves_images_before_all_that_was_subscribed_to_earlier(
     ros_domain, toy_model
 ):
