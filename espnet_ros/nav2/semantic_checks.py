@@ -137,7 +137,7 @@ def samples(layer: Layer, context: Context) -> Iterator[Finding]:
             costs = {source.number(f'{group}.{k}', 0) for k in ('base_cost', 'max_cost')}
             if count is None or seconds is None or len(costs) == 1:
                 continue
-            most = seconds / context.cloud_period_s + 1
+            most = int(seconds / context.cloud_period_s) + 1
             if count < 0:
                 yield source.warning(
                     key,
@@ -148,7 +148,7 @@ def samples(layer: Layer, context: Context) -> Iterator[Finding]:
                 yield source.error(
                     key,
                     f'samples_to_max_cost is {count:g}, but a tile forgets after {seconds:g} s, '
-                    f'and at most {most:.0f} come in them (grid.update_rate): max_cost is never '
+                    f'and at most {most} come in them (grid.update_rate): max_cost is never '
                     'reached',
                     'samples_to_max_cost: 3',
                 )

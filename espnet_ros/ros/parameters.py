@@ -119,14 +119,16 @@ def check_overrides(node: Node) -> None:
                 f'{file.path} has nothing for {node.get_fully_qualified_name()}, but for {named}'
             )
     for name, spec in specs.items():
-        if name in overrides and overrides[name].type_ == Parameter.Type.NOT_SET:
-            # What ROS makes of [], which says no type; of a list of strings it may be none.
-            if spec.type == 'string[]':
-                overrides[name] = Parameter(name, Parameter.Type.STRING_ARRAY, [''])
-        elif name in overrides:
+        if name not in overrides:
+            continue
+        if overrides[name].type_ != Parameter.Type.NOT_SET:
             overrides[name] = as_declared(overrides[name])
             problem = spec.problem(overrides[name].value)
-            problems += [problem] if problem else []
+        else:
+            # What ROS makes of [], which says no type; a list of strings may be one.
+            problem = spec.problem(())
+            overrides[name] = Parameter(name, Parameter.Type.STRING_ARRAY, [''])
+        problems += [problem] if problem else []
     if problems:
         raise ParameterError('; '.join(problems))
 

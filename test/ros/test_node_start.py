@@ -60,6 +60,15 @@ def test_a_file_without_anything_for_the_node_is_told(ros_domain, tmp_path):
     assert f'{other} has nothing for /segmentation, but for /robot/segmentation' in told[0]
 
 
+def test_empty_lists_are_refused_but_for_those_of_names(ros_domain):
+    done = run('-p', 'grid.size:=[]', '-p', 'grid.resolution:=[]', '-p', 'cameras:=[]')
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert 'grid.size: expected [along x, along y], each 0.1 to 1000.0 m, got ()' in last
+    assert 'grid.resolution: expected a value of type double, got ()' in last
+    assert 'cameras' not in last and 'Traceback' not in done.stderr
+
+
 def test_parameters_that_rclpy_declares_are_refused_with_the_others(ros_domain):
     done = run('-p', 'use_sim_time:=maybe', '-p', 'backend:=onxx', '-p', 'enabled:=true')
     assert done.returncode == 2
