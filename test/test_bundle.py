@@ -70,6 +70,22 @@ def folder(tmp_path):
     return save(tmp_path / 'tiny').path
 
 
+@pytest.fixture
+def before(monkeypatch):
+    """Return a function that lets another one, which may raise, go before a method of Path."""
+
+    def put(name, act):
+        method = getattr(Path, name)
+
+        def act_first(path, *arguments):
+            act(path, *arguments)
+            return method(path, *arguments)
+
+        monkeypatch.setattr(Path, name, act_first)
+
+    return put
+
+
 def test_a_folder_without_a_temperature_has_1(folder):
     change(folder, temperature=None)
     assert Bundle.load(folder).temperature == 1.0
@@ -120,14 +136,6 @@ def test_a_folder_without_description_is_refused(tmp_path):
         Bundle.load(tmp_path)
 
 
-@pytest.mark.parametrize(
-    'content', [b'', b'- a list', b'{', b'\xff\xfe\x00', b'name: !!python/x 1']
-)
-def test_a_description_that_is_no_mapping_is_refused(folder, content):
-    (folder / 'model.yaml').write_bytes(content)
-    assert str(folder / 'model.yaml') in refusal(folder)
-
-
 def test_missing_files_are_all_named(folder):
     (folder / 'weights.safetensors').unlink()
     (folder / 'model.onnx').unlink()
@@ -158,13 +166,20 @@ def test_a_folder_whose_name_begins_with_a_tilde_is_one(folder, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ('text', 'words'),
-    [('name: [', 'line 2: '), ('name: 2024-13-45', 'month must'), (b'\xff', 'UTF-8')],
+    ('content', 'words'),
+    [
+        (b'', ' is empty or no mapping: expected the keys format, name'),
+        (b'- a list', ' is empty or no mapping: expected the keys format, name'),
+        (b'name: [', ': expected YAML, but line 2: '),
+        (b'name: !!python/x 1', ': expected YAML, but line 1: '),
+        (b'name: 2024-13-45', ": expected YAML, but a value can not be read: ValueError('month"),
+        (b'\xff', ': expected YAML, but unacceptable character #x00ff: invalid leading UTF-8'),
+        (b'\xff\xfe\x00', ': expected YAML, but unacceptable character'),
+    ],
 )
-def test_a_description_that_is_no_yaml_is_refused(folder, text, words):
-    (folder / 'model.yaml').write_bytes(text if isinstance(text, bytes) else text.encode())
-    message = refusal(folder)
-    assert 'model.yaml: expected ' in message and words in message
+def test_a_description_that_is_no_yaml_mapping_is_refused(folder, content, words):
+    (folder / 'model.yaml').write_bytes(content)
+    assert f'{folder}/model.yaml{words}' in refusal(folder)
 
 
 @pytest.mark.parametrize('name', ['weights.safetensors', 'model.onnx'])
@@ -294,16 +309,14 @@ def test_what_else_is_in_the_folder_of_an_older_model_stays(folder):
     assert list(folder.parent.iterdir()) == [folder]
 
 
-def test_what_can_not_be_carried_over_is_left_and_said_where(folder, monkeypatch):
+def test_what_can_not_be_carried_over_is_left_and_said_where(folder, before):
     put_notes(folder)
-    rename = Path.rename
 
     def refuse_one(path, target):
         if path.name == 'CARD.md':
             raise OSError(errno.EBUSY, 'Device or resource busy')
-        return rename(path, target)
 
-    monkeypatch.setattr(Path, 'rename', refuse_one)
+    before('rename', refuse_one)
     with pytest.raises(BundleError, match=r'^CARD\.md of the replaced .*tiny can not') as error:
         save(folder, licence='newer')
     place = Path(str(error.value).rpartition('look for it in ')[2])
@@ -324,16 +337,13 @@ def test_a_link_is_written_through(folder, tmp_path):
     assert ahead.is_symlink() and Bundle.load(tmp_path / 'later').name == 'ahead'
 
 
-def test_a_full_disk_is_told_with_the_file(folder, monkeypatch):
-    write_bytes = Path.write_bytes
-
+def test_a_full_disk_is_told_with_the_file(folder, before):
     def fill(path, content):
         if path.name == 'model.onnx':
             # Without a name, as a write has it; opening would name the file.
             raise OSError(errno.ENOSPC, 'No space left on device')
-        return write_bytes(path, content)
 
-    monkeypatch.setattr(Path, 'write_bytes', fill)
+    before('write_bytes', fill)
     with pytest.raises(OSError, match='No space left') as error:
         save(folder)
     assert error.value.filename == str(folder / 'model.onnx')
@@ -347,20 +357,19 @@ def test_an_older_model_survives_a_failed_writing(folder):
 
 
 @pytest.mark.parametrize('taken', [False, True])
-def test_an_older_model_survives_a_failed_exchange(folder, monkeypatch, taken):
+def test_an_older_model_survives_a_failed_exchange(folder, before, monkeypatch, taken):
     put_notes(folder)
-    rename = Path.rename
 
     def fail_at_the_second(path, target):
         if path.name != 'new':
-            return rename(path, target)
+            return
         if taken:
             # Somebody else's export was quicker.
             shutil.copytree(path, target)
             (target / 'theirs').touch()
         raise OSError(errno.ENOTEMPTY, 'Directory not empty')
 
-    monkeypatch.setattr(Path, 'rename', fail_at_the_second)
+    before('rename', fail_at_the_second)
     with pytest.raises(BundleError, match=r'tiny can not be replaced \(.*does another'):
         save(folder, licence='newer')
     monkeypatch.undo()

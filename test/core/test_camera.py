@@ -160,6 +160,8 @@ def test_an_image_of_no_size_is_not_blamed_on_its_binning():
         ({'K': [[-1.0, 0, 1], [0, 1, 1], [0, 0, 1]]}, 'fx -1'),
         ({'K': [1.0, 2.0]}, '9 values, got 2'),
         ({'K': [[1.0, 0, 0.5], [0, 1.333, 0.5], [0, 0, 1]]}, 'in pixels, got fx 1, fy 1.333 for'),
+        # 15 is 0.047 of the width, 0.063 of the height; a twentieth is the least.
+        ({'K': [[15.0, 0, 160], [0, 200, 120], [0, 0, 1]]}, 'got fx 15, fy 200 for 320x240'),
         ({'K': [[1.0, 0.2, 1], [0, 1, 1], [0, 0, 1]]}, r'\[fx 0 cx'),
         ({'D': [0.1, 0.2, 0.3]}, 'plumb_bob must have 0 or 4 or 5 or 8 values, got 3'),
         ({'D': [0.1] * 5, 'distortion_model': 'rational_polynomial'}, '0 or 8 values, got 5'),

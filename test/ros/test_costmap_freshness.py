@@ -437,6 +437,27 @@ def test_a_reason_of_before_is_not_why_a_camera_is_silent_now(make):
     assert rig.status()[1].endswith('no image')
 
 
+def test_a_camera_whose_images_fail_is_told_from_one_that_is_silent(make):
+    rig = make(cameras=('front', 'left'))
+    rig.mask(0.0, 'front')
+    rig.mask(0.9, 'left')
+    rig.came_s['front'] = rig.start_s + 1.1
+    rig.tick(1.2)
+    lost = 'front: images come, but no mask has been made of one'
+    assert rig.status()[1].endswith(f' s: {lost}')
+    assert rig.logged == [f'cost maps are stale (lethal): {lost}']
+
+
+@pytest.mark.parametrize(('camera', 'words'), [('left', 'left: looks down'), ('', 'looks down')])
+def test_what_is_wrong_with_a_camera_is_told_with_its_name(make, camera, words):
+    cameras = ('front', 'left') if camera else ()
+    rig = make(cameras=cameras)
+    for name in cameras or ('',):
+        rig.mask(0.0, name)
+    rig.mapper.problems = lambda: {**dict.fromkeys(cameras, ''), camera: 'looks down'}
+    assert rig.status()[:2] == (DiagnosticStatus.WARN, words)
+
+
 def test_all_that_is_wrong_is_told(make):
     rig = make()
     rig.mask(0.0)

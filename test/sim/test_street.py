@@ -82,6 +82,16 @@ def test_all_classes_occur_and_no_other(streets):
     assert not rare
 
 
+def test_classes_have_the_names_of_what_is_seen(streets):
+    # To the right of street 0 stands a red house behind a fence with somebody in front of it.
+    mask = streets[0].render(0.0, SIZE_WH, Camera(yaw_rad=-math.pi / 2, pitch_rad=0.0)).mask
+    seen = {
+        'Sky': (3, 40), 'Building': (25, 44), 'Fence': (40, 70), 'Pedestrian': (36, 58),
+        'Pole': (35, 11), 'SignSymbol': (24, 12), 'Road': (65, 48), 'Tree': (22, 20),
+    }  # fmt: skip
+    assert {CAMVID.names[mask[pixel]]: pixel for pixel in seen.values()} == seen
+
+
 def test_only_the_sky_is_infinitely_far(frames):
     for _, frame in frames:
         assert np.array_equal(np.isinf(frame.depth), frame.mask == SKY)
