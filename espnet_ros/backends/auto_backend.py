@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
 from espnet_ros.backends.base import Backend, UInt8Array
+from espnet_ros.backends.error_frames import clear_frames
 from espnet_ros.core.errors import DeviceError, EspnetRosError
 
 log = logging.getLogger('espnet_ros.backends')
@@ -94,16 +94,10 @@ class AutoBackend(Backend):
             'backend auto goes on with %s, as %s on %s failed: %s',
             self._left[0].name, failed.name, failed.device, error,
         )  # fmt: skip
-        _let_go(error)
+        # They hold memory of the device, which the next one may need.
+        clear_frames(error)
 
     def _leave(self) -> None:
         if self._current is not None:
             self._current.__exit__(None, None, None)
             self._current = None
-
-
-def _let_go(error: BaseException | None) -> None:
-    """Drop what the frames of an error hold: memory of a device, which the next one needs."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__

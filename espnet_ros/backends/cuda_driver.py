@@ -60,14 +60,13 @@ class Gpu:
     :param name: as the driver gives it; all Jetson Orins are called ``Orin``.
     :param compute_capability: major and minor.
     :param multiprocessors: tells most Orins apart.
-    :param memory_gib: in all, rounded, as the Orin Nano 8 GB and both NXs differ in nothing else;
-        0 if it does not matter.
+    :param memory_gib: in all, rounded, as the Orin Nano 8 GB and both NXs differ in nothing else.
     """
 
     name: str
     compute_capability: tuple[int, int]
     multiprocessors: int
-    memory_gib: int = 0
+    memory_gib: int
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from typing import Any
 from espnet_ros.backends import tensorrt_cache
 from espnet_ros.backends.base import MAX_SHAPES, Backend, UInt8Array
 from espnet_ros.backends.cuda_driver import Cuda
+from espnet_ros.backends.error_frames import cleared_frames
 from espnet_ros.backends.tensorrt_builder import Profile
 from espnet_ros.backends.tensorrt_engines import Engines, resolve_precision
-from espnet_ros.backends.tensorrt_errors import cleared_frames, opened
+from espnet_ros.backends.tensorrt_errors import opened
 from espnet_ros.backends.tensorrt_library import Library, load_library
 from espnet_ros.backends.tensorrt_loaded import LoadedEngine
 from espnet_ros.backends.tensorrt_runner import Runner
@@ -58,6 +59,7 @@ class TensorRTBackend(Backend):
             return runner.run(images)
         if len(self._runners) == MAX_SHAPES:
             self._drop(next(iter(self._runners)))
+        # The library's objects must not outlive the device.
         with cleared_frames():
             return self._first_run(images)
 

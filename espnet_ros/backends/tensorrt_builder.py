@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from espnet_ros.backends.cuda_driver import Cuda, Gpu
-from espnet_ros.backends.tensorrt_errors import cleared_frames, failure, opened
+from espnet_ros.backends.error_frames import cleared_frames
+from espnet_ros.backends.tensorrt_errors import failure, opened
 from espnet_ros.backends.tensorrt_head import replace_top_k
 from espnet_ros.backends.tensorrt_library import Library
 from espnet_ros.backends.tensorrt_progress import (
@@ -63,6 +64,7 @@ def build_engine(
     :raises BackendError: naming the operators that TensorRT refuses, or its reason to give up; a
         `DeviceError` if that is the device.
     """
+    # The library's objects must not outlive the device.
     with BuildView(listener) as view, cleared_frames():
         return build_apart(lambda: _build(library, model, profile, gpu, timing, view, cuda), view)
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from espnet_ros.backends.cuda_driver import Cuda
@@ -55,17 +53,3 @@ def opened(library: Library, kind: Callable[[Any], T], cuda: Cuda | None) -> T:
     except TypeError as error:
         # All that its bindings say is that there is none.
         raise failure(library, 'could not open the device', cuda) from error
-
-
-@contextmanager
-def cleared_frames() -> Iterator[None]:
-    """Empty the frames of an error that leaves the block.
-
-    They keep the library's objects alive for as long as somebody keeps the error, and those must
-    not outlive the device.
-    """
-    try:
-        yield
-    except BaseException as error:
-        traceback.clear_frames(error.__traceback__)
-        raise

@@ -34,7 +34,7 @@ def library(monkeypatch):
 
 @needs_rtx
 @pytest.mark.parametrize('role', ['onnx', 'onnx_f16', 'onnx_int8'])
-@pytest.mark.parametrize('gpu', [None, Gpu('RTX 2080', (7, 5), 46)], ids=['any', 'Turing'])
+@pytest.mark.parametrize('gpu', [None, Gpu('RTX 2080', (7, 5), 46, 8)], ids=['any', 'Turing'])
 def test_our_graph_is_parsed_and_built(role, gpu, library, checker):
     model = checker.files[role].read_bytes()
     plan, timing = build_engine(library, model, Profile(3, 48, 64), gpu, None)
@@ -332,7 +332,8 @@ def test_rtx_builds_ahead_without_a_gpu_and_finds_it_again(library, checker, mon
     assert words.endswith('64x48, up to 2 at once, on any RTX GPU from Ampere on')
     assert tensorrt_backend.build_ahead(checker, 'auto', 'f16', (64, 48), 2) == (words, False)
     # What a machine with such a GPU will look for.
-    for gpu, there in ((Gpu('RTX 4090', (8, 9), 128), True), (Gpu('RTX 2080', (7, 5), 46), False)):
+    ada, turing = Gpu('RTX 4090', (8, 9), 128, 24), Gpu('RTX 2080', (7, 5), 46, 8)
+    for gpu, there in ((ada, True), (turing, False)):
         engines = Engines(library, gpu, checker, 'f16')
         assert (engines.cached(Profile(2, 48, 64)) is not None) == there
     with pytest.raises(BackendUnavailableError, match='no GPU'):

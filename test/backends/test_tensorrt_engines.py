@@ -117,14 +117,14 @@ def test_half_precision_needs_its_file(built, checker, monkeypatch):
 def test_a_precision_the_gpu_has_not_comes_with_the_next_best(
     capability, is_rtx, asked, words, checker
 ):
-    library, gpu = fake_library(is_rtx), Gpu('Old', capability, 4)
+    library, gpu = fake_library(is_rtx), Gpu('Old', capability, 4, 4)
     with pytest.raises(BackendUnavailableError, match=words):
         tensorrt_engines.resolve_precision(asked, checker, library, gpu)
 
 
 def test_int8_has_to_be_named(checker):
-    library, orin = fake_library(False), Gpu('Orin', (8, 7), 16)
-    old = Gpu('Old', (5, 2), 4)
+    library, orin = fake_library(False), Gpu('Orin', (8, 7), 16, 7)
+    old = Gpu('Old', (5, 2), 4, 4)
     cases = (('auto', orin, 'f16'), ('int8', orin, 'int8'), ('auto', old, 'f32'))
     for asked, gpu, resolved in cases:
         assert tensorrt_engines.resolve_precision(asked, checker, library, gpu) == resolved

@@ -97,7 +97,7 @@ def test_a_camera_whose_clock_is_far_behind_is_told_so():
     ('half_life_s', 'lag_s', 'is_far'),
     [(3.0, 6.0, False), (3.0, 6.1, True), (0.2, 0.9, False), (0.2, 1.1, True)],
 )
-def test_far_behind_is_more_than_two_half_lives_and_a_second(half_life_s, lag_s, is_far):
+def test_far_behind_is_more_than_two_half_lives_and_than_a_second(half_life_s, lag_s, is_far):
     grid = mapper(**{'grid.half_life': half_life_s})
     grid.add(look(stamp_s=100.0))
     late = look('left', stamp_s=100.0 - lag_s, mount_yaw=math.pi / 2)

@@ -109,7 +109,7 @@ def test_a_graph_that_only_gives_its_first_masks_again_is_found_out():
                 self.mask = images[..., 0]
             return self.mask, self.mask
 
-    images = np.arange(48, dtype=np.uint8).reshape(1, 4, 4, 3)
+    images = np.arange(72, dtype=np.uint8).reshape(1, 4, 6, 3)
     start = lambda: contextlib.nullcontext(Stuck())  # noqa: E731
     row = gpu_report.measured(start, ('torch', 'f32'), images, images[..., 0], 5)
     assert row.agreement == 0.0
@@ -172,7 +172,7 @@ def test_the_whole_report_on_a_machine_with_half_of_the_backends(
         # Stands for all others, and is right in any precision.
         return create_backend('onnx', bundle, 'cpu', 'f32')
 
-    cuda = SimpleNamespace(gpu=lambda: Gpu('Orin', (8, 7), 16), close=lambda: None)
+    cuda = SimpleNamespace(gpu=lambda: Gpu('Orin', (8, 7), 16, 7), close=lambda: None)
     monkeypatch.setattr(gpu_report, 'Cuda', lambda index: cuda)
     monkeypatch.setattr(gpu_report, 'opened', opened)
     monkeypatch.setattr(gpu_report, 'peaks_of', lambda device: Peaks({'f32': 1e12}, 1e11, 1e10))

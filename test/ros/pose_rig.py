@@ -87,7 +87,7 @@ def publisher(peer):
     def make(kind, topic, depth=50):
         made.append(peer.node.create_publisher(kind, topic, depth))
         peer.wake()
-        # Humble has no event for it.
+        # Humble has no event for it, so this asks again and again, as its wait_for_service does.
         deadline, pause = time.monotonic() + DEADLINE_S, threading.Event()
         while not made[-1].get_subscription_count():
             assert time.monotonic() < deadline, f'nobody listens to {topic}'

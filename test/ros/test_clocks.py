@@ -100,3 +100,11 @@ def test_time_that_stands_still_is_told(rig):
         'simulated time stands still at 7.25 s for 4 s, so nothing ages: use_sim_time is true '
         'and /clock does not go on'
     )
+
+
+def test_a_clock_of_another_name_is_told_as_that(rig):
+    clock, rig.topic, rig.publishers = AgeClock(rig), '/sim/clock', 1
+    rig.simulate(3.0)
+    assert clock.problem() == ''
+    rig.steady_s += 2.5
+    assert clock.problem().endswith('use_sim_time is true and /sim/clock does not go on')

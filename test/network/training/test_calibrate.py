@@ -25,14 +25,21 @@ class Channels(nn.Module):
         return image
 
 
-def sure_in_three_of_four() -> Sample:
-    """Blue wins by 6 everywhere, and is the truth of three quarters of the known pixels."""
-    image = np.zeros((8, 16, 3), np.uint8)
+def all_blue(height: int, width: int, known: int) -> Sample:
+    """Return a picture where blue wins by 6 everywhere, and is the truth but for 3 columns.
+
+    :param known: columns; the others are void.
+    """
+    image = np.zeros((height, width, 3), np.uint8)
     image[..., 0] = 60
-    truth = np.zeros((8, 16), np.uint8)
+    truth = np.zeros((height, width), np.uint8)
     truth[:, :3] = 1
-    truth[:, 12:] = 255
+    truth[:, known:] = 255
     return Sample('s', image, truth)
+
+
+def sure_in_three_of_four() -> Sample:
+    return all_blue(8, 16, known=12)
 
 
 def test_the_temperature_makes_the_confidence_the_share_of_hits() -> None:
@@ -57,15 +64,9 @@ def test_mean_std_and_scale_are_those_of_the_deployment() -> None:
 
 
 def test_labels_of_another_size_keep_their_classes() -> None:
-    image = np.zeros((12, 24, 3), np.uint8)
-    image[..., 0] = 60
     # The edges are between the centres of the pixels 1 and 2, and 6 and 7, of the 16.
-    truth = np.zeros((12, 24), np.uint8)
-    truth[:, :3] = 1
-    truth[:, 11:] = 255
-    found = calibrate(
-        Channels(), [Sample('s', image, truth)], (16, 8), (0.0, 0.0, 0.0), (10.0, 10.0, 10.0)
-    )
+    sample = all_blue(12, 24, known=11)
+    found = calibrate(Channels(), [sample], (16, 8), (0.0, 0.0, 0.0), (10.0, 10.0, 10.0))
     # Five of seven known columns are hits.
     assert found.miou == pytest.approx((5 / 7 + 0) / 2)
     assert found.temperature == pytest.approx(6 / math.log(5), rel=0.02)
