@@ -5,11 +5,18 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 ASIDE := $(VENV)-before
 
-# Near what the apt packages of ROS 2 Humble are on: NumPy 1.21.5, OpenCV 4.5.4 and pytest 6.2.5.
-OLDEST := .venv-oldest
-OLDEST_NEW := $(OLDEST)-new
+# Two releases of ROS 2 beside the one in .venv, with the versions that their Ubuntu has.
+RELEASES := oldest jazzy
+# Near Humble's NumPy 1.21.5, OpenCV 4.5.4 and pytest 6.2.5. There are no wheels of its ROS.
 OLDEST_PYTHON ?= python3.10
-OLDEST_VERSIONS := numpy==1.21.6 opencv-python-headless==4.5.5.64 pytest==6.2.5
+OLDEST_PACKAGES := numpy==1.21.6 opencv-python-headless==4.5.5.64 pytest==6.2.5
+# Jazzy with its ROS, in place of the one in setup.py: no two releases fit together.
+JAZZY_PYTHON ?= python3.12
+JAZZY_PACKAGES := numpy==1.26.4 opencv-python-headless==4.6.0.66 pytest==7.4.4 \
+  setuptools==68.1.2 'ros-rclpy[fastrtps]==7.1.6' ros-lifecycle-msgs==2.0.3 \
+  $(patsubst %,ros-%==5.3.6,diagnostic-msgs geometry-msgs nav-msgs sensor-msgs std-msgs std-srvs) \
+  av colcon-core colcon-ros hypothesis onnx onnxruntime openvino safetensors
+TEST_PACKAGES := 'pytest-xdist>=3.2' PyYAML tqdm
 
 # A sourced ROS installation would mix its libraries with the ones in .venv.
 unexport PYTHONPATH PYTHONHOME AMENT_PREFIX_PATH LD_LIBRARY_PATH RMW_IMPLEMENTATION
@@ -21,7 +28,7 @@ unexport FASTDDS_DEFAULT_PROFILES_FILE FASTRTPS_DEFAULT_PROFILES_FILE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .NOTPARALLEL:
-.PHONY: help demo test lint oldest clean
+.PHONY: help demo test lint $(RELEASES) clean
 
 help:
 	@echo 'make demo   drive a virtual street: the real ROS 2 node, its masks and its figures'
@@ -29,6 +36,7 @@ help:
 	@echo 'make test   lint, type-check and test everything'
 	@echo 'make lint   only lint and type-check'
 	@echo 'make oldest test with NumPy, OpenCV and pytest of ROS 2 Humble (python3.10)'
+	@echo 'make jazzy  test with ROS 2 Jazzy and its NumPy, OpenCV and pytest (python3.12)'
 	@echo 'make clean  remove .venv and every build output'
 
 demo: $(VENV)/.demo-stamp
@@ -42,11 +50,12 @@ lint: $(VENV)/.test-stamp
 	@$(RUN) -m ruff check .
 	@$(RUN) -m mypy
 
-oldest: $(OLDEST)/.stamp
-	@$(OLDEST)/bin/python -m pytest -p no:cacheprovider $(ARGS)
+$(RELEASES): %: $(VENV)-%/.stamp
+	@$(VENV)-$*/bin/python -m pytest -n 2 --dist worksteal -p no:cacheprovider $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(ASIDE) $(OLDEST) $(OLDEST_NEW) build install log output *.egg-info
+	rm -rf $(VENV) $(ASIDE) $(RELEASES:%=$(VENV)-%) $(RELEASES:%=$(VENV)-%-new)
+	rm -rf build install log output *.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -59,11 +68,13 @@ $(VENV)/.%-stamp: setup.py setup.cfg pyproject.toml
 
 # Made beside the one that is there, which stays if this fails. Of what was moved, only scripts know
 # their old place; `python -m` does not.
-$(OLDEST)/.stamp: Makefile
-	@$(OLDEST_PYTHON) -m venv --clear $(OLDEST_NEW)
-	@$(OLDEST_NEW)/bin/python -m pip install --quiet $(OLDEST_VERSIONS) PyYAML tqdm
-	@rm -rf $(OLDEST)
-	@mv $(OLDEST_NEW) $(OLDEST)
+$(VENV)-oldest/.stamp: release := OLDEST
+$(VENV)-jazzy/.stamp: release := JAZZY
+$(RELEASES:%=$(VENV)-%/.stamp): %/.stamp: Makefile
+	@$($(release)_PYTHON) -m venv --clear $*-new
+	@$*-new/bin/python -m pip install --quiet $($(release)_PACKAGES) $(TEST_PACKAGES)
+	@rm -rf $*
+	@mv $*-new $*
 	@touch $@
 
 define CHECK

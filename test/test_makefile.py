@@ -162,19 +162,20 @@ def test_what_a_killed_run_left_aside_comes_back(demo: Checkout) -> None:
     assert demo.installed() == ['.[demo]']
 
 
-def test_the_oldest_stay_until_they_can_be_installed_anew(checkout: Checkout) -> None:
-    oldest = checkout.folder / '.venv-oldest'
+@pytest.mark.parametrize('release', ['oldest', 'jazzy'])
+def test_a_release_stays_until_it_can_be_installed_anew(checkout: Checkout, release: str) -> None:
+    venv = checkout.folder / f'.venv-{release}'
 
     def make() -> int:
-        return checkout.make('oldest', OLDEST_PYTHON='./python')[0]
+        return checkout.make(release, **{f'{release.upper()}_PYTHON': './python'})[0]
 
     def installed() -> str:
-        assert (oldest / 'bin' / 'python').exists()
-        return (oldest / 'installed').read_text()
+        assert (venv / 'bin' / 'python').exists()
+        return (venv / 'installed').read_text()
 
     assert (make(), installed()) == (0, 'tqdm\n')
-    (oldest / 'installed').write_text('before\n')
-    stamp = (oldest / '.stamp').stat().st_mtime + 10
+    (venv / 'installed').write_text('before\n')
+    stamp = (venv / '.stamp').stat().st_mtime + 10
     os.utime(checkout.folder / 'Makefile', (stamp, stamp))
     checkout.switch('network', False)
     for _ in range(2):
@@ -182,7 +183,17 @@ def test_the_oldest_stay_until_they_can_be_installed_anew(checkout: Checkout) ->
         assert installed() == 'before\n'
     checkout.switch('network', True)
     assert (make(), installed()) == (0, 'tqdm\n')
-    assert not list(checkout.folder.glob('.venv-oldest-*'))
+    assert [path.name for path in checkout.folder.glob('.venv*')] == [venv.name]
+
+
+def test_clean_removes_all_that_git_ignores(checkout: Checkout) -> None:
+    ignored = (ROOT / '.gitignore').read_text().split()
+    made = [checkout.folder / line.strip('/').replace('*', 'some') for line in ignored]
+    for folder in made:
+        (folder / 'within').mkdir(parents=True)
+    code, words = checkout.make('clean')
+    assert code == 0, words
+    assert [folder.name for folder in made if folder.exists()] == []
 
 
 def test_a_sourced_ros_does_not_reach_the_one_in_the_environment(demo: Checkout) -> None:
