@@ -35,7 +35,7 @@ from espnet_ros.bundle_checks import (
 from espnet_ros.core.errors import BundleError
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.paths import home_path, write_file
-from espnet_ros.core.yaml_file import yaml_errors
+from espnet_ros.core.yaml_file import syntax_errors, value_errors
 from espnet_ros.resources import share_directory
 
 
@@ -295,8 +295,9 @@ def _models_folder() -> Path:
 def _read_description(folder: Path) -> dict[str, Any]:
     file = folder / DESCRIPTION
     try:
-        with yaml_errors(file, BundleError):
-            data = yaml.load(file.read_bytes(), getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
+        content = file.read_bytes()
+        with syntax_errors(file, BundleError), value_errors():
+            data = yaml.load(content, getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
     except OSError as error:
         raise BundleError(
             f'{folder} is no model folder: {DESCRIPTION} can not be read ({error.strerror}); '

@@ -27,11 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; the status is 1 if there are any."""
-    from espnet_ros.nav2.check import check_file, own_model
+    from espnet_ros.core.parameter_file import read_parameter_file
+    from espnet_ros.nav2.check import check_parsed, own_model
 
-    wanted = args.model or own_model(p for p in (args.file, args.layers) if p)
-    model, labels, notes = _labels(wanted)
-    report = check_file(args.file, labels, model, args.layers)
+    files = [read_parameter_file(given) for given in (args.file, args.layers) if given]
+    model, labels, notes = _labels(args.model, own_model(files))
+    report = check_parsed(files[0], labels, model, *files[1:])
     notes += report.notes
     if not report.is_ours:
         notes.append(f'{args.file} takes nothing of the node segmentation')
@@ -56,11 +57,19 @@ def run(args: argparse.Namespace) -> int:
     return 1 if report.findings else 0
 
 
-def _labels(wanted: str | None) -> tuple[str, Labels | None, list[str]]:
-    """Return the model's name and classes, None with a note if nobody asked for a missing one."""
+def _labels(asked: str | None, own: str | None) -> tuple[str, Labels | None, list[str]]:
+    """Return the model's name and classes; None with a note where nobody names one that is there.
+
+    :param asked: the model asked for.
+    :param own: that of the node's parameters.
+    """
     from espnet_ros.bundle import Bundle
     from espnet_ros.core.config import NodeConfig
+    from espnet_ros.nav2.value_types import is_filled_in
 
+    wanted = asked or own
+    if own and not asked and is_filled_in(own):
+        return own, None, [f'class names are not checked: launch fills in the model for {own}']
     name = wanted or NodeConfig().model
     try:
         bundle = Bundle.load(name, roles=())

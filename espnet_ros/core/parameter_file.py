@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from espnet_ros.core.config import parameter_spec
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.core.yaml_file import yaml_errors
+from espnet_ros.core.parameter_spec import ParameterSpec
+from espnet_ros.core.ros_scalar import ros_scalar
+from espnet_ros.core.yaml_file import syntax_errors, value_errors
 
 PARAMETERS = 'ros__parameters'
 # The name that the node of this package is started with.
 NODE = 'segmentation'
-# What ROS itself declares in every node.
-OF_ROS = re.compile(r'use_sim_time|start_type_description_service|qos_overrides\..+')
+# What ROS itself declares in every node; what it does of qos_overrides depends on the topics.
+ROS_SPECS = (
+    ParameterSpec('use_sim_time', False, 'Take the time from /clock.', 'live'),
+    ParameterSpec('start_type_description_service', True, 'Tell types of messages.', 'start'),
+)
+OF_ROS = re.compile('|'.join([*(spec.name for spec in ROS_SPECS), r'qos_overrides\..+']))
+_TEXT, _NULL = 'tag:yaml.org,2002:str', 'tag:yaml.org,2002:null'
 
 
 @dataclass(frozen=True)
 class Value:
-    """A parameter: what the file gives and the line it does so, counted from 1."""
+    """A parameter: what the file gives and the line it does so, counted from 1.
+
+    :param value: as ROS reads it; None if it is left empty, for which ROS refuses the file.
+    :param is_null: whether YAML takes it for nothing: it is empty, or null, which ROS takes for
+        the string of that name.
+    """
 
     value: Any
     line: int
+    is_null: bool = False
 
 
 @dataclass
@@ -36,12 +50,14 @@ class Node:
     :param line: where its section starts.
     :param values: dotted name -> value; of a name given twice the last.
     :param groups: dotted name -> line, for names that hold others.
+    :param no_mapping_line: where its ``ros__parameters`` are, if they are no names with values.
     """
 
     name: str
     line: int
     values: dict[str, Value] = field(default_factory=dict)
     groups: dict[str, int] = field(default_factory=dict)
+    no_mapping_line: int | None = None
 
     @property
     def is_pattern(self) -> bool:
@@ -117,15 +133,30 @@ class ParameterFile:
         return {n for s in self.sections if s.name == node.name for n in s.values}
 
 
+def unknown_names(names: Iterable[str], sections: Iterable[Node]) -> tuple[list[str], list[str]]:
+    """Return which names the node has no parameter of: those it refuses, and those it only tells.
+
+    A section for nodes of any name may hold what is meant for others, so that whatever stands in
+    one is told and passed over.
+
+    :param names: of parameters that are given to the node.
+    :param sections: all those that may have given them.
+    """
+    unknown = [n for n in names if parameter_spec(n) is None and not OF_ROS.fullmatch(n)]
+    shared = {name for section in sections if section.is_for_many for name in section.values}
+    return [n for n in unknown if n not in shared], [n for n in unknown if n in shared]
+
+
 def read_parameter_file(path: Path) -> ParameterFile:
     """Parse a file.
 
     :raises ParameterError: if it is not UTF-8, not YAML or holds no ``ros__parameters``.
     :raises OSError: if it can't be opened.
     """
-    with yaml_errors(path, ParameterError):
+    with syntax_errors(path, ParameterError):
         loader = _Loader(path.read_text(encoding='utf-8'))
-        root = loader.get_single_node()
+        with value_errors():
+            root = loader.get_single_node()
         reader = _Reader(loader)
         if isinstance(root, yaml.MappingNode):
             reader.read_sections(root, '', root.start_mark.line + 1, ())
@@ -138,18 +169,25 @@ def read_parameter_file(path: Path) -> ParameterFile:
 
 
 class _Loader(yaml.SafeLoader):
-    """Takes 1e0 and 1.5e3 for numbers, as ROS does; to PyYAML alone they are text."""
+    """Remembers which scalars are said to be text; PyYAML itself takes many words for text."""
 
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._tagged: set[yaml.ScalarNode] = set()
 
-_Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
-    'tag:yaml.org,2002:float',
-    re.compile(r'[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$'),
-    list('-+.0123456789'),
-)
+    def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
+        is_tagged = self.peek_event().tag == _TEXT  # type: ignore[no-untyped-call]
+        node: yaml.ScalarNode = super().compose_scalar_node(anchor)  # type: ignore[no-untyped-call]
+        if is_tagged:
+            self._tagged.add(node)
+        return node
+
+    def ros_value(self, node: yaml.ScalarNode) -> bool | int | float | str | None:
+        return ros_scalar(node.value, node.style in ('"', "'"), node in self._tagged)
 
 
 class _Reader:
-    def __init__(self, loader: yaml.SafeLoader) -> None:
+    def __init__(self, loader: _Loader) -> None:
         self.sections: list[Node] = []
         self.duplicates: list[Duplicate] = []
         self._loader = loader
@@ -163,6 +201,8 @@ class _Reader:
                 self.sections.append(node)
                 if isinstance(value, yaml.MappingNode):
                     self._read_values(value, '', node, (*above, id(mapping)))
+                else:
+                    node.no_mapping_line = at
             elif isinstance(value, yaml.MappingNode):
                 inner = '/'.join(part for part in (name, *key.split('/')) if part)
                 self.read_sections(value, inner, at, (*above, id(mapping)))
@@ -175,8 +215,21 @@ class _Reader:
                 node.groups[prefix + key] = at
                 self._read_values(value, f'{prefix}{key}.', node, (*above, id(mapping)))
             else:
-                plain = self._loader.construct_object(value, deep=True)  # type: ignore[no-untyped-call]
-                node.values[prefix + key] = Value(plain, at)
+                read = self._value(value)
+                is_null = read is None or value.tag == _NULL
+                node.values[prefix + key] = Value(read, at, is_null)
+
+    def _value(self, node: yaml.Node) -> Any:
+        """Return a value as ROS reads it; what ROS refuses, as PyYAML does."""
+        # It refuses words that look like dates and are none, and so does nav2_bringup.
+        with value_errors(node.start_mark.line + 1):
+            plain = self._loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+        if isinstance(node, yaml.ScalarNode):
+            return self._loader.ros_value(node)
+        if isinstance(plain, list):
+            items = zip(node.value, plain, strict=True)
+            return [self._value(i) if isinstance(i, yaml.ScalarNode) else p for i, p in items]
+        return plain
 
     def _pairs(
         self, mapping: yaml.MappingNode, name: str, above: tuple[int, ...]

@@ -11,13 +11,13 @@ import yaml
 from espnet_ros.core.errors import EspnetRosError
 
 # What PyYAML raises for values that are not what they look like or are said to be, as 2024-13-45,
-# `!!int x`, `!!bool x`, `!!timestamp x` and `!!int ''`.
-_OF_VALUES = (ValueError, KeyError, AttributeError, IndexError)
+# `!!int x`, `!!bool x`, `!!timestamp x`, `!!int ''` and "\UFFFFFFFF".
+_OF_VALUES = (ValueError, KeyError, AttributeError, IndexError, OverflowError)
 
 
 @contextmanager
-def yaml_errors(path: Path, kind: type[EspnetRosError]) -> Iterator[None]:
-    """Turn what is raised where PyYAML reads a file into one error that names file and line.
+def syntax_errors(path: Path, kind: type[EspnetRosError]) -> Iterator[None]:
+    """Turn what is raised where a YAML file is read into one error that names file and line.
 
     :raises EspnetRosError: of that kind.
     """
@@ -29,8 +29,22 @@ def yaml_errors(path: Path, kind: type[EspnetRosError]) -> Iterator[None]:
         raise kind(f'{path}: expected YAML, but it is nested too deeply') from error
     except yaml.YAMLError as error:
         raise kind(f'{path}: expected YAML, but {_one_line(error)}') from error
+
+
+@contextmanager
+def value_errors(line: int | None = None) -> Iterator[None]:
+    """Turn what PyYAML raises for a value that can't be read into a YAMLError.
+
+    Nothing but a call into PyYAML belongs here: in our own code, these errors are ours to mend.
+
+    :param line: of the value, where it is known.
+    :raises yaml.YAMLError: naming the line.
+    """
+    try:
+        yield
     except _OF_VALUES as error:
-        raise kind(f'{path}: expected YAML, but a value can not be read: {error!r}') from error
+        place = '' if line is None else f'line {line}: '
+        raise yaml.YAMLError(f'{place}a value can not be read: {error!r}') from error
 
 
 def _one_line(error: yaml.YAMLError) -> str:

@@ -6,9 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.core.config import parameter_spec, unknown_name
+from espnet_ros.core.config import unknown_name
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.core.parameter_file import NODE, OF_ROS, ParameterFile, read_parameter_file
+from espnet_ros.core.parameter_file import (
+    NODE,
+    OF_ROS,
+    ParameterFile,
+    read_parameter_file,
+    unknown_names,
+)
 
 
 def read_parameters(file: Path, warn: Callable[[str], object] = print) -> dict[str, Any]:
@@ -25,12 +31,10 @@ def read_parameters(file: Path, warn: Callable[[str], object] = print) -> dict[s
     parsed = read_parameter_file(file)
     sections = parsed.sections_for(_own_name(parsed))
     values = {name: v.value for section in sections for name, v in section.values.items()}
-    shared = {name for s in sections if s.is_for_many for name in s.values}
-    for name in [name for name in values if parameter_spec(name) is None]:
-        if name in shared and not OF_ROS.fullmatch(name):
-            warn(f'{unknown_name(name)} (in a section for many nodes)')
-        if name in shared or OF_ROS.fullmatch(name):
-            del values[name]
+    _, passed = unknown_names(values, sections)
+    for name in passed:
+        warn(f'{unknown_name(name)} (in a section for many nodes)')
+    values = {n: v for n, v in values.items() if n not in passed and not OF_ROS.fullmatch(n)}
     if not values:
         nodes = ', '.join(node.name for node in parsed.nodes())
         raise ParameterError(

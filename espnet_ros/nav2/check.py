@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +22,14 @@ from espnet_ros.nav2 import (
 from espnet_ros.nav2.context import Context, own_sections
 from espnet_ros.nav2.costmaps import Costmap
 from espnet_ros.nav2.notes import notes
+from espnet_ros.nav2.own_checks import own_findings
 from espnet_ros.nav2.plugins import OBSTACLE, SEMANTIC, STATIC, VOXEL
-from espnet_ros.nav2.views import Finding, View
+from espnet_ros.nav2.views import Finding, View, in_file, named
 
 Check = Callable[[Any, Context], Iterator[Finding]]
 
-# What is looked at -> its checks. A check's name is its function's, its reason the docstring.
+# What is looked at -> its checks, beside those of the node's own parameters in `own_checks`.
+# A check's name is its function's, its reason the docstring.
 CHECKS: dict[str, tuple[Check, ...]] = {
     'any file': file_checks.FOR_ALL,
     'any costmap': costmap_checks.FOR_ALL,
@@ -62,44 +63,52 @@ class Report:
 def check_file(
     path: Path, labels: Labels | None, model: str = 'the model', layers: Path | None = None
 ) -> Report:
-    """Check a file.
+    """Read a file and check it.
 
-    :param path: with the parameters of Nav2.
+    :param path: of the parameters of Nav2.
     :param labels: classes of the model that runs, None to leave class names unchecked.
     :param model: its name, for sentences.
     :param layers: file with the parameters of the node ``segmentation``.
     :raises ParameterError: if a file is no parameter file, or the second not the node's.
+    :raises OSError: if one can't be opened.
     """
-    files = [read_parameter_file(p) for p in (path, layers) if p]
-    own = [own_sections(file.nodes()) for file in files]
-    if not own[-1] and layers:
-        raise ParameterError(f'{layers}: expected parameters of the node {NODE}, found none')
+    file = read_parameter_file(path)
+    return check_parsed(file, labels, model, read_parameter_file(layers) if layers else None)
+
+
+def check_parsed(
+    file: ParameterFile, labels: Labels | None, model: str, layers: ParameterFile | None = None
+) -> Report:
+    """Check a file that is read already, as `check_file` does.
+
+    :raises ParameterError: if the second file has nothing for the node.
+    """
+    files = [file, *([layers] if layers else [])]
+    own = [own_sections(each.nodes()) for each in files]
+    if layers and not own[-1]:
+        raise ParameterError(f'{layers.path}: expected parameters of the node {NODE}, found none')
     everywhere = tuple(view for views in own for view in views)
-    context = Context(labels, model, everywhere, tuple(files[0].nodes()))
-    is_ours = bool(own[0]) or _names_node(files[0])
-    every = [Costmap(node) for node in _costmaps(files[0])]
+    context = Context(labels, model, everywhere, tuple(file.nodes()))
+    is_ours = bool(own[0]) or _names_node(file)
+    every = [Costmap(node) for node in _costmaps(file)]
     costmaps = [costmap for costmap in every if costmap.node_topics]
-    found = [f for file in files for f in _in_file(file.path, _run('any file', file, context))]
+    found = [f for each in files for f in in_file(each.path, _run('any file', each, context))]
     for costmap in every:
-        found += _in_file(path, _run('any costmap', costmap, context))
+        found += in_file(file.path, _run('any costmap', costmap, context))
     if is_ours:
-        found += _in_file(path, _findings(files[0], costmaps, context))
-    for file, views in zip(files, own, strict=True):
-        for view in views:
-            names = set() if view.node.is_for_many else file.own_names(view.node)
-            findings = [
-                *_named('parameters', file_checks.parameters(view, names)),
-                *_named('layers', file_checks.layers(view, labels)),
-            ]
-            found += _in_file(file.path, findings)
-    ordered = sorted(dict.fromkeys(found), key=lambda f: (f.file != str(path), f.line, f.check))
-    return Report(tuple(ordered), is_ours, tuple(notes(files[0], costmaps, context)))
+        found += in_file(file.path, _findings(file, costmaps, context))
+    found += own_findings(files, labels)
+    ordered = sorted(
+        dict.fromkeys(found), key=lambda f: (f.file != str(file.path), f.line, f.check)
+    )
+    return Report(tuple(ordered), is_ours, tuple(notes(file, costmaps, context)))
 
 
-def own_model(paths: Iterable[Path]) -> str | None:
+def own_model(files: Iterable[ParameterFile]) -> str | None:
     """Return the node's parameter ``model`` in the files, None if none gives it."""
-    views = [v for p in paths for v in own_sections(read_parameter_file(p).nodes())]
-    given = [str(view.value('model')) for view in views if view.given('model')]
+    values = [view.value('model') for file in files for view in own_sections(file.nodes())]
+    # What is none is found as such.
+    given = [value for value in values if isinstance(value, str)]
     return given[-1] if given else None
 
 
@@ -115,16 +124,7 @@ def _findings(
 
 def _run(kind: str, item: Any, context: Context) -> Iterator[Finding]:
     for check in CHECKS.get(kind, ()):
-        yield from _named(check.__name__, check(item, context))
-
-
-def _named(check: str, findings: Iterable[Finding]) -> Iterator[Finding]:
-    for finding in findings:
-        yield dataclasses.replace(finding, check=check)
-
-
-def _in_file(path: Path, findings: Iterable[Finding]) -> list[Finding]:
-    return [dataclasses.replace(finding, file=str(path)) for finding in findings]
+        yield from named(check.__name__, check(item, context))
 
 
 def _costmaps(file: ParameterFile) -> list[Node]:

@@ -50,11 +50,6 @@ _TYPES = {
 }
 
 
-def ros_type(value: Any) -> type:
-    """Return the type that ROS reads a value as; the word null is a string to it."""
-    return type(value) if isinstance(value, (bool, int, float, list)) else str
-
-
 def is_filled_in(value: Any) -> bool:
     """Tell whether launch puts another value there: ``$(var x)``, or UPPER_CASE."""
     return '$' in str(value) or (isinstance(value, str) and value.isupper())
@@ -68,8 +63,8 @@ def wrong_types(view: View, keys: Iterable[str]) -> Iterator[Finding]:
     for key in keys:
         words, kind = _TYPES.get(key.rpartition('.')[2], ('', None))
         value = view.value(key)
-        if kind is None or value is None or is_filled_in(value):
+        if kind is None or value is None or view.is_null(key) or is_filled_in(value):
             continue
         fits = all(isinstance(v, str) for v in value) if isinstance(value, list) else True
-        if ros_type(value) is not kind or not fits or value != value:
+        if type(value) is not kind or not fits or value != value:
             yield view.error(key, f'{key} is {value!r}, not {words}', f'write {words}')

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from espnet_ros.core.parameter_file import Node
@@ -29,6 +32,18 @@ class Finding:
     file: str = ''
 
 
+def named(check: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the findings as those of a check."""
+    for finding in findings:
+        yield dataclasses.replace(finding, check=check)
+
+
+def in_file(path: Path, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the findings as those in a file."""
+    for finding in findings:
+        yield dataclasses.replace(finding, file=str(path))
+
+
 class View:
     """The parameters of a node below a prefix.
 
@@ -52,6 +67,11 @@ class View:
         """Return the parameter, or what Nav2 has for it by default."""
         found = self.node.values.get(self.prefix + key)
         return found.value if found else default
+
+    def is_null(self, key: str) -> bool:
+        """Return whether the file sets the parameter to nothing (left empty, or null)."""
+        found = self.node.values.get(self.prefix + key)
+        return found is not None and found.is_null
 
     def number(self, key: str, default: float) -> float | None:
         """Return a parameter that is a number, None if the file says something else."""

@@ -20,7 +20,12 @@ from rclpy.parameter import Parameter
 
 from espnet_ros.core.config import NodeConfig, parameter_spec, parameter_specs, unknown_name
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.core.parameter_file import OF_ROS, ParameterFile, read_parameter_file
+from espnet_ros.core.parameter_file import (
+    ROS_SPECS,
+    ParameterFile,
+    read_parameter_file,
+    unknown_names,
+)
 from espnet_ros.core.parameter_spec import ParameterSpec
 
 _APPLIES = {
@@ -28,11 +33,6 @@ _APPLIES = {
     'configure': 'A change takes effect at the next configure transition.',
     'live': 'A change takes effect at once.',
 }
-# Declared by rclpy while it makes a node.
-_OF_RCLPY = (
-    ParameterSpec('use_sim_time', False, 'Take the time from /clock.', 'live'),
-    ParameterSpec('start_type_description_service', True, 'Tell types of messages.', 'start'),
-)
 
 
 def declare_parameters(node: Node) -> NodeConfig:
@@ -97,20 +97,14 @@ def check_overrides(node: Node) -> None:
 
     :raises ParameterError: for unknown names and refused values; all are listed.
     """
-    specs = {spec.name: spec for spec in (*_specs(node), *_OF_RCLPY)}
+    specs = {spec.name: spec for spec in (*_specs(node), *ROS_SPECS)}
     # rclpy keeps overrides nobody declared to itself, which is how typos go unnoticed.
     overrides: dict[str, Parameter[Any]] = node._parameter_overrides
-    foreign = [
-        name
-        for name in overrides
-        if name not in specs
-        and not node.has_parameter(name)
-        and not OF_ROS.fullmatch(name)
-    ]
     files = list(_parameter_files(sys.argv))
-    shared = _wildcard_names(files)
-    problems = [unknown_name(name) for name in foreign if name not in shared]
-    for name in sorted(shared.intersection(foreign)):
+    given = [name for name in overrides if not node.has_parameter(name)]
+    refused, passed = unknown_names(given, [s for file in files for s in file.sections])
+    problems = [unknown_name(name) for name in refused]
+    for name in sorted(passed):
         node.get_logger().warning(f'{unknown_name(name)} (in a section for many nodes)')
     for file in files:
         if not file.sections_for(node.get_fully_qualified_name()):
@@ -139,12 +133,6 @@ def _parameter_files(argv: list[str]) -> Iterator[ParameterFile]:
         with suppress(ParameterError):
             if flag == '--params-file':
                 yield read_parameter_file(Path(path))
-
-
-def _wildcard_names(files: Iterable[ParameterFile]) -> set[str]:
-    """Return the names that the parameter files give to nodes of any name."""
-    sections = [section for file in files for section in file.sections if section.is_for_many]
-    return {name for section in sections for name in section.values}
 
 
 def _validate(parameters: list[Parameter[Any]]) -> SetParametersResult:

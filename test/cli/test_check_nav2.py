@@ -114,6 +114,44 @@ def test_a_missing_default_model_leaves_class_names_unchecked(
     assert 'note: class names are not checked: ' in capsys.readouterr().out
 
 
+def test_without_the_model_the_nodes_own_parameters_are_checked(
+    write, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr('espnet_ros.bundle.share_directory', lambda: tmp_path)
+    path = write('segmentation: {ros__parameters: {layers.a: {classes: [Car], cost: 101}}}\n')
+    assert main(['check_nav2', path]) == 1
+    out = capsys.readouterr().out
+    assert f'{path}:1: error: layers.a.cost: expected 0 to 100, got 101. Cure: ' in out
+    assert 'note: class names are not checked: ' in out and 'errors: 1, warnings: 0' in out
+
+
+def test_a_model_that_launch_fills_in_leaves_class_names_unchecked(write, capsys):
+    own = 'segmentation: {ros__parameters: {model: $(var model)}}\n'
+    assert main(['check_nav2', write(own + BAD)]) == 0
+    expected = 'note: class names are not checked: launch fills in the model for $(var model)\n'
+    assert expected in capsys.readouterr().out
+
+
+def test_a_model_that_is_no_name_is_a_finding(write, capsys):
+    path = write('segmentation: {ros__parameters: {model: 5}}\n')
+    assert main(['check_nav2', path]) == 1
+    assert f'{path}:1: error: model: expected a value of type string' in capsys.readouterr().out
+
+
+def test_every_file_is_read_once(write, green_model, monkeypatch):
+    own = f'segmentation: {{ros__parameters: {{model: {green_model}}}}}\n'
+    paths = [write(GOOD), write(own, 'layers.yaml')]
+    opened, real = [], Path.read_text
+
+    def counted(path, *args, **kwargs):
+        opened.append(str(path))
+        return real(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, 'read_text', counted)
+    assert main(['check_nav2', paths[0], '--layers', paths[1]]) == 0
+    assert [opened.count(path) for path in paths] == [1, 1]
+
+
 def test_a_missing_model_that_was_asked_for_is_an_error(write, capsys):
     assert main(['check_nav2', write(GOOD), '--model', './nothing/here']) == 2
     assert capsys.readouterr().err.count('\n') == 1

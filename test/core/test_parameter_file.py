@@ -8,11 +8,14 @@ import pytest
 
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.parameter_file import (
+    OF_ROS,
+    ROS_SPECS,
     Duplicate,
     Node,
     ParameterFile,
     Value,
     read_parameter_file,
+    unknown_names,
 )
 
 
@@ -137,8 +140,11 @@ def test_anchors_and_merge_keys_are_followed(tmp_path):
         ('a: 1\n---\nb: 2\n', 'expected YAML, but line 2: '),
         ('a: &a\n  b: *a\n', 'line 1: a mapping contains itself'),
         (b'a: \xff\xfe', 'expected text in UTF-8'),
-        ('a: {ros__parameters: {x: 2024-13-45}}', 'a value can not be read: ValueError('),
-        ('a: {ros__parameters: {x: !!int b}}', 'a value can not be read: ValueError('),
+        ('a: {ros__parameters:\n  {x: 2024-13-45}}', 'line 2: a value can not be read: ValueE'),
+        ('a: {ros__parameters: {x: !!int b}}', 'line 1: a value can not be read: ValueError('),
+        ('a: {ros__parameters: {x: [1,\n  2024-13-45]}}', 'line 1: a value can not be read: Val'),
+        ('a: {ros__parameters: {x: &x [*x]}}', 'line 1: found unconstructable recursive node'),
+        ('a: "\\UFFFFFFFF"', 'expected YAML, but a value can not be read: OverflowError('),
         ('a: *nobody', 'undefined alias'),
     ],
 )
@@ -148,6 +154,72 @@ def test_what_is_no_parameter_file_is_refused_with_the_line(text, expected, tmp_
     assert expected in str(caught.value)
     assert 'params.yaml: expected' in str(caught.value)
     assert '\n' not in str(caught.value)
+
+
+def test_values_are_what_ros_reads(tmp_path):
+    file = read(
+        tmp_path,
+        'a:\n  ros__parameters:\n    y: y\n    "on": 1e3\n    010: "010"\n'
+        '    list: [y, [1, "2"], {b: 3}]\n    digits: 1_0\n',
+    )
+    # Names are text, quoted or not; lists in lists, which ROS refuses, are YAML's.
+    assert file.nodes()[0].values == {
+        'y': Value(True, 3),
+        'on': Value(1000.0, 4),
+        '010': Value('010', 5),
+        'list': Value([True, [1, '2'], {'b': 3}], 6),
+        'digits': Value('1_0', 7),
+    }
+
+
+def test_what_is_null_to_yaml_is_marked(tmp_path):
+    text = "a: {ros__parameters: {a: null, b: ~, c: , d: 'null', e: '', f: !!str , g: [~]}}"
+    assert read(tmp_path, text).nodes()[0].values == {
+        'a': Value('null', 1, is_null=True),
+        'b': Value('~', 1, is_null=True),
+        'c': Value(None, 1, is_null=True),
+        'd': Value('null', 1),
+        'e': Value('', 1),
+        'f': Value(None, 1, is_null=True),
+        'g': Value(['~'], 1),
+    }
+
+
+def test_where_parameters_are_no_mapping_is_remembered(tmp_path):
+    text = 'a:\n  b:\n    ros__parameters: [1]\nc:\n\n  ros__parameters:\n'
+    file = read(tmp_path, text + 'd: {ros__parameters: {}}\n')
+    found = [(node.name, node.no_mapping_line) for node in file.sections]
+    assert found == [('/a/b', 3), ('/c', 6), ('/d', None)]
+
+
+def test_unknown_names_are_refused_but_for_those_in_sections_for_many():
+    own, shared = Node('/segmentation', 1), Node('/robot/*', 1)
+    pattern = Node('/**/segmentation', 1)
+    own.values = {'typo': Value(1, 1), 'other': Value(1, 1)}
+    pattern.values = {'slip': Value(1, 1)}
+    shared.values = {'other': Value(1, 1), 'radius': Value(1, 1)}
+    names = ['other', 'typo', 'slip', 'grid.size', 'layers.a.cost', 'layers.a', 'use_sim_time']
+    names += ['qos_overrides./tf.subscription.depth', 'qos_overrides', 'radius']
+    refused, passed = unknown_names(names, [own, pattern, shared])
+    assert refused == ['typo', 'slip', 'layers.a', 'qos_overrides']
+    assert passed == ['other', 'radius']
+    assert unknown_names(['other'], [own]) == (['other'], [])
+
+
+def test_what_ros_declares_has_its_type():
+    types = {spec.name: spec.type for spec in ROS_SPECS}
+    assert types == {'use_sim_time': 'bool', 'start_type_description_service': 'bool'}
+    assert all(OF_ROS.fullmatch(name) for name in types)
+    assert not OF_ROS.fullmatch('use_sim_times')
+
+
+def test_errors_of_our_own_are_not_taken_for_the_files(tmp_path, monkeypatch):
+    def broken(*_):
+        raise KeyError('ours')
+
+    monkeypatch.setattr('espnet_ros.core.parameter_file.ros_scalar', broken)
+    with pytest.raises(KeyError, match='ours'):
+        read(tmp_path, 'a: {ros__parameters: {x: 1}}')
 
 
 def test_deep_nesting_is_refused(tmp_path):

@@ -19,7 +19,7 @@ from espnet_ros.core.input_size import LARGEST, STRIDE, is_size_wh
 from espnet_ros.core.labels import CAMVID, CITYSCAPES, UNLABELED, Labels
 from espnet_ros.core.paths import home_path
 from espnet_ros.core.picture_file import ENDINGS
-from espnet_ros.core.yaml_file import yaml_errors
+from espnet_ros.core.yaml_file import syntax_errors, value_errors
 from espnet_ros.network.training.label_files import LabelCode, pack_rgb
 
 Pairs = list[tuple[Path, Path]]
@@ -57,8 +57,10 @@ def read_yaml(path: Path) -> Any:
     :raises DatasetError: if it can't be read.
     """
     try:
-        with yaml_errors(path, DatasetError):
-            return yaml.safe_load(path.read_text(encoding='utf-8'))
+        with syntax_errors(path, DatasetError):
+            text = path.read_text(encoding='utf-8')
+            with value_errors():
+                return yaml.safe_load(text)
     except OSError as error:
         raise DatasetError(f'{path} can not be read: {error.strerror}') from error
 
