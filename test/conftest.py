@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 
 # Helpers that several test modules of a folder share; pytest 6.2 (Humble) has no `pythonpath`.
-_HELPERS = ('backends', 'device', 'evaluation', 'nav2', 'ros')
+_HELPERS = (
+    'backends', 'bundle', 'core', 'device', 'evaluation', 'launch', 'nav2', 'network/training',
+    'ros',
+)  # fmt: skip
 sys.path[:0] = [str(Path(__file__).parent / folder) for folder in _HELPERS]
 # Fields of the wrong type are otherwise accepted in silence and published as garbage.
 os.environ['ROS_PYTHON_CHECK_FIELDS'] = '1'

@@ -97,6 +97,7 @@ def test_executables_are_installed_where_ros_looks():
 
 def test_the_entry_points_exist():
     scripts = ast.literal_eval(setup_keywords()['entry_points'])['console_scripts']
+    assert scripts
     for script in scripts:
         module, _, function = script.partition(' = ')[2].partition(':')
         path = ROOT / f'{module.replace(".", "/")}.py'

@@ -67,14 +67,10 @@ def test_command_runs(command: str, checkout: Path) -> None:
     assert 'Traceback' not in done.stderr
 
 
-def test_ros_commands_name_real_files_and_arguments() -> None:
+def test_ros_commands_name_real_files() -> None:
     text = '\n'.join(commands(needs_ros=True))
-    launch = (ROOT / 'launch' / 'segment.launch.py').read_text()
-    # Beside launch arguments there is __node:=.
-    for argument in re.findall(r'\b([a-z]\w*):=', text):
-        assert f"'{argument}'" in launch
-    for path in re.findall(r'share/espnet_ros/(\S+?)(?:\s|$)', text):
-        assert (ROOT / path).is_file()
+    paths = re.findall(r'share/espnet_ros/(\S+?)(?:\s|$)', text)
+    assert paths and all((ROOT / path).is_file() for path in paths), paths
 
 
 def test_parameter_table_is_the_config() -> None:
@@ -93,9 +89,3 @@ def test_the_parameters_that_take_effect_at_once() -> None:
     sentence = README.partition('take effect at once')[0].rpartition('\n\n')[2]
     live = [spec.name for spec in parameter_specs() if spec.applies == 'live']
     assert re.findall('`([^`]+)`', sentence) == live
-
-
-def test_links_and_pictures_exist() -> None:
-    for target in re.findall(r'\]\(([^)]+)\)', README):
-        if '://' not in target:
-            assert (ROOT / target).exists(), target

@@ -51,15 +51,12 @@ def test_an_upload_runs_nothing(backend, fake_cuda):
     assert fake_cuda.fake_launches() == launches
 
 
-@every_kind
-def test_another_thread_may_run_it(backend):
-    backend.warm_up((24, 16))
+def on_another_thread(work) -> None:
     failures = []
 
     def run():
         try:
-            for seed in range(3):
-                assert_right(backend, images(seed, 1, 16, 24))
+            work()
         except BaseException as error:
             failures.append(error)
 
@@ -67,24 +64,22 @@ def test_another_thread_may_run_it(backend):
     thread.start()
     thread.join(30)
     assert not thread.is_alive() and not failures
+
+
+@every_kind
+def test_another_thread_may_run_it(backend):
+    backend.warm_up((24, 16))
+    on_another_thread(
+        lambda: [assert_right(backend, images(seed, 1, 16, 24)) for seed in range(3)]
+    )
 
 
 @every_kind
 def test_another_thread_may_be_the_one_that_makes_room(backend, fake_cuda):
     for width in (8, 16, 24, 32):
         assert_right(backend, images(width, 1, 16, width))
-    full, failures = fake_cuda.fake_live(), []
-
-    def run():
-        try:
-            assert_right(backend, images(0, 1, 16, 40))
-        except BaseException as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join(30)
-    assert not thread.is_alive() and not failures
+    full = fake_cuda.fake_live()
+    on_another_thread(lambda: assert_right(backend, images(0, 1, 16, 40)))
     assert fake_cuda.fake_live() == full
 
 

@@ -12,15 +12,15 @@ def test_the_published_cityscapes_network():
 
 
 def test_a_network_counted_by_hand():
-    # 8x8 pixels: 16 at level 1, 4 at level 2, 1 at level 3.
-    level1 = 16 * (3 * 3 * 3 * 16)
+    # 16x8 pixels: 32 at level 1, 8 at level 2, 2 at level 3.
+    level1 = 32 * (3 * 3 * 3 * 16)
     # Reduce 3x3 from 16 to 64 // 5 = 12 channels, then 3x3 from 12 to 64 in five branches.
-    level2 = 4 * (9 * 16 * 12 + 9 * 12 * 64)
-    level3 = 1 * (9 * 64 * 25 + 9 * 25 * 128)
-    classifier = 128 * 2
+    level2 = 8 * (9 * 16 * 12 + 9 * 12 * 64)
+    level3 = 2 * (9 * 64 * 25 + 9 * 25 * 128)
+    classifier = 2 * (128 * 2)
     architecture = {'name': 'espnet_a', 'classes': 2, 'alpha2': 0, 'alpha3': 0}
-    assert level1 + level2 + level3 + classifier == 84928
-    assert macs(architecture, (8, 8)) == 84928
+    assert level1 + level2 + level3 + classifier == 169856
+    assert macs(architecture, (16, 8)) == 169856
 
 
 def test_it_grows_with_the_pixels():

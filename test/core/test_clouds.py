@@ -1,8 +1,4 @@
-"""Points by hand: a camera 1 m high that looks 45 degrees down (see test_ground_projection).
-
-Row v meets the ground at x = (1 - t) / (1 + t) with t = (v - 23.5) / 32, at an optical depth of
-sqrt(2) / (1 + t).
-"""
+"""Points by hand: a camera 1 m high that looks 45 degrees down (see ground_by_hand)."""
 
 from __future__ import annotations
 
@@ -10,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from ground_by_hand import CAMERA, GATES, LEVEL, looking_down, mask_of
 
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.clouds import CloudMaker
@@ -36,21 +33,12 @@ LAYERS = (
     LayerSpec('path', ('path',), 50),
     LayerSpec('forbidden', ('path', 'post'), 100),
 )
-CAMERA = CameraModel((64, 48), [[32.0, 0, 31.5], [0, 32.0, 23.5], [0, 0, 1]])
-GATES = Gates(max_range_m=4.0)
-HALF = math.sqrt(0.5)
-DOWN = np.array([[0, -HALF, HALF, 0], [-1, 0, 0, 0], [0, -HALF, -HALF, 1], [0, 0, 0, 1]])
-# 1 m high as well, along x.
-LEVEL = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 1], [0, 0, 0, 1]], float)
+DOWN = looking_down()
 
 
 def maker(stride=1, gates=GATES, layers=LAYERS, band=None, **rules):
     projector = GroundProjector(LABELS, gates, **rules)
     return CloudMaker(LABELS, projector, layers, 0.1, stride, band)
-
-
-def mask_of(class_id: int = ROAD) -> np.ndarray:
-    return np.full((48, 64), class_id, np.uint8)
 
 
 def in_base(points: np.ndarray, T: np.ndarray = DOWN) -> np.ndarray:

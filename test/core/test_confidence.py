@@ -33,12 +33,12 @@ def test_images_add_up() -> None:
 
 def test_opposite_errors_cancel_within_a_bin_only() -> None:
     # Levels 18 and 34 share the bin (1/15, 2/15], level 17 = 1/15 belongs to the one below.
-    mask, truth = np.zeros((2, 2), np.uint8), np.array([[0, 1], [1, 1]], np.uint8)
+    mask, truth = np.zeros((1, 4), np.uint8), np.array([[0, 1, 1, 1]], np.uint8)
     found = Reliability()
-    found.update(mask, np.array([[34, 18], [18, 34]], np.uint8), truth)
+    found.update(mask, np.array([[34, 18, 18, 34]], np.uint8), truth)
     assert found.ece() == pytest.approx(abs(1 - (34 + 18 + 18 + 34) / 255) / 4)
     found = Reliability()
-    found.update(mask, np.array([[34, 17], [17, 17]], np.uint8), truth)
+    found.update(mask, np.array([[34, 17, 17, 17]], np.uint8), truth)
     assert found.ece() == pytest.approx((abs(1 - 34 / 255) + 3 * 17 / 255) / 4)
 
 
@@ -65,14 +65,16 @@ def overconfident(temperature: float) -> tuple[np.ndarray, np.ndarray]:
 def test_the_temperature_that_spoilt_the_logits_is_found(temperature: float) -> None:
     logits, truth = overconfident(temperature)
     found = fit_temperature(logits, truth)
-    assert found == pytest.approx(temperature, rel=0.06)
+    # Within one step of the finer search, 2 %.
+    assert found == pytest.approx(temperature, rel=0.02)
     assert calibration_error(logits, truth, found) < 0.01
     assert calibration_error(logits, truth, found) <= calibration_error(logits, truth, 1.0)
 
 
 def test_a_hopeless_case_stays_in_bounds() -> None:
     logits = np.tile(np.float32([[9.0, 0.0]]), (10, 1))
-    assert fit_temperature(logits, np.ones(10, int)) == pytest.approx(20, rel=0.05)
+    # The last step but one or the last, 2 % apart, have the same confidence in eight bits.
+    assert 20 / 1.021 <= fit_temperature(logits, np.ones(10, int)) <= 20
 
 
 def test_no_known_pixel_is_refused() -> None:

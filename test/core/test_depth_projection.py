@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ground_by_hand import CAMERA, LEVEL
 
-from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.depth_projection import DepthProjector, DepthRules, HeightBand
 from espnet_ros.core.errors import ImageError, ParameterError
 from espnet_ros.core.grid import GridSpec
@@ -20,9 +20,7 @@ LABELS = Labels(
     ]
 )
 ROAD, TREE, SKY = range(3)
-CAMERA = CameraModel((64, 48), [[32.0, 0, 31.5], [0, 32.0, 23.5], [0, 0, 1]])
 SPEC = GridSpec(0.25, (32, 24), (0, -12))
-LEVEL = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 1], [0, 0, 0, 1]], float)
 
 
 def scene():

@@ -35,7 +35,7 @@ def test_an_image_that_is_not_newer_may_not_be_marked_until_time_has_gone_back()
     assert freshness.advances('front', 100.0)
     freshness.mark('front', 11.0, 100.0)
     assert not freshness.advances('front', 100.0)
-    assert not freshness.advances('front', 99.5)
+    assert not freshness.advances('front', 99.0)
     assert freshness.advances('front', 100.1)
     assert freshness.advances('left', 100.0)
     # The recording starts again.
@@ -61,9 +61,17 @@ def test_simulated_time_that_begins_ages_nothing_whether_masks_came_before_or_no
     assert freshness.oldest(1.7e9 + 2.0) == (2.0, 'front', '')
 
 
+def test_simulated_time_may_begin_at_0():
+    freshness = Freshness(('front',), -1e6)
+    freshness.mark('front', -1e6 + 1.0, 1.7e9)
+    assert freshness.oldest(0.0) == (0.0, 'front', '')
+    assert freshness.oldest(2.0) == (2.0, 'front', '')
+
+
 def test_a_clock_that_jumps_before_any_mask_ages_nothing_and_after_one_it_does():
     freshness = Freshness(('front', 'left'), 5.0)
-    assert freshness.oldest(64.0) == (59.0, 'front', '')
+    assert freshness.oldest(65.0) == (60.0, 'front', '')
+    assert freshness.oldest(125.5) == (0.0, 'front', '')
     assert freshness.oldest(1.7e9) == (0.0, 'front', '')
     # The first mask may be what tells of the jump.
     freshness.mark('front', 1.8e9, 1.8e9)

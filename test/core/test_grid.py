@@ -52,16 +52,29 @@ def test_cells_keep_their_places_far_away():
 @pytest.mark.parametrize(
     ('resolution', 'size', 'message'),
     [
-        (0.0, (5, 5), 'resolution'),
-        (float('nan'), (5, 5), 'resolution'),
+        (0.0009, (7, 5), 'resolution'),
+        (10.1, (7, 5), 'resolution'),
+        (float('nan'), (7, 5), 'resolution'),
         (0.1, (0, 5), '0x5'),
-        (0.1, (40_000, 1), '40000x1'),
-        (0.1, (30_000, 30_000), '16000000'),
+        (0.1, (5, 0), '5x0'),
+        (0.1, (32_768, 1), '32768x1'),
+        (0.1, (1, 32_768), '1x32768'),
+        (0.1, (3200, 5001), '16000000'),
     ],
 )
 def test_absurd_grids_are_refused(resolution: float, size: tuple[int, int], message: str):
     with pytest.raises(ParameterError, match=message):
         GridSpec(resolution, size)
+
+
+@pytest.mark.parametrize(
+    ('resolution', 'size'),
+    [(0.001, (1, 7)), (10.0, (7, 1)), (1.0, (32_767, 2)), (1.0, (2, 32_767)), (1.0, (3200, 5000))],
+)
+def test_the_limits_themselves_are_taken(resolution: float, size: tuple[int, int]):
+    assert GridSpec(resolution, size).origin_cells == (0, 0)
+    sides_m = (size[0] * resolution, size[1] * resolution)
+    assert GridSpec.around((0.0, 0.0), sides_m, resolution).size_cells == size
 
 
 def test_all_offenders_are_listed():
@@ -75,6 +88,7 @@ def test_a_grid_nowhere_is_refused(center: tuple[float, float]):
         GridSpec.around(center, (4.0, 2.0), 0.1)
 
 
-def test_a_grid_without_resolution_is_refused():
+@pytest.mark.parametrize('resolution', [0.0, 0.0009, 10.1])
+def test_a_grid_of_no_usable_resolution_is_refused(resolution: float):
     with pytest.raises(ParameterError, match='resolution'):
-        GridSpec.around((0.0, 0.0), (4.0, 2.0), 0.0)
+        GridSpec.around((0.0, 0.0), (40.0, 20.0), resolution)

@@ -27,3 +27,15 @@ def test_the_name_of_the_free_ground_is_taken():
     assert "'clear' is taken by ~/points/clear" in problem
     with pytest.raises(ParameterError, match=r"'clear' is taken"):
         layers_from_dict({'clear': {'classes': ['Road'], 'cost': 0}})
+
+
+@pytest.mark.parametrize(('probability', 'taken'), [(0.0, 0), (0.01, 1), (1.0, 1), (1.01, 0)])
+def test_a_share_is_above_0_and_at_most_1(probability: float, taken: int):
+    problems = list(layer_problems([LayerSpec('a', ('Road',), 0, probability)], CAMVID))
+    assert len(problems) == 1 - taken
+    assert all('min_probability must be above 0, up to 1' in problem for problem in problems)
+
+
+def test_a_share_is_no_boolean():
+    with pytest.raises(ParameterError, match='min_probability must be a number, got True'):
+        layers_from_dict({'a': {'classes': ['Road'], 'cost': 0, 'min_probability': True}})

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from ground_by_hand import LEVEL
 
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.errors import PoseError
@@ -25,7 +26,6 @@ LABELS = Labels(
 ROAD, WALL, SKY = range(3)
 # Level, 1 m high: the horizon is between rows 23 and 24; a pixel is 0.18 degrees.
 CAMERA = CameraModel((64, 48), [[320.0, 0, 31.5], [0, 320.0, 23.5], [0, 0, 1]])
-LEVEL = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 1], [0, 0, 0, 1]], float)
 SPEC = GridSpec(0.1, (80, 40), (0, -20))
 
 

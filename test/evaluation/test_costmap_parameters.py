@@ -99,7 +99,9 @@ def test_another_file_is_refused(text, tmp_path):
 
 
 def test_the_presets_are_taken():
-    for file in (share_directory() / 'config' / 'layers').glob('*_camvid.yaml'):
+    files = sorted((share_directory() / 'config' / 'layers').glob('*_camvid.yaml'))
+    assert len(files) == 3
+    for file in files:
         config = NodeConfig.from_parameters(read_parameters(file))
         assert config.layers
         assert config.overhang_m == {'Bicyclist': 0.4, 'Pedestrian': 0.3}

@@ -95,7 +95,7 @@ def test_a_wall_along_the_view_is_drawn_from_the_near_plane_on():
     # The wall is 1 m to the left and passes the camera; column 0 looks 3 / 3.5 to the left.
     wall = Panel(
         np.array([-5.0, 1.0, 3.0]), np.array([50.0, 0, 0]), np.array([0, 0, -3.0]),
-        Texture(np.full((4, 4, 3), 99, np.uint8)), FENCE,
+        Texture(np.full((4, 6, 3), 99, np.uint8)), FENCE,
     )  # fmt: skip
     canvas = seen(wall)
     assert 1 / canvas.w[2, 0] == pytest.approx(3.5 / 3)

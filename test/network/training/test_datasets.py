@@ -101,17 +101,18 @@ def test_splits_of_the_street_are_of_different_streets() -> None:
 
 
 def test_statistics_and_frequencies_by_hand() -> None:
-    image = np.zeros((2, 2, 3), np.uint8)
+    image = np.zeros((2, 3, 3), np.uint8)
     image[0, 0] = [4, 8, 200]
     samples = [
-        Sample('a', image, np.array([[0, 0], [1, 255]], np.uint8)),
+        Sample('a', image, np.array([[0, 0, 255], [1, 255, 255]], np.uint8)),
         Sample('b', np.zeros((1, 4, 3), np.uint8), np.array([[2, 2, 2, 255]], np.uint8)),
     ]
     mean, std = channel_statistics(samples)
-    assert mean == [0.5, 1.0, 25.0]
-    assert std == pytest.approx([1.3229, 2.6458, 66.1438], abs=1e-4)
+    # One of ten pixels: a tenth of it, and sqrt(0.1 * 0.9) of it.
+    assert mean == [0.4, 0.8, 20.0]
+    assert std == pytest.approx([1.2, 2.4, 60.0])
     np.testing.assert_allclose(class_frequencies(samples, 4), [2 / 6, 1 / 6, 3 / 6, 0])
-    void = Sample('void.png', image, np.full((2, 2), 255, np.uint8))
+    void = Sample('void.png', image, np.full((2, 3), 255, np.uint8))
     with pytest.raises(DatasetError, match=r'none of 2 images .* e\.g\. void\.png'):
         check_labelled([void, void])
     check_labelled([void, *samples])

@@ -87,7 +87,7 @@ def test_unknown_ids_and_colours_are_named(tmp_path: Path) -> None:
         read_truth(tmp_path / 'a.png', LabelCode({0: 0, 1: 1, 2: 2, 5: 3, 255: 255}))
     with pytest.raises(DatasetError, match=r'\[7, 7, 7\], \[9, 9, 9\] are in no class'):
         read_truth(tmp_path / 'a.png', COLORS)
-    noise = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (4, 16, 3), np.uint8)
     cv2.imwrite(str(tmp_path / 'b.png'), noise)
     with pytest.raises(DatasetError, match='and 56 more are in no class'):
         read_truth(tmp_path / 'b.png', COLORS)
@@ -97,7 +97,7 @@ def test_what_is_no_label_image_is_said(tmp_path: Path) -> None:
     code = LabelCode({0: 0})
     with pytest.raises(DatasetError, match=r'gone\.png can not be read \(No such file'):
         read_truth(tmp_path / 'gone.png', code)
-    for content in (b'', b'no picture', palette_png(np.zeros((2, 2), np.uint8), 8, [RED])[:60]):
+    for content in (b'', b'no picture', palette_png(np.zeros((2, 3), np.uint8), 8, [RED])[:60]):
         (tmp_path / 'torn.png').write_bytes(content)
         with pytest.raises(DatasetError, match=r'torn\.png is not a picture'):
             read_truth(tmp_path / 'torn.png', code)

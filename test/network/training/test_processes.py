@@ -26,15 +26,15 @@ import json, sys
 from pathlib import Path
 sys.path[:0] = [{tests!r}, {root!r}]
 import torch
-import test_trainer
+import tiny_run
 from espnet_ros.network.training.processes import join, leave
 from espnet_ros.network.training.trainer import Trainer
 
 processes, device = join()
 work = Path({work!r})
 run = Trainer(
-    [test_trainer.samples(8)], test_trainer.samples(3), test_trainer.CLASSES, test_trainer.RECIPE,
-    work, device, processes,
+    [tiny_run.samples(8)], tiny_run.samples(3), tiny_run.CLASSES, tiny_run.RECIPE, work, device,
+    processes,
 )
 # As if this one's processor rounded another way.
 with torch.no_grad():
@@ -49,7 +49,7 @@ run.run(2, validate_every=1)
 squares = processes.map(lambda item: (item * item, processes.rank), range(5))
 (work / f'{{processes.rank}}.json').write_text(json.dumps({{
     'count': processes.count, 'squares': squares, 'seen': seen, 'best': run.best,
-    'weights': test_trainer.weights(run).double().sum().item(),
+    'weights': tiny_run.weights(run).double().sum().item(),
     'network': sum(t.double().sum().item() for t in run.network.state_dict().values()),
 }}))
 leave()
