@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -23,6 +24,7 @@ class TorchBackend(Backend):
     precisions = ('f32', 'bf16', 'f16')
     _run: Any = None
     _runners: CudaRunners | None = None
+    _thread: ThreadPoolExecutor | None = None
 
     def upload(self, images: UInt8Array) -> bool:
         """Bring images to the device, if there is one beside the processor."""
@@ -40,7 +42,11 @@ class TorchBackend(Backend):
         if target.type == 'cpu':
             # PyTorch asks for the memory of every activation anew.
             tune_malloc()
-            self._run = self._on_cpu(graph)
+            # OpenMP gives each thread that computes helpers of its own, and lets all of them sleep
+            # between any two loops once they outnumber the processors (GOMP_SPINCOUNT in libgomp's
+            # manual): with the second thread of a node, everything would take twice as long.
+            self._thread = ThreadPoolExecutor(1, 'torch')
+            self._run = self._on_cpu(graph, self._thread)
             return f'CPU ({processor_name()})', resolved
         try:
             graph = graph.to(target)
@@ -57,6 +63,9 @@ class TorchBackend(Backend):
 
     def _free(self) -> None:
         self._run = None
+        if self._thread is not None:
+            self._thread.shutdown()
+            self._thread = None
         if self._runners is not None:
             self._runners = None
             # PyTorch keeps freed memory for itself, which others may wait for; and a GPU that is
@@ -78,17 +87,17 @@ class TorchBackend(Backend):
         network.to(dtype)
         return graph.to(memory_format=torch.channels_last)
 
-    def _on_cpu(self, graph: Any) -> Any:
+    def _on_cpu(self, graph: Any, thread: ThreadPoolExecutor) -> Any:
         torch = self._torch
 
-        def run(images: UInt8Array) -> tuple[Any, Any]:
+        def compute(images: UInt8Array) -> tuple[Any, Any]:
             # PyTorch has no read-only tensors and warns of arrays that are.
             images = images if images.flags.writeable else images.copy()
             with torch.inference_mode():
                 mask, confidence = graph(torch.from_numpy(images))
                 return mask.numpy(), confidence.numpy()
 
-        return run
+        return lambda images: thread.submit(compute, images).result()
 
     def _resolve(self, device: str) -> Any:
         torch = self._torch
