@@ -13,6 +13,11 @@ IMAGES = np.zeros((1, 16, 24, 3), np.uint8)
 NODE = 'Non-zero status code returned while running Conv node. Status Message: '
 
 
+class Options:
+    def add_session_config_entry(self, key, value):
+        pass
+
+
 class Session:
     """Gives class 0, or an error; goes on with the processor at an error if it may."""
 
@@ -37,7 +42,7 @@ class Session:
 def on_cuda(monkeypatch):
     runtime = SimpleNamespace(
         get_available_providers=lambda: [CUDA, CPU],
-        SessionOptions=SimpleNamespace,
+        SessionOptions=Options,
         InferenceSession=Session,
     )
     monkeypatch.setattr(onnx_backend, 'import_library', lambda *_: runtime)
@@ -89,6 +94,12 @@ def test_other_errors_are_none_of_the_device(device, message, on_cuda, checker):
         with pytest.raises(BackendError, match='backend onnx failed on 1 images') as error:
             backend.infer(IMAGES)
         assert not isinstance(error.value, DeviceError)
+
+
+def test_its_threads_leave_the_processor_to_others_while_they_wait(checker):
+    with create_backend('onnx', checker, 'cpu') as backend:
+        options = backend._session.get_session_options()
+        assert options.get_session_config_entry('session.intra_op.allow_spinning') == '0'
 
 
 def test_the_library_has_what_the_stand_in_has(checker):
