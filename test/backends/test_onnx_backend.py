@@ -99,7 +99,7 @@ def test_other_errors_are_none_of_the_device(device, message, on_cuda, checker):
 def test_its_threads_leave_the_processor_to_others_while_they_wait(checker):
     with create_backend('onnx', checker, 'cpu') as backend:
         options = backend._session.get_session_options()
-        assert options.get_session_config_entry('session.intra_op.allow_spinning') == '0'
+        assert options.get_session_config_entry('session.intra_op.spin_duration_us') == '50'
 
 
 def test_the_library_has_what_the_stand_in_has(checker):
