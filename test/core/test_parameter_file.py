@@ -144,7 +144,7 @@ def test_anchors_and_merge_keys_are_followed(tmp_path):
         ('a: {ros__parameters: {x: !!int b}}', 'line 1: a value can not be read: ValueError('),
         ('a: {ros__parameters: {x: [1,\n  2024-13-45]}}', 'line 1: a value can not be read: Val'),
         ('a: {ros__parameters: {x: &x [*x]}}', 'line 1: found unconstructable recursive node'),
-        ('a: "\\UFFFFFFFF"', 'expected YAML, but a value can not be read: OverflowError('),
+        ('a: "\\UFFFFFFFF"', 'expected YAML, but a value can not be read: '),
         ('a: *nobody', 'undefined alias'),
     ],
 )

@@ -21,7 +21,7 @@ from espnet_ros.core.yaml_file import syntax_errors, value_errors
         (b'a: !!bool b', 'expected YAML, but a value can not be read: KeyError('),
         (b'a: !!timestamp b', 'expected YAML, but a value can not be read: AttributeError('),
         (b"a: !!float ''", 'expected YAML, but a value can not be read: IndexError('),
-        (b'a: "\\UFFFFFFFF"', 'expected YAML, but a value can not be read: OverflowError('),
+        (b'a: "\\UFFFFFFFF"', 'expected YAML, but a value can not be read: '),
         (b'{a: ' * 5000 + b'1' + b'}' * 5000, 'expected YAML, but it is nested too deeply'),
     ],
 )
