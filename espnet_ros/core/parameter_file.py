@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from espnet_ros.core.config import parameter_spec
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.core.parameter_spec import ParameterSpec
 from espnet_ros.core.ros_scalar import ros_scalar
 from espnet_ros.core.yaml_file import syntax_errors, value_errors
 
 PARAMETERS = 'ros__parameters'
 # The name that the node of this package is started with.
 NODE = 'segmentation'
-# What ROS itself declares in every node; what it does of qos_overrides depends on the topics.
-ROS_SPECS = (
-    ParameterSpec('use_sim_time', False, 'Take the time from /clock.', 'live'),
-    ParameterSpec('start_type_description_service', True, 'Tell types of messages.', 'start'),
-)
-OF_ROS = re.compile('|'.join([*(spec.name for spec in ROS_SPECS), r'qos_overrides\..+']))
 _TEXT, _NULL = 'tag:yaml.org,2002:str', 'tag:yaml.org,2002:null'
 
 
@@ -131,20 +123,6 @@ class ParameterFile:
     def own_names(self, node: Node) -> set[str]:
         """Return the names that a node's own sections give, without those of patterns."""
         return {n for s in self.sections if s.name == node.name for n in s.values}
-
-
-def unknown_names(names: Iterable[str], sections: Iterable[Node]) -> tuple[list[str], list[str]]:
-    """Return which names the node has no parameter of: those it refuses, and those it only tells.
-
-    A section for nodes of any name may hold what is meant for others, so that whatever stands in
-    one is told and passed over.
-
-    :param names: of parameters that are given to the node.
-    :param sections: all those that may have given them.
-    """
-    unknown = [n for n in names if parameter_spec(n) is None and not OF_ROS.fullmatch(n)]
-    shared = {name for section in sections if section.is_for_many for name in section.values}
-    return [n for n in unknown if n not in shared], [n for n in unknown if n in shared]
 
 
 def read_parameter_file(path: Path) -> ParameterFile:

@@ -6,15 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.core.config import unknown_name
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.core.parameter_file import (
-    NODE,
-    OF_ROS,
-    ParameterFile,
-    read_parameter_file,
-    unknown_names,
-)
+from espnet_ros.core.known_parameters import OF_ROS, passed_over, unknown_names
+from espnet_ros.core.parameter_file import NODE, ParameterFile, read_parameter_file
 
 
 def read_parameters(file: Path, warn: Callable[[str], object] = print) -> dict[str, Any]:
@@ -33,7 +27,7 @@ def read_parameters(file: Path, warn: Callable[[str], object] = print) -> dict[s
     values = {name: v.value for section in sections for name, v in section.values.items()}
     _, passed = unknown_names(values, sections)
     for name in passed:
-        warn(f'{unknown_name(name)} (in a section for many nodes)')
+        warn(passed_over(name))
     values = {n: v for n, v in values.items() if n not in passed and not OF_ROS.fullmatch(n)}
     if not values:
         nodes = ', '.join(node.name for node in parsed.nodes())

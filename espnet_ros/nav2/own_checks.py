@@ -11,10 +11,11 @@ from typing import Any
 from espnet_ros.core.config import NodeConfig, parameter_spec, unknown_name
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.grid import GridSpec
+from espnet_ros.core.known_parameters import ROS_SPECS, unknown_names
 from espnet_ros.core.labels import UNLABELED, LabelClass, Labels
 from espnet_ros.core.mapper import Mapper
 from espnet_ros.core.parameter_families import check_mounts
-from espnet_ros.core.parameter_file import NODE, ROS_SPECS, Node, ParameterFile, unknown_names
+from espnet_ros.core.parameter_file import NODE, Node, ParameterFile
 from espnet_ros.nav2.context import own_sections
 from espnet_ros.nav2.value_types import is_filled_in
 from espnet_ros.nav2.views import Finding, View, in_file, named

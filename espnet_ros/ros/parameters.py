@@ -20,12 +20,8 @@ from rclpy.parameter import Parameter
 
 from espnet_ros.core.config import NodeConfig, parameter_spec, parameter_specs, unknown_name
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.core.parameter_file import (
-    ROS_SPECS,
-    ParameterFile,
-    read_parameter_file,
-    unknown_names,
-)
+from espnet_ros.core.known_parameters import ROS_SPECS, passed_over, unknown_names
+from espnet_ros.core.parameter_file import ParameterFile, read_parameter_file
 from espnet_ros.core.parameter_spec import ParameterSpec
 
 _APPLIES = {
@@ -105,7 +101,7 @@ def check_overrides(node: Node) -> None:
     refused, passed = unknown_names(given, [s for file in files for s in file.sections])
     problems = [unknown_name(name) for name in refused]
     for name in sorted(passed):
-        node.get_logger().warning(f'{unknown_name(name)} (in a section for many nodes)')
+        node.get_logger().warning(passed_over(name))
     for file in files:
         if not file.sections_for(node.get_fully_qualified_name()):
             named = ', '.join(dict.fromkeys(section.name for section in file.sections))

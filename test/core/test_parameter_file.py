@@ -8,14 +8,11 @@ import pytest
 
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.parameter_file import (
-    OF_ROS,
-    ROS_SPECS,
     Duplicate,
     Node,
     ParameterFile,
     Value,
     read_parameter_file,
-    unknown_names,
 )
 
 
@@ -190,27 +187,6 @@ def test_where_parameters_are_no_mapping_is_remembered(tmp_path):
     file = read(tmp_path, text + 'd: {ros__parameters: {}}\n')
     found = [(node.name, node.no_mapping_line) for node in file.sections]
     assert found == [('/a/b', 3), ('/c', 6), ('/d', None)]
-
-
-def test_unknown_names_are_refused_but_for_those_in_sections_for_many():
-    own, shared = Node('/segmentation', 1), Node('/robot/*', 1)
-    pattern = Node('/**/segmentation', 1)
-    own.values = {'typo': Value(1, 1), 'other': Value(1, 1)}
-    pattern.values = {'slip': Value(1, 1)}
-    shared.values = {'other': Value(1, 1), 'radius': Value(1, 1)}
-    names = ['other', 'typo', 'slip', 'grid.size', 'layers.a.cost', 'layers.a', 'use_sim_time']
-    names += ['qos_overrides./tf.subscription.depth', 'qos_overrides', 'radius']
-    refused, passed = unknown_names(names, [own, pattern, shared])
-    assert refused == ['typo', 'slip', 'layers.a', 'qos_overrides']
-    assert passed == ['other', 'radius']
-    assert unknown_names(['other'], [own]) == (['other'], [])
-
-
-def test_what_ros_declares_has_its_type():
-    types = {spec.name: spec.type for spec in ROS_SPECS}
-    assert types == {'use_sim_time': 'bool', 'start_type_description_service': 'bool'}
-    assert all(OF_ROS.fullmatch(name) for name in types)
-    assert not OF_ROS.fullmatch('use_sim_times')
 
 
 def test_errors_of_our_own_are_not_taken_for_the_files(tmp_path, monkeypatch):
