@@ -186,7 +186,8 @@ class Costmap:
         self._watch.check(camera, stamp_s)
         start = time.perf_counter()
         # It may wait for the executor, so nobody else is to wait for it.
-        look = make_look(camera, segmented, self._poses, self._depths, self._made_with)
+        now_s = self._node.get_clock().now().nanoseconds * 1e-9
+        look = make_look(camera, segmented, self._poses, self._depths, self._made_with, now_s)
         posed = time.perf_counter()
         with self._adding:
             notice, stage_ms = self._map(look, segmented.header.stamp)

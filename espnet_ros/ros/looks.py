@@ -20,11 +20,14 @@ def make_look(
     poses: Poses,
     depths: Mapping[str, DepthQueue],
     config: NodeConfig,
+    now_s: float,
 ) -> Look:
     """Return the look; waits at most ``pose.timeout`` for its pose and again for its depth.
 
     :param depths: depth images by camera; a camera that is not there has none.
     :param config: of the last configure transition, for nothing of what is read here is live.
+    :param now_s: what an image without a stamp is taken for, seconds, so that time passes in the
+        grid and other cameras' images count beside it.
     :raises CameraInfoError: if there is no calibration or none of this image.
     :raises ImageError: if its depth does not come or fit.
     :raises PoseError: if its pose is not known.
@@ -45,5 +48,5 @@ def make_look(
         depth_m = depth_to_meters(message, segmented.image_wh, mask_wh)
     return Look(
         camera, mask, segmented.segmentation.confidence, model, T_base_camera, T_grid_base,
-        seconds(header.stamp), depth_m,
+        seconds(header.stamp) or now_s, depth_m,
     )  # fmt: skip

@@ -6,6 +6,7 @@ import math
 from array import array
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Odometry
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -63,6 +64,8 @@ class Rig:
         )  # fmt: skip
         self.pose = (0.0, 0.0, 0.0)
         self.depth_m = None
+        # Cameras whose driver leaves the stamps empty.
+        self.without_stamps = set()
 
     def header(self, frame):
         header = Header(frame_id=frame)
@@ -76,6 +79,8 @@ class Rig:
         if self.pose is not None:
             self._send_odometry(*self.pose)
         header = self.header('camera_optical')
+        if camera in self.without_stamps:
+            header.stamp = Time()
         if self.info is not None:
             self.info.header = header
             self._infos[camera].publish(self.info)

@@ -82,7 +82,7 @@ class Rig:
         told = SimpleNamespace(
             **{level: partial(self._log, level) for level in ('info', 'warning', 'error')}
         )
-        now = SimpleNamespace(to_msg=lambda: None)
+        now = SimpleNamespace(to_msg=lambda: None, nanoseconds=0)
         node = SimpleNamespace(
             get_logger=lambda: told,
             get_clock=lambda: SimpleNamespace(now=lambda: now),
@@ -124,7 +124,7 @@ class Rig:
     def logged(self):
         return [text for _, _, text in self.log]
 
-    def _look(self, camera, segmented, poses, depths, config):
+    def _look(self, camera, segmented, poses, depths, config, now_s):
         self.looked_with.append(config)
         return segmented.look
 

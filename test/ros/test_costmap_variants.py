@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import numpy as np
 import pytest
@@ -34,19 +35,32 @@ def start(peer, start_node, toy_model):
         assert 'Traceback' not in process.log.read_text()
 
 
-def test_two_cameras_fill_one_grid(start):
-    mounts = {
-        'camera_mount__front__xyz': '[0.0, 0.0, 1.0]',
-        'camera_mount__front__rpy': f'[0.0, {math.pi / 4}, 0.0]',
-        'camera_mount__left__xyz': '[0.0, 0.0, 1.0]',
-        'camera_mount__left__rpy': f'[0.0, {math.pi / 4}, {math.pi / 2}]',
-    }
-    rig = start(('front', 'left'), cameras='[front, left]', **mounts, **LAYERS)
-    grid = rig.send_until(
+FRONT_AND_LEFT = {
+    'cameras': '[front, left]',
+    'camera_mount__front__xyz': '[0.0, 0.0, 1.0]',
+    'camera_mount__front__rpy': f'[0.0, {math.pi / 4}, 0.0]',
+    'camera_mount__left__xyz': '[0.0, 0.0, 1.0]',
+    'camera_mount__left__rpy': f'[0.0, {math.pi / 4}, {math.pi / 2}]',
+}
+
+
+def both_roads(rig):
+    return rig.send_until(
         lambda: rig.grids() and at(rig.grids()[-1], 0.05, 1.25) == 98
         and at(rig.grids()[-1], 1.25, 0.05) == 98 and rig.grids()[-1],
         'both roads', cameras=('front', 'left'),
     )  # fmt: skip
+
+
+def test_a_camera_without_stamps_counts_beside_one_with_them(start):
+    rig = start(('front', 'left'), pose__source='fixed', **FRONT_AND_LEFT, **LAYERS)
+    rig.stamp_ms, rig.without_stamps = time.time_ns() // 1_000_000, {'left'}
+    both_roads(rig)
+
+
+def test_two_cameras_fill_one_grid(start):
+    rig = start(('front', 'left'), **FRONT_AND_LEFT, **LAYERS)
+    grid = both_roads(rig)
     assert at(grid, 0.05, 1.75) == at(grid, 1.75, 0.05) == 100
     assert at(grid, -1.25, 0.05) == -1
     # One of them dies: what is at its side is not known any more.

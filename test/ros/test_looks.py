@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from builtin_interfaces.msg import Time
 from costmap_rig import LATCHED, LAYERS, NODE, Rig, at
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from nav_msgs.msg import OccupancyGrid
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
+
+from espnet_ros.core.config import NodeConfig
+from espnet_ros.ros.looks import make_look
 
 
 def test_parameters_that_are_not_live_wait_for_configure(peer, start_node, toy_model):
@@ -31,3 +41,24 @@ def test_parameters_that_are_not_live_wait_for_configure(peer, start_node, toy_m
     )
     assert process.stop() == 0
     assert 'Traceback' not in process.log.read_text()
+
+class Standing:
+    """Poses of a robot that does not move."""
+
+    def at(self, header, camera):
+        return np.eye(4), np.eye(4)
+
+
+@pytest.mark.parametrize(('sec', 'stamp_s'), [(7, 7.0), (0, 1234.5)])
+def test_an_image_without_a_stamp_is_one_of_now(sec, stamp_s):
+    mask = np.zeros((5, 7), np.uint8)
+    info = CameraInfo(
+        width=7, height=5, distortion_model='plumb_bob', d=[0.0] * 5,
+        k=[8.0, 0.0, 3.0, 0.0, 8.0, 2.0, 0.0, 0.0, 1.0],
+    )  # fmt: skip
+    segmented = SimpleNamespace(
+        camera_info=info, header=Header(stamp=Time(sec=sec)), image_wh=(7, 5),
+        segmentation=SimpleNamespace(mask=mask, confidence=mask),
+    )  # fmt: skip
+    look = make_look('', segmented, Standing(), {}, NodeConfig(), 1234.5)
+    assert look.stamp_s == stamp_s
