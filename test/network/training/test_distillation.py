@@ -93,6 +93,19 @@ def test_its_opinion_is_the_mean_over_mirror_images_and_blocks(bundle: Bundle) -
     np.testing.assert_allclose(taught.opinion[5, 3], 255 * block, atol=0.51)
 
 
+def test_opinions_lie_in_one_block_so_that_the_networks_tensors_leave_no_holes(
+    bundle: Bundle,
+) -> None:
+    teacher = Teacher(bundle, LABELS, torch.device('cpu'))
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 48, 3), np.uint8)
+    samples = [Sample('', image, np.zeros((32, 48), np.uint8)) for image in images]
+    taught = [sample.opinion for sample in teacher.teach(samples, Processes())]
+    for image, opinion in zip(images, taught, strict=True):
+        np.testing.assert_array_equal(opinion, teacher.opinion(image))
+    first = taught[0].base
+    assert first is not None and all(opinion.base is first for opinion in taught)
+
+
 def test_images_that_it_cannot_take_are_refused(bundle: Bundle) -> None:
     odd = Sample('odd', np.zeros((50, 61, 3), np.uint8), np.zeros((50, 61), np.uint8))
     with pytest.raises(DatasetError, match=r'taught images must be .* got 61x50'):
