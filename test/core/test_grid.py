@@ -42,6 +42,16 @@ def test_a_grid_around_a_point():
     assert spec.moved((10, -20)).origin_cells == (90, -60)
 
 
+def test_the_point_is_in_the_middle_cell_of_a_grid_of_the_nearest_size():
+    spec = GridSpec.around((0.27, -0.23), (0.68, 0.53), 0.1)
+    assert spec.size_cells == (7, 5)
+    # The middle cell is (3, 2): 0.2..0.3 m along x, -0.3..-0.2 m along y.
+    assert spec.origin_cells == (-1, -5)
+    cells, inside = spec.cells_of(np.array([[0.27, -0.23]]))
+    assert inside.tolist() == [True]
+    assert cells.tolist() == [[3, 2]]
+
+
 def test_cells_keep_their_places_far_away():
     spec = GridSpec(0.1, (7, 5)).moved((10_000_000, 3))
     cells, inside = spec.cells_of(spec.centers().reshape(-1, 2))
@@ -86,6 +96,12 @@ def test_all_offenders_are_listed():
 def test_a_grid_nowhere_is_refused(center: tuple[float, float]):
     with pytest.raises(ParameterError, match='finite'):
         GridSpec.around(center, (4.0, 2.0), 0.1)
+
+
+@pytest.mark.parametrize('size', [(float('nan'), 2.0), (4.0, float('inf'))])
+def test_a_grid_of_no_size_is_refused(size: tuple[float, float]):
+    with pytest.raises(ParameterError, match='finite'):
+        GridSpec.around((0.0, 0.0), size, 0.1)
 
 
 @pytest.mark.parametrize('resolution', [0.0, 0.0009, 10.1])

@@ -76,11 +76,12 @@ def test_looks_of_slower_cameras_are_taken():
     assert at(grid.render(), 1.25, 0.05) == 0
 
 
-def test_cameras_whose_clocks_differ_do_not_clear_each_others_view():
+@pytest.mark.parametrize(('front_s', 'left_s'), [(10.0, 5.0), (5.0, 10.0)])
+def test_cameras_whose_clocks_differ_do_not_clear_each_others_view(front_s, left_s):
     grid = mapper()
     for step in range(3):
-        assert grid.add(look(stamp_s=10.0 + step / 10)) == ''
-        assert grid.add(look('left', stamp_s=5.0 + step / 10, mount_yaw=math.pi / 2)) == ''
+        assert grid.add(look(stamp_s=front_s + step / 10)) == ''
+        assert grid.add(look('left', stamp_s=left_s + step / 10, mount_yaw=math.pi / 2)) == ''
     assert at(grid.render(), 1.25, 0.05) == 0
 
 
@@ -168,10 +169,44 @@ def test_a_look_that_is_refused_forgets_nothing(later):
     assert grid.add(look(**later)) != ''
 
 
-def test_fast_robots_do_not_jump():
+# 1 m and 30 m/s.
+@pytest.mark.parametrize(
+    ('seconds', 'y', 'words'),
+    [
+        (0.1, 3.9, ''),
+        (0.1, -4.1, 'the pose jumped by 4.1 m in 0.10 s'),
+        (0.02, -1.5, ''),
+        (0.02, 1.7, 'the pose jumped by 1.7 m in 0.02 s'),
+        (-0.5, 15.9, ''),  # late, and from where the robot was then
+        (-0.5, 16.1, 'the pose jumped by 16.1 m in -0.50 s'),
+    ],
+)
+def test_fast_robots_do_not_jump(seconds, y, words):
     grid = mapper()
     grid.add(look(stamp_s=10.0))
-    assert grid.add(look(stamp_s=10.1, xy=(3.5, 0.0))) == ''
+    assert grid.add(look(stamp_s=10.0 + seconds, xy=(0.0, y))) == words
+
+
+def test_a_height_that_drifts_is_no_jump():
+    grid = mapper()
+    grid.add(look(stamp_s=10.0))
+    risen = np.eye(4)
+    risen[2, 3] = 9.0
+    assert grid.add(look(stamp_s=10.1, T_grid_base=risen)) == ''
+    assert at(grid.render(), 1.25, 0.05) == 0
+
+
+def test_time_goes_back_by_more_than_a_second_from_the_newest_look():
+    grid = mapper()
+    for stamp_s in (10.0, 9.0, 9.5):
+        assert grid.add(look(stamp_s=stamp_s)) == ''
+    assert grid.add(look(stamp_s=8.9)) == 'time went back by 1.1 s'
+
+
+def test_a_recording_that_starts_again_is_no_camera_whose_clock_is_behind():
+    grid = mapper()
+    grid.add(look(stamp_s=100.0))
+    assert grid.add(look(stamp_s=3.0)) == 'time went back by 97.0 s'
 
 
 @pytest.mark.parametrize(
@@ -183,6 +218,9 @@ def test_fast_robots_do_not_jump():
         (0.0, math.pi, 0.6),
         (3.0, 3.4, 0.1),  # over 180 degrees
         (-3.0, -3.4, 0.1),
+        (0.0, 1.8, 0.1),  # up to 90 degrees and 3 rad/s: 1.871
+        (0.0, -2.7, 0.4),  # up to 2.771
+        (0.0, 2.7, -0.4),  # a late one
     ],
 )
 def test_robots_that_spin_do_not_jump(start, end, seconds):
@@ -200,6 +238,13 @@ def test_a_jump_of_yaw_counts_the_shorter_way_round(start, end, degrees):
     words = f'the pose turned by {degrees} degrees in 0.10 s'
     assert grid.add(look(stamp_s=10.1, yaw=end)) == words
     assert grid.add(look(stamp_s=10.2, yaw=end)) == ''
+
+
+@pytest.mark.parametrize(('seconds', 'end'), [(0.1, 1.9), (0.4, -2.85), (-0.4, 2.85)])
+def test_robots_that_spin_faster_than_any_jump(seconds, end):
+    grid = mapper()
+    grid.add(look(stamp_s=10.0))
+    assert 'the pose turned by' in grid.add(look(stamp_s=10.0 + seconds, yaw=end))
 
 
 def test_a_look_without_a_usable_pose_changes_nothing():
@@ -238,14 +283,14 @@ def test_time_without_looks_fades_what_is_known():
     assert (grid.render().occupancy.combined == -1).all()
 
 
-def test_the_grid_follows_the_robot_without_looks():
-    grid = mapper()
+@pytest.mark.parametrize(('step_m', 'origin_m'), [(1.0, (1.0, -6.0)), (3.0, (0.0, -4.0))])
+def test_the_grid_follows_the_robot_without_looks(step_m, origin_m):
+    grid = mapper(**{'grid.recentre_step': step_m})
     grid.add(look())
     pose = np.eye(4)
     pose[:2, 3] = (7.3, -2.4)
     grid.recentre(pose)
-    x, y = grid.render().spec.origin_m
-    assert (x, y) == (pytest.approx(1.0), pytest.approx(-6.0))
+    assert grid.render().spec.origin_m == pytest.approx(origin_m)
 
 
 def test_a_grid_that_the_robot_would_leave_is_refused():
@@ -254,13 +299,69 @@ def test_a_grid_that_the_robot_would_leave_is_refused():
     mapper(**{'grid.recentre_step': 4.0})
 
 
-def test_depth_is_used_when_the_look_has_it():
-    grid = mapper()
+# The edge of the wall is 1.667 m ahead, a ray 35 degrees down meets the ground at 1.43 m, and rows
+# 50 and 69 are 1.27 m and 0.78 m ahead.
+@pytest.mark.parametrize(
+    ('parameters', 'seen', 'unseen'),
+    [
+        ({'projection.max_range': 1.5}, {1.25: 0}, [1.65]),
+        ({'projection.min_range': 1.0}, {1.25: 0, 1.75: 100}, [0.75]),
+        ({'projection.min_depression': 35.0}, {0.75: 0, 1.25: 0}, [1.65]),
+        ({'projection.border': 50}, {0.95: 0, 1.15: 0}, [0.45, 1.65]),
+    ],
+)
+def test_the_ground_is_seen_where_the_gates_of_the_user_are(parameters, seen, unseen):
+    plain, gated = mapper(), mapper(**parameters)
+    for grid in (plain, gated):
+        grid.add(look())
+        assert {x: at(grid.render(), x, 0.05) for x in seen} == seen
+    for x in unseen:
+        assert at(plain.render(), x, 0.05) >= 0
+        assert at(gated.render(), x, 0.05) == -1
+
+
+def test_clouds_have_the_stride_of_the_user():
+    now = look()
+    maker = mapper(**{'nav.stride': 7}).cloud_makers['front']
+    clouds = maker.read(now.mask, now.confidence, now.model, now.T_base_camera)
+    assert clouds.seen.mask.shape == (18, 23)  # 120 / 7 and 160 / 7, rounded up
+
+
+# The wall is seen 0.51 m high; row 2 looks 9 degrees down.
+@pytest.mark.parametrize(
+    ('parameters', 'cost'),
+    [
+        ({}, 100),
+        ({'projection.max_range': 2.0}, -1),
+        ({'projection.height_band': [0.6, 2.0]}, -1),
+    ],
+)
+def test_depth_is_used_when_the_look_has_it(parameters, cost):
+    grid = mapper(**parameters)
     angles = np.arctan((np.arange(120) - 59.5) / 80)
     rows = 3.0 / np.cos(math.pi / 4 + angles) * np.cos(angles)
     depth_m = np.repeat(rows[:, None], 160, axis=1).astype(np.float32)
-    grid.add(look(depth_m=depth_m))
-    assert at(grid.render(), 3.02, 0.05) == 100
+    now = look(depth_m=depth_m)
+    grid.add(now)
+    assert at(grid.render(), 3.02, 0.05) == cost
+    maker = grid.cloud_makers['front']
+    clouds = maker.read(now.mask, now.confidence, now.model, now.T_base_camera, now.depth_m)
+    assert bool(clouds.of_layer('obstacles').size) == (cost == 100)
+    # What is measured tells nothing of the pose: half of the wall stands where it was.
+    grid.add(look(stamp_s=2.0, xy=(0.0, 3.3), depth_m=depth_m))
+    assert found_again(grid) == 'none yet'
+
+
+def test_ground_above_the_horizon_is_told_of_its_camera():
+    grid = mapper()
+    ground = np.zeros((120, 160), np.uint8)
+    for n in range(20):
+        assert grid.problems() == {'front': '', 'left': ''}
+        T = camera_mount((0, 0, 1.0), (0, 0.2, 0))
+        grid.add(look('left', stamp_s=1.0 + n / 10, mask=ground, T_base_camera=T))
+    problems = grid.problems()
+    assert problems['front'] == ''
+    assert 'above the assumed horizon' in problems['left']
 
 
 def test_the_users_layers_and_rules_are_checked_against_the_model():
@@ -293,6 +394,8 @@ def test_default_layers():
     assert obstacles.cost == 100
     assert 'Car' in obstacles.classes
     assert 'Road' not in obstacles.classes
+    assert 'Sky' not in obstacles.classes
+    assert obstacles.min_probability == 0.3
     grounds = [('lawn', (0, 9, 0)), ('path', (9, 9, 0))]
     flat = Labels([LabelClass(name, color, 'ground') for name, color in grounds])
     (known,) = default_layers(flat)

@@ -79,6 +79,20 @@ def test_what_fades_becomes_unknown():
     assert layers.render(grid).combined[0, 0] == -1
 
 
+def test_a_tenth_of_a_look_is_known_and_less_is_not():
+    layers = LayerSet([LayerSpec('a', ('Tree',), 50)], CAMVID)
+    combined = layers.render(grid_of({(0, 3): [(TREE, 0.1)], (5, 1): [(TREE, 0.099)]})).combined
+    assert (combined[3, 0], combined[1, 5]) == (50, -1)
+
+
+def test_what_is_rendered_takes_and_adds_nothing():
+    grid = grid_of({(1, 3): [(ROAD, 1.0), (CAR, 0.5)]})
+    before = grid.evidence.copy()
+    layers = LayerSet([LayerSpec('a', ('Road', 'Car'), 50)], CAMVID)
+    assert layers.render(grid).combined[3, 1] == layers.render(grid).combined[3, 1] == 50
+    np.testing.assert_array_equal(grid.evidence, before)
+
+
 def test_all_offenders_are_listed_with_the_nearest_name():
     specs = [
         LayerSpec('green', ('tree', 'Gras'), 101),
@@ -100,6 +114,7 @@ def test_no_layers_are_refused():
         LayerSet([], CAMVID)
 
 
-def test_a_grid_of_another_model_is_refused():
-    with pytest.raises(ParameterError, match='11 classes, the grid has 3'):
-        LayerSet([LayerSpec('a', ('Tree',), 50)], CAMVID).render(SemanticGrid(3, SPEC))
+@pytest.mark.parametrize('count', [3, 12])
+def test_a_grid_of_another_model_is_refused(count: int):
+    with pytest.raises(ParameterError, match=f'11 classes, the grid has {count}'):
+        LayerSet([LayerSpec('a', ('Tree',), 50)], CAMVID).render(SemanticGrid(count, SPEC))

@@ -79,6 +79,14 @@ def test_it_waits_for_a_pose_at_or_after_the_stamp():
         np.testing.assert_allclose(asking.answer.result(DEADLINE_S), pose(1.5), atol=1e-12)
 
 
+def test_one_pose_is_enough_for_all_that_wait():
+    filled = history(1.0)
+    with Asking(filled, 1.5) as first, Asking(filled, 1.25) as second:
+        filled.add(1.5, pose(1.5))
+        np.testing.assert_array_equal(first.answer.result(DEADLINE_S), pose(1.5))
+        np.testing.assert_allclose(second.answer.result(DEADLINE_S), pose(1.25), atol=1e-12)
+
+
 def test_it_waits_for_the_first_pose_of_all():
     filled = PoseHistory()
     with Asking(filled, 1.0) as asking:
@@ -103,10 +111,10 @@ def test_older_than_all():
 
 
 def test_a_pause_is_not_bridged():
-    filled = history(1.0, 2.0, 3.25)
+    filled = history(1.0, 2.0, 3.0625)
     np.testing.assert_allclose(filled.at(1.5, 0), pose(1.5), atol=1e-12)
     np.testing.assert_array_equal(filled.at(2.0, 0), pose(2.0))
-    with pytest.raises(PoseError, match=r'paused for 1\.25 s'):
+    with pytest.raises(PoseError, match=r'paused for 1\.06 s'):
         filled.at(2.25, 0)
 
 
@@ -120,7 +128,7 @@ def test_a_straggler_is_left_out():
 
 
 def test_a_restart_empties_it():
-    assert history(100.0, 100.5, 99.25).newest()[0] == 99.25
+    assert history(100.0, 100.5, 99.4375).newest()[0] == 99.4375
     filled = history(100.0, 100.5)
     filled.add(3.0, pose(3.0))
     assert filled.newest()[0] == 3.0
@@ -139,6 +147,10 @@ def test_it_forgets_what_is_old():
     np.testing.assert_allclose(filled.at(7.75, 0), pose(7.75), atol=1e-12)
     with pytest.raises(PoseError, match='older than the oldest'):
         filled.at(7.25, 0)
+    # After a pause that may be all there was.
+    filled.add(60.0, pose(60.0))
+    with pytest.raises(PoseError, match=r'52\.000 s older than the oldest'):
+        filled.at(8.0, 0)
 
 
 def test_it_forgets_what_is_too_much():

@@ -28,6 +28,17 @@ def test_what_comes_at_the_rate_but_a_little_early_or_late_all_passes():
     assert len(passed(times, 10.0)) == 200
 
 
+def test_what_comes_more_than_a_fifth_early_waits_for_the_next_one():
+    assert passed([0.0, 0.079, 0.081], 10.0) == [0.0, 0.081]
+
+
+def test_a_slot_is_good_for_less_than_a_period():
+    # The slot of 0.125 s is that of 0.24 s, and the next one is at 0.25 s.
+    assert passed([0.0, 0.24, 0.26], 8.0) == [0.0, 0.24, 0.26]
+    # Here it is over, so the next one is a period after 0.25 s.
+    assert passed([0.0, 0.25, 0.26, 0.375], 8.0) == [0.0, 0.25, 0.375]
+
+
 def test_a_pause_is_not_made_up_for():
     assert passed([0.0, 2.0, 2.01, 2.02, 2.1, 2.11], 10.0) == [0.0, 2.0, 2.1]
 

@@ -78,6 +78,14 @@ def test_an_older_look_has_aged_and_turns_no_clock_back():
     assert known(grid)[0, 3, 5] == pytest.approx(0.5)
 
 
+def test_an_older_look_takes_less_from_what_is_known():
+    grid = SemanticGrid(3, SPEC, Memory(half_life_s=2.0))
+    grid.add(look(SPEC, {(1, 3): (1, 1.0)}), 10.0)
+    grid.add(look(SPEC, {(1, 3): (0, 1.0)}), 8.0)
+    # It weighs 0.5, of which a quarter is taken from what was there.
+    assert known(grid)[:, 3, 1] == pytest.approx([0.5, 0.875, 0.0])
+
+
 def test_a_long_time_loses_no_precision():
     grid = SemanticGrid(3, SPEC, Memory(half_life_s=1.0))
     for second in range(500):
@@ -104,24 +112,62 @@ def test_cells_keep_their_places_in_the_frame():
     np.testing.assert_array_equal(known(grid), expected)  # the corner has left
 
 
-def test_there_and_back_leaves_what_stayed_on_the_grid():
+def test_the_robot_goes_a_whole_step_either_way_before_the_grid_follows():
+    # Steps of 4 cells of 0.5 m; the middle cell is 0..0.5 m along x and y.
+    grid = SemanticGrid(3, SPEC, Memory(recentre_step_m=2.0))
+    assert not grid.recentre((1.9, -1.4))
+    assert not grid.recentre((-1.4, 1.9))
+    assert grid.recentre((2.1, -1.6))
+    assert grid.spec.origin_cells == (1, -6)
+
+
+@pytest.mark.parametrize(
+    ('resolution_m', 'step_m', 'cells'),
+    [
+        (0.2, 0.6, 3),  # which is 2.9999999999999996 in floats
+        (0.5, 0.2, 1),  # less than half a cell
+    ],
+)
+def test_a_step_is_a_whole_number_of_cells(resolution_m: float, step_m: float, cells: int):
+    spec = GridSpec(resolution_m, (7, 5), (-3, -2))
+    grid = SemanticGrid(3, spec, Memory(recentre_step_m=step_m))
+    middle = (cells + 0.5) * resolution_m  # of the first cell that is a step from the middle one
+    assert not grid.recentre((middle - resolution_m, 0.0))
+    assert grid.recentre((middle, 0.0))
+    assert grid.spec.origin_cells == (cells - 3, -2)
+
+
+@pytest.mark.parametrize(
+    ('there', 'kept'),
+    [((1.2, -0.6), np.s_[:, :3, 2:]), ((-0.9, 1.2), np.s_[:, 2:, :5])],
+)
+def test_there_and_back_leaves_what_stayed_on_the_grid(there: tuple, kept: tuple):
     rng = np.random.default_rng(0)
     grid = SemanticGrid(3, SPEC, Memory(recentre_step_m=0.5))
     cells = {(x, y): (int(rng.integers(3)), 1.0) for x in range(7) for y in range(5)}
     grid.add(look(SPEC, cells), 0.0)
     before = known(grid).copy()
-    assert grid.recentre((1.2, -0.6))
+    assert grid.recentre(there)
     assert grid.recentre((0.2, 0.2))
     assert grid.spec == SPEC
-    np.testing.assert_array_equal(known(grid)[:, :3, 2:], before[:, :3, 2:])
-    assert not known(grid)[:, 3:].any()
-    assert not known(grid)[:, :, :2].any()
+    # Two rows and two columns have left, on the side the grid came back to.
+    expected = np.zeros_like(before)
+    expected[kept] = before[kept]
+    np.testing.assert_array_equal(known(grid), expected)
 
 
-def test_a_jump_off_the_grid_leaves_nothing():
-    grid = SemanticGrid(3, SPEC)
-    grid.add(look(SPEC, {(3, 2): (0, 1.0)}), 0.0)
-    assert grid.recentre((500.0, -500.0))
+@pytest.mark.parametrize(
+    'xy',
+    [
+        (500.0, -500.0),
+        (4.2, -2.8),  # by 8 of 7 columns and 6 of 5 rows
+        (-3.8, 3.2),
+    ],
+)
+def test_a_jump_off_the_grid_leaves_nothing(xy: tuple):
+    grid = SemanticGrid(3, SPEC, Memory(recentre_step_m=0.5))
+    grid.add(look(SPEC, {(mx, my): (0, 1.0) for mx in range(7) for my in range(5)}), 0.0)
+    assert grid.recentre(xy)
     assert not grid.evidence.any()
 
 
@@ -156,13 +202,27 @@ def test_what_is_not_finite_is_refused(bad: float):
         grid.add(look(SPEC, {}), bad)
     with pytest.raises(PoseError, match='place of the robot'):
         grid.recentre((0.0, bad))
+    with pytest.raises(PoseError, match='place of the robot'):
+        grid.recentre((bad, 0.0))
 
 
 def test_bad_memories_are_listed():
     with pytest.raises(ParameterError, match=r'half_life.*recentre_step'):
         Memory(0.0, math.nan)
-    with pytest.raises(ParameterError, match='1 to 255 classes, got 0'):
-        SemanticGrid(0, SPEC)
+
+
+@pytest.mark.parametrize('step_m', [0.0, 1000.5])
+def test_absurd_steps_are_refused(step_m: float):
+    Memory(recentre_step_m=1000.0)
+    with pytest.raises(ParameterError, match=f'recentre_step .* got {step_m}'):
+        Memory(recentre_step_m=step_m)
+
+
+@pytest.mark.parametrize('count', [0, 256])
+def test_classes_that_no_mask_can_name_are_refused(count: int):
+    assert len(SemanticGrid(255, SPEC).evidence) == 255
+    with pytest.raises(ParameterError, match=f'1 to 255 classes, got {count}'):
+        SemanticGrid(count, SPEC)
 
 
 def test_time_without_looks_is_counted_once():

@@ -31,6 +31,12 @@ def test_rigid_returns_what_is_rigid():
     np.testing.assert_array_equal(rigid(given, 'T'), given)
 
 
+def test_a_rotation_of_few_digits_is_rigid():
+    # cos 30 to four digits makes columns 2e-5 too long.
+    given = about_z(30, 2).round(4)
+    np.testing.assert_array_equal(rigid(given, 'T'), given)
+
+
 @pytest.mark.parametrize(
     ('given', 'message'),
     [
@@ -38,6 +44,9 @@ def test_rigid_returns_what_is_rigid():
         (about_z(0, np.nan), 'finite'),
         (2 * np.eye(4), 'rotation with a translation'),
         (np.diag([1.0, 1, -1, 1]), 'rotation with a translation'),
+        (np.diag([2.0, 2, 2, 1]), 'rotation with a translation'),
+        (np.diag([1.0, 1, 1.001, 1]), 'rotation with a translation'),
+        (about_z(30, 2).T, 'rotation with a translation'),  # column by column
     ],
 )
 def test_rigid_refuses_the_rest(given: np.ndarray, message: str):
@@ -82,6 +91,8 @@ def test_a_quaternion_slightly_off_is_normalised():
     [
         ((0, 0, 0), (0, 0, 0, 0), 'norm 0'),
         ((0, 0, 0), (0, 0, 0, 1.02), r'norm 1\.02'),
+        ((0, 0, 0), (0, 0.989, 0, 0), r'norm 0\.989'),
+        ((0, 0, 0), (0, 0, 0, 1.011), r'norm 1\.011'),
         ((0, 0, 0), (0.6, 0.6, 0, 0), r'norm 0\.8485'),
         ((0, math.nan, 0), (0, 0, 0, 1), 'finite'),
         ((0, 0, 0), (0, 0, math.inf, 1), 'finite'),
