@@ -8,7 +8,8 @@ their signatures for good, a changed one gets a new name (``_v2``).
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from ctypes import c_char_p, c_int, c_size_t, c_uint, c_uint64, c_void_p
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     'cuDeviceTotalMem_v2': (ctypes.POINTER(c_size_t), c_int),
     'cuDevicePrimaryCtxRetain': (_POINTER, c_int),
     'cuDevicePrimaryCtxRelease_v2': (c_int,),
+    'cuCtxGetCurrent': (_POINTER,),
     'cuCtxSetCurrent': (c_void_p,),
     'cuStreamCreate': (_POINTER, c_uint),
     'cuStreamDestroy_v2': (c_void_p,),
@@ -88,6 +90,8 @@ class Buffer:
 class Cuda:
     """One device: its primary context, which TensorRT shares, and one stream.
 
+    What allocates, frees or runs needs the context to be current: it belongs in `current`.
+
     :param index: of the device.
     :raises BackendUnavailableError: if there is no such device.
     """
@@ -108,8 +112,8 @@ class Cuda:
         self._call('cuDevicePrimaryCtxRetain', ctypes.byref(context), self._device)
         self._context = context
         try:
-            self.use()
-            self._call('cuStreamCreate', ctypes.byref(stream), _NON_BLOCKING)
+            with self.current():
+                self._call('cuStreamCreate', ctypes.byref(stream), _NON_BLOCKING)
         except BackendError:
             self.close()
             raise
@@ -136,8 +140,35 @@ class Cuda:
         return Gpu(name.value.decode(), (values[0], values[1]), values[2], gib)
 
     def use(self) -> None:
-        """Make the context current in this thread, as every other call needs it."""
+        """Make the context current for good in this thread, which is to be one of our own.
+
+        :raises DeviceError: if the device is gone.
+        """
         self._call('cuCtxSetCurrent', self._context)
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Make the context current in this thread, and then the one from before again.
+
+        Else what the thread itself computes with CUDA next would be on this device, too.
+
+        :raises DeviceError: if the device is gone.
+        """
+        before = c_void_p()
+        self._call('cuCtxGetCurrent', ctypes.byref(before))
+        self.use()
+        try:
+            yield
+        finally:
+            self._release('cuCtxSetCurrent', before)
+
+    @contextmanager
+    def freeing(self) -> Iterator[None]:
+        """Likewise, to free things, which is tried on a device that is gone, too."""
+        with ExitStack() as stack:
+            with suppress(DeviceError):
+                stack.enter_context(self.current())
+            yield
 
     def allocate(self, size: int) -> Buffer:
         """Allocate a buffer.
@@ -230,13 +261,12 @@ class Cuda:
         return self._memory()[0]
 
     def close(self) -> None:
-        """Free the stream and give the context back; none is current in this thread then."""
+        """Free the stream and give the context back."""
         if self._stream is not None:
-            self._release('cuStreamDestroy_v2', self._stream)
+            with self.freeing():
+                self._release('cuStreamDestroy_v2', self._stream)
             self._stream = None
         if self._context is not None:
-            # The release does not do it, and whoever computes here next would use a dead context.
-            self._release('cuCtxSetCurrent', None)
             self._release('cuDevicePrimaryCtxRelease_v2', self._device)
             self._context = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing, nullcontext, suppress
+from contextlib import closing
 from typing import Any
 
 from espnet_ros.backends import tensorrt_cache
@@ -32,7 +32,9 @@ class TensorRTBackend(Backend):
 
     def upload(self, images: UInt8Array) -> bool:
         """Bring images to the device through the buffers of their shape."""
-        self._runners[images.shape].upload(images)
+        assert self._cuda is not None
+        with self._cuda.current():
+            self._runners[images.shape].upload(images)
         return True
 
     def _load(self, device: str, precision: str) -> tuple[str, str]:
@@ -46,32 +48,30 @@ class TensorRTBackend(Backend):
         gpu = self._cuda.gpu()
         resolved = resolve_precision(precision, self.bundle, self._library, gpu)
         self._engines = Engines(self._library, gpu, self.bundle, resolved, self._tell, self._cuda)
-        self._runtime = opened(self._library, self._library.module.Runtime, self._cuda)
+        with self._cuda.current():
+            self._runtime = opened(self._library, self._library.module.Runtime, self._cuda)
         return f'cuda:{index} ({gpu.name}, {self._library.name})', resolved
 
     def _infer(self, images: UInt8Array) -> tuple[Any, Any]:
         assert self._cuda is not None
-        # First of all, as dropping a runner needs it, too.
-        self._cuda.use()
-        runner = self._runners.pop(images.shape, None)
-        if runner is not None:
-            self._runners[images.shape] = runner
-            return runner.run(images)
-        if len(self._runners) == MAX_SHAPES:
-            self._drop(next(iter(self._runners)))
-        # The library's objects must not outlive the device.
-        with cleared_frames():
-            return self._first_run(images)
+        with self._cuda.current():
+            runner = self._runners.pop(images.shape, None)
+            if runner is not None:
+                self._runners[images.shape] = runner
+                return runner.run(images)
+            if len(self._runners) == MAX_SHAPES:
+                self._drop(next(iter(self._runners)))
+            # The library's objects must not outlive the device.
+            with cleared_frames():
+                return self._first_run(images)
 
     def _free(self) -> None:
         if self._cuda is None:
             return
-        with suppress(BackendError):
-            # The one who frees may be another thread than the one who ran; or the GPU is lost.
-            self._cuda.use()
-        for shape in list(self._runners):
-            self._drop(shape)
-        self._runtime = None
+        with self._cuda.freeing():
+            for shape in list(self._runners):
+                self._drop(shape)
+            self._runtime = None
         self._cuda.close()
         self._cuda = None
 
@@ -140,9 +140,12 @@ def build_ahead(
     check_size_wh(size_wh)
     library = load_library()
     cuda = _device(library, device)
+    profile = Profile(batch, *size_wh[::-1])
+    if cuda is None:
+        return _build_ahead(bundle, library, None, precision, profile)
     # Open until the end, as the library measures on the device that is current.
-    with nullcontext() if cuda is None else closing(cuda):
-        return _build_ahead(bundle, library, cuda, precision, Profile(batch, *size_wh[::-1]))
+    with closing(cuda), cuda.current():
+        return _build_ahead(bundle, library, cuda, precision, profile)
 
 
 def _build_ahead(

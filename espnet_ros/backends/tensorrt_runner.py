@@ -18,7 +18,7 @@ UInt8Array = npt.NDArray[np.uint8]
 
 
 class Runner:
-    """Runs an engine on batches of one shape.
+    """Runs an engine on batches of one shape; the device is to be current in all of it.
 
     A captured graph holds addresses, shape and the state of its execution context, so each shape
     has a context of its own.
@@ -48,7 +48,6 @@ class Runner:
         self._config: Any = None
         self._kernels: Any = None
         self._context: Any = None
-        cuda.use()
         try:
             self._create_context(loaded, kernels)
             self._bind()
@@ -89,7 +88,7 @@ class Runner:
         return None if content is None else bytes(content)
 
     def close(self) -> None:
-        """Free what the runner made; the context is to be current."""
+        """Free what the runner made."""
         if self._graph is not None:
             self._cuda.free_graph(self._graph)
             self._graph = None
@@ -99,7 +98,6 @@ class Runner:
         self._buffers = {}
 
     def _fill(self, images: UInt8Array) -> None:
-        self._cuda.use()
         self._buffers[INPUT].array[...] = images.reshape(-1)
 
     def _create_context(self, loaded: LoadedEngine, kernels: bytes | None) -> None:

@@ -67,6 +67,7 @@ class TorchBackend(Backend):
             self._thread.shutdown()
             self._thread = None
         if self._runners is not None:
+            self._runners.close()
             self._runners = None
             # PyTorch keeps freed memory for itself, which others may wait for; and a GPU that is
             # lost fails every call.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -16,6 +18,8 @@ log = logging.getLogger('espnet_ros.torch')
 
 # As PyTorch's notes on CUDA graphs have it: libraries set themselves up in the first runs.
 _WARM_UPS = 3
+# Held while cuDNN's settings are changed, which the whole process shares.
+_SETTINGS = threading.Lock()
 
 
 class CudaRunners:
@@ -31,19 +35,19 @@ class CudaRunners:
         self._network = network
         self._device = device
         self._runners: dict[tuple[int, ...], CudaRunner] = {}
+        # Until one failed, as each that does takes something from PyTorch's allocator (pull
+        # requests 180395 and 190348 of PyTorch).
+        self._captures = True
 
     def run(self, images: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
         """Return mask and confidence of a batch, uint8 (N, H, W, 3), contiguous.
 
         :raises DeviceError: if the device has too little memory, or is gone.
         """
-        runner = self._runners.pop(images.shape, None)
-        if runner is None and len(self._runners) == MAX_SHAPES:
-            del self._runners[next(iter(self._runners))]
         try:
-            if runner is None:
-                runner = CudaRunner(self._torch, self._network, self._device, images.shape)
-            result = runner.run(images)
+            runner = self._runners.pop(images.shape, None) or self._new(images.shape)
+            self._runners[images.shape] = runner
+            return runner.run(images)
         except RuntimeError as error:
             height, width = images.shape[1:3]
             what = f'{images.shape[0]} images of {width}x{height}'
@@ -51,28 +55,43 @@ class CudaRunners:
             if failure is None:
                 raise
             # Whoever goes on, here or elsewhere, may need the memory.
-            self._runners = {}
+            self.close()
             raise failure from error
-        self._runners[images.shape] = runner
-        return result
 
     def upload(self, images: UInt8Array) -> None:
         """Bring a batch of a shape that ran before to the device, and wait for that."""
         self._runners[images.shape].upload(images)
+
+    def close(self) -> None:
+        """Let go of the buffers and graphs of all shapes."""
+        for shape in list(self._runners):
+            self._runners.pop(shape).close()
+
+    def _new(self, shape: tuple[int, ...]) -> CudaRunner:
+        if len(self._runners) == MAX_SHAPES:
+            self._runners.pop(next(iter(self._runners))).close()
+        runner = CudaRunner(self._torch, self._network, self._device, shape, self._captures)
+        self._captures = runner.has_graph
+        return runner
 
 
 class CudaRunner:
     """Runs a deployment graph on batches of one shape: one copy in, a graph, one copy out.
 
     :param shape: of the images, (N, H, W, 3).
+    :param captures: whether to try it with a graph.
     """
 
-    def __init__(self, torch: Any, network: Any, device: Any, shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, torch: Any, network: Any, device: Any, shape: tuple[int, ...], captures: bool
+    ) -> None:
         self._torch = torch
         self._network = network
         self._device = device
         self._graph: Any = None
-        with torch.cuda.device(device), torch.inference_mode():
+        # Not inference_mode: the first capture of a process makes tensors that all others change,
+        # the host program's, too (issue 166792 of PyTorch).
+        with torch.cuda.device(device), torch.no_grad():
             # PyTorch copies beside the processor's own work only from and to pinned memory.
             self._host_images = torch.empty(shape, dtype=torch.uint8).pin_memory()
             self._host_output = torch.empty((2, *shape[:3]), dtype=torch.uint8).pin_memory()
@@ -80,11 +99,17 @@ class CudaRunner:
             # Neither warm-up nor capture may use the default stream.
             self._stream = torch.cuda.Stream(device)
             self._stream.wait_stream(torch.cuda.current_stream(device))
-            with torch.cuda.stream(self._stream):
+            with torch.cuda.stream(self._stream), _exact(torch):
                 for _ in range(_WARM_UPS):
                     self._output = self._compute()
-                # In here, as a capture that fails does not give the thread its stream back.
-                self._capture()
+                if captures:
+                    # In here, as a capture that fails does not give the thread its stream back.
+                    self._capture()
+
+    @property
+    def has_graph(self) -> bool:
+        """Return whether a graph was captured."""
+        return self._graph is not None
 
     def run(self, images: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
         """Return mask and confidence of a batch."""
@@ -94,7 +119,8 @@ class CudaRunner:
             if self._graph is not None:
                 self._graph.replay()
             else:
-                self._output = self._compute()
+                with _exact(self._torch):
+                    self._output = self._compute()
             self._host_output.copy_(self._output, non_blocking=True)
         self._stream.synchronize()
         mask, confidence = self._host_output.numpy().copy()
@@ -107,21 +133,28 @@ class CudaRunner:
             self._images.copy_(self._host_images, non_blocking=True)
         self._stream.synchronize()
 
+    def close(self) -> None:
+        """Prepare the runner to be freed; on a device that is lost, it never is."""
+        try:
+            # To wait for all of the device would break a capture in another thread.
+            self._stream.synchronize()
+        except RuntimeError:
+            # PyTorch ends the process as it frees pinned memory that was copied on a device that
+            # is lost by then (pull request 178154 of PyTorch).
+            _keep_for_good(self)
+
     @contextmanager
     def _on_stream(self) -> Iterator[None]:
         torch = self._torch
         with (
             torch.cuda.device(self._device),
-            torch.inference_mode(),
+            torch.no_grad(),
             torch.cuda.stream(self._stream),
         ):
             yield
 
     def _compute(self) -> Any:
-        torch = self._torch
-        # TF32 rounds the factors of every product to 10 bits; f32 is to mean f32.
-        with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
-            return torch.stack(self._network(self._images))
+        return self._torch.stack(self._network(self._images))
 
     def _capture(self) -> None:
         torch = self._torch
@@ -135,9 +168,38 @@ class CudaRunner:
         except RuntimeError as error:
             if _out_of_memory(error):
                 raise
+            # PyTorch's allocator may go on to ask the graph whose allocations are its own.
+            _keep_for_good(graph)
             log.warning('PyTorch runs without a CUDA graph, slower: %s', _first_line(error))
         else:
             self._graph = graph
+
+
+@contextmanager
+def _exact(torch: Any) -> Iterator[None]:
+    """Compute in float32 what is in float32, by the fastest algorithm for each shape.
+
+    TF32 rounds the factors of every product to 10 bits; in f16 and bf16 the head is float32, too.
+    """
+    cudnn = torch.backends.cudnn
+    with _SETTINGS:
+        if not hasattr(cudnn, 'conv'):
+            # PyTorch before 2.9
+            with cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
+                yield
+            return
+        # `flags` fails wherever the host program has set precisions by their new names.
+        before = cudnn.conv.fp32_precision, cudnn.benchmark
+        cudnn.conv.fp32_precision, cudnn.benchmark = 'ieee', True
+        try:
+            yield
+        finally:
+            cudnn.conv.fp32_precision, cudnn.benchmark = before
+
+
+def _keep_for_good(thing: Any) -> None:
+    """Have something never be freed, not even as the process ends, which empties all lists."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
 def device_failure(
@@ -152,7 +214,12 @@ def device_failure(
         need = f'{asked[1]} more are needed' if asked else 'how much more is needed is not told'
         words = f'{device} has too little memory for {what}'
         return shortage(words, need, _memory(torch, device), ' or device cpu')
-    if re.search('CUDA error|cuDNN error|CUDNN_STATUS|CUBLAS_STATUS', str(error)):
+    # The last two are cuDNN's words where it has too little memory, or no code for the GPU.
+    signs = (
+        'CUDA error|cuDNN error|CUDNN_STATUS|CUBLAS_STATUS|unable to find an engine|'
+        'valid cuDNN algorithm'
+    )
+    if re.search(signs, str(error)):
         return DeviceError(
             f'{device} failed ({_first_line(error)}): check it with `nvidia-smi`, restart the '
             'node, or choose device cpu'

@@ -13,16 +13,17 @@ typedef struct { void *to; const void *from; size_t size; void (*call)(void); } 
 typedef struct { int count; Work work[16]; } Graph;
 typedef struct { Graph *capturing; } Stream;
 
-static int live, launches, captured, retained;
-static __thread int current;
+static int live, launches, captured, retained, host;
+static __thread void *current;
 
 #define ENTER(name) \
     const char *failing = getenv("FAKE_CUDA_FAIL"); \
     if (failing && !strcmp(failing, name)) return 2
-#define IN_CONTEXT(name) ENTER(name); if (!current) return 201; if (!retained) return 709
+#define IN_CONTEXT(name) ENTER(name); if (current != &live) return 201; if (!retained) return 709
 
 int fake_live(void) { return live; }
-int fake_current(void) { return current; }
+int fake_current(void) { return current == &live; }
+void *fake_host_context(void) { return &host; }
 int fake_launches(void) { return launches; }
 int fake_captured(void) { return captured; }
 
@@ -55,8 +56,11 @@ CUresult cuDevicePrimaryCtxRetain(void **context, CUdevice device) {
 CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device) {
     live--; retained--; return device == 7 ? 0 : 101;
 }
+CUresult cuCtxGetCurrent(void **context) { *context = current; return 0; }
 CUresult cuCtxSetCurrent(void *context) {
-    ENTER("cuCtxSetCurrent"); current = context == &live; return current || !context ? 0 : 201;
+    ENTER("cuCtxSetCurrent");
+    if (context && context != &live && context != &host) return 201;
+    current = context; return 0;
 }
 CUresult cuStreamCreate(void **stream, unsigned flags) {
     IN_CONTEXT("cuStreamCreate"); *stream = calloc(1, sizeof(Stream)); live++; return flags != 1;
@@ -96,14 +100,14 @@ CUresult cuMemAlloc_v2(CUdeviceptr *pointer, size_t size) {
     IN_CONTEXT("cuMemAlloc_v2"); *pointer = (CUdeviceptr)(uintptr_t)malloc(size); live++; return 0;
 }
 CUresult cuMemFree_v2(CUdeviceptr pointer) {
-    if (!current) return 201;
+    if (current != &live) return 201;
     free((void *)(uintptr_t)pointer); live--; return 0;
 }
 CUresult cuMemHostAlloc(void **pointer, size_t size, unsigned flags) {
     IN_CONTEXT("cuMemHostAlloc"); *pointer = malloc(size); live++; return flags != 0;
 }
 CUresult cuMemFreeHost(void *pointer) {
-    if (!current) return 201;
+    if (current != &live) return 201;
     free(pointer); live--; return 0;
 }
 CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, size_t size, Stream *stream) {

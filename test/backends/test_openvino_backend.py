@@ -79,7 +79,9 @@ def test_int8_gives_the_masks_of_the_same_graph_elsewhere():
     image = Street(seed=5, length_m=40.0).render(3.0).image_bgr[None]
     with create_backend('openvino', bundle, precision='int8') as backend:
         mask, confidence = backend.infer(image)
-    session = onnxruntime.InferenceSession(bundle.files['onnx_int8'].read_bytes())
+    session = onnxruntime.InferenceSession(
+        bundle.files['onnx_int8'].read_bytes(), providers=['CPUExecutionProvider']
+    )
     expected_mask, expected_confidence = session.run(
         ['mask', 'confidence'], {'image': image}
     )

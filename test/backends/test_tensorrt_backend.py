@@ -234,6 +234,61 @@ def test_a_gpu_that_is_lost_is_said_and_leaving_does_not_fail(built, checker, mo
         for _ in range(2):
             with pytest.raises(DeviceError, match='cuCtxSetCurrent failed'):
                 backend.infer(images(0, 1, 16, 24))
+    # Nothing of the library can have the device to be freed on.
+    orphans.clear()
+
+
+@pytest.fixture
+def host_context(fake_cuda):
+    """Have the host program compute on a device of its own in this thread."""
+    fake_cuda.fake_host_context.restype = ctypes.c_void_p
+    context = fake_cuda.fake_host_context()
+    assert fake_cuda.cuCtxSetCurrent(ctypes.c_void_p(context)) == 0
+    yield context
+    fake_cuda.cuCtxSetCurrent(ctypes.c_void_p())
+
+
+def context_now(fake_cuda):
+    context = ctypes.c_void_p()
+    assert fake_cuda.cuCtxGetCurrent(ctypes.byref(context)) == 0
+    return context.value
+
+
+def test_the_host_program_keeps_its_device(built, checker, fake_cuda, host_context, monkeypatch):
+    with create_backend('tensorrt', checker, precision='f32') as backend:
+        assert context_now(fake_cuda) == host_context
+        # More than are kept, so that room is made, too.
+        for width in (8, 16, 24, 32, 40):
+            assert_right(backend, images(width, 1, 16, width))
+            assert context_now(fake_cuda) == host_context
+        assert_right(backend, images(0, 1, 16, 40))
+        assert backend.upload(images(1, 1, 16, 40))
+        assert context_now(fake_cuda) == host_context
+        monkeypatch.setenv('FAKE_CUDA_FAIL', 'cuGraphLaunch')
+        with pytest.raises(DeviceError, match='cuGraphLaunch failed'):
+            backend.infer(images(0, 1, 16, 40))
+        assert context_now(fake_cuda) == host_context
+        monkeypatch.delenv('FAKE_CUDA_FAIL')
+    assert context_now(fake_cuda) == host_context
+
+
+def test_the_host_program_keeps_its_device_when_a_start_fails(
+    built, checker, fake_cuda, host_context, monkeypatch
+):
+    monkeypatch.setenv('FAKE_CUDA_FAIL', 'cuStreamCreate')
+    with (
+        pytest.raises(DeviceError, match='cuStreamCreate failed'),
+        create_backend('tensorrt', checker),
+    ):
+        pass
+    assert context_now(fake_cuda) == host_context
+
+
+def test_the_host_program_keeps_its_device_when_an_engine_is_built_ahead(
+    built, checker, fake_cuda, host_context
+):
+    assert tensorrt_backend.build_ahead(checker, 'auto', 'f32', (24, 16))[1]
+    assert context_now(fake_cuda) == host_context
 
 
 def test_no_such_device(built, checker):

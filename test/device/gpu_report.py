@@ -155,7 +155,10 @@ def references(bundle: Bundle, name: str, images: np.ndarray) -> dict[str, np.nd
     if 'onnx_int8' in bundle.files and installed('onnxruntime'):
         import onnxruntime
 
-        session = onnxruntime.InferenceSession(str(bundle.files['onnx_int8']))
+        # Left to itself, onnxruntime-gpu would compute the reference on the GPU, too.
+        session = onnxruntime.InferenceSession(
+            str(bundle.files['onnx_int8']), providers=['CPUExecutionProvider']
+        )
         found['int8'] = session.run(['mask'], {'image': images})[0]
     return found
 

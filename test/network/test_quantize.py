@@ -34,7 +34,7 @@ def write(folder, seed) -> Bundle:
 
 
 def masks(file, images):
-    session = onnxruntime.InferenceSession(str(file))
+    session = onnxruntime.InferenceSession(str(file), providers=['CPUExecutionProvider'])
     return session.run(['mask'], {'image': np.stack(images)})[0]
 
 
