@@ -45,7 +45,8 @@ class Bundle:
 
     :param path: the folder.
     :param name: the model's name.
-    :param architecture: ``{name, classes, alpha2, alpha3}``, for ``espnet`` also ``skip``.
+    :param architecture: ``{name, classes, alpha2, alpha3}``, for ``espnet`` also ``skip``, and
+        ``class_bias`` where its classes have biases.
     :param size_wh: width and height of the image the model was trained for, multiples of 8.
     :param channel_order: of the image, always ``BGR``.
     :param mean: per channel, 0..255; the network sees ``(image - mean) / std * input_scale``.

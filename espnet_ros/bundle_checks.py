@@ -132,6 +132,8 @@ def _architecture_problems(architecture: Any, classes: Any) -> Iterator[str]:
     if name == WHOLE and architecture.get('skip') not in SKIPS:
         skip = architecture.get('skip')
         yield f'architecture.skip must be {" or ".join(SKIPS)}, got {skip!r}'
+    if not isinstance(architecture.get('class_bias', False), bool):
+        yield f'architecture.class_bias must be true or false, got {architecture["class_bias"]!r}'
     if not isinstance(classes, list):
         yield f'classes must be a list, got {classes!r}'
     elif architecture.get('classes') != len(classes):

@@ -45,11 +45,10 @@ def run(args: argparse.Namespace) -> int:
     found = _calibration(network, models[0], samples)
     print(f'class mIoU {percent(found.miou)}: their mean; {found}')
     check_use(found.miou, list(mious.values()))
-    metrics = {'val_miou_void_ignored': round(found.miou, 4), 'val_ece': round(found.ece_after, 4)}
     name = args.name or args.output.name
-    write_bundle_like(models[0], network, args.output, name, metrics, found.temperature)
+    write_bundle_like(models[0], network, args.output, name, found.metrics, found.temperature)
     print(f'{args.output}: written')
-    figures = {'models': mious, 'temperature': found.temperature, **metrics}
+    figures = {'models': mious, 'temperature': found.temperature, **found.metrics}
     write_json(args.json, figures)
     return 0
 
@@ -74,11 +73,11 @@ def check_use(mean: float, mious: Sequence[float]) -> None:
 
 def _compared(models: Sequence[Any], samples: Any) -> dict[str, float]:
     from espnet_ros.core.metrics import percent
-    from espnet_ros.network.checkpoint import load_bundle
+    from espnet_ros.network.training.average import as_trained
 
     mious = {}
     for model in {model.path: model for model in models}.values():
-        miou = _calibration(load_bundle(model), model, samples).miou
+        miou = _calibration(as_trained(model), model, samples).miou
         print(f'class mIoU {percent(miou)}: {model.path}')
         mious[str(model.path)] = miou
     return mious

@@ -301,17 +301,13 @@ def _write(
     height, width = val.samples[0].truth.shape
     calibration = calibrate(network, val.samples, (width, height), trainer.mean, trainer.std)
     print(calibration)
-    metrics = {
-        'val_miou_void_ignored': round(calibration.miou, 4),
-        'val_ece': round(calibration.ece_after, 4),
-    }
     write_bundle_from_network(
         network,
         architecture=trainer.recipe.architecture_of(len(labels)),
         labels=labels, size_wh=(width, height),
-        mean=trainer.mean, std=trainer.std, input_scale=1.0, metrics=metrics, licence=licence,
-        name=args.name or args.output.name, output=args.output,
+        mean=trainer.mean, std=trainer.std, input_scale=1.0, metrics=calibration.metrics,
+        licence=licence, name=args.name or args.output.name, output=args.output,
         temperature=calibration.temperature,
     )  # fmt: skip
     print(f'{args.output}: class mIoU {percent(calibration.miou)} on {args.val} (void ignored)')
-    return metrics
+    return calibration.metrics

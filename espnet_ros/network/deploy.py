@@ -34,9 +34,11 @@ class UpsampleHead(nn.Module):
         weight = up.weight.detach()
         inputs, classes = weight.shape[:2]
         self.classes = classes
-        self.taps = nn.Conv2d(inputs, 4 * classes, 1, bias=False)
+        self.taps = nn.Conv2d(inputs, 4 * classes, 1, bias=up.bias is not None)
         taps = weight.permute(2, 3, 1, 0).reshape(4 * classes, inputs, 1, 1)
         self.taps.weight = nn.Parameter(taps.contiguous())
+        if up.bias is not None:
+            self.taps.bias = nn.Parameter(up.bias.detach().repeat(4))
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Turn (N, C, H / 2, W / 2) into class ids and confidence, float32 (N, H, W)."""

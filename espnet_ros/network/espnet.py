@@ -11,6 +11,9 @@ Encoders look at the image at 1/2, 1/4 and 1/8 of its size (levels 1 to 3):
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -30,9 +33,9 @@ def conv_norm_act(in_channels: int, out_channels: int, stride: int = 1) -> nn.Se
     return nn.Sequential(conv(in_channels, out_channels, 3, stride), NormAct(out_channels))
 
 
-def upsample(channels: int) -> nn.ConvTranspose2d:
+def upsample(channels: int, bias: bool = False) -> nn.ConvTranspose2d:
     """Return the learned 2 x 2 up-sampling that doubles height and width."""
-    return nn.ConvTranspose2d(channels, channels, 2, stride=2, bias=False)
+    return nn.ConvTranspose2d(channels, channels, 2, stride=2, bias=bias)
 
 
 class Level(nn.Module):
@@ -117,11 +120,14 @@ class ESPNet(nn.Module):
     :param skip: what level 1 feeds into the last convolution: ``'joined'`` is its 19 channels
         with the image (the published CamVid weights), ``'raw'`` the 16 before that (the
         published Cityscapes weights).
+    :param class_bias: the logits of each class have a bias, see `espnet_ros.core.class_bias`; the
+        paper's network, and one that learns, has none.
     """
 
     def __init__(
-        self, classes: int, alpha2: int = 2, alpha3: int = 8, skip: str = 'joined'
-    ) -> None:
+        self, classes: int, alpha2: int = 2, alpha3: int = 8, skip: str = 'joined',
+        class_bias: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         if skip not in SKIPS:
             raise ValueError(f'skip must be {" or ".join(SKIPS)}, got {skip!r}')
@@ -135,7 +141,7 @@ class ESPNet(nn.Module):
         self.merge2 = nn.Sequential(NormAct(2 * classes), merge)
         self.up2 = nn.Sequential(upsample(classes), NormAct(classes))
         self.merge1 = conv_norm_act(classes + skip_channels, classes)
-        self.up1 = upsample(classes)
+        self.up1 = upsample(classes, class_bias)
 
     def decode1(self, image: Tensor) -> Tensor:
         """Turn a normalised image (B, 3, H, W) into features (B, classes, H / 2, W / 2).
@@ -154,11 +160,16 @@ class ESPNet(nn.Module):
         return self.up1(self.decode1(image))  # type: ignore[no-any-return]
 
 
+def without_class_bias(architecture: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the architecture of the network as it is trained."""
+    return {key: value for key, value in architecture.items() if key != 'class_bias'}
+
+
 def create_network(name: str, **options: int | str) -> nn.Module:
     """Build a network of the family.
 
     :param name: one of `ARCHITECTURES`.
-    :param options: classes, alpha2, alpha3; skip for ``espnet``.
+    :param options: classes, alpha2, alpha3; skip and class_bias for ``espnet``.
     :raises ValueError: for another name.
     """
     if name not in ARCHITECTURES:

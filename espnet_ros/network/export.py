@@ -21,6 +21,7 @@ from espnet_ros.core.errors import BackendUnavailableError, BundleError
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.paths import home_path
 from espnet_ros.network.deploy import DeploymentGraph, in_half_precision
+from espnet_ros.network.espnet import ESPNet, without_class_bias
 from espnet_ros.network.rewrite import rewrite
 
 OPSET = 17
@@ -93,7 +94,7 @@ def write_bundle_from_network(
     """Write a whole model folder: weights, ONNX graph and description.
 
     :param network: of `espnet_ros.network.espnet`, on any device; left as it is.
-    :param architecture: ``{name, classes, alpha2, alpha3}``, for ``espnet`` also ``skip``.
+    :param architecture: as of `Bundle`.
     :param name: of the model; None takes the folder's.
     :param output: the folder; see `espnet_ros.bundle.save_bundle`.
     :param temperature: that calibrates the confidence.
@@ -151,11 +152,15 @@ def write_bundle_like(
     """Write a model folder of the same kind as another: its classes, size and normalisation.
 
     :param source: may lie in `output`, and is replaced then.
-    :param network: of the source's architecture; see `write_bundle_from_network`.
+    :param network: of the source's architecture, with biases of the classes or without; see
+        `write_bundle_from_network`.
     """
+    architecture = without_class_bias(source.architecture)
+    if isinstance(network, ESPNet) and network.up1.bias is not None:
+        architecture['class_bias'] = True
     return write_bundle_from_network(
         network,
-        architecture=source.architecture,
+        architecture=architecture,
         labels=source.labels,
         size_wh=source.size_wh,
         mean=source.mean,

@@ -32,6 +32,8 @@ def rewrite(network: nn.Module) -> nn.Module:
         network = _with_one_entry(network)
     elif isinstance(network, ESPNet):
         network.encoder = _with_one_entry(network.encoder)
+        if network.up1.bias is not None:
+            _carry_bias(network)
     for parent in list(network.modules()):
         for name, child in parent.named_children():
             if isinstance(child, NormAct) and isinstance(child.bn, nn.BatchNorm2d):
@@ -108,6 +110,28 @@ class RewrittenEncoder(Encoder):
 
 def _with_one_entry(encoder: Encoder) -> Encoder:
     return RewrittenEncoder(encoder) if encoder.share and encoder.reinforce else encoder
+
+
+def _carry_bias(network: ESPNet) -> None:
+    """Write the biases of the classes as weights of one more channel, which is 1 everywhere.
+
+    Libraries fill up the channels of a convolution to a multiple of 8 or 16 anyway, while a sum
+    behind the head's matrix product is one more pass over its largest tensor.
+    """
+    before: Any = network.merge1[0]
+    act: Any = network.merge1[1]
+    assert before.bias is not None and network.up1.bias is not None
+    merge = nn.Conv2d(before.in_channels, before.out_channels + 1, 3, padding=1)
+    merge.weight = nn.Parameter(
+        torch.cat([before.weight.detach(), torch.zeros_like(before.weight[:1])])
+    )
+    merge.bias = nn.Parameter(torch.cat([before.bias.detach(), torch.ones(1)]))
+    network.merge1[0] = merge
+    act.act.weight = nn.Parameter(torch.cat([act.act.weight.detach(), torch.ones(1)]))
+    weight, bias = network.up1.weight.detach(), network.up1.bias.detach()
+    up = nn.ConvTranspose2d(merge.out_channels, len(bias), 2, stride=2, bias=False)
+    up.weight = nn.Parameter(torch.cat([weight, bias.view(1, -1, 1, 1).expand(1, -1, 2, 2)]))
+    network.up1 = up
 
 
 def _prelu(x: Tensor, slope: Tensor, gentle: bool) -> Tensor:

@@ -189,6 +189,11 @@ def test_the_graph_in_half_precision_may_be_there(folder):
             {'architecture': {'name': 'espnet', 'classes': 3, 'alpha2': 1, 'alpha3': 1}},
             'architecture.skip must be raw or joined, got None',
         ),
+        (
+            {'architecture': {'name': 'espnet_c', 'classes': 3, 'alpha2': 1, 'alpha3': 1,
+                              'class_bias': 0.5}},
+            'architecture.class_bias must be true or false, got 0.5',
+        ),
         ({'classes': 3}, 'classes must be a list'),
         ({'files': {'weights': {}}}, 'files.weights lacks sha256; files lacks onnx'),
         ({'files': []}, 'files lacks weights; files lacks onnx'),

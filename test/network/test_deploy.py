@@ -11,10 +11,10 @@ from espnet_ros.network.espnet import create_network
 IMAGE = torch.randint(0, 256, (2, 48, 64, 3), dtype=torch.uint8, generator=torch.manual_seed(0))
 
 
-def trained(name: str, classes: int = 5) -> nn.Module:
+def trained(name: str, classes: int = 5, **options) -> nn.Module:
     """Return a network whose batch normalisation is as uneven as after a training."""
     torch.manual_seed(1)
-    network = create_network(name, classes=classes, alpha2=1, alpha3=1).eval()
+    network = create_network(name, classes=classes, alpha2=1, alpha3=1, **options).eval()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.uniform_(-0.5, 0.5)
@@ -35,10 +35,16 @@ def reference(network: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
     return best.indices, best.values * 255
 
 
-@pytest.mark.parametrize('name', ['espnet', 'espnet_a', 'espnet_b', 'espnet_c'])
+@pytest.mark.parametrize(
+    ('name', 'options'),
+    [
+        ('espnet', {}), ('espnet', {'class_bias': True}),
+        ('espnet_a', {}), ('espnet_b', {}), ('espnet_c', {}),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize('fold', [False, True])
-def test_graph_equals_network_softmax_and_argmax(name, fold):
-    network = trained(name)
+def test_graph_equals_network_softmax_and_argmax(name, options, fold):
+    network = trained(name, **options)
     classes, levels = reference(network)
     graph = DeploymentGraph(
         fold_batch_norm(network) if fold else network, [100.0] * 3, [50.0] * 3, 0.5

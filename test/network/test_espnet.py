@@ -38,6 +38,18 @@ def test_any_class_count_and_depth(name, classes, alpha2, alpha3):
         assert network(torch.zeros(2, 3, 24, 40)).shape == (2, classes, *size)
 
 
+def test_a_bias_of_a_class_is_added_to_its_logits_everywhere():
+    network = create_network('espnet', classes=3, alpha2=1, alpha3=1, class_bias=True).eval()
+    image = torch.rand(1, 3, 16, 24)
+    with torch.no_grad():
+        network.up1.bias.copy_(torch.zeros(3))
+        plain = network(image)
+        network.up1.bias.copy_(torch.tensor([0.0, 0.5, -0.25]))
+        moved = network(image) - plain
+    for class_id, bias in enumerate((0.0, 0.5, -0.25)):
+        torch.testing.assert_close(moved[0, class_id], torch.full((16, 24), bias))
+
+
 @pytest.mark.parametrize(('name', 'sees'), [('espnet_b', False), ('espnet_c', True)])
 def test_only_c_feeds_the_image_in_again(name, sees):
     network = create_network(name, classes=4, alpha2=1, alpha3=1).eval()

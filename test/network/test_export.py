@@ -15,7 +15,7 @@ pytest.importorskip('safetensors')
 
 from espnet_ros.bundle import Bundle, shipped_models
 from espnet_ros.cli import export as export_verb
-from espnet_ros.core.errors import BackendUnavailableError, BundleError
+from espnet_ros.core.errors import BackendUnavailableError, BundleError, ParameterError
 from espnet_ros.core.labels import CAMVID
 from espnet_ros.network import export
 from espnet_ros.network.checkpoint import load_bundle
@@ -119,7 +119,9 @@ def test_half_precision_has_the_weights_rounded_and_the_same_masks(bundle):
     image = np.random.default_rng(3).integers(0, 256, (2, 40, 72, 3), dtype=np.uint8)
     masks = []
     for role in ('onnx', 'onnx_f16'):
-        session = onnxruntime.InferenceSession(str(bundle.files[role]))
+        session = onnxruntime.InferenceSession(
+            str(bundle.files[role]), providers=['CPUExecutionProvider']
+        )
         masks.append(session.run(['mask'], {'image': image})[0])
     assert len(np.unique(masks[0])) > 2
     assert (masks[0] == masks[1]).mean() > 0.98
@@ -177,6 +179,25 @@ def test_the_verb_keeps_or_fits_the_temperature(network, tmp_path, capsys):
     assert export_verb.run(parser.parse_args(arguments)) == 0
     fitted = Bundle.load(tmp_path / 'b').temperature
     assert f'temperature {fitted}, expected calibration error' in capsys.readouterr().out
+
+
+def test_the_verb_fits_biases_of_classes_and_says_so(network, tmp_path, capsys, monkeypatch):
+    source = write(tmp_path / 'source', network, temperature=1.5)
+    parser = argparse.ArgumentParser()
+    export_verb.add_arguments(parser)
+    arguments = [str(source.path), '--output', str(tmp_path / 'a'), '--class-bias', 'street:2']
+    with pytest.raises(ParameterError, match='changes the confidence: give --calibrate SPEC'):
+        export_verb.run(parser.parse_args(arguments))
+    arguments += ['street:3', '--calibrate', 'street:2']
+    assert export_verb.run(parser.parse_args(arguments)) == 0
+    text = capsys.readouterr().out
+    # A network that has learned nothing is all one class, which any bias makes better.
+    assert re.search(r'biases of the classes: Sky [+-][\d.]+, Building ', text)
+    assert re.search(r'fitted on one half of the images, on the other [\d.]+ -> ', text)
+    biased = Bundle.load(tmp_path / 'a')
+    assert biased.architecture == {**ARCHITECTURE, 'class_bias': True}
+    assert {'val_miou_void_ignored', 'val_ece', 'miou'} == set(biased.metrics)
+    assert load_bundle(biased).up1.bias.abs().max() > 0
 
 
 def test_verb_mends_a_folder_whose_onnx_is_lost(bundle, network, tmp_path, capsys):

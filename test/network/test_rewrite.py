@@ -36,6 +36,7 @@ def trained(name: str, slope: float = 0.9, **options) -> nn.Module:
     ('name', 'options'),
     [
         ('espnet', {'skip': 'joined'}), ('espnet', {'skip': 'raw'}),
+        ('espnet', {'class_bias': True}),
         ('espnet_a', {}), ('espnet_b', {}), ('espnet_c', {}),
     ],
 )  # fmt: skip
@@ -49,8 +50,18 @@ def test_the_scores_are_those_of_the_network(name, options, slope):
     torch.testing.assert_close(rewritten, expected, rtol=1e-4, atol=1e-4 * float(expected.std()))
 
 
+def test_biases_of_classes_are_weights_of_a_channel_of_ones():
+    network = trained('espnet', class_bias=True)
+    rewritten = rewrite(network)
+    assert rewritten.up1.bias is None
+    with torch.no_grad():
+        features = rewritten.decode1(IMAGE)
+    assert features.shape == (2, 5 + 1, 24, 32)
+    assert (features[:, 5] == 1).all()
+
+
 def test_the_given_network_is_left_as_it_is():
-    network = trained('espnet').train()
+    network = trained('espnet', class_bias=True).train()
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     rewrite(network)
     assert network.training

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,6 +12,7 @@ from torch import nn
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.network.checkpoint import load_bundle
+from espnet_ros.network.espnet import ESPNet, without_class_bias
 
 DECAY = 0.995
 # What models must share beside their classes, or the mean of their weights means nothing.
@@ -46,19 +48,28 @@ def mean_network(bundles: Sequence[Bundle]) -> nn.Module:
     """Return the network whose weights and batch statistics are the mean of several models'.
 
     Models that were trained on from one start lie in one basin of the loss, and their mean is
-    often better than any of them (Wortsman et al.: Model soups, ICML 2022, section 2).
+    often better than any of them (Wortsman et al.: Model soups, ICML 2022, section 2). It has no
+    biases of the classes, which each of them may have: those of the mean are others.
 
     :param bundles: at least two; one that is given twice counts twice.
     :return: on the CPU in evaluation mode.
     :raises ParameterError: if it is only one, or listing in what they differ.
     """
     check_mean(bundles)
-    networks = [load_bundle(bundle) for bundle in bundles]
+    networks = [as_trained(bundle) for bundle in bundles]
     states = [network.state_dict() for network in networks]
     for name, tensor in states[0].items():
         if tensor.is_floating_point():
             tensor.copy_(torch.stack([state[name] for state in states]).mean(0))
     return networks[0]
+
+
+def as_trained(bundle: Bundle) -> nn.Module:
+    """Return a model's network without the biases of its classes, on the CPU."""
+    network = load_bundle(bundle)
+    if isinstance(network, ESPNet):
+        network.up1.bias = None
+    return network
 
 
 def check_mean(bundles: Sequence[Bundle]) -> None:
@@ -82,6 +93,11 @@ def _differences(first: Bundle, other: Bundle) -> Iterator[str]:
             f'the classes of {other.path} must be those of {first.path}, but {", ".join(classes)}'
         )
     for key in SHARED:
-        ours, theirs = getattr(first, key), getattr(other, key)
+        ours, theirs = (_shared(bundle, key) for bundle in (first, other))
         if theirs != ours:
             yield f'{key} of {other.path} is {theirs}, of {first.path} {ours}'
+
+
+def _shared(bundle: Bundle, key: str) -> Any:
+    value = getattr(bundle, key)
+    return without_class_bias(value) if key == 'architecture' else value

@@ -1,4 +1,4 @@
-"""The temperature of a network's confidence, from pixels of labelled images."""
+"""What of a network is fitted after its training, from pixels of labelled images."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from espnet_ros.core.class_bias import ClassBias, ScoredPixels, fit_class_bias
 from espnet_ros.core.confidence import calibration_error, fit_temperature
+from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.labels import UNLABELED, Labels
 from espnet_ros.core.metrics import ConfusionMatrix
 from espnet_ros.core.resize import image_at, mask_at
+from espnet_ros.network.espnet import ESPNet
 from espnet_ros.network.training.datasets import Dataset, Sample
 from espnet_ros.network.training.whole_image import logits_of
 
 # So many are enough for one number, and few enough to hold the logits of all.
 PIXELS = 200_000
+# The rarest classes have one pixel in a hundred, and their borders are what biases move.
+BIAS_PIXELS = 500_000
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,13 @@ class Calibration:
     ece_before: float
     ece_after: float
     miou: float
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Return what `model.yaml` is to say of them."""
+        return {
+            'val_miou_void_ignored': round(self.miou, 4), 'val_ece': round(self.ece_after, 4),
+        }  # fmt: skip
 
     def __str__(self) -> str:
         return (
@@ -66,8 +78,46 @@ def calibrate(
     :param size_wh: of the network input, to which the samples are brought.
     :raises DatasetError: if no pixel of the samples has a class.
     """
+    pixels, miou = _score(network, samples, size_wh, mean, std, input_scale, PIXELS)
+    temperature = fit_temperature(pixels.logits, pixels.truth)
+    before, after = (
+        calibration_error(pixels.logits, pixels.truth, t) for t in (1.0, temperature)
+    )
+    return Calibration(temperature, before, after, miou)
+
+
+def add_class_bias(
+    network: nn.Module, datasets: Sequence[Sequence[Sample]], size_wh: tuple[int, int],
+    mean: Sequence[float], std: Sequence[float], input_scale: float = 1.0,
+) -> ClassBias:  # fmt: skip
+    """Give a network the biases of its classes that fit, in place of those that it has.
+
+    :param network: on the CPU, in evaluation mode; changed in place. Where no bias helps on images
+        that it was not fitted on, it has none afterwards.
+    :param datasets: each counts as much as any other, whatever its size.
+    :param size_wh: of the network input, to which the samples are brought.
+    :raises ParameterError: if it is an encoder alone.
+    :raises DatasetError: if no pixel of a dataset has a class.
+    """
+    if not isinstance(network, ESPNet):
+        raise ParameterError('biases of the classes are for the whole ESPNet, not for an encoder')
+    network.up1.bias = None
+    found = fit_class_bias([
+        _score(network, samples, size_wh, mean, std, input_scale, BIAS_PIXELS)[0]
+        for samples in datasets
+    ])
+    if found.bias.any():
+        network.up1.bias = nn.Parameter(torch.tensor(found.bias, dtype=torch.float32))
+    return found
+
+
+def _score(
+    network: nn.Module, samples: Sequence[Sample], size_wh: tuple[int, int],
+    mean: Sequence[float], std: Sequence[float], input_scale: float, pixels: int,
+) -> tuple[ScoredPixels, float]:  # fmt: skip
+    """Return so many random known pixels, and the class mIoU on all."""
     rng = np.random.default_rng(0)
-    share = -(-PIXELS // len(samples))
+    share = -(-pixels // len(samples))
     rows, classes = [], []
     matrix = ConfusionMatrix(UNLABELED)  # room for any class_id
     for sample in tqdm(samples, desc='calibrate', leave=False, disable=None):
@@ -78,10 +128,7 @@ def calibrate(
         chosen = rng.choice(known, min(share, len(known)), replace=False)
         rows.append(logits.flatten(1)[:, torch.from_numpy(chosen)].T.numpy())
         classes.append(truth[chosen])
-    scores, truths = np.concatenate(rows), np.concatenate(classes)
-    temperature = fit_temperature(scores, truths)
-    before, after = (calibration_error(scores, truths, t) for t in (1.0, temperature))
-    return Calibration(temperature, before, after, matrix.miou())
+    return ScoredPixels(np.concatenate(rows), np.concatenate(classes)), matrix.miou()
 
 
 @torch.inference_mode()

@@ -16,13 +16,19 @@ from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.labels import LabelClass, Labels
 from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.espnet import create_network
-from espnet_ros.network.export import write_bundle_from_network
+from espnet_ros.network.export import write_bundle_from_network, write_bundle_like
 from espnet_ros.network.training.average import WeightAverage, check_mean, mean_network
 
 
-def model(folder: Path, weights: float, alpha3: int = 1, **changes: Any) -> Bundle:
-    """Write an ESPNet-C whose weights and batch statistics are all one number."""
-    architecture = {'name': 'espnet_c', 'classes': 2, 'alpha2': 1, 'alpha3': alpha3}
+def model(
+    folder: Path, weights: float, alpha3: int = 1, name: str = 'espnet_c',
+    part: dict[str, Any] | None = None, **changes: Any,
+) -> Bundle:  # fmt: skip
+    """Write a network whose weights and batch statistics are all one number.
+
+    :param part: of the architecture, beside its name and depths.
+    """
+    architecture = {'name': name, 'classes': 2, 'alpha2': 1, 'alpha3': alpha3, **(part or {})}
     network = create_network(**architecture)
     with torch.no_grad():
         for tensor in network.state_dict().values():
@@ -63,6 +69,22 @@ def test_the_mean_is_that_of_every_tensor_and_a_model_counts_as_often_as_given(
     assert {float(v) for t in tensors.values() for v in t.unique()} == {5.0}
     assert not network.training
     assert float(load_bundle(seven).state_dict()['level1.0.weight'].max()) == 7.0
+
+
+def test_biases_of_classes_are_no_part_of_the_mean(tmp_path: Path) -> None:
+    whole = {'skip': 'joined'}
+    biased = model(tmp_path / 'b', 1.0, name='espnet', part={**whole, 'class_bias': True})
+    plain = model(tmp_path / 'p', 7.0, name='espnet', part=whole)
+    assert float(load_bundle(biased).state_dict()['up1.bias'].max()) == 1.0
+
+    for bundles in ([biased, plain], [plain, biased]):
+        network = mean_network(bundles)
+        assert network.state_dict().keys() == load_bundle(plain).state_dict().keys()
+        assert float(network.state_dict()['up1.weight'].max()) == 4.0
+
+    # What is made of the biased one's description says so.
+    written = write_bundle_like(biased, network, tmp_path / 'mean', 'mean', {}, 1.0)
+    assert written.architecture == plain.architecture
 
 
 def test_models_without_a_mean_are_told_in_what_they_differ(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ pytest.importorskip('tqdm')
 
 from torch import nn
 
-from espnet_ros.core.errors import DatasetError
+from espnet_ros.core.errors import DatasetError, ParameterError
 from espnet_ros.core.labels import LabelClass, Labels
-from espnet_ros.network.training.calibrate import calibrate, in_classes_of
+from espnet_ros.network.espnet import ESPNet, create_network
+from espnet_ros.network.training.calibrate import add_class_bias, calibrate, in_classes_of
 from espnet_ros.network.training.datasets import Dataset, Sample
 
 
@@ -89,3 +90,42 @@ def test_classes_are_brought_together_by_name() -> None:
     assert sample.truth.tolist() == [[2, 0, 255]]
     with pytest.raises(DatasetError, match='does not know b of the dataset'):
         in_classes_of(labels('ac'), dataset)
+
+
+class Lead(ESPNet):
+    """An ESPNet whose classes blue and green have the scores of these colours."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        scores = image[:, :2]
+        return scores if self.up1.bias is None else scores + self.up1.bias.view(1, 2, 1, 1)
+
+
+def one_short_by(lead: float) -> Sample:
+    """Return a picture in the right half of which green is the truth, behind blue by `lead`."""
+    image = np.zeros((8, 16, 3), np.uint8)
+    image[..., 0] = 100
+    image[:, 8:, 1] = round(100 - 10 * lead)
+    truth = np.zeros((8, 16), np.uint8)
+    truth[:, 8:] = 1
+    return Sample('s', image, truth)
+
+
+def test_biases_of_classes_are_fitted_in_place_of_those_there_are() -> None:
+    network = Lead(classes=2, alpha2=0, alpha3=0, class_bias=True)
+    normal = ((16, 8), (0.0,) * 3, (10.0,) * 3)
+    found = add_class_bias(network, [[one_short_by(0.4), one_short_by(0.4)]], *normal)
+    assert (found.miou_before, found.miou_after) == (0.25, 1.0)
+    assert network.up1.bias is not None
+    np.testing.assert_allclose(network.up1.bias.detach().numpy(), found.bias)
+    # Green leads in its half now, and blue in the other still.
+    assert 0.4 < found.bias[1] - found.bias[0] < 10.0
+
+    found = add_class_bias(network, [[one_short_by(-0.4), one_short_by(-0.4)]], *normal)
+    assert found.miou_before == 1.0
+    assert network.up1.bias is None
+
+
+def test_an_encoder_alone_has_no_biases() -> None:
+    encoder = create_network('espnet_c', classes=2, alpha2=0, alpha3=0)
+    with pytest.raises(ParameterError, match='for the whole ESPNet, not for an encoder'):
+        add_class_bias(encoder, [[one_short_by(0.4)]], (16, 8), (0.0,) * 3, (10.0,) * 3)
