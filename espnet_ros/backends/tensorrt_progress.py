@@ -47,6 +47,9 @@ def build_apart(build: Callable[[], T], view: BuildView) -> T:
     of the library, which prints what is raised there and goes on; so it is to be this waiting.
     """
     with ThreadPoolExecutor(1) as thread:
+        # The executor waits at its end for a thread that it knows: interrupted while it starts one
+        # for the build, it would leave that behind.
+        thread.submit(int).result()
         try:
             return thread.submit(build).result()
         except KeyboardInterrupt:

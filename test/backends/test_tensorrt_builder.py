@@ -15,7 +15,7 @@ from espnet_ros.backends.cuda_driver import Gpu
 from espnet_ros.backends.tensorrt_builder import Profile, build_engine
 from espnet_ros.backends.tensorrt_engines import Engines
 from espnet_ros.backends.tensorrt_library import load_library
-from espnet_ros.backends.tensorrt_progress import BuildView
+from espnet_ros.backends.tensorrt_progress import BuildView, build_apart
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import BackendError, BackendUnavailableError, DeviceError
 
@@ -126,6 +126,21 @@ def test_ctrl_c_ends_a_build(library, checker, monkeypatch, capfd):
     # The next build is a new one.
     plan, _ = build_engine(library, model, Profile(1, 48, 64), None, None)
     assert plan.startswith(PLAN)
+
+
+def test_ctrl_c_while_the_thread_starts_leaves_no_build_behind(monkeypatch):
+    builds, start = threading.Event(), threading.Thread.start
+
+    def interrupted(thread):
+        start(thread)
+        # As long as it takes the build to begin, if it was given to the thread before.
+        builds.wait(1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, 'start', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build_apart(builds.set, BuildView())
+    assert not builds.is_set()
 
 
 @needs_rtx
