@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     bundle = Bundle.load(args.model)
     dataset = load_dataset(args.dataset, args.split)
     classes, names = ClassMap(bundle.labels, dataset.labels), dataset.labels.names
-    check_labelled(dataset.samples)
+    check_labelled(dataset.samples, f'{args.dataset} {args.split}')
     with create_backend(args.backend, bundle, args.device, args.precision) as backend:
         segmenter = Segmenter(backend, bundle.labels, bundle.size_wh)
         segmenter.segment(dataset.samples[0].image)  # the first call compiles
@@ -72,14 +72,20 @@ def run(args: argparse.Namespace) -> int:
         }  # fmt: skip
         if args.corruptions:
             found.update(_corrupted(segmenter, dataset, classes))
+        worst = None
         if args.worst:
-            write_picture(args.worst, _worst(measurement, dataset, segmenter, classes, title))
-    if args.confusion:
-        title = f'{bundle.name} on {args.dataset} {args.split}: per cent of each true class'
-        write_picture(args.confusion, confusion_picture(measurement.matrix, names, title))
-    # First what was asked for: whoever reads the table may leave.
-    write_json(args.json, found)
-    _print_table(found)
+            worst = _worst(measurement, dataset, segmenter, classes, title)
+    try:
+        # First what was asked for: whoever reads the table may leave.
+        write_json(args.json, found)
+        if worst is not None:
+            write_picture(args.worst, worst)
+        if args.confusion:
+            title = f'{bundle.name} on {args.dataset} {args.split}: per cent of each true class'
+            write_picture(args.confusion, confusion_picture(measurement.matrix, names, title))
+    finally:
+        # A disk that is full meanwhile must not cost the figures.
+        _print_table(found)
     return 0
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from espnet_ros.core.config import parameter_specs
+from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.input_size import LARGEST
 from espnet_ros.core.paths import home_path, write_file
 
@@ -41,13 +42,34 @@ def output_file(text: str) -> Path:
     path = home_path(text)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _try_to_write(path)
     except OSError as error:
-        raise argparse.ArgumentTypeError(f'{path} can not be written: {error}') from error
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
         raise argparse.ArgumentTypeError(
-            f'{path} can not be written: expected the name of a file in a folder of yours'
-        )
+            f'{path} can not be written ({error.strerror}): expected the name of a file in a '
+            'folder of yours'
+        ) from error
     return path
+
+
+def _try_to_write(path: Path) -> None:
+    """Raise an OSError if a file can't be written; it stays as it is, or is not there again.
+
+    Opened, as permissions don't tell: root has all of them, and /proc takes no files. Processes
+    of torchrun do this at one time to one file, which is there and is not as they look.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if path.is_file():
+        with contextlib.suppress(FileNotFoundError):
+            os.close(os.open(path, os.O_WRONLY | os.O_APPEND))
+    elif not path.exists():
+        real = Path(os.path.realpath(path))
+        with contextlib.suppress(FileExistsError):
+            real.open('xb').close()
+            real.unlink()
+    # To the reader of a pipe, one that was opened and closed has ended.
+    elif not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def output_picture(text: str) -> Path:
@@ -81,6 +103,18 @@ def output_folder(text: str) -> Path:
             'the name of a new one'
         ) from error
     return path
+
+
+def check_output_folder(option: str, folder: Path) -> None:
+    """Refuse a folder that can't be written into, after what else there is to say of it.
+
+    :param option: that names it, for the message.
+    :raises ParameterError: as `output_folder` does.
+    """
+    try:
+        output_folder(str(folder))
+    except argparse.ArgumentTypeError as error:
+        raise ParameterError(f'{option}: {error}') from error
 
 
 def _nearest(path: Path) -> Path:

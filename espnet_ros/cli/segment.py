@@ -12,12 +12,14 @@ from typing import Any
 
 from espnet_ros.cli.options import (
     add_inference_options,
+    check_output_folder,
     output_file,
-    output_folder,
     path,
     size_wh,
     write_json,
 )
+
+SHOWN = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +84,7 @@ def _segment(args: argparse.Namespace) -> int:
     from espnet_ros.core.visualize import overlay
 
     images = _pictures(args.images)
-    _check(images, args.output)
+    _check(images, args.output, args.json)
     bundle = Bundle.load(args.model)
     figures = []
     size = args.size or bundle.size_wh
@@ -92,14 +94,9 @@ def _segment(args: argparse.Namespace) -> int:
         for path in images:
             image = read_picture(path)
             result = segmenter.segment(image)
-            files = {
-                args.output / f'{path.stem}_mask.png': result.mask,
-                args.output / f'{path.stem}_overlay.png': overlay(
-                    image, result.mask, bundle.labels
-                ),
-            }
+            drawn = result.mask, overlay(image, result.mask, bundle.labels)
             args.output.mkdir(parents=True, exist_ok=True)
-            for file, pixels in files.items():
+            for file, pixels in zip(_files(args.output, path), drawn, strict=True):
                 write_picture(file, pixels)
                 print(file)
             figures.append(_figures(path, result, bundle.labels))
@@ -114,15 +111,16 @@ def _pictures(paths: list[Path]) -> list[Path]:
     return [p for path in paths for p in (pictures_in(path) if path.is_dir() else [path])]
 
 
-def _check(paths: list[Path], output: Path) -> None:
+def _files(output: Path, picture: Path) -> tuple[Path, Path]:
+    """Return where the mask and the overlay of a picture go."""
+    return output / f'{picture.stem}_mask.png', output / f'{picture.stem}_overlay.png'
+
+
+def _check(paths: list[Path], output: Path, figures: Path | None) -> None:
     from espnet_ros.core.errors import DatasetError, ParameterError
 
-    try:
-        # Not by argparse, which does it for --build-only, too, that writes nothing there.
-        output_folder(str(output))
-    except argparse.ArgumentTypeError as error:
-        raise ParameterError(f'--output: {error}') from error
-
+    # Not by argparse, which does it for --build-only, too, that writes nothing there.
+    check_output_folder('--output', output)
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:
         raise DatasetError(f'no such pictures: {", ".join(missing)}')
@@ -133,6 +131,34 @@ def _check(paths: list[Path], output: Path) -> None:
             f'pictures of the same name would overwrite each other: {", ".join(twice)}; segment '
             'them into different --output folders'
         )
+    _refuse_to_overwrite(paths, [file for path in paths for file in _files(output, path)], figures)
+
+
+def _refuse_to_overwrite(paths: list[Path], masks: list[Path], figures: Path | None) -> None:
+    """Raise if a picture, or what lies beside pictures and may be their label, would be lost."""
+    from espnet_ros.core.errors import ParameterError
+
+    pictures = {_identity(path) for path in paths}
+    folders = {_identity(place.parent) for path in paths for place in (path, path.resolve())}
+    there = [file for file in (*masks, *([figures] if figures else [])) if file.exists()]
+    lost = [
+        file for file in there
+        if _identity(file) in pictures
+        or (file != figures and _identity(file.resolve().parent) in folders)
+    ]  # fmt: skip
+    if lost:
+        more = f' and {len(lost) - SHOWN} more' if len(lost) > SHOWN else ''
+        raise ParameterError(
+            f'{", ".join(map(str, lost[:SHOWN]))}{more} would be overwritten, which is a picture '
+            'to segment or lies beside one, as labels do: give another --output or --json, or '
+            'move it away'
+        )
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Return what tells files apart, whatever their names: also without case, and over links."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _figures(path: Path, result: Any, labels: Any) -> dict[str, Any]:

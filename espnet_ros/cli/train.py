@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from espnet_ros.cli.options import (
+    check_output_folder,
     not_negative,
     output_file,
     path,
@@ -151,18 +152,24 @@ def _add_result(group: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, choose the epoch, calibrate, write the bundle."""
+    from espnet_ros.network.training.processes import join, leave, one_voice
+
+    processes, device = join()
+    try:
+        with one_voice(processes):
+            _check_teacher(args)
+            return _run(args, processes, device)
+    finally:
+        leave()
+
+
+def _check_teacher(args: argparse.Namespace) -> None:
     from espnet_ros.core.errors import ParameterError
-    from espnet_ros.network.training.processes import join, leave
 
     if bool(args.taught) != bool(args.teacher):
         raise ParameterError('--taught and --teacher need each other: give both or neither')
     if args.teacher_classes and not args.teacher:
         raise ParameterError('--teacher-classes needs --teacher, whose classes it names')
-    processes, device = join()
-    try:
-        return _run(args, processes, device)
-    finally:
-        leave()
 
 
 def _run(args: argparse.Namespace, processes: Any, device: Any) -> int:
@@ -180,6 +187,9 @@ def _run(args: argparse.Namespace, processes: Any, device: Any) -> int:
         trainer, val, start = _prepare(args, processes, device)
         if processes.first and not there:
             held.enter_context(only_run_of(args.work))
+        if processes.first:
+            # Not before the lock: what another training wrote beyond their first epoch is hidden.
+            trainer.curves = _curves(args.work / 'tensorboard', val.labels, trainer.epoch)
         trainer.run(args.epochs, args.validate_every)
     if processes.first:
         licence = args.licence or (start.licence if start else 'not stated')
@@ -197,18 +207,22 @@ def _check_folders(work: Path, output: Path) -> None:
             f'--work {work} must not be, or be in, --output {output}, a folder that is made when '
             'the model is written: give another one'
         )
+    check_output_folder('--work', work)
 
 
 def _prepare(args: argparse.Namespace, processes: Any, device: Any) -> tuple[Any, Any, Any]:
     """Return a trainer that has said what it has, the validation data, and what it starts from."""
     from espnet_ros.bundle import Bundle
-    from espnet_ros.network.training.datasets import load_dataset
+    from espnet_ros.network.training.datasets import check_labelled, load_dataset
 
     recipe = _recipe(args)
     start = Bundle.load(args.start_from) if args.start_from else None
     val = load_dataset(args.val, 'val')
+    check_labelled(val.samples, f'{args.val} val')
     train = [_samples(spec, val) for spec in args.data]
     taught = [_samples(spec, val) for spec in args.taught]
+    if learned := [sample for samples in (*train, *taught) for sample in samples]:
+        check_labelled(learned, f'{", ".join((*args.data, *args.taught))} train')
     if args.teacher:
         teacher = _teacher(args, val.labels, device)
         taught = [teacher.teach(samples, processes) for samples in taught]
@@ -270,23 +284,28 @@ def _recipe(args: argparse.Namespace) -> Recipe:
 def _trainer(
     args: argparse.Namespace, recipe: Recipe, train: Any, val: Any, processes: Any, device: Any
 ) -> Any:
-    from espnet_ros.network.training.curves import Curves
     from espnet_ros.network.training.trainer import Trainer
 
     workers = args.workers
     if workers is None:
         workers = GPU_WORKERS if device.type == 'cuda' else 0
-    trainer = Trainer(
+    return Trainer(
         train, val.samples, val.labels.names, recipe, args.work, device, processes, workers,
         args.compile,
     )  # fmt: skip
-    if not processes.first:
-        return trainer
+
+
+def _curves(folder: Path, labels: Any, epoch: int) -> Any:
+    """Return what draws curves, or None and say why: a training does without."""
+    from espnet_ros.network.training.curves import Curves
+
     try:
-        trainer.curves = Curves(args.work / 'tensorboard', val.labels, trainer.epoch)
+        return Curves(folder, labels, epoch)
     except ImportError:
         print('no curves for TensorBoard: it is not installed (pip install tensorboard)')
-    return trainer
+    except OSError as error:
+        print(f'no curves for TensorBoard: {folder} can not be written ({error.strerror})')
+    return None
 
 
 def _write(

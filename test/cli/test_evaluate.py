@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -90,7 +91,8 @@ def test_a_split_that_is_void_altogether_is_refused(green_model, labelled, capsy
         cv2.imwrite(str(path), np.full((48, 64), 255, np.uint8))
     arguments = ['--model', str(green_model), '--backend', 'onnx', '--dataset', str(labelled)]
     assert main(['evaluate', *arguments]) == 2
-    assert 'none of 10 images has a labelled pixel' in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f'none of 10 images of {labelled} val has a labelled pixel, e.g. 0.png' in error
 
 
 def test_figures_are_written_before_they_are_printed(
@@ -104,6 +106,20 @@ def test_figures_are_written_before_they_are_printed(
     with pytest.raises(UnicodeEncodeError):
         main(['evaluate', *arguments, '--json', str(tmp_path / 'f.json')])
     assert json.loads((tmp_path / 'f.json').read_text())['images'] == 10
+
+
+def test_figures_are_printed_where_they_can_not_be_written(
+    green_model, labelled, tmp_path, monkeypatch, capsys
+) -> None:
+    def fail(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, 'No space left on device', str(path))
+
+    monkeypatch.setattr('espnet_ros.cli.options.write_file', fail)
+    arguments = ['--model', str(green_model), '--backend', 'onnx', '--dataset', str(labelled)]
+    assert main(['evaluate', *arguments, '--json', str(tmp_path / 'f.json')]) == 2
+    printed = capsys.readouterr()
+    assert 'pixel accuracy 90.00' in printed.out
+    assert 'f.json): make room' in printed.err and printed.err.count('\n') == 1
 
 
 def test_a_dataset_of_other_classes_is_refused(green_model, tmp_path, capsys) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from argparse import ArgumentTypeError
 from pathlib import Path
 
@@ -47,6 +49,40 @@ def test_a_file_that_can_not_be_written_is_refused_at_once(tmp_path: Path) -> No
     with pytest.raises(ArgumentTypeError, match='expected the name of a file'):
         output_file(str(tmp_path))
     assert (tmp_path / 'notes.txt').read_text() == 'mine'
+
+
+@pytest.mark.parametrize('name', ['/proc/figures.json', '/sys/figures.json'])
+def test_a_folder_that_takes_no_files_is_found_out_by_trying(name: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=f'{name} can not be written'):
+        output_file(name)
+
+
+def test_a_file_that_is_there_is_tried_and_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / 'figures.json'
+    file.write_text('{}')
+    before = file.stat()
+    assert output_file(str(file)) == file
+    assert file.read_text() == '{}' and file.stat().st_mtime_ns == before.st_mtime_ns
+    (tmp_path / 'link.json').symlink_to(tmp_path / 'later.json')
+    assert output_file(str(tmp_path / 'link.json')) == tmp_path / 'link.json'
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['figures.json', 'link.json']
+
+    def refuse(*_: object) -> int:
+        # Root, who may run the tests, is refused nothing.
+        raise PermissionError(errno.EACCES, 'Permission denied')
+
+    monkeypatch.setattr('os.open', refuse)
+    with pytest.raises(ArgumentTypeError, match=r'figures\.json can not .*\(Permission denied\)'):
+        output_file(str(file))
+
+
+def test_a_pipe_is_not_opened_before_there_is_something_to_write(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / 'pipe')
+    # It has no reader yet, for whom opening it would wait.
+    assert output_file(str(tmp_path / 'pipe')) == tmp_path / 'pipe'
+    assert output_file('/dev/stdout') == Path('/dev/stdout')
 
 
 def test_a_folder_to_write_into_may_be_there_and_is_not_made(tmp_path: Path) -> None:

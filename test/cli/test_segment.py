@@ -59,6 +59,41 @@ def test_pictures_of_one_name_would_overwrite_each_other(pictures, green_model, 
     assert 'overwrite each other: 5;' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('named', ['folder', 'picture', 'link', 'output is a link'])
+def test_labels_beside_the_pictures_are_not_overwritten(
+    named, pictures, green_model, tmp_path, capsys
+):
+    label = pictures / '5_mask.png'
+    label.write_bytes(cv2.imencode('.png', np.ones((48, 64), np.uint8))[1].tobytes())
+    before = {path: path.read_bytes() for path in pictures.iterdir()}
+    (tmp_path / 'link').symlink_to(pictures)
+    (tmp_path / 'elsewhere').mkdir()
+    (tmp_path / 'elsewhere' / '5.png').symlink_to(pictures / '5.png')
+    image = {'folder': pictures, 'link': tmp_path / 'elsewhere' / '5.png'}
+    output = tmp_path / 'link' if named == 'output is a link' else pictures
+    image = image.get(named, pictures / '5.png')
+    assert segment(image, '--model', green_model, '--output', output) == 2
+    error = capsys.readouterr().err
+    assert f'{output / "5_mask.png"} would be overwritten' in error and error.count('\n') == 1
+    assert {path: path.read_bytes() for path in pictures.iterdir()} == before
+
+
+def test_a_picture_is_not_overwritten_by_another_ones_mask_or_by_figures(
+    pictures, green_model, tmp_path, capsys
+):
+    (tmp_path / '5_mask.png').write_bytes((pictures / '5.png').read_bytes())
+    images = (pictures / '5.png', tmp_path / '5_mask.png')
+    assert segment(*images, '--model', green_model, '--output', tmp_path) == 2
+    assert '5_mask.png would be overwritten' in capsys.readouterr().err
+    options = ('--output', tmp_path / 'out', '--json', images[0])
+    assert segment(*images, '--model', green_model, *options) == 2
+    assert f'{images[0]} would be overwritten' in capsys.readouterr().err
+    assert images[0].read_bytes() == images[1].read_bytes()
+    # Masks of an earlier run, away from the pictures, give way as before.
+    for _ in range(2):
+        assert segment(*images, '--model', green_model, '--output', tmp_path / 'out') == 0
+
+
 def test_of_a_folder_the_pictures_in_it_are_segmented(pictures, green_model, tmp_path):
     (pictures / 'notes.txt').write_text('no picture')
     assert segment(pictures, '--model', green_model, '--output', tmp_path / 'out') == 0

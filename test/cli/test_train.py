@@ -107,10 +107,48 @@ def test_a_second_training_in_the_same_folder_is_refused(
 ) -> None:
     monkeypatch.setattr('fcntl.lockf', _taken)
     for before in (False, True):
-        (site / 'work').mkdir(exist_ok=before)
+        # A new one comes with the lock.
+        assert (site / 'work').exists() == before
         assert main(arguments(site, '--epochs', '1')) == 2
         assert 'another training writes into' in capsys.readouterr().err
         assert not (site / 'work' / 'last.pt').exists()
+        # A new file there would hide the other training's curves.
+        assert not (site / 'work' / 'tensorboard').exists()
+
+
+def test_a_training_goes_on_without_curves(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (site / 'work').mkdir()
+    (site / 'work' / 'tensorboard').write_text('no folder')
+    assert main(arguments(site, '--epochs', '1')) == 0
+    shown = capsys.readouterr()
+    assert 'no curves for TensorBoard: ' in shown.out and 'can not be written (' in shown.out
+    assert 'Traceback' not in shown.err and (site / 'model').is_dir()
+
+
+def test_a_work_folder_that_takes_no_files_is_refused_at_the_start(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (site / 'work').mkdir()
+    # Root, who may run the tests, is refused nothing.
+    monkeypatch.setattr('os.access', lambda file, mode: Path(file).name != 'work')
+    assert main(arguments(site, '--epochs', '1')) == 2
+    assert 'work can not be written into (Permission denied)' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_a_split_that_is_void_altogether_is_named(
+    split: str, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    description = yaml.safe_load((site / 'data.yaml').read_text())
+    description['void'] = [[7, 7, 7]]
+    (site / 'data.yaml').write_text(yaml.safe_dump(description))
+    for label in (site / split / 'labels').iterdir():
+        cv2.imwrite(str(label), np.full((48, 64, 3), 7, np.uint8))
+    assert main(arguments(site)) == 2
+    none = f'none of 4 images of {site}/data.yaml {split} has a labelled pixel'
+    assert none in capsys.readouterr().err
 
 
 def _taken(*_: object) -> None:

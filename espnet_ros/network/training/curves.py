@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from espnet_ros.network.training.datasets import Sample
 from espnet_ros.network.training.label_files import Array
 
 PICTURES = 4
+# Bytes, about those of an epoch.
+ROOM = 2**20
 
 
 class Curves:
@@ -24,11 +27,16 @@ class Curves:
     :param labels: the classes, for names and colours.
     :param epoch: of a resumed run; what an earlier one wrote beyond it is hidden.
     :raises ImportError: if the package tensorboard is not installed.
+    :raises OSError: if there is no room for the curves, or nothing may be written there.
     """
 
     def __init__(self, folder: Path, labels: Labels, epoch: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
+        folder.mkdir(parents=True, exist_ok=True)
+        # What its writer meets later, in a thread of its own, is printed with a traceback.
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(ROOM))
         self._labels = labels
         self._writer: Any = SummaryWriter(str(folder), purge_step=epoch + 1)
 

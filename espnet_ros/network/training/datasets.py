@@ -17,8 +17,17 @@ from espnet_ros.core.labels import CAMVID, UNLABELED, Labels
 from espnet_ros.core.paths import home_path
 from espnet_ros.core.picture_file import read_picture
 from espnet_ros.core.resize import image_at, mask_at
-from espnet_ros.network.training.description import Description, camvid, read_description
+from espnet_ros.network.training.description import (
+    Description,
+    camvid,
+    capped,
+    read_description,
+)
 from espnet_ros.network.training.label_files import Array, read_truth
+
+# The step between neighbouring values of a channel: what deviates by less is the same everywhere
+# but for roundings, which are not to be enlarged.
+LEVEL = 1.0
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ def load_dataset(spec: str, split: str) -> Dataset:
     """Load ``camvid:DIR``, ``street:COUNT`` or a data.yaml.
 
     :param split: ``train``, ``val`` or ``test``; the street's are streets of other seeds.
-    :raises DatasetError: for another form, an empty split, or listing every file that can't be
+    :raises DatasetError: for another form, an empty split, or naming the files that can't be
         used: image without a label, label of another size, class ids or colours that the class
         table does not name, images of several sizes without ``size_wh``.
     """
@@ -74,16 +83,17 @@ def load_dataset(spec: str, split: str) -> Dataset:
 
 
 def _load(description: Description, split: str) -> Dataset:
-    samples, problems = [], []
+    samples, read, problems = [], [], []
     pairs = description.pairs(split)
     for image, truth in tqdm(
         pairs, desc=f'{description.name} {split}', leave=False, disable=None
     ):
         try:
             samples.append(_read(image, truth, description))
+            read.append(image)
         except DatasetError as error:
             problems.append(str(error))
-    problems += _mixed_sizes(samples)
+    problems = capped(problems) + _mixed_sizes(read, samples)
     if problems:
         raise DatasetError('dataset refused:\n  ' + '\n  '.join(problems))
     return Dataset(description.labels, samples)
@@ -106,18 +116,19 @@ def _read(image_path: Path, truth_path: Path, description: Description) -> Sampl
     return Sample(image_path.name, image, truth)
 
 
-def _mixed_sizes(samples: Sequence[Sample]) -> list[str]:
-    """Return a sentence for every image of another size than most."""
+def _mixed_sizes(paths: Sequence[Path], samples: Sequence[Sample]) -> list[str]:
+    """Return a sentence for images of another size than most, and for what to do."""
     counts = Counter(sample.truth.shape for sample in samples)
     if len(counts) < 2:
         return []
     (height, width), _ = counts.most_common(1)[0]
     problems = [
-        f'{s.name}: {s.truth.shape[1]}x{s.truth.shape[0]}, most images are {width}x{height}'
-        for s in samples
+        f'{path}: {s.truth.shape[1]}x{s.truth.shape[0]}, most images are {width}x{height}'
+        for path, s in zip(paths, samples, strict=True)
         if s.truth.shape != (height, width)
     ]
-    return [*problems, 'give `size_wh: [WIDTH, HEIGHT]` in a data.yaml to bring all to one size']
+    cure = 'give `size_wh: [WIDTH, HEIGHT]` in a data.yaml to bring all to one size'
+    return [*capped(problems), cure]
 
 
 def render_street(count: int, split: str) -> list[Sample]:
@@ -170,20 +181,27 @@ def check_size(samples: Sequence[Sample], what: str) -> None:
         )
 
 
-def check_labelled(samples: Sequence[Sample]) -> None:
+def check_labelled(samples: Sequence[Sample], source: str) -> None:
     """Refuse images that say nothing.
 
+    :param source: of the images, for the message, as ``data.yaml val``.
     :raises DatasetError: if all of them are void altogether.
     """
     if all(np.all(sample.truth == UNLABELED) for sample in samples):
         raise DatasetError(
-            f'none of {len(samples)} images has a labelled pixel, e.g. {samples[0].name}: '
-            'expected some that are not void (255, or `void` of a data.yaml)'
+            f'none of {len(samples)} images of {source} has a labelled pixel, e.g. '
+            f'{samples[0].name}: expected some that are not void (255, or `void` of a data.yaml)'
         )
 
 
 def channel_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[float]]:
-    """Return mean and standard deviation of each BGR channel over all pixels, 0..255."""
+    """Return mean and standard deviation of each BGR channel over all pixels, 0..255.
+
+    One that is the same everywhere, as that of a camera that fills fewer channels, is given a
+    deviation of one level: normalised it is 0, and teaches nothing.
+
+    :raises DatasetError: if all pixels have one colour.
+    """
     sums, squares, pixels = np.zeros(3), np.zeros(3), 0
     for sample in samples:
         flat = sample.image.reshape(-1, 3).astype(np.float64)
@@ -191,7 +209,14 @@ def channel_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[flo
         squares += (flat**2).sum(0)
         pixels += len(flat)
     mean = sums / pixels
-    std = np.sqrt(squares / pixels - mean**2)
+    # Of a constant the rounding may be below 0.
+    std = np.sqrt(np.maximum(squares / pixels - mean**2, 0))
+    if np.all(std < LEVEL):
+        raise DatasetError(
+            f'all pixels of the {len(samples)} training images have one colour, but for less '
+            f'than a level of 255, e.g. {samples[0].name}: expected pictures that show something'
+        )
+    std = np.maximum(std, LEVEL)
     return [round(float(v), 4) for v in mean], [round(float(v), 4) for v in std]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,9 @@ from espnet_ros.network.training.label_files import LabelCode, pack_rgb
 Pairs = list[tuple[Path, Path]]
 
 _COMMON = ('layout', 'root', 'size_wh')
-_CLASS_KEYS = ('name', 'color_rgb', 'kind', 'ids', 'colors')
+_CLASS_NEEDS = ('name', 'color_rgb', 'kind')
+_CLASS_KEYS = (*_CLASS_NEEDS, 'ids', 'colors')
+_SHOWN = 10
 _LABELS = ('.png', '.bmp', '.webp', '.tif', '.tiff')
 # Found, that they are refused for what they are and not called missing.
 _LOSSY = ('.jpg', '.jpeg')
@@ -88,8 +90,13 @@ def read_description(path: Path) -> Description:
         problems.append(
             f'size_wh must be [width, height], multiples of {STRIDE} up to {LARGEST}, got {size!r}'
         )
+    problems += [
+        f'{key} must be text, got {data[key]!r}'
+        for key in ('root', 'label_suffix')
+        if key in data and key in allowed and not isinstance(data[key], str)
+    ]
     if not problems:
-        root = path.parent / home_path(str(data.get('root', '.')))
+        root = path.parent / home_path(data.get('root', '.'))
         try:
             return build(path.name, data, root, tuple(size) if size else None)
         except (BundleError, DatasetError) as error:
@@ -153,7 +160,7 @@ def _folders(
     name: str, data: Mapping[str, Any], root: Path, size_wh: tuple[int, int] | None
 ) -> Description:
     labels, code = _class_table(data)
-    splits, suffix = data['splits'], str(data.get('label_suffix', ''))
+    splits, suffix = data['splits'], data.get('label_suffix', '')
     if not isinstance(splits, dict) or not all(
         isinstance(name, str)
         and isinstance(split, dict)
@@ -213,12 +220,13 @@ def _refuse_subfolders(images: Path, named: Iterable[Path]) -> None:
 
     :param named: folders of which the data.yaml speaks; what is in them is accounted for.
     """
-    accounted, counts = {folder.resolve() for folder in named}, Counter[str]()
-    for at, folders, files in os.walk(images):
-        folders[:] = [
-            name for name in folders
-            if name[0] not in '.@' and (Path(at) / name).resolve() not in accounted
-        ]  # fmt: skip
+    # A link is a subfolder as any other; one to where it lies itself would have no end.
+    accounted = {images.resolve(), *images.resolve().parents, *(f.resolve() for f in named)}
+    counts = Counter[str]()
+    for at, folders, files in os.walk(images, followlinks=True):
+        new = {(Path(at) / name).resolve(): name for name in folders if name[0] not in '.@'}
+        folders[:] = [name for folder, name in new.items() if folder not in accounted]
+        accounted |= new.keys()
         if Path(at) != images:
             counts[at] = sum(Path(name).suffix.lower() in ENDINGS for name in files)
     if found := {folder: count for folder, count in counts.items() if count}:
@@ -235,8 +243,12 @@ def _with_labels(
     """Return each image with its label: the best of `endings` that is there, in any case.
 
     A camera's ``000.JPG`` is labelled as 000.png by one tool, as 000.PNG by another.
+
+    :raises DatasetError: if the folder is missing, or naming the images that share a label.
     """
-    files = _listed(folder) if folder.is_dir() else []
+    if not folder.is_dir():
+        raise DatasetError(f'{folder} is missing, the folder of the labels')
+    files = _listed(folder)
     exact = {(p.stem, p.suffix.lower()): p for p in files}
     lowered = {(p.stem.lower(), p.suffix.lower()): p for p in files}
 
@@ -246,7 +258,30 @@ def _with_labels(
         found += [lowered.get((stem.lower(), ending)) for ending in endings]
         return next((path for path in found if path), folder / f'{stem}{endings[0]}')
 
-    return [(image, label_of(image)) for image in images]
+    pairs = [(image, label_of(image)) for image in images]
+    _refuse_shared(pairs)
+    return pairs
+
+
+def _refuse_shared(pairs: Pairs) -> None:
+    """Raise if images have one label: at most one of them is what it shows."""
+    images: dict[Path, list[str]] = {}
+    for image, label in pairs:
+        images.setdefault(label, []).append(image.name)
+    shared = [
+        f'{" and ".join(names)} have {label}' for label, names in images.items() if len(names) > 1
+    ]
+    if shared:
+        raise DatasetError(
+            f'images share a label: {"; ".join(capped(shared))}: give each a name and a label of '
+            'its own'
+        )
+
+
+def capped(problems: Sequence[str]) -> list[str]:
+    """Return the first problems, and how many there are besides."""
+    more = len(problems) - _SHOWN
+    return [*problems[:_SHOWN], *([f'and {more} more'] if more > 0 else [])]
 
 
 def _class_table(data: Mapping[str, Any]) -> tuple[Labels, LabelCode]:
@@ -257,6 +292,7 @@ def _class_table(data: Mapping[str, Any]) -> tuple[Labels, LabelCode]:
     rows = data['classes']
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DatasetError('classes must be a list of {name, color_rgb: [r, g, b], kind}')
+    _check_rows(rows)
     labels = Labels.from_list(rows)
     own = [row.get(kind, [row['color_rgb']] if kind == 'colors' else [i]) for i, row in
            enumerate(rows)]  # fmt: skip
@@ -275,6 +311,22 @@ def _class_table(data: Mapping[str, Any]) -> tuple[Labels, LabelCode]:
     if problems:
         raise DatasetError('class table refused: ' + '; '.join(problems))
     return labels, LabelCode(meaning, kind == 'colors')
+
+
+def _check_rows(rows: Sequence[Mapping[str, Any]]) -> None:
+    problems = []
+    for class_id, row in enumerate(rows):
+        missing = [key for key in _CLASS_NEEDS if key not in row]
+        if missing:
+            problems.append(f'class {class_id} lacks {", ".join(missing)}')
+        elif row['kind'] == 'void':
+            # A model may have one, as those of the paper's authors: what it says is left out.
+            problems.append(
+                f'{row["name"]!r}: kind void is not a class to learn: list its ids or colours '
+                'under `void` (`layout: folders` has it)'
+            )
+    if problems:
+        raise DatasetError('class table refused: ' + '; '.join(problems))
 
 
 def _key(value: Any, kind: str) -> int | None:

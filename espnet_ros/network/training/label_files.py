@@ -73,7 +73,13 @@ def _ids(path: Path) -> Array:
 
 
 def _colors(path: Path) -> npt.NDArray[np.int32]:
-    bgr = _decode(path, cv2.IMREAD_COLOR).astype(np.int32)
+    # Brought to 8 bits by OpenCV, colours of 0..255 in 16 would all be black.
+    pixels = _decode(path, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if pixels.dtype != np.uint8:
+        raise DatasetError(
+            f'{path}: expected colours of 8 bits a channel, got {pixels.dtype}: save it with 8'
+        )
+    bgr = pixels.astype(np.int32)
     return np.asarray(bgr[..., 2] << 16 | bgr[..., 1] << 8 | bgr[..., 0], np.int32)
 
 

@@ -7,17 +7,23 @@ averaged (`torch.nn.parallel.DistributedDataParallel`).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 
-from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.errors import EspnetRosError, ParameterError, describe
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
+
+# How long a process that fails waits for what the first one says, which fails at about that time.
+PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -26,10 +32,12 @@ class Processes:
 
     :param rank: 0 is the one that writes files and says what happens.
     :param count: of all processes on all hosts.
+    :param store: of torchrun, where they leave each other words; None for one process.
     """
 
     rank: int = 0
     count: int = 1
+    store: Any = field(default=None, repr=False, compare=False)
 
     @property
     def first(self) -> bool:
@@ -78,6 +86,53 @@ class Processes:
                 distributed.broadcast(tensor, 0)
 
 
+@contextmanager
+def one_voice(processes: Processes) -> Iterator[None]:
+    """Let one process say what went wrong, if several fail over the same.
+
+    :raises SystemExit: in place of an error that another process tells, or that comes of its end.
+    :raises EspnetRosError: of the first process, if another one ended.
+    """
+    try:
+        yield
+    except Exception as error:
+        if processes.count == 1:
+            raise
+        if processes.first:
+            _tell(processes, error)
+            if not _is_broken(error):
+                raise
+            raise EspnetRosError(
+                'another process of this training ended, over an error of its own or killed: see '
+                'what torchrun has of it'
+            ) from error
+        if _is_broken(error):
+            # torchrun ends all when one ends: not before the one that failed has said why.
+            time.sleep(PATIENCE_S)
+        elif _told(processes) != describe(error):
+            raise
+        raise SystemExit(1) from None
+
+
+def _tell(processes: Processes, error: Exception) -> None:
+    # What keeps the words may be gone with the process that has ended.
+    with suppress(RuntimeError):
+        processes.store.set('error', describe(error))
+
+
+def _told(processes: Processes) -> str | None:
+    with suppress(RuntimeError):
+        processes.store.wait(['error'], timedelta(seconds=PATIENCE_S))
+        return str(processes.store.get('error').decode())
+    return None
+
+
+def _is_broken(error: Exception) -> bool:
+    """Tell whether an error is of the connection to another process; gloo's have no type."""
+    gloo = isinstance(error, RuntimeError) and 'gloo' in str(error)
+    return gloo or isinstance(error, distributed.DistError)
+
+
 def join() -> tuple[Processes, torch.device]:
     """Return this process's place, and the device it trains on.
 
@@ -86,11 +141,14 @@ def join() -> tuple[Processes, torch.device]:
     cuda = torch.cuda.is_available()
     if 'TORCHELASTIC_RUN_ID' not in os.environ:
         return Processes(), torch.device('cuda' if cuda else 'cpu')
-    distributed.init_process_group('nccl' if cuda else 'gloo')
+    store, rank, count = next(distributed.rendezvous('env://'))
+    distributed.init_process_group(
+        'nccl' if cuda else 'gloo', store=store, rank=rank, world_size=count
+    )
     device = torch.device('cuda', int(os.environ['LOCAL_RANK'])) if cuda else torch.device('cpu')
     if cuda:
         torch.cuda.set_device(device)
-    return Processes(distributed.get_rank(), distributed.get_world_size()), device
+    return Processes(rank, count, store), device
 
 
 def leave() -> None:

@@ -9,7 +9,7 @@ import json
 import os
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ _KEYS = {
     'epoch', 'steps', 'best', 'mean', 'std', 'classes', 'network', 'average', 'soap', 'recipe',
     'row', 'val',
 }  # fmt: skip
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 ANEW = 'move it away to start anew'
 
 
@@ -62,11 +63,15 @@ def write_state(path: Path, recipe: Recipe, state: Mapping[str, Any]) -> None:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        # The best may fail where it is the first that is validated.
+        begun = path.with_name('last.pt').exists()
         stands = 'the one of an epoch before stands, from which it goes on'
+        cure = 'make room' if error.errno in _NO_ROOM else 'see that it can be'
         raise CheckpointError(
-            f'{path} can not be written ({error.strerror}): make room and give the same command '
-            f'again; {stands if path.exists() else "there is none from an epoch before"}'
+            f'{path} can not be written ({error.strerror}): {cure}, and give the same command '
+            f'again; {stands if begun else "there is none from an epoch before"}'
         ) from error
 
 
@@ -77,15 +82,25 @@ def read_state(
 
     :param classes: names that it must be of, in this order.
     :param cure: what to do about a damaged file, for the message.
-    :raises CheckpointError: if it is no such file, of another recipe or of other classes.
+    :raises CheckpointError: if it can't be read, is no such file, of another recipe or of other
+        classes.
     """
     try:
+        content = io.BytesIO(path.read_bytes())
+    except OSError as error:
+        # What is in it may be good.
+        raise CheckpointError(
+            f'{path} can not be read ({error.strerror}): make it readable, or use another work '
+            'folder'
+        ) from error
+    try:
         # PyTorch takes damaged weights; the sums that it wrote beside them tell.
-        with zipfile.ZipFile(path) as parts:
+        with zipfile.ZipFile(content) as parts:
             damaged = parts.testzip()
         if damaged:
             raise CheckpointError(f'its part {damaged} is damaged')
-        state = torch.load(path, weights_only=True, map_location=device)
+        content.seek(0)
+        state = torch.load(content, weights_only=True, map_location=device)
         missing = sorted(_KEYS - set(state))
     except Exception as error:
         raise CheckpointError(f'{path} can not be read ({error}): {cure}') from error

@@ -7,7 +7,8 @@ import json
 import math
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,7 @@ class Trainer:
             self._tell(self._row)
         while self.epoch < epochs:
             row: dict[str, Any] = {'epoch': self.epoch + 1, **self._train_epoch(epochs)}
-            self._check_finite(row['loss'])
+            self._check_finite('loss', row['loss'])
             self.epoch += 1
             if self.epoch % validate_every == 0 or self.epoch == epochs:
                 matrix = self.evaluate(self.val_samples)
@@ -157,13 +158,16 @@ class Trainer:
         if self.curves is not None:
             self.curves.close()
 
-    def _check_finite(self, loss: float) -> None:
-        if not math.isfinite(loss):
-            raise ParameterError(
-                f'epoch {self.epoch + 1}: the loss is {loss}, the learning rate '
-                f'{self.recipe.learning_rate} too high; {self.work} keeps the epoch before: give '
-                'a lower --learning-rate and another --work'
-            )
+    def _check_finite(self, what: str, value: float) -> None:
+        if math.isfinite(value):
+            return
+        cure = 'give a lower --learning-rate'
+        if self.epoch:
+            cure = f'{self.work} keeps the epoch before: {cure} and another --work'
+        raise ParameterError(
+            f'epoch {self.epoch + 1}: the {what} is {value}, the learning rate '
+            f'{self.recipe.learning_rate} too high; {cure}'
+        )
 
     def _is_told(self, row: Mapping[str, Any]) -> bool:
         log = self.work / 'log.jsonl'
@@ -230,7 +234,10 @@ class Trainer:
         if self.epoch >= self.recipe.freeze_at * epochs:
             freeze_statistics(self.network, self.average.network)
         start = since = time.perf_counter()
-        with tqdm(batches, desc=f'epoch {self.epoch + 1}/{epochs}', **self._bar()) as bar:
+        with (
+            tqdm(batches, desc=f'epoch {self.epoch + 1}/{epochs}', **self._bar()) as bar,
+            _lost_readers(),
+        ):
             for step, batch in enumerate(bar):
                 waited += time.perf_counter() - since
                 rate = learning_rate_at(
@@ -259,8 +266,15 @@ class Trainer:
             loss = loss + DISTILLATION * share * opinion
         self.optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        self.optimizer.step()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        try:
+            self.optimizer.step()
+        except torch.linalg.LinAlgError:
+            # Its first bases are of gradients that must be numbers. Looked at before each step,
+            # they would make a GPU wait.
+            self._check_finite('loss', loss.item())
+            self._check_finite('gradient', norm.item())
+            raise
         self.average.update(self.network)
         return loss.detach()
 
@@ -316,6 +330,24 @@ class Trainer:
                 )
 
 
+@contextmanager
+def _lost_readers() -> Iterator[None]:
+    """Turn what PyTorch raises, at any moment, for a lost process that makes views into an error.
+
+    :raises ParameterError: that says what to do.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        # Not what such a process raised itself, which is `Caught ... in DataLoader worker`.
+        if not str(error).startswith('DataLoader worker (pid'):
+            raise
+        raise ParameterError(
+            'a process that reads ahead was killed, as where memory runs out: expected more '
+            'memory, a larger /dev/shm (--shm-size in Docker), or fewer --workers'
+        ) from error
+
+
 def _check_samples(train: Sequence[Sample], val: Sequence[Sample], batch: int) -> None:
     if len(train) < batch or not val:
         raise DatasetError(
@@ -323,8 +355,8 @@ def _check_samples(train: Sequence[Sample], val: Sequence[Sample], batch: int) -
             f'for validation, got {len(train)} and {len(val)}'
         )
     check_size(val, 'validation')
-    for samples in (train, val):
-        check_labelled(samples)
+    check_labelled(train, 'the training data')
+    check_labelled(val, 'the validation data')
 
 
 def _fingerprint(samples: Sequence[Sample]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -81,6 +82,25 @@ def test_pictures_are_image_truth_and_mask_in_rgb(notes: tuple[Curves, Notes]) -
     picture = writer.images['val/4.png']
     assert picture.shape == (5, 21, 3)
     assert picture[2, [0, 7, 14]].tolist() == [[0, 0, 99], [0, 0, 0], [250, 0, 10]]
+
+
+def test_a_full_disk_is_found_before_the_writer_begins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    begun: list[str] = []
+    fake: Any = ModuleType('torch.utils.tensorboard')
+    fake.SummaryWriter = lambda folder, purge_step: begun.append(folder)
+    monkeypatch.setitem(sys.modules, 'torch.utils.tensorboard', fake)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match='File too large'):
+            Curves(tmp_path / 'curves', LABELS, 0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not begun
+    Curves(tmp_path / 'curves', LABELS, 0)
+    assert begun and not list((tmp_path / 'curves').iterdir())
 
 
 def test_tensorboard_reads_what_is_written(tmp_path: Path) -> None:

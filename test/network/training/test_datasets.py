@@ -113,6 +113,29 @@ def test_statistics_and_frequencies_by_hand() -> None:
     assert std == pytest.approx([1.2, 2.4, 60.0])
     np.testing.assert_allclose(class_frequencies(samples, 4), [2 / 6, 1 / 6, 3 / 6, 0])
     void = Sample('void.png', image, np.full((2, 3), 255, np.uint8))
-    with pytest.raises(DatasetError, match=r'none of 2 images .* e\.g\. void\.png'):
-        check_labelled([void, void])
-    check_labelled([void, *samples])
+    with pytest.raises(DatasetError, match=r'none of 2 images of d val .* e\.g\. void\.png'):
+        check_labelled([void, void], 'd val')
+    check_labelled([void, *samples], 'd val')
+
+
+def test_a_channel_that_is_the_same_everywhere_teaches_nothing() -> None:
+    image = np.zeros((50, 61, 3), np.uint8)
+    # A value whose variance the rounding makes negative.
+    image[..., 0], image[::2, :, 1] = 77, 100
+    images = [image, image.copy(), image.copy()]
+    samples = [Sample(str(i), image, image[..., 0]) for i, image in enumerate(images)]
+    mean, std = channel_statistics(samples)
+    assert mean == [77.0, 50.0, 0.0] and std == [1.0, 50.0, 1.0]
+    for image in images:
+        image[..., 1] = 3
+    with pytest.raises(DatasetError, match=r'all pixels of the 3 .* have one colour, .* e\.g\. 0'):
+        channel_statistics(samples)
+
+
+def test_of_many_bad_files_the_first_are_named(tmp_path: Path) -> None:
+    for index in range(13):
+        write(tmp_path, f'{index:02}.png', np.full((4, 6), 12, np.uint8))
+    with pytest.raises(DatasetError) as error:
+        load_dataset(f'camvid:{tmp_path}', 'train')
+    _, *lines = str(error.value).splitlines()
+    assert len(lines) == 11 and '09.png' in lines[9] and lines[10] == '  and 3 more'

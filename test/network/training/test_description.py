@@ -21,6 +21,7 @@ CLASSES = [
     {'name': 'path', 'color_rgb': [200, 10, 30], 'kind': 'ground'},
     {'name': 'rest', 'color_rgb': [0, 255, 1], 'kind': 'upright'},
 ]
+VOID = {'name': 'none', 'color_rgb': [0, 0, 0], 'kind': 'void'}
 SPLITS = {
     'train': {'images': 'photos', 'labels': 'labels'},
     'val': {'images': 'empty', 'labels': 'labels'},
@@ -103,7 +104,8 @@ def test_images_of_several_sizes_are_refused_without_a_size(tmp_path: Path) -> N
         draw(tmp_path / 'trainannot' / f'{name}.png', np.zeros((height, 7), np.uint8))
     with pytest.raises(DatasetError) as error:
         load_dataset(f'camvid:{tmp_path}', 'train')
-    assert 'odd.png: 7x6, most images are 7x5' in str(error.value)
+    odd = tmp_path / 'train' / 'odd.png'
+    assert f'{odd}: 7x6, most images are 7x5' in str(error.value)
     assert 'size_wh' in str(error.value) and 'a.png' not in str(error.value)
 
 
@@ -121,6 +123,9 @@ def test_a_folder_that_is_not_there_is_told_from_an_empty_one(tmp_path: Path) ->
 def test_a_missing_label_and_an_empty_split_are_named(tmp_path: Path) -> None:
     draw(tmp_path / 'photos' / 'a.png', image())
     spec = describe(tmp_path, layout='folders', splits=SPLITS, classes=CLASSES)
+    with pytest.raises(DatasetError, match=r'labels is missing, the folder of the labels$'):
+        load_dataset(spec, 'train')
+    (tmp_path / 'labels').mkdir()
     with pytest.raises(DatasetError, match=r'photos/a\.png: its label .*labels/a\.png is missing'):
         load_dataset(spec, 'train')
     (tmp_path / 'empty').mkdir()
@@ -182,9 +187,29 @@ def test_pictures_in_subfolders_are_not_left_out_in_silence(tmp_path: Path) -> N
     splits = {'train': {'images': 'photos', 'labels': 'photos/labels'}}
     spec = describe(tmp_path, layout='folders', splits=splits, classes=CLASSES)
     assert len(load_dataset(spec, 'train').samples) == 1
+    # Neither is one of other pictures, and the second has no end.
+    (tmp_path / 'photos/labels_too').symlink_to(tmp_path / 'photos/labels')
+    (tmp_path / 'photos/up').symlink_to(tmp_path)
+    assert len(load_dataset(spec, 'train').samples) == 1
     draw(tmp_path / 'photos/day/2/b.png', image())
-    with pytest.raises(DatasetError, match=r'would be left out: 1 in .*photos/day/2; move'):
+    draw(tmp_path / 'night/c.png', image())
+    (tmp_path / 'photos/night').symlink_to(tmp_path / 'night')
+    (tmp_path / 'night/again').symlink_to(tmp_path / 'night')
+    left_out = r'left out: 1 in .*photos/day/2, 1 in .*photos/night; move'
+    with pytest.raises(DatasetError, match=left_out):
         load_dataset(spec, 'train')
+
+
+def test_images_that_share_a_label_are_refused(tmp_path: Path) -> None:
+    for name in ('1.bmp', '1.png', 'A.png', 'a.png', 'b.png'):
+        draw(tmp_path / 'photos' / name, image())
+    for name in ('1', 'a', 'b'):
+        draw(tmp_path / f'labels/{name}.png', np.zeros((5, 7), np.uint8))
+    spec = describe(tmp_path, layout='folders', splits=SPLITS, classes=CLASSES)
+    with pytest.raises(DatasetError) as error:
+        load_dataset(spec, 'train')
+    assert f'1.bmp and 1.png have {tmp_path}/labels/1.png; A.png and a.png' in str(error.value)
+    assert 'b.png' not in str(error.value)
 
 
 def test_a_folder_that_can_not_be_read_is_not_called_empty(
@@ -225,6 +250,11 @@ GOOD: dict[str, Any] = {'layout': 'folders', 'splits': SPLITS, 'classes': CLASSE
         ({**GOOD, 'void': [256]}, '`void`: 256 is none of ids'),
         ({**GOOD, 'labels': 'colors', 'void': [[0, 0]]}, '`void`: [0, 0] is none of colors'),
         ({**GOOD, 'classes': [{**CLASSES[0], 'id': 3}]}, "'path' has the unknown key 'id'"),
+        ({**GOOD, 'root': None}, 'root must be text, got None'),
+        ({**GOOD, 'label_suffix': ['x']}, "label_suffix must be text, got ['x']"),
+        ({**GOOD, 'classes': [CLASSES[0], {'kind': 'sky'}]}, 'class 1 lacks name, color_rgb'),
+        ({**GOOD, 'classes': [*CLASSES, VOID]}, "'none': kind void is not a class to learn: list"),
+        ({'layout': 'camvid', 'classes': [VOID]}, "'none': kind void is not a class to learn"),
         ({'layout': 'camvid', 'labels': 'colors'}, '(`layout: folders` has it)'),
         ({'layout': 'camvid', 'classes': [{**CLASSES[0], 'ids': [4]}]}, 'use folders'),
     ],

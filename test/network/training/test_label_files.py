@@ -115,6 +115,13 @@ def test_ids_of_16_bits_are_read_where_8_would_do(tmp_path: Path) -> None:
         read_truth(path, code)
 
 
+def test_colours_of_16_bits_are_refused(tmp_path: Path) -> None:
+    # OpenCV would make them black, which the table has.
+    cv2.imwrite(str(tmp_path / 'a.png'), np.full((2, 3, 3), RED[::-1], np.uint16))
+    with pytest.raises(DatasetError, match=r'a\.png: expected colours of 8 bits .* got uint16'):
+        read_truth(tmp_path / 'a.png', COLORS)
+
+
 def test_a_label_whose_second_half_is_missing_is_refused(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (48, 80, 3), np.uint8)
     content = cv2.imencode('.png', pixels)[1].tobytes()

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,19 +56,53 @@ squares = processes.map(lambda item: (item * item, processes.rank), range(5))
 leave()
 """
 
+# The verb, in whose place each process fails in its own way.
+FAILING = """
+import os, sys
+sys.path.insert(0, {root!r})
+import torch
+from espnet_ros.cli import main, train
+from espnet_ros.core.errors import DatasetError
+
+def fail(args, processes, device):
+    if processes.rank in {ranks!r}:
+        raise DatasetError('no such pictures')
+    processes.sum(torch.zeros(1))
+
+train._run = fail
+sys.exit(main.main(['train', '--val', 'street:1', '--work', 'w', '--output', 'm']))
+"""
+
+
+def torchrun(script: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2',
+            str(script),
+        ],
+        timeout=240, env={**os.environ, 'OMP_NUM_THREADS': '1'}, capture_output=True, text=True,
+        **options,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize('ranks', [(0, 1), (0,), (1,)])
+def test_of_processes_that_fail_the_one_with_an_error_of_its_own_speaks(
+    ranks: tuple[int, ...], tmp_path: Path
+) -> None:
+    script = tmp_path / 'run.py'
+    script.write_text(FAILING.format(root=str(ROOT), ranks=ranks))
+    ended = torchrun(script)
+    assert ended.returncode != 0
+    assert ended.stderr.count('espnet_ros: no such pictures\n') == 1, ended.stderr
+    # torchrun's own, which says that it failed, has no rank.
+    assert ']: Traceback' not in ended.stderr, ended.stderr
+
 
 def test_two_processes_learn_one_network_from_different_images(tmp_path: Path) -> None:
     script = tmp_path / 'run.py'
     tests = str(Path(__file__).parent)
     script.write_text(SCRIPT.format(tests=tests, root=str(ROOT), work=str(tmp_path)))
-    subprocess.run(
-        [
-            sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2',
-            str(script),
-        ],
-        check=True, timeout=240, env={**os.environ, 'OMP_NUM_THREADS': '1'},
-        capture_output=True,
-    )  # fmt: skip
+    torchrun(script, check=True)
     first, second = (json.loads((tmp_path / f'{rank}.json').read_text()) for rank in (0, 1))
     assert first['count'] == second['count'] == 2
     # Two epochs of four steps of one image each.

@@ -42,8 +42,9 @@ def test_it_learns_and_keeps_the_best(tmp_path: Path) -> None:
 
 def test_nothing_but_void_is_refused_before_the_first_epoch(tmp_path: Path) -> None:
     void = [dataclasses.replace(s, truth=np.full_like(s.truth, 255)) for s in samples(2)]
-    for train, val in ((void, samples(2)), (samples(2), void)):
-        with pytest.raises(DatasetError, match='none of 2 images has a labelled pixel'):
+    for train, val, which in ((void, samples(2), 'training'), (samples(2), void, 'validation')):
+        none = f'none of 2 images of the {which} data has a labelled pixel'
+        with pytest.raises(DatasetError, match=none):
             Trainer([train], val, CLASSES, RECIPE, tmp_path)
 
 
@@ -186,6 +187,14 @@ def test_an_opinion_counts_beside_the_truth(tmp_path: Path) -> None:
         losses.append(run._train_epoch(1)['loss'])
     # The cross-entropy of a pupil that knows nothing is ln 2 and more.
     assert losses[1] > losses[0] + 0.3
+
+
+def test_a_channel_that_is_the_same_everywhere_is_no_obstacle(tmp_path: Path) -> None:
+    grey = samples(4)
+    for sample in grey:
+        sample.image[..., 0] = 77
+    run = Trainer([grey], samples(2), CLASSES, RECIPE, tmp_path)
+    assert np.isfinite(run._train_epoch(1)['loss'])
 
 
 def test_validation_images_the_network_cannot_take_are_refused(tmp_path: Path) -> None:

@@ -130,6 +130,43 @@ def test_a_loss_that_is_no_number_keeps_the_epoch_before(tmp_path: Path) -> None
     assert {p.name: p.read_bytes() for p in tmp_path.glob('*.pt')} == files
 
 
+@pytest.mark.parametrize('what', ['loss', 'gradient'])
+def test_a_first_step_without_numbers_is_one_error_and_keeps_nothing(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trainer(tmp_path)
+    if what == 'loss':
+        with torch.no_grad():
+            next(run.network.parameters())[0] = float('inf')
+    else:
+        next(run.network.parameters()).register_hook(lambda gradient: gradient * float('nan'))
+    with pytest.raises(ParameterError, match=rf'^epoch 1: the {what} is nan, .* lower') as error:
+        run.run(1, validate_every=1)
+    assert 'keeps' not in str(error.value) and '--work' not in str(error.value)
+
+
+def test_a_reader_that_is_killed_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr('espnet_ros.network.training.views.random_view', killed)
+    run = Trainer([samples(4)], samples(2), CLASSES, RECIPE, tmp_path, workers=1)
+    with pytest.raises(ParameterError, match=r'was killed, .* or fewer --workers'):
+        run.run(1, validate_every=1)
+
+
+def test_an_error_of_a_reader_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError('of a view')
+
+    monkeypatch.setattr('espnet_ros.network.training.views.random_view', fails)
+    run = Trainer([samples(4)], samples(2), CLASSES, RECIPE, tmp_path, workers=1)
+    with pytest.raises(RuntimeError, match='of a view'):
+        run.run(1, validate_every=1)
+
+
 def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
     run = trainer(tmp_path)
     run.run(1, validate_every=1)
