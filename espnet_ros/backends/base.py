@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
@@ -36,6 +37,17 @@ def check_device(device: str) -> None:
         raise BackendUnavailableError(
             f'device must be auto, cpu, cuda or cuda:N, got {device!r}'
         )
+    # Longer numbers are to libraries not even those of a device that is not there.
+    if len(device) > len('cuda:99'):
+        raise BackendUnavailableError(
+            f'device must be cuda:N with an N of one or two digits, got {device!r}: choose one of '
+            'those that `nvidia-smi -L` lists'
+        )
+
+
+def in_one_line(words: str) -> str:
+    """Return what a library said over several lines."""
+    return ' '.join(words.split())
 
 
 class Backend(ABC):
@@ -53,6 +65,8 @@ class Backend(ABC):
     # What the library can do at all; whether this machine can is checked on entering.
     device_kinds: ClassVar[tuple[str, ...]]
     precisions: ClassVar[tuple[str, ...]]
+    # Finds, in what the library says of a graph, the operators in it that it has not, with commas.
+    no_operators: ClassVar[re.Pattern[str] | None] = None
 
     def __init__(self, bundle: Bundle, device: str = 'auto', precision: str = 'auto') -> None:
         self.bundle = bundle
@@ -74,9 +88,7 @@ class Backend(ABC):
             raise
         except Exception as error:
             self._free()
-            raise BackendError(
-                f'backend {self.name} could not load model {self.bundle.name}: {error}'
-            ) from error
+            raise BackendError(self._load_problem(str(error))) from error
         self._active = True
         return self
 
@@ -128,7 +140,7 @@ class Backend(ABC):
             kind = DeviceError if isinstance(error, DeviceError) else BackendError
             raise kind(
                 f'backend {self.name} failed on {images.shape[0]} images of '
-                f'{images.shape[2]}x{images.shape[1]}: {error}'
+                f'{images.shape[2]}x{images.shape[1]}: {in_one_line(str(error))}'
             ) from error
         self._check_output('mask', mask, images)
         self._check_output('confidence', confidence, images)
@@ -176,6 +188,19 @@ class Backend(ABC):
     @abstractmethod
     def _free(self) -> None:
         """Let go of what `_load` and `_infer` made."""
+
+    def _load_problem(self, words: str) -> str:
+        lists = self.no_operators.findall(words) if self.no_operators else []
+        operators = dict.fromkeys(name for names in lists for name in names.split(', '))
+        if operators:
+            return (
+                f'backend {self.name} has no operator {" or ".join(operators)}, as the ONNX file '
+                f'of model {self.bundle.name} asks for: write the model folder again with '
+                '`espnet_ros export`, or choose backend torch, which does without that file'
+            )
+        return (
+            f'backend {self.name} could not load model {self.bundle.name}: {in_one_line(words)}'
+        )
 
     def _check_output(self, what: str, array: Any, images: UInt8Array) -> None:
         expected = images.shape[:3]

@@ -29,6 +29,9 @@ class ONNXBackend(Backend):
     name = 'onnx'
     device_kinds = ('cpu', 'cuda')
     precisions = ('f32',)
+    no_operators = re.compile(
+        r'(?:Fatal error: |No Op registered for |find an implementation for )([\w.:]+)'
+    )
 
     def _load(self, device: str, precision: str) -> tuple[str, str]:
         runtime = import_library('onnxruntime', self.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from espnet_ros.backends.base import MAX_SHAPES, Backend, UInt8Array
@@ -19,6 +20,9 @@ class OpenVINOBackend(Backend):
     name = 'openvino'
     device_kinds = ('cpu',)
     precisions = ('f32', 'bf16', 'int8')
+    no_operators = re.compile(
+        '(?:No conversion rule found for|not support the following ONNX) operations: (.+)'
+    )
 
     def _load(self, device: str, precision: str) -> tuple[str, str]:
         self._openvino = import_library('openvino', self.name)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from espnet_ros.benchmark.process import Worker
+from espnet_ros.benchmark.process import Worker, interrupts
 from espnet_ros.core.errors import BackendError
 
 # Building a TensorRT engine on a small board takes many minutes.
@@ -17,6 +18,8 @@ _SLOWDOWN = 20.0
 
 class Contender:
     """A worker that may fail at any time: what it can't do any more is its reason.
+
+    A context manager, which ends the process.
 
     :param name: for messages and the name of the log.
     :param request: what to load, see `jobs.open_job`.
@@ -39,6 +42,17 @@ class Contender:
         self.worker: Worker | None = None
         self._environment = environment
         self._log = folder / f'{name.replace(":", "_")}.log'
+
+    def __enter__(self) -> Contender:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close(at_once=interrupts(kind))
 
     def load(self) -> None:
         """Start the process and load what it measures."""
@@ -63,10 +77,10 @@ class Contender:
         if answer:
             self.rounds.append(answer)
 
-    def close(self) -> None:
-        """End the process."""
+    def close(self, at_once: bool = False) -> None:
+        """End the process, see `Worker.close`."""
         if self.worker is not None:
-            self.worker.close()
+            self.worker.close(at_once)
             self.worker = None
 
     def _ask(self, request: dict[str, Any], timeout_s: float) -> dict[str, Any]:

@@ -5,53 +5,91 @@ Both measure a whole package or module, idle power included, whoever causes it.
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 _POWERCAP = Path('/sys/class/powercap')
 _INA3221 = Path('/sys/bus/i2c/drivers/ina3221')
-_SAMPLE_S = 0.02
+_POWER_SAMPLE_S = 0.02
+# The counters of a server at work turn in minutes, those of a laptop in hours.
+_COUNTER_SAMPLE_S = 10.0
 # Rails that feed everything on the module; where there is none of them, the rails are added up.
 _WHOLE_MODULE = ('VDD_IN', 'VIN', 'POM_5V_IN')
 # Fed by VIN_SYS_5V0 on Jetson AGX Orin, or not connected.
 _COUNTED_ELSEWHERE = ('VDDQ_VDD2_1V8AO', 'NC')
 
 
-class Meter(Protocol):
-    """Measures energy between two calls."""
+class Meter(ABC):
+    """Measures energy between two calls, with a look in between in a thread of its own.
+
+    :param sample_s: how often to look.
+    """
 
     name: str
 
+    def __init__(self, sample_s: float) -> None:
+        self._sample_s = sample_s
+        self._done = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._joules = 0.0
+        # Why there is no energy since `start`; None while there is.
+        self.reason: str | None = None
+
     def start(self) -> None:
         """Begin to measure."""
+        self._joules, self.reason = 0.0, None
+        self._done.clear()
+        self._guard(self._begin)
+        self._thread = threading.Thread(target=self._guard, args=(self._sample,), daemon=True)
+        self._thread.start()
 
-    def stop(self) -> float:
-        """Return the joules since `start`."""
+    def stop(self) -> float | None:
+        """Return the joules since `start`; None if not all could be read, for `reason`."""
+        assert self._thread is not None
+        self._done.set()
+        self._thread.join()
+        return self._joules if self.reason is None else None
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Take the first look."""
+
+    @abstractmethod
+    def _advance(self) -> float:
+        """Return the joules since the last look."""
+
+    def _sample(self) -> None:
+        ended = self.reason is not None
+        while not ended:
+            ended = self._done.wait(self._sample_s)
+            self._joules += self._advance()
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except (OSError, ValueError) as error:
+            self.reason = _why(error)
 
 
 def find_meter(powercap: Path = _POWERCAP, ina3221: Path = _INA3221) -> tuple[Meter | None, str]:
     """Return this platform's meter, and its name or why there is none."""
-    rails = _rails(ina3221)
-    if rails:
-        return InaMeter(rails), InaMeter.name
-    # Packages only: their names have one colon, those of cores and memory inside them two.
-    packages = sorted(p for p in powercap.glob('intel-rapl:*') if p.name.count(':') == 1)
-    if not packages:
-        return None, 'no energy counter on this machine (RAPL or INA3221)'
     try:
-        meter = RaplMeter(packages)
-    except OSError as error:
-        return None, (
-            f'{packages[0]}/energy_uj can not be read ({error.strerror}): run as root, or let '
-            'your user read it'
-        )
-    return meter, RaplMeter.name
+        rails = _rails(ina3221)
+        if rails:
+            return InaMeter(rails), InaMeter.name
+        packages = _packages(powercap)
+        if packages:
+            return RaplMeter(packages), RaplMeter.name
+    except (OSError, ValueError) as error:
+        return None, _why(error)
+    return None, 'no energy counter on this machine (RAPL or INA3221)'
 
 
-class RaplMeter:
+class RaplMeter(Meter):
     """Energy counters of processor packages, in microjoules, that wrap around.
 
     :param packages: their folders.
@@ -60,27 +98,27 @@ class RaplMeter:
 
     name = 'RAPL, processor packages'
 
-    def __init__(self, packages: Sequence[Path]) -> None:
+    def __init__(self, packages: Sequence[Path], sample_s: float = _COUNTER_SAMPLE_S) -> None:
+        super().__init__(sample_s)
         self._counters = [p / 'energy_uj' for p in packages]
         self._ranges = [_number(p / 'max_energy_range_uj') for p in packages]
         self._before = self._read()
 
-    def start(self) -> None:
-        """Begin to measure."""
+    def _begin(self) -> None:
         self._before = self._read()
 
-    def stop(self) -> float:
-        """Return the joules since `start`, which must be under a full turn of the counter ago."""
-        total = 0.0
-        for before, after, full in zip(self._before, self._read(), self._ranges, strict=True):
+    def _advance(self) -> float:
+        now, total = self._read(), 0
+        for before, after, full in zip(self._before, now, self._ranges, strict=True):
             total += after - before if after >= before else after - before + full
+        self._before = now
         return total * 1e-6
 
     def _read(self) -> list[int]:
         return [_number(counter) for counter in self._counters]
 
 
-class InaMeter:
+class InaMeter(Meter):
     """Power monitors of a Jetson, sampled and added up.
 
     :param rails: the files with millivolts and milliamperes of each rail.
@@ -89,37 +127,31 @@ class InaMeter:
     name = 'INA3221, Jetson module'
 
     def __init__(self, rails: Sequence[tuple[Path, Path]]) -> None:
+        super().__init__(_POWER_SAMPLE_S)
         self._rails = rails
-        self._done = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._joules = 0.0
+        self._then, self._power = 0.0, 0.0
 
     def watts(self) -> float:
         """Return the power now."""
         return sum(_number(volts) * _number(amperes) * 1e-6 for volts, amperes in self._rails)
 
-    def start(self) -> None:
-        """Begin to sample."""
-        self._joules = 0.0
-        self._done.clear()
-        self._thread = threading.Thread(target=self._sample, daemon=True)
-        self._thread.start()
+    def _begin(self) -> None:
+        self._then, self._power = time.perf_counter(), self.watts()
 
-    def stop(self) -> float:
-        """Return the joules since `start`."""
-        assert self._thread is not None
-        self._done.set()
-        self._thread.join()
-        return self._joules
+    def _advance(self) -> float:
+        then, power = self._then, self._power
+        self._begin()
+        return (self._then - then) * (power + self._power) / 2
 
-    def _sample(self) -> None:
-        then, power = time.perf_counter(), self.watts()
-        ended = False
-        while not ended:
-            ended = self._done.wait(_SAMPLE_S)
-            now, next_power = time.perf_counter(), self.watts()
-            self._joules += (now - then) * (power + next_power) / 2
-            then, power = now, next_power
+
+def _packages(powercap: Path) -> list[Path]:
+    """Return the zones of processor packages.
+
+    Cores and memory inside a package are counted in it, and so is a package in the platform
+    (`psys`), which is a zone beside it.
+    """
+    zones = sorted(powercap.glob('intel-rapl:*'))
+    return [z for z in zones if (z / 'name').read_text().startswith('package')]
 
 
 def _rails(driver: Path) -> list[tuple[Path, Path]]:
@@ -137,4 +169,15 @@ def _rails(driver: Path) -> list[tuple[Path, Path]]:
 
 
 def _number(file: Path) -> int:
-    return int(file.read_text())
+    text = file.read_text()
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f'{file} holds no number but {text!r}') from None
+
+
+def _why(error: OSError | ValueError) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    cure = ': run as root, or let your user read it' if error.errno == errno.EACCES else ''
+    return f'{error.filename or "the meter"} can not be read ({error.strerror}){cure}'

@@ -18,7 +18,7 @@ from espnet_ros.benchmark.baseline import Baseline
 from espnet_ros.benchmark.energy import find_meter
 from espnet_ros.benchmark.images import decode, load_images
 from espnet_ros.benchmark.plan import BASELINE
-from espnet_ros.benchmark.publish import ReceiverJob, open_publisher
+from espnet_ros.benchmark.publish import STAGE, ReceiverJob, open_publisher
 from espnet_ros.benchmark.roofline import Gemm
 from espnet_ros.benchmark.timing import Upload, full_speed, paced, uploads_ms
 from espnet_ros.bundle import Bundle
@@ -103,9 +103,10 @@ class PipelineJob:
             'seconds': elapsed,
             'cpu_s': cpu,
             'energy_j': joules,
+            'energy_reason': self._meter.reason if self._meter else None,
             'arrived': pace.arrived,
             'missed': pace.missed,
-            'rate_hz': rate_hz,
+            'paced_s': pace.seconds,
         }
 
     def memory(self) -> dict[str, Any]:
@@ -127,7 +128,7 @@ class PipelineJob:
         start = time.perf_counter()
         self._publish(mask)
         publish_ms = (time.perf_counter() - start) * 1e3
-        return {'decode': decode_ms, **stage_ms, 'publish': publish_ms}
+        return {'decode': decode_ms, **stage_ms, STAGE: publish_ms}
 
 
 def _open(config: dict[str, Any], stack: ExitStack) -> tuple[Segment, Upload, dict[str, Any]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_ros.backends import BACKENDS
+from espnet_ros.backends.base import check_device
 from espnet_ros.core.config import NodeConfig, parameter_specs
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.input_size import check_size_wh
@@ -43,6 +44,8 @@ class Plan:
     :param rounds: over which the seconds are spread.
     :param rate_hz: of the images that come at a fixed rate.
     :param encoding: one of `ENCODINGS`, what the camera sends.
+    :raises EspnetRosError: for a device that is none, or a size that the network can't take or
+        that comes twice.
     """
 
     model: str
@@ -57,8 +60,15 @@ class Plan:
     encoding: str = ENCODINGS[0]
 
     def __post_init__(self) -> None:
-        for size_wh in self.sizes_wh or ():
+        check_device(self.device)
+        sizes_wh = self.sizes_wh or ()
+        for index, size_wh in enumerate(sizes_wh):
             check_size_wh(size_wh)
+            if size_wh in sizes_wh[:index]:
+                raise ParameterError(
+                    f'expected network sizes that differ, got {size_wh[0]}x{size_wh[1]} twice: '
+                    'leave one out'
+                )
 
 
 def parse_candidates(text: str) -> tuple[Candidate, ...]:

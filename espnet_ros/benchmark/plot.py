@@ -9,7 +9,9 @@ import cv2
 from espnet_ros.core.drawing import Color, Image, paper, write
 
 # Blue, green, red; a colour each that people tell apart in print, too.
-_COLORS = ((153, 153, 153), (66, 160, 240), (178, 114, 0), (115, 158, 0), (167, 121, 204))
+_COLORS = (
+    (153, 153, 153), (66, 160, 240), (178, 114, 0), (115, 158, 0), (167, 121, 204), (66, 228, 240),
+)  # fmt: skip
 _PAPER, _INK, _FAINT = (255, 255, 255), (40, 40, 40), (140, 140, 140)
 _WIDTH, _LEFT, _RIGHT = 1100, 230, 240
 _TOP, _STEP, _BAR, _BOTTOM = 90, 40, 26, 50

@@ -8,7 +8,6 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from espnet_ros.core.errors import BackendError
+from espnet_ros.core.python_child import module_command
 
 _GRACE_S = 3.0
 _WORDS = 300
@@ -39,7 +39,7 @@ class Worker:
         self._answers: queue.Queue[str | None] = queue.Queue()
         with log.open('wb') as errors:
             self._process = subprocess.Popen(
-                [sys.executable, '-m', 'espnet_ros.benchmark.worker'],
+                module_command('espnet_ros.benchmark.worker'),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -64,7 +64,7 @@ class Worker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        self.close(at_once=interrupts(kind))
 
     def ask(self, request: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         """Send one request and return its answer.
@@ -84,18 +84,26 @@ class Worker:
             raise BackendError(
                 f'no answer for {timeout_s:.0f} s, the process was ended'
             ) from None
-        if line is None:
+        answer = _parsed(line)
+        if answer is None:
+            # Who dies while it answers leaves a part of a line, and tells by what it died.
+            if line is not None and line.endswith('\n'):
+                self._process.kill()
             raise BackendError(self._obituary())
-        answer: dict[str, Any] = json.loads(line)
         if 'error' in answer:
             raise BackendError(answer['error'])
         return answer
 
-    def close(self) -> None:
-        """End the process."""
+    def close(self, at_once: bool = False) -> None:
+        """End the process.
+
+        :param at_once: give it no time to leave by itself.
+        """
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
+        if at_once:
+            self._process.kill()
         try:
             self._process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
@@ -117,3 +125,16 @@ class Worker:
         words = [line for line in self._log.read_text(errors='replace').splitlines() if line]
         last = f'; its last words: {words[-1][:_WORDS]}' if words else ''
         return f'the process ended {how}{last}'
+
+
+def interrupts(kind: type[BaseException] | None) -> bool:
+    """Tell whether who leaves with this does not want to wait for each process to leave itself."""
+    return kind is not None and not issubclass(kind, Exception)
+
+
+def _parsed(line: str | None) -> dict[str, Any] | None:
+    """Return an answer, None at the end of the pipe or for what is no whole answer."""
+    with contextlib.suppress(ValueError):
+        answer = json.loads(line or '')
+        return answer if isinstance(answer, dict) else None
+    return None

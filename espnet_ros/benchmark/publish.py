@@ -14,12 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.benchmark.process import Worker
+from espnet_ros.benchmark.timing import END_TO_END
 from espnet_ros.core.errors import BackendError
 
+STAGE = 'publish'
 Publish = Callable[[npt.NDArray[np.uint8]], None]
 
 _START_S = 60.0
 _MATCH_S = 10.0
+_ANSWER_S = 10.0
 
 
 class Reception:
@@ -35,14 +38,25 @@ class Reception:
     ) -> None:
         self.environment = environment or {}
         self.reason: str | None = None
+        self.worker: Worker | None = None
         if environment is None:
             self.reason = 'ROS 2 is not installed'
             return
+        self.worker = stack.enter_context(Worker('receiver', folder / 'receiver.log', environment))
+        self._ask({'receive': True}, _START_S)
+
+    def check(self) -> None:
+        """Look whether the process still receives; if not, that is the reason from here on."""
+        if self.worker is not None:
+            self._ask({'do': 'check'}, _ANSWER_S)
+
+    def _ask(self, request: dict[str, Any], timeout_s: float) -> None:
+        assert self.worker is not None
         try:
-            worker = stack.enter_context(Worker('receiver', folder / 'receiver.log', environment))
-            worker.ask({'receive': True}, _START_S)
+            self.worker.ask(request, timeout_s)
         except BackendError as error:
-            self.reason = ' '.join(str(error).split())
+            self.worker = None
+            self.reason = f'the receiver of the masks: {" ".join(str(error).split())}'
 
 
 class ReceiverJob:
@@ -53,6 +67,10 @@ class ReceiverJob:
 
         stack.enter_context(closing(MaskReceiver()))
         self.facts: dict[str, Any] = {}
+
+    def check(self) -> dict[str, Any]:
+        """Answer, which only a process does that is still there."""
+        return {}
 
 
 def open_publisher(stack: ExitStack) -> tuple[Publish | None, str | None]:
@@ -67,3 +85,13 @@ def open_publisher(stack: ExitStack) -> tuple[Publish | None, str | None]:
     except Exception as error:
         return None, f'{type(error).__name__}: {error}'
     return publisher.publish, None
+
+
+def without_publishing(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return what a contender did in a round without the stage, for when nobody received."""
+    times = dict(entry['times_ms'])
+    publish = times.pop(STAGE, None)
+    if publish is None:
+        return entry
+    times[END_TO_END] = [t - p for t, p in zip(times[END_TO_END], publish, strict=True)]
+    return {**entry, 'times_ms': times, 'seconds': entry['seconds'] - sum(publish) * 1e-3}

@@ -26,6 +26,7 @@ _EMPTY: dict[str, Any] = {
     'cpu_s_per_image': None,
     'peak_rss_mb': None,
     'energy_j_per_image': None,
+    'energy_reason': None,
     'load_s': None,
     'images': 0,
 }
@@ -41,6 +42,9 @@ def make_row(
 
     :param macs: multiply-accumulate operations for one image.
     :param peaks: `roofline.peaks`.
+    :return: of the images that came at a fixed rate, ``images_per_s_at_rate`` is how many were
+        processed by the time that took, and ``missed`` of ``arrived`` were replaced by a newer one
+        (`timing.Pace`).
     """
     request = contender.request
     row = {
@@ -105,12 +109,15 @@ def _figures(contender: Contender) -> dict[str, Any]:
         'images_per_s': round(
             statistics.median(len(e['times_ms'][END_TO_END]) / e['seconds'] for e in rounds), 3
         ),
-        'images_per_s_at_rate': round(rounds[0]['rate_hz'] * (1 - missed / arrived), 3),
+        'images_per_s_at_rate': round(
+            (arrived - missed) / sum(entry['paced_s'] for entry in rounds), 3
+        ),
         'arrived': arrived,
         'missed': missed,
         'cpu_s_per_image': round(sum(entry['cpu_s'] for entry in rounds) / images, 5),
         'peak_rss_mb': _rounded(facts.get('peak_rss_mb'), 1),
         'energy_j_per_image': None if None in joules else round(sum(joules) / images, 4),
+        'energy_reason': next(filter(None, (entry['energy_reason'] for entry in rounds)), None),
         'load_s': _rounded(facts['load_s'], 3),
         'images': images,
     }
@@ -125,7 +132,7 @@ def _stage_times(rounds: list[dict[str, Any]]) -> dict[str, list[float]]:
     if uploads:
         # Measured apart, as a part of the inference.
         upload = statistics.median(uploads)
-        times |= {UPLOAD: uploads, 'infer': [value - upload for value in times['infer']]}
+        times |= {UPLOAD: uploads, 'infer': [max(0.0, v - upload) for v in times['infer']]}
     return times
 
 

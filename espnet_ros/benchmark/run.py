@@ -6,7 +6,7 @@ import os
 import statistics
 import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from espnet_ros.backends.machine import processor_name, processors
 from espnet_ros.benchmark.contender import Contender
 from espnet_ros.benchmark.energy import find_meter
 from espnet_ros.benchmark.images import STREET_SIZE_WH, find_images, save_images
+from espnet_ros.benchmark.load import OthersLoad
 from espnet_ros.benchmark.macs import macs
 from espnet_ros.benchmark.plan import BASELINE, REFERENCES, Candidate, Plan
-from espnet_ros.benchmark.publish import Reception
+from espnet_ros.benchmark.publish import Reception, without_publishing
 from espnet_ros.benchmark.roofline import gemm_kinds, peaks
 from espnet_ros.benchmark.rows import make_row
 from espnet_ros.bundle import Bundle
@@ -93,6 +94,8 @@ class _Size:
         self._plan, self._bundle, self._size_wh = plan, bundle, size_wh
         self._pictures, self._work, self._reception = pictures, work, reception
         self._reference_file = work / 'reference.npz'
+        # Processors that others used in each round, None where that is not known.
+        self._others: list[float | None] = []
 
     def run(self) -> dict[str, Any]:
         """Return the rows, and what they were measured against."""
@@ -110,7 +113,7 @@ class _Size:
             reference = self._make_reference()
             bar.update()
             for contender in contenders:
-                stack.callback(contender.close)
+                stack.enter_context(contender)
                 contender.load()
                 if self._reference_file.exists():
                     contender.ask('agree', file=str(self._reference_file))
@@ -120,6 +123,7 @@ class _Size:
                 self._round(contenders, gemms, bar)
             for contender in contenders:
                 contender.ask('memory')
+            self._check_reception(contenders)
         measured = [self._gemm_entry(gemm) for gemm in gemms]
         count = macs(self._bundle.architecture, self._size_wh)
         rows = [make_row(c, contenders[0], count, peaks(measured)) for c in contenders]
@@ -129,6 +133,7 @@ class _Size:
             'reference': reference,
             'gemm': measured,
             'publish_reason': self._publish_reason(contenders),
+            'others_by_round': self._others,
         }
         return {'size': size, 'rows': rows}
 
@@ -151,6 +156,13 @@ class _Size:
         reasons = [self._reception.reason, *(c.facts.get('publish_reason') for c in contenders)]
         return '; '.join(dict.fromkeys(filter(None, reasons))) or None
 
+    def _check_reception(self, contenders: list[Contender]) -> None:
+        """Drop the stage if the receiver was lost on the way: then it was another one."""
+        self._reception.check()
+        if self._reception.reason is not None:
+            for contender in contenders:
+                contender.rounds = [without_publishing(entry) for entry in contender.rounds]
+
     def _make_reference(self) -> str:
         """Write the masks that all others are compared with; return whose, or why there are none.
 
@@ -162,7 +174,7 @@ class _Size:
             if not is_installed(backend):
                 continue
             reference = self._contender(Candidate(backend, 'f32'), f'{backend}:reference', 'cpu')
-            with closing(reference):
+            with reference:
                 reference.load()
                 reference.ask('masks', file=str(self._reference_file))
             if reference.reason is None:
@@ -181,13 +193,15 @@ class _Size:
             for kind in (gemm_kinds(cuda) if devices else ())
         ]
         for gemm in gemms:
-            stack.callback(gemm.close)
+            stack.enter_context(gemm)
             gemm.load()
         return gemms
 
     def _round(self, contenders: list[Contender], gemms: list[Contender], bar: Any) -> None:
         seconds = self._plan.seconds / self._plan.rounds
         count = max(1, round(seconds * self._plan.rate_hz))
+        workers = [self._reception.worker, *(c.worker for c in (*contenders, *gemms))]
+        load = OthersLoad([worker.pid for worker in workers if worker is not None])
         for gemm in gemms:
             gemm.turn(_GEMM_SHARE * seconds, seconds=_GEMM_SHARE * seconds)
         for contender in contenders:
@@ -196,6 +210,8 @@ class _Size:
                 2 * seconds, seconds=seconds, count=count, rate_hz=self._plan.rate_hz
             )
             bar.update()
+        others = load.processors()
+        self._others.append(None if others is None else round(others, 2))
 
     def _gemm_entry(self, gemm: Contender) -> dict[str, Any]:
         speeds = [round(entry['gflops'], 2) for entry in gemm.rounds]

@@ -7,8 +7,9 @@ from typing import Any
 
 from espnet_ros.benchmark.plan import BASELINE
 from espnet_ros.benchmark.roofline import peaks
+from espnet_ros.benchmark.timing import UPLOAD
 
-# From here on others took so much of the machine that only ratios mean something.
+# From here on, in processors, others took so much of the machine that the figures are not its own.
 _BUSY = 0.3
 
 _Cell = Callable[[dict[str, Any]], str]
@@ -94,26 +95,47 @@ def _peaks(gemm: list[dict[str, Any]]) -> str:
 
 
 def _notes(report: dict[str, Any]) -> list[str]:
+    measured = [row for row in report['rows'] if row['reason'] is None]
     notes = [
         f'{report["processors"]} processors, {report["processor"]}; '
         f'{report["distinct_images"]} images ({report["image_source"]}), '
         f'{report["rounds"]} rounds in turn, a process each.',
         f"Stages are medians in ms. {BASELINE}: the authors' loop, eager PyTorch in float32, the "
         'whole image',
-        'normalised in float. infer includes the way to the device and back. publish: message '
-        'and all, with a',
-        'subscriber in another process; ROS is then in CPU s and MB. CPU s and J: for each image. '
-        'GEMM: the',
-        'share of the fastest matrix product of this run.',
+        f'normalised in float. On a GPU, infer includes the way to the device (less {UPLOAD}, '
+        'where that is a',
+        'stage, which is measured apart) and back. publish: message and all, with a subscriber in '
+        'another',
+        'process; ROS is then in CPU s and MB. CPU s and J: for each image. GEMM: the share of '
+        'the fastest matrix',
+        'product of this run.',
+        f'Energy: {report["energy_source"]}.',
     ]
-    if all(row['energy_j_per_image'] is None for row in report['rows']):
-        notes.append(f'Energy: {report["energy_source"]}.')
-    if report['load_average'] > _BUSY:
+    notes += [
+        f'No J for {row["backend"]} {row["precision"]}: {row["energy_reason"]}.'
+        for row in measured
+        if row['energy_reason']
+    ]
+    if any((row['gemm_fraction'] or 0.0) > 1.0 for row in measured):
         notes.append(
-            f'THE MACHINE WAS BUSY (load average {report["load_average"]:.1f} before the start): '
-            'the times are too long.'
+            'GEMM over 100 % can not be: other load slowed the matrix product more than the '
+            'network.'
         )
-    return notes
+    return notes + _busy(report)
+
+
+def _busy(report: dict[str, Any]) -> list[str]:
+    rounds = [load for size in report['sizes'] for load in size['others_by_round']]
+    others = max((load for load in rounds if load is not None), default=0.0)
+    if max(others, report['load_average']) <= _BUSY:
+        return []
+    return [
+        f'THE MACHINE WAS BUSY (load average {report["load_average"]:.1f} before the start, '
+        f'others used up to {others:.1f}',
+        'processors in a round): the times are too long, and ratios and GEMM are wrong, too, as '
+        'load slows',
+        f'libraries unequally ({BASELINE} most). Measure again on an idle machine.',
+    ]
 
 
 def _text(value: float | None, form: str) -> str:

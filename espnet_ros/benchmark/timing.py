@@ -25,12 +25,15 @@ _UPLOADS = 20
 class Pace:
     """What became of images that came at a fixed rate.
 
-    :param arrived: how many came.
+    :param arrived: how many came, and were followed by the next one.
     :param done: how many of them were processed; the others were replaced by a newer one.
+    :param seconds: from the first arrival until the last one's period and its processing ended, so
+        that ``done / seconds`` is the speed, at most the rate.
     """
 
     arrived: int
     done: int
+    seconds: float
 
     @property
     def missed(self) -> int:
@@ -68,19 +71,27 @@ def paced(
 ) -> Pace:
     """Process images as the node does: always the newest, never one twice.
 
-    :param count: how many images arrive; image i does so i / rate_hz seconds after the start.
+    :param count: for so many periods of 1 / rate_hz seconds images are taken up; more arrive while
+        the last of them is processed. Image i arrives i periods after the start.
     """
     start, last, done = clock(), -1, 0
     while last < count - 1:
         elapsed = clock() - start
-        # The small part is for times that are a rounding error short of an arrival.
-        newest = min(int(elapsed * rate_hz + 1e-6), count - 1)
+        newest = _periods(elapsed, rate_hz)
         if newest == last:
             sleep(max(0.0, (last + 1) / rate_hz - elapsed))
             continue
+        if newest >= count:
+            break
         step(newest)
         last, done = newest, done + 1
-    return Pace(count, done)
+    seconds = max(clock() - start, count / rate_hz)
+    return Pace(_periods(seconds, rate_hz), done, seconds)
+
+
+def _periods(seconds: float, rate_hz: float) -> int:
+    # The small part is for times that are a rounding error short of an arrival.
+    return int(seconds * rate_hz + 1e-6)
 
 
 def uploads_ms(upload: Upload, clock: Clock = time.perf_counter) -> list[float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,12 @@ from espnet_ros.benchmark.agreement import Agreement
 from espnet_ros.benchmark.images import Images, find_images
 from espnet_ros.benchmark.plan import REFERENCES
 from espnet_ros.bundle import Bundle
-from espnet_ros.core.errors import BackendError, BackendUnavailableError, ParameterError
+from espnet_ros.core.errors import (
+    BackendError,
+    BackendUnavailableError,
+    EspnetRosError,
+    ParameterError,
+)
 from espnet_ros.core.pipeline import Segmenter
 
 
@@ -32,7 +38,8 @@ def verify(
 
     :param size_wh: of the network input, multiples of 8; None for the model's own.
     :param images: folder of pictures; None for the virtual street.
-    :param reference: ``onnx`` or ``torch``; None for an installed one other than the backend.
+    :param reference: ``onnx`` or ``torch``; None for the first that is installed and loads, of
+        which the backend's own library is the last.
     :param threshold: share of equal pixels to pass; None for that of the precision.
     :param thresholds: precision -> share, of every precision.
     :raises EspnetRosError: if backend, reference, model or images are not to be had, the network
@@ -46,9 +53,7 @@ def verify(
         candidate.warm_up(size_wh)
         checked = _identity(candidate)
         asked = thresholds[candidate.precision] if threshold is None else threshold
-        name = reference or _choose(candidate.name)
-        with create_backend(name, bundle, 'cpu', 'f32') as truth:
-            _check_different(candidate, truth)
+        with _reference(reference, candidate, bundle) as truth:
             pictures = find_images(images, None if images else size_wh)
             figures = _compare(candidate, truth, bundle, size_wh, pictures)
         _check_same(candidate, checked)
@@ -60,7 +65,7 @@ def verify(
             'backend': candidate.name,
             'device': candidate.device,
             'precision': candidate.precision,
-            'reference': name,
+            'reference': truth.name,
             'image_source': pictures.source,
             **figures,
         }
@@ -93,15 +98,39 @@ def _compare(
     return agreement.figures()
 
 
-def _choose(candidate: str) -> str:
-    """Return the first installed reference that is another library than the candidate."""
-    others = [name for name in REFERENCES if name != candidate]
-    for name in others:
-        if is_installed(name):
-            return name
-    raise BackendUnavailableError(
-        f'nothing to compare backend {candidate} with: `pip install {library_of(others[0])}`'
-    )
+@contextmanager
+def _reference(asked: str | None, candidate: Backend, bundle: Bundle) -> Iterator[Backend]:
+    """Enter the backend to compare with: the one asked for, or the first that can be."""
+    with ExitStack() as stack:
+        names = [asked] if asked else _references(candidate)
+        problems = []
+        for name in names:
+            try:
+                truth = stack.enter_context(create_backend(name, bundle, 'cpu', 'f32'))
+                _check_different(candidate, truth)
+                break
+            except EspnetRosError as error:
+                problems.append(error)
+                stack.close()
+        else:
+            raise problems[0] if asked else BackendUnavailableError(
+                f'nothing to compare backend {candidate.name} with: '
+                + '; '.join(map(str, problems))
+            )
+        yield truth
+
+
+def _references(candidate: Backend) -> list[str]:
+    """Return the installed references, the candidate's own library last, if it ran otherwise."""
+    others = [name for name in REFERENCES if name != candidate.name]
+    found = [name for name in others if is_installed(name)]
+    if not found:
+        raise BackendUnavailableError(
+            f'nothing to compare backend {candidate.name} with: `pip install '
+            f'{library_of(others[0])}`'
+        )
+    alike = candidate.precision == 'f32' and candidate.device.startswith('CPU')
+    return found if alike else [*found, *(n for n in REFERENCES if n == candidate.name)]
 
 
 def _identity(backend: Backend) -> tuple[str, str, str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
 
 from espnet_ros.cli.options import (
     number_within,
@@ -73,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
     from espnet_ros.benchmark.plan import BASELINE, Plan, parse_candidates
     from espnet_ros.benchmark.run import run_benchmark
     from espnet_ros.benchmark.table import table
+    from espnet_ros.demo.children import ended_by_signals
 
     plan = Plan(
         model=args.model,
@@ -85,17 +88,23 @@ def run(args: argparse.Namespace) -> int:
         rate_hz=args.rate,
         encoding=args.encoding,
     )
-    with _ros() as environment:
+    with ended_by_signals(), _ros() as environment:
         report = run_benchmark(plan, environment)
     print(table(report))
-    write_json(args.json, report)
-    if args.plot:
+    try:
+        write_json(args.json, report)
+    finally:
+        _plot(args.plot, report)
+    good = [row for row in report['rows'] if row['reason'] is None and row['backend'] != BASELINE]
+    return 0 if good else 1
+
+
+def _plot(file: Path | None, report: dict[str, Any]) -> None:
+    if file is not None:
         from espnet_ros.benchmark.plot import plot
         from espnet_ros.core.picture_file import write_picture
 
-        write_picture(args.plot, plot(report))
-    good = [row for row in report['rows'] if row['reason'] is None and row['backend'] != BASELINE]
-    return 0 if good else 1
+        write_picture(file, plot(report))
 
 
 def _ros() -> AbstractContextManager[dict[str, str] | None]:

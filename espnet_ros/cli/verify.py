@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--reference', choices=REFERENCES,
-        help='what to compare with, in f32 on the CPU (the one that is installed and another '
-        'than --backend)',
+        help='what to compare with, in f32 on the CPU (the first that loads, best another '
+        'library than that of --backend)',
     )  # fmt: skip
     words = ', '.join(f'{value} for {name}' for name, value in THRESHOLDS.items())
     parser.add_argument(

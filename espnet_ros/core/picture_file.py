@@ -28,10 +28,19 @@ def pictures_in(folder: Path) -> list[Path]:
         raise DatasetError(f'{folder} can not be read ({error.strerror})') from error
     # By name, too: one that is damaged is to be told by who reads it, not left out in silence.
     paths = [path for path in (folder / name for name in names) if path.is_file()]
-    paths = [p for p in paths if p.suffix.lower() in ENDINGS or cv2.haveImageReader(str(p))]
+    paths = [p for p in paths if p.suffix.lower() in ENDINGS or _begins_as_picture(p)]
     if not paths:
         raise DatasetError(f'no pictures in {folder}: expected files of {", ".join(ENDINGS)}')
     return paths
+
+
+def _begins_as_picture(path: Path) -> bool:
+    try:
+        with path.open('rb') as file:
+            # Not by its own name: of one that is not UTF-8, OpenCV 5 ends the process.
+            return bool(cv2.haveImageReader(f'/proc/self/fd/{file.fileno()}'))
+    except OSError:
+        return False
 
 
 def read_picture(path: Path) -> npt.NDArray[np.uint8]:

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from espnet_ros.core.errors import EspnetRosError
+from espnet_ros.core.python_child import module_command
 
 Event = dict[str, Any]
 
@@ -97,13 +98,13 @@ class Children:
         finally:
             signal.signal(signal.SIGINT, previous)
 
-    def start(self, name: str, *arguments: str) -> Child:
-        """Start this Python with the arguments, away from the terminal's Ctrl-C."""
+    def start(self, name: str, module: str, *arguments: str) -> Child:
+        """Start this Python with a module of ours, away from the terminal's Ctrl-C."""
         log = self._folder / f'{name}.log'
-        tied = ['-I', '-S', '-c', _TIE, str(os.getpid()), sys.executable]
+        tied = [sys.executable, '-I', '-S', '-c', _TIE, str(os.getpid())]
         with log.open('wb') as errors:
             process = subprocess.Popen(
-                [sys.executable, *tied, *arguments],
+                [*tied, *module_command(module, *arguments)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -171,6 +172,32 @@ class Children:
             except subprocess.TimeoutExpired:
                 os.killpg(child.process.pid, signal.SIGKILL)
                 child.process.wait()
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Clean up as after Ctrl-C when the terminal closes or the process is asked to end.
+
+    Once it is asked, in whatever way, it cleans up without being interrupted again.
+    """
+
+    def leave(number: int, frame: object) -> None:
+        for other in previous:
+            signal.signal(other, signal.SIG_IGN)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        sys.exit(128 + number)
+
+    previous = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    # What is ignored stays so, as the hangup under nohup.
+    previous = {n: handler for n, handler in previous.items() if handler is not signal.SIG_IGN}
+    for number in previous:
+        signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def discovery_range() -> str:

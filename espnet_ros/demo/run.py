@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,14 @@ from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.core.paths import write_file
 from espnet_ros.demo import mask_model
 from espnet_ros.demo.bars import bar, progress_bar
-from espnet_ros.demo.children import Child, Children, Event, discovery_range, ros_environment
+from espnet_ros.demo.children import (
+    Child,
+    Children,
+    Event,
+    discovery_range,
+    ended_by_signals,
+    ros_environment,
+)
 from espnet_ros.demo.drive import Plan, prepare
 from espnet_ros.demo.node_parameters import NodeSetup, node_setup, true_masks_parameters
 from espnet_ros.demo.report import Record
@@ -62,7 +66,7 @@ def run_demo(options: Options) -> dict[str, Any]:
     bundle, asked = _model(options)
     source = open_source(options.source, options.request)
     setup = node_setup(asked, bundle, source)
-    with _ended_by_signals(), tempfile.TemporaryDirectory(prefix='espnet_ros_demo_') as name:
+    with ended_by_signals(), tempfile.TemporaryDirectory(prefix='espnet_ros_demo_') as name:
         folder = Path(name)
         plan = prepare(
             source,
@@ -115,8 +119,8 @@ def _drive(setup: NodeSetup, plan: Plan, folder: Path) -> Record:
     plan.save(plan_path)
     arguments = setup.arguments(folder)
     with ros_environment() as environment, Children(folder, environment) as children:
-        camera = children.start('camera', '-m', 'espnet_ros.ros.demo_camera', str(plan_path))
-        children.start('consumer', '-m', 'espnet_ros.ros.demo_consumer', str(plan_path))
+        camera = children.start('camera', 'espnet_ros.ros.demo_camera', str(plan_path))
+        children.start('consumer', 'espnet_ros.ros.demo_consumer', str(plan_path))
         record = Record(wants_costmap=bool(plan.grid_topics))
         for _ in range(2):
             # Both say it once, in either order.
@@ -125,7 +129,7 @@ def _drive(setup: NodeSetup, plan: Plan, folder: Path) -> Record:
         _tell(f'running on ROS_DOMAIN_ID={domain} (set it in another terminal to look on)')
         # The clock of "node start to mask" runs from here: interpreter, model and all.
         started = time.time_ns()
-        node = children.start('node', '-m', 'espnet_ros.ros.segmentation_node', *arguments)
+        node = children.start('node', 'espnet_ros.ros.segmentation_node', *arguments)
         first = children.wait('mask', _START_S, lambda event: _take_start(record, event))
         record.start_to_first_mask_s = (first['received'] - started) / 1e9
         children.wait('flowing', _START_S, record.add)
@@ -162,18 +166,3 @@ def _follow(children: Children, node: Child, plan: Plan, record: Record) -> None
 
 def _tell(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Clean up as after Ctrl-C when the terminal closes or the process is asked to end."""
-
-    def leave(number: int, frame: object) -> None:
-        sys.exit(128 + number)
-
-    previous = {s: signal.signal(s, leave) for s in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -33,3 +33,13 @@ def test_nothing_to_measure():
 def test_sizes_that_the_network_can_not_take():
     with pytest.raises(BackendError, match='1024x504'):
         Plan(model='m', candidates=(), sizes_wh=((64, 48), (1024, 508)))
+
+
+def test_a_size_that_comes_twice():
+    with pytest.raises(ParameterError, match='64x48 twice: leave one out'):
+        Plan(model='m', candidates=(), sizes_wh=((64, 48), (96, 40), (64, 48)))
+
+
+def test_a_device_that_is_none():
+    with pytest.raises(BackendError, match="device must be auto, cpu, cuda or cuda:N, got 'foo'"):
+        Plan(model='m', candidates=(), device='foo')

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from espnet_ros.benchmark import process
 from espnet_ros.benchmark.contender import Contender
 from espnet_ros.benchmark.process import Worker
 from espnet_ros.core.errors import BackendError
+from espnet_ros.core.python_child import module_command
 
 DEADLINE_S = 120.0
 NUMPY = {'library': 'numpy', 'precision': 'f32', 'device': 'cpu'}
@@ -56,3 +60,85 @@ def test_a_contender_that_dies_keeps_its_reason_and_asks_no_more(tmp_path: Path)
     assert contender.reason == 'the process ended by SIGTERM'
     assert len(contender.rounds) == 1
     contender.close()
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Let workers run this code."""
+    monkeypatch.setattr(process, 'module_command', lambda module: [sys.executable, '-c', code])
+
+
+def test_a_worker_killed_while_it_answers_has_died(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    stand_in(
+        monkeypatch,
+        'import os, signal\n'
+        'input()\n'
+        """os.write(1, b'{"gflops": 12')\n"""
+        'os.kill(os.getpid(), signal.SIGTERM)',
+    )
+    contender = Contender('gemm', NUMPY, tmp_path)
+    contender.load()
+    assert contender.reason == 'the process ended by SIGTERM'
+
+
+def test_what_is_no_answer_ends_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    stand_in(monkeypatch, 'import time; input(); print(7, flush=True); time.sleep(600)')
+    with (
+        Worker('gemm', tmp_path / 'log') as worker,
+        pytest.raises(BackendError, match='the process ended by SIGKILL'),
+    ):
+        worker.ask(NUMPY, DEADLINE_S)
+
+
+@pytest.mark.parametrize('kind', [KeyboardInterrupt, SystemExit, BackendError])
+def test_only_who_interrupts_gives_a_worker_no_time(
+    kind: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # Only the end of the pipe, which it waits for, lets this one leave its mark.
+    left = tmp_path / 'left'
+    stand_in(
+        monkeypatch,
+        'import sys, time; from pathlib import Path\n'
+        "input(); print('{}', flush=True)\n"
+        'sys.stdin.read()\n'
+        'time.sleep(0.5)\n'
+        f'Path({str(left)!r}).touch()',
+    )
+    contender = Contender('gemm', NUMPY, tmp_path)
+    monkeypatch.setattr(process, '_GRACE_S', DEADLINE_S)
+    with pytest.raises(kind), contender:
+        contender.load()
+        pid = contender.worker.pid
+        raise kind
+    assert contender.worker is None
+    assert left.exists() == (kind is BackendError)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_module_of_the_current_folder_is_not_taken_for_a_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / 'queue.py').write_text("raise RuntimeError('my own queue.py')\n")
+    (tmp_path / 'json.py').write_text("raise RuntimeError('my own json.py')\n")
+    (tmp_path / 'runpy.py').write_text("raise RuntimeError('my own runpy.py')\n")
+    monkeypatch.chdir(tmp_path)
+    with Worker('gemm', tmp_path / 'log') as worker:
+        assert worker.ask(NUMPY, DEADLINE_S) == {}
+
+
+def test_a_module_gets_its_arguments_and_is_main_also_when_executed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # As ROS wheels do it when rclpy is imported.
+    (tmp_path / 'told.py').write_text(
+        'import os, sys\n'
+        "if 'AGAIN' not in os.environ:\n"
+        "    os.execve(sys.executable, sys.orig_argv, {**os.environ, 'AGAIN': '1'})\n"
+        "print(__name__, os.path.basename(sys.argv[0]), sys.argv[1:])\n"
+    )
+    monkeypatch.setenv('PYTHONPATH', str(tmp_path))
+    command = module_command('told', '-x', 'a b')
+    result = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S)
+    assert result.stdout == "__main__ told.py ['-x', 'a b']\n", result.stderr

@@ -18,7 +18,8 @@ def a_round(*infer_ms: float, energy_j: float | None = None) -> dict:
     }
     return {
         'times_ms': times, 'uploads_ms': [], 'seconds': 0.5, 'cpu_s': 0.3, 'energy_j': energy_j,
-        'arrived': 10, 'missed': 4, 'rate_hz': 10.0,
+        'energy_reason': None,
+        'arrived': 10, 'missed': 4, 'paced_s': 1.25,
     }  # fmt: skip
 
 
@@ -68,12 +69,13 @@ def test_a_row_by_hand():
         'gemm_fraction': pytest.approx(2.0 / 0.03 / 100.0, abs=1e-4),
         'mask_agreement': 0.998,
         'images_per_s': 4.0,
-        'images_per_s_at_rate': 6.0,
+        'images_per_s_at_rate': 4.8,
         'arrived': 20,
         'missed': 8,
         'cpu_s_per_image': 0.15,
         'peak_rss_mb': 150.3,
         'energy_j_per_image': 1.0,
+        'energy_reason': None,
         'load_s': 0.5,
         'images': 4,
         'reason': None,
@@ -103,3 +105,19 @@ def test_a_reason_stands_in_place_of_all_figures():
     assert row['reason'] == 'it died'
     assert row['end_to_end_ms'] is None
     assert row['images'] == 0
+
+
+def test_energy_that_could_not_be_read_in_one_round_is_none_with_the_reason():
+    good, bad = a_round(20.0, energy_j=3.0), a_round(20.0)
+    bad['energy_reason'] = 'curr1_input can not be read'
+    row = make_row(contender(good, bad), contender(a_round(110.0)), 1, {})
+    assert row['energy_j_per_image'] is None
+    assert row['energy_reason'] == 'curr1_input can not be read'
+
+
+def test_an_upload_measured_longer_than_the_inference_leaves_nothing_of_it():
+    entry = a_round(20.0, 40.0)
+    entry['uploads_ms'] = [30.0]
+    row = make_row(contender(entry), contender(a_round(110.0)), 1, {})
+    assert row['stage_ms']['infer']['p50'] == 5.0
+    assert row['stage_ms']['host_to_device']['p50'] == 30.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +18,7 @@ from espnet_ros.benchmark import run
 from espnet_ros.benchmark.contender import Contender
 from espnet_ros.benchmark.plan import Plan, parse_candidates
 from espnet_ros.benchmark.plot import plot
+from espnet_ros.benchmark.rows import STAGES
 from espnet_ros.benchmark.table import table
 
 
@@ -46,10 +49,11 @@ def test_every_backend_gets_its_row_and_a_dead_one_its_reason(
         assert row['reason'] is None
         assert list(row['stage_ms']) == ['decode', 'resize', 'infer', 'post']
         assert row['end_to_end_ms']['p50'] >= row['stage_ms']['infer']['p50'] > 0
-        assert row['arrived'] == 4
+        assert row['arrived'] >= 4
         assert row['cpu_s_per_image'] > 0
         assert row['gemm_fraction'] > 0
     assert report['image_size_wh'] == [64, 48]
+    assert len(report['sizes'][0]['others_by_round']) == 2
     assert report['sizes'][0]['reference'] == 'onnx f32'
     dead = [entry for entry in report['sizes'][0]['gemm'] if entry['library'] == 'openvino']
     assert all(entry['gflops'] is None and entry['reason'] for entry in dead)
@@ -107,13 +111,39 @@ def test_a_row_without_its_publishing_says_why(
     # The receiver works, and then ROS is gone.
     monkeypatch.setattr(
         run, 'Reception',
-        lambda *_: SimpleNamespace(reason=None, environment={'PYTHONPATH': str(package.parent)}),
+        lambda *_: SimpleNamespace(
+            reason=None, environment={'PYTHONPATH': str(package.parent)}, worker=None,
+            check=lambda: None,
+        ),
     )  # fmt: skip
     report = benchmark(small_model, 'onnx:f32', {}, images=pictures)
     assert [row['reason'] for row in report['rows']] == [None, None]
     assert all('publish' not in row['stage_ms'] for row in report['rows'])
     words = 'publish: not measured (ImportError: librcl.so: no such file)'
     assert words in table(report).replace('\n', ' ')
+
+
+def test_a_receiver_lost_on_the_way_costs_the_stage(
+    small_model: Path, pictures: Path, ros_domain: int, monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip('rclpy')
+    monkeypatch.setattr(run, 'gemm_kinds', lambda cuda: [])
+    whole_round = run._Size._round
+
+    def kill_then_measure(self, contenders, gemms, bar):
+        if self._reception.worker:
+            os.kill(self._reception.worker.pid, signal.SIGKILL)
+        whole_round(self, contenders, gemms, bar)
+
+    monkeypatch.setattr(run._Size, '_round', kill_then_measure)
+    ros = {'ROS_DOMAIN_ID': str(ros_domain)}
+    report = benchmark(
+        small_model, 'onnx:f32', ros, images=pictures, sizes_wh=((64, 48), (96, 40))
+    )
+    assert [row['reason'] for row in report['rows']] == [None] * 4
+    assert all('publish' not in row['stage_ms'] for row in report['rows'])
+    reasons = [size['publish_reason'] for size in report['sizes']]
+    assert all('the receiver of the masks: the process ended by SIGKILL' in r for r in reasons)
 
 
 @pytest.mark.parametrize(
@@ -162,3 +192,15 @@ def test_bars_are_as_long_as_the_times():
     assert lengths[0] > 400
     assert lengths[1] == pytest.approx(lengths[0] / 4, abs=1)
     assert lengths[2] == 0
+
+
+def test_each_of_all_stages_has_its_colour():
+    measured = row('a', 10.0)
+    measured['stage_ms'] = {stage: {'p50': 10.0} for stage in STAGES}
+    report = {
+        'image_size_wh': [64, 48], 'encoding': 'raw', 'model': 'm', 'processor': 'p',
+        'processors': 2, 'rows': [measured],
+    }  # fmt: skip
+    bar = plot(report)[92, 231:]
+    found = {tuple(color) for color in bar.tolist()} - {(255, 255, 255)}
+    assert len(found) == len(STAGES)

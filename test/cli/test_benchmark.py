@@ -1,16 +1,25 @@
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
+import os
+import select
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from espnet_ros.cli import benchmark as verb
 from espnet_ros.cli.main import main
+from espnet_ros.core.python_child import module_command
 
 pytest.importorskip('onnxruntime')
 cv2 = pytest.importorskip('cv2')
 
+DEADLINE_S = 120.0
 ROW_KEYS = {
     'backend', 'precision', 'size_wh', 'stage_ms', 'end_to_end_ms', 'ratio_to_baseline',
     'gemm_fraction', 'mask_agreement', 'images_per_s', 'missed', 'cpu_s_per_image', 'peak_rss_mb',
@@ -72,6 +81,8 @@ def test_without_ros_publishing_is_a_reason(
     [
         (['--backends', 'onxx'], "no backend 'onxx'"),
         (['--size', '100x100'], '104x104'),
+        (['--size', '64x48,64x48'], '64x48 twice'),
+        (['--device', 'foo'], "device must be auto, cpu, cuda or cuda:N, got 'foo'"),
         (['--images', 'no_such_folder'], 'no folder no_such_folder'),
         (['--model', 'no_such_model'], 'no_such_model'),
     ],
@@ -87,3 +98,57 @@ def test_options_out_of_bounds_are_refused(capsys):
     with pytest.raises(SystemExit):
         benchmark('--rate', '0')
     assert 'images a second' in capsys.readouterr().err
+
+
+def test_the_plot_is_written_when_the_json_can_not_be(
+    green_model: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    def fail(file: Path, figures: object) -> None:
+        raise OSError(errno.EIO, 'Input/output error', str(file))
+
+    monkeypatch.setattr(verb, 'write_json', fail)
+    status = benchmark(
+        '--model', green_model, '--images', pictures, '--backends', 'onnx:f32',
+        '--json', tmp_path / 'report.json', '--plot', tmp_path / 'plot.png',
+    )  # fmt: skip
+    assert status == 2
+    assert cv2.imread(str(tmp_path / 'plot.png')) is not None
+    assert 'report.json: Input/output error' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('number', 'code'), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
+)
+def test_signals_leave_neither_workers_nor_files(
+    number: int, code: int, green_model: Path, pictures: Path, tmp_path: Path
+):
+    temporary = tmp_path / 'tmp'
+    temporary.mkdir()
+    command = module_command(
+        'espnet_ros', 'benchmark', '--model', str(green_model), '--images', str(pictures),
+        '--backends', 'onnx:f32', '--seconds', '3600',
+    )  # fmt: skip
+    process = subprocess.Popen(
+        command, env={**os.environ, 'TMPDIR': str(temporary)}, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        workers = _workers(process.pid)
+        process.send_signal(number)
+        errors = process.communicate(timeout=DEADLINE_S)[1]
+    finally:
+        process.kill()
+    assert process.returncode == code, errors
+    assert 'Traceback' not in errors
+    assert list(temporary.iterdir()) == []
+    assert all(select.select([fd], [], [], DEADLINE_S)[0] for fd in workers)
+
+
+def _workers(pid: int) -> list[int]:
+    """Return process file descriptors of the children, once there are some."""
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        children = Path(f'/proc/{pid}/task/{pid}/children').read_text().split()
+        if children:
+            return [os.pidfd_open(int(child)) for child in children]
+        time.sleep(0.05)
+    raise AssertionError('no worker was started')

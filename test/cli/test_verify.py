@@ -13,7 +13,7 @@ from espnet_ros.benchmark import verify as logic
 from espnet_ros.cli.main import main
 from espnet_ros.cli.verify import THRESHOLDS
 from espnet_ros.core.config import parameter_specs
-from espnet_ros.core.errors import DeviceError
+from espnet_ros.core.errors import BackendError, DeviceError
 
 pytest.importorskip('onnxruntime')
 
@@ -200,6 +200,67 @@ def test_a_reference_is_not_compared_with_itself(green_model: Path, pictures: Pa
     arguments = ['--model', green_model, '--images', pictures, '--backend', 'onnx']
     assert verify(*arguments, '--device', 'cpu', '--reference', 'onnx') == 2
     assert 'compared with itself' in capsys.readouterr().err
+
+
+class Broken(Fake):
+    """Does not load."""
+
+    def _load(self, device: str, precision: str) -> tuple[str, str]:
+        raise BackendError(f'backend {self.name} has no operator my.dom:Frobnicate')
+
+
+def onnx_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def create(name, bundle, device, precision):
+        kind = Broken if name == 'onnx' else Fake
+        # Any but the reference, which is asked for as f32, computes in what it is asked for.
+        return kind(bundle, name, 'CPU', 'f32' if precision == 'auto' else precision, 99)
+
+    monkeypatch.setattr(logic, 'create_backend', create)
+    monkeypatch.setattr(logic, 'is_installed', lambda name: True)
+
+
+@pytest.mark.parametrize(('backend', 'precision'), [('openvino', 'f32'), ('torch', 'f16')])
+def test_a_reference_that_does_not_load_gives_way_to_the_next(
+    backend: str, precision: str, green_model: Path, pictures: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):  # fmt: skip
+    onnx_is_broken(monkeypatch)
+    report = tmp_path / 'report.json'
+    arguments = ['--model', green_model, '--images', pictures, '--threshold', '0.9']
+    arguments += ['--backend', backend, '--precision', precision, '--json', report]
+    assert verify(*arguments) == 0
+    assert json.loads(report.read_text())['reference'] == 'torch'
+
+
+def test_a_reference_asked_for_that_does_not_load_is_the_end(
+    green_model: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    onnx_is_broken(monkeypatch)
+    arguments = ['--model', green_model, '--images', pictures, '--reference', 'onnx']
+    assert verify(*arguments, '--backend', 'openvino', '--precision', 'f32') == 2
+    assert capsys.readouterr().err == (
+        'espnet_ros: backend onnx has no operator my.dom:Frobnicate\n'
+    )
+
+
+def test_no_reference_that_loads_is_the_end_with_all_reasons(
+    green_model: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    onnx_is_broken(monkeypatch)
+    arguments = ['--model', green_model, '--images', pictures]
+    assert verify(*arguments, '--backend', 'torch', '--precision', 'f32') == 2
+    assert capsys.readouterr().err == (
+        'espnet_ros: nothing to compare backend torch with: backend onnx has no operator '
+        'my.dom:Frobnicate\n'
+    )
+
+
+def test_a_device_of_many_digits_is_one_sentence(green_model: Path, capsys):
+    for backend in ('auto', 'onnx'):
+        arguments = ['--model', green_model, '--backend', backend]
+        assert verify(*arguments, '--device', 'cuda:99999999999999999999999') == 2
+        error = capsys.readouterr().err
+        assert 'device must be cuda:N with an N of one or two digits' in error
 
 
 def test_without_a_reference_it_says_what_to_install(

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -9,7 +12,13 @@ import numpy as np
 import pytest
 
 from espnet_ros.core.errors import DatasetError
-from espnet_ros.core.picture_file import content_of, decode, read_picture, write_picture
+from espnet_ros.core.picture_file import (
+    content_of,
+    decode,
+    pictures_in,
+    read_picture,
+    write_picture,
+)
 
 # A header that claims 200000 x 200000 pixels, for which OpenCV raises.
 _SIZE = b'IHDR' + struct.pack('>IIBBBBB', 200_000, 200_000, 8, 2, 0, 0, 0)
@@ -81,3 +90,38 @@ def test_pixels_are_as_the_flags_ask(tmp_path: Path) -> None:
     found = decode(content, tmp_path / 'a.png', cv2.IMREAD_UNCHANGED)
     assert found.dtype == np.uint16 and found.tolist() == ids.tolist()
     assert decode(content, tmp_path / 'a.png').shape == (2, 3, 3)
+
+
+def test_names_that_are_no_utf8_are_told_from_pictures_by_content(tmp_path: Path) -> None:
+    content = cv2.imencode('.png', np.zeros((5, 7, 3), np.uint8))[1].tobytes()
+    folder = os.fsencode(tmp_path)
+    for name, data in {b'notiz_\xe4': b'text', b'bild_\xe4': content, b'\xe4.png': b''}.items():
+        with open(os.path.join(folder, name), 'wb') as file:
+            file.write(data)
+    (tmp_path / 'unnamed').write_bytes(content)
+    # In a process of its own, which OpenCV 5 ended.
+    code = (
+        'import sys; from pathlib import Path\n'
+        'from espnet_ros.core.picture_file import pictures_in\n'
+        'print([ascii(p.name) for p in pictures_in(Path(sys.argv[1]))])'
+    )
+    command = [sys.executable, '-c', code, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result
+    assert result.stdout.strip() == str(
+        [ascii(name) for name in ('bild_\udce4', 'unnamed', '\udce4.png')]
+    )
+
+
+def test_a_file_that_can_not_be_opened_is_no_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_picture(tmp_path / 'a.png', np.zeros((5, 7), np.uint8))
+    (tmp_path / 'b').write_bytes((tmp_path / 'a.png').read_bytes())
+    assert [p.name for p in pictures_in(tmp_path)] == ['a.png', 'b']
+
+    def refuse(self: Path, mode: str) -> None:
+        raise PermissionError(13, 'Permission denied', str(self))
+
+    monkeypatch.setattr(Path, 'open', refuse)
+    assert [p.name for p in pictures_in(tmp_path)] == ['a.png']
