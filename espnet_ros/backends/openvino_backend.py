@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
@@ -26,7 +27,7 @@ class OpenVINOBackend(Backend):
 
     def _load(self, device: str, precision: str) -> tuple[str, str]:
         self._openvino = import_library('openvino', self.name)
-        self._core = self._openvino.Core()
+        self._core = _core(self._openvino)
         self._requests: dict[tuple[int, ...], Any] = {}
         self._check_precision(precision)
         self._role = 'onnx_int8' if precision == 'int8' else 'onnx'
@@ -87,6 +88,17 @@ class OpenVINOBackend(Backend):
             request = self._core.compile_model(model, 'CPU', self._options).create_infer_request()
         self._requests[shape] = request
         return request
+
+
+@functools.cache
+def _core(openvino: Any) -> Any:
+    """Return the one core of this process, which lives as long.
+
+    Its plug-in for processors gives the thread a stack for signals, and back the one from before
+    as it is freed. Of two cores, that one may be freed by then, and the next signal, Ctrl-C say,
+    is a segmentation fault (OpenVINO 2026.4).
+    """
+    return openvino.Core()
 
 
 def _make_head_planar(model: Any, ops: Any) -> None:

@@ -1,6 +1,8 @@
 """What OpenVINO makes of our graph; its masks are in test_contract.py."""
 
 import dataclasses
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -52,6 +54,30 @@ def test_other_graphs_are_left_alone():
     before = kinds(model)
     _make_head_planar(model, ops)
     assert kinds(model) == before
+
+
+# Of a process that swapped its model, the first one freed before the second.
+SWAP = """
+import signal
+from espnet_ros.backends import create_backend
+from espnet_ros.bundle import Bundle
+
+bundle = Bundle.load('espnet_camvid_small')
+first, second = (create_backend('openvino', bundle, precision='f32') for _ in range(2))
+first.__enter__()
+second.__enter__()
+first.__exit__(None, None, None)
+second.__exit__(None, None, None)
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print('interrupted')
+"""
+
+
+def test_ctrl_c_after_a_swap_is_no_segmentation_fault():
+    result = subprocess.run([sys.executable, '-c', SWAP], capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (0, 'interrupted\n'), result.stderr
 
 
 @pytest.fixture
