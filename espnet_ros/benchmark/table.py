@@ -126,15 +126,20 @@ def _notes(report: dict[str, Any]) -> list[str]:
 
 def _busy(report: dict[str, Any]) -> list[str]:
     rounds = [load for size in report['sizes'] for load in size['others_by_round']]
-    others = max((load for load in rounds if load is not None), default=0.0)
-    if max(others, report['load_average']) <= _BUSY:
+    known = [load for load in rounds if load is not None]
+    if known:
+        others, how = max(known), f'others used up to {max(known):.1f} processors in a round'
+    else:
+        # It tells of what ended before the start, too.
+        others = report['load_average']
+        how = f'load average {others:.1f} before the start'
+    if others <= _BUSY:
         return []
     return [
-        f'THE MACHINE WAS BUSY (load average {report["load_average"]:.1f} before the start, '
-        f'others used up to {others:.1f}',
-        'processors in a round): the times are too long, and ratios and GEMM are wrong, too, as '
-        'load slows',
-        f'libraries unequally ({BASELINE} most). Measure again on an idle machine.',
+        f'THE MACHINE WAS BUSY ({how}): the times are too long, and',
+        f'ratios and GEMM are wrong, too, as load slows libraries unequally ({BASELINE} most). '
+        'Measure again on',
+        'an idle machine.',
     ]
 
 

@@ -40,7 +40,8 @@ def text(**options: object) -> str:
     [
         (0.1, (0.0, 0.2), False),
         (0.1, (None, None), False),
-        (4.8, (0.0, None), True),
+        (4.8, (None, None), True),
+        (4.8, (0.0, None), False),  # what ended before the start
         (0.1, (0.0, 1.5), True),
     ],
 )
