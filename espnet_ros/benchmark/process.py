@@ -100,10 +100,10 @@ class Worker:
         :param at_once: give it no time to leave by itself.
         """
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
         if at_once:
             self._process.kill()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         try:
             self._process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:

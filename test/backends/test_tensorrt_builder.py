@@ -129,18 +129,21 @@ def test_ctrl_c_ends_a_build(library, checker, monkeypatch, capfd):
 
 
 def test_ctrl_c_while_the_thread_starts_leaves_no_build_behind(monkeypatch):
-    builds, start = threading.Event(), threading.Thread.start
+    built, threads, start = [], [], threading.Thread.start
 
     def interrupted(thread):
         start(thread)
-        # As long as it takes the build to begin, if it was given to the thread before.
-        builds.wait(1)
+        threads.append(thread)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(threading.Thread, 'start', interrupted)
     with pytest.raises(KeyboardInterrupt):
-        build_apart(builds.set, BuildView())
-    assert not builds.is_set()
+        build_apart(lambda: built.append(1), BuildView())
+    # It ends after all that it was given.
+    (thread,) = threads
+    thread.join(30)
+    assert not thread.is_alive()
+    assert not built
 
 
 @needs_rtx
