@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from espnet_ros.benchmark.contender import Contender
-from espnet_ros.benchmark.timing import END_TO_END, UPLOAD, percentiles
+from espnet_ros.benchmark.timing import END_TO_END, UPLOAD
+from espnet_ros.core.statistics import percentiles, rounded
 
 # Stages in the order in which an image passes them; others come behind.
 STAGES = ('decode', 'resize', UPLOAD, 'infer', 'post', 'publish')
@@ -105,7 +106,7 @@ def _figures(contender: Contender) -> dict[str, Any]:
         'device': facts['device'],
         'stage_ms': {stage: percentiles(times[stage]) for stage in known + others},
         'end_to_end_ms': percentiles(times[END_TO_END]),
-        'mask_agreement': _rounded(facts.get('mask_agreement'), 6),
+        'mask_agreement': rounded(facts.get('mask_agreement'), 6),
         'images_per_s': round(
             statistics.median(len(e['times_ms'][END_TO_END]) / e['seconds'] for e in rounds), 3
         ),
@@ -115,10 +116,10 @@ def _figures(contender: Contender) -> dict[str, Any]:
         'arrived': arrived,
         'missed': missed,
         'cpu_s_per_image': round(sum(entry['cpu_s'] for entry in rounds) / images, 5),
-        'peak_rss_mb': _rounded(facts.get('peak_rss_mb'), 1),
+        'peak_rss_mb': rounded(facts.get('peak_rss_mb'), 1),
         'energy_j_per_image': None if None in joules else round(sum(joules) / images, 4),
         'energy_reason': next(filter(None, (entry['energy_reason'] for entry in rounds)), None),
-        'load_s': _rounded(facts['load_s'], 3),
+        'load_s': rounded(facts['load_s'], 3),
         'images': images,
     }
 
@@ -139,7 +140,3 @@ def _stage_times(rounds: list[dict[str, Any]]) -> dict[str, list[float]]:
 def _kind(device: str) -> str:
     """Return ``cpu`` or ``cuda`` of what a backend calls its device."""
     return 'cpu' if device.startswith('CPU') else 'cuda'
-
-
-def _rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(value, digits)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import numpy as np
 
 Clock = Callable[[], float]
 # Processes image i and returns the milliseconds of each stage.
@@ -103,9 +101,3 @@ def uploads_ms(upload: Upload, clock: Clock = time.perf_counter) -> list[float]:
             return []
         times_ms.append((clock() - start) * 1e3)
     return times_ms
-
-
-def percentiles(values: Sequence[float]) -> dict[str, float]:
-    """Return p50, p95 and p99, linear between values."""
-    points = np.percentile(np.asarray(values, np.float64), (50, 95, 99))
-    return dict(zip(('p50', 'p95', 'p99'), (round(float(p), 3) for p in points), strict=True))

@@ -1,12 +1,30 @@
-"""Rolling percentiles and rates of a running pipeline, safe to use from two threads."""
+"""Percentiles, and those and rates of a running pipeline, safe to use from two threads."""
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+
+def rounded(value: float | None, digits: int) -> float | None:
+    """Return a figure for a report: rounded, None where there is none or it is not a number."""
+    return None if value is None or math.isnan(value) else round(value, digits)
+
+
+def percentiles(
+    values: Sequence[float], points: Sequence[int] = (50, 95, 99)
+) -> dict[str, float | None]:
+    """Return percentiles as ``p50`` and so on, linear between values, rounded to 1/1000.
+
+    :param points: 0..100; 50 is the median.
+    :returns: None for each where there are no values.
+    """
+    found = np.percentile(values, points).tolist() if len(values) else [None] * len(points)
+    return {f'p{p}': rounded(value, 3) for p, value in zip(points, found, strict=True)}
 
 
 class RollingPercentiles:

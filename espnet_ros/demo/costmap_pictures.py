@@ -21,7 +21,7 @@ from espnet_ros.core.layers import LayerSpec
 from espnet_ros.core.visualize import classes_in, colorize, legend, overlay
 from espnet_ros.demo.map_view import MapView, cost_legend
 from espnet_ros.demo.pictures import Answer
-from espnet_ros.evaluation.costmap_scores import Costmap
+from espnet_ros.evaluation.costmap_scores import CostmapCells
 from espnet_ros.evaluation.truth import Truth
 
 _HEIGHT = 480
@@ -34,7 +34,7 @@ _HEADINGS = (
 
 def costmap_sheet(
     answers: Sequence[Answer],
-    costmaps: Mapping[int, Costmap],
+    costmaps: Mapping[int, CostmapCells],
     indices: Sequence[int],
     truth: Truth,
     layers: Sequence[LayerSpec],
@@ -68,7 +68,7 @@ def costmap_sheet(
 
 def costmap_pictures(
     answers: Sequence[Answer],
-    costmaps: Mapping[int, Costmap],
+    costmaps: Mapping[int, CostmapCells],
     truth: Truth,
     layers: Sequence[LayerSpec],
     labels: Labels,

@@ -13,8 +13,9 @@ import numpy as np
 
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.metrics import percent
+from espnet_ros.core.statistics import percentiles
 from espnet_ros.demo.figures import number, with_unit
-from espnet_ros.evaluation.costmap_scores import Costmap, Tally, compare, compare_known
+from espnet_ros.evaluation.costmap_scores import CostmapCells, Tally, compare, compare_known
 from espnet_ros.evaluation.truth import Truth
 
 _COMBINED = 'costmap'
@@ -47,16 +48,30 @@ class GridRecord:
         """Return the stamps of the valid grids of a topic, nanoseconds, in order."""
         return [event['stamp'] for event in self.kept if event['topic'] == topic]
 
-    def costmaps(self, file: Path) -> list[Costmap]:
+    def costmaps(self, file: Path) -> list[ReceivedCostmap]:
         """Return the costmaps, mapped from the file that holds the cells of all grids."""
         return [
             _costmap(event, file) for event in self.kept if event['topic'] == _COMBINED
         ]
 
 
+@dataclass(frozen=True, eq=False)
+class ReceivedCostmap(CostmapCells):
+    """A costmap as the consumer received it.
+
+    :param stamp: nanoseconds.
+    :param received: nanoseconds of the system's clock.
+    :param frame: that it is fixed in, the one called odom here.
+    """
+
+    stamp: int
+    received: int
+    frame: str
+
+
 def of_images(
-    costmaps: Iterable[Costmap], warm_up: Iterable[int], stamps: Sequence[int]
-) -> dict[int, Costmap]:
+    costmaps: Iterable[ReceivedCostmap], warm_up: Iterable[int], stamps: Sequence[int]
+) -> dict[int, ReceivedCostmap]:
     """Return the costmaps by index of the newest image that is in them.
 
     The node stamps a costmap with that image's time; others say that there is none.
@@ -76,7 +91,7 @@ def spread(indices: Iterable[int], count: int) -> list[int]:
 
 
 def compare_drive(
-    costmaps: Mapping[int, Costmap], truth: Truth, labels: Labels, indices: Iterable[int]
+    costmaps: Mapping[int, CostmapCells], truth: Truth, labels: Labels, indices: Iterable[int]
 ) -> tuple[Tally, Tally, Tally]:
     """Compare costmaps with the truth.
 
@@ -97,7 +112,7 @@ def compare_drive(
 
 def costmap_figures(
     grids: GridRecord,
-    costmaps: Mapping[int, Costmap],
+    costmaps: Mapping[int, ReceivedCostmap],
     topics: Sequence[str],
     tallies: tuple[Tally, Tally, Tally],
 ) -> dict[str, Any]:
@@ -107,7 +122,7 @@ def costmap_figures(
     :param topics: that the consumer listened to, the costmap first; empty for no costmap.
     :param tallies: of `compare_drive`.
     """
-    total, end, known = (_shares(tally) for tally in tallies)
+    total, end, known = (tally.shares() for tally in tallies)
     one = next(iter(costmaps.values()), None)
     stamps = {costmap.stamp for costmap in costmaps.values()}
     layers = {t.rpartition('/')[2]: len(stamps.intersection(grids.stamps(t))) for t in topics[1:]}
@@ -115,7 +130,7 @@ def costmap_figures(
         **total,
         'after_the_drive': end,
         'all_known_cells': {n: v for n, v in known.items() if n != 'obstacle_recall'},
-        'update_ms': {p: number(grids.diagnostics.get(f'update_{p}_ms')) for p in _PERCENTILES},
+        'update_ms': {p: number(grids.diagnostics.get(f'update_{p}_ms')) for p in ('p50', 'p95')},
         'latency_ms': _latency_ms(costmaps.values()),
         'received': len(costmaps),
         'layers_received': layers,
@@ -128,7 +143,7 @@ def costmap_figures(
 
 
 def costmap_faults(
-    grids: GridRecord, costmaps: Mapping[int, Costmap], topics: Sequence[str]
+    grids: GridRecord, costmaps: Mapping[int, ReceivedCostmap], topics: Sequence[str]
 ) -> list[str]:
     """Return what is not as the node promises, one sentence each."""
     faults = [f'{text} ({count} times)' for text, count in grids.invalid.items()]
@@ -167,21 +182,16 @@ def costmap_title(figures: Mapping[str, Any]) -> str:
     )
 
 
-_PERCENTILES = ('p50', 'p95')
-_SHARES = ('ground_iou', 'obstacle_recall', 'false_obstacle_rate')
-
-
-def _latency_ms(costmaps: Iterable[Costmap]) -> dict[str, float | None]:
+def _latency_ms(costmaps: Iterable[ReceivedCostmap]) -> dict[str, float | None]:
     """Return percentiles of the time from image stamp to costmap received."""
     times = [(costmap.received - costmap.stamp) / 1e6 for costmap in costmaps]
-    values = np.percentile(times, (50, 95)).round(3).tolist() if times else (None, None)
-    return dict(zip(_PERCENTILES, values, strict=True))
+    return percentiles(times, (50, 95))
 
 
-def _costmap(event: Mapping[str, Any], file: Path) -> Costmap:
+def _costmap(event: Mapping[str, Any], file: Path) -> ReceivedCostmap:
     cols, rows = event['size_cells']
     cells = np.memmap(file, np.int8, 'r', offset=event['offset'], shape=(rows, cols))
-    return Costmap(
+    return ReceivedCostmap(
         stamp=event['stamp'],
         received=event['received'],
         frame=event['frame'],
@@ -189,8 +199,3 @@ def _costmap(event: Mapping[str, Any], file: Path) -> Costmap:
         origin_m=tuple(event['origin']),
         cells=cells,
     )
-
-
-def _shares(tally: Tally) -> dict[str, float | None]:
-    values = {name: getattr(tally, name) for name in _SHARES}
-    return {n: None if v is None else round(v, 5) for n, v in values.items()}

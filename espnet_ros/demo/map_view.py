@@ -11,7 +11,7 @@ import numpy.typing as npt
 from espnet_ros.core.drawing import INK, Color, Image, write
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.layers import LETHAL, UNKNOWN, LayerSpec, published_cost
-from espnet_ros.evaluation.costmap_scores import Costmap
+from espnet_ros.evaluation.costmap_scores import CostmapCells
 from espnet_ros.evaluation.truth import RANGE_M, Truth
 
 # What is drawn around the robot, metres: a square.
@@ -75,7 +75,7 @@ class MapView:
             in_view.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
         )[0]
 
-    def draw(self, costmap: Costmap | None, index: int) -> Image:
+    def draw(self, costmap: CostmapCells | None, index: int) -> Image:
         """Draw a costmap about the robot at an image, uint8 (size, size, 3) BGR.
 
         :param costmap: None where none has come.
@@ -84,7 +84,7 @@ class MapView:
             return self._marked(np.full((self._size_px,) * 2 + (3,), _UNKNOWN_BGR, np.uint8))
         return self._marked(self._turned(costmap, self._colors(costmap.cells), index))
 
-    def draw_truth(self, costmap: Costmap, index: int) -> Image:
+    def draw_truth(self, costmap: CostmapCells, index: int) -> Image:
         """Draw what a costmap would be that knew everything, in the same cells and colours.
 
         What the camera does not show at that image is veiled.
@@ -101,7 +101,7 @@ class MapView:
         colors: Image = self._palette[np.ascontiguousarray(cells).view(np.uint8)]
         return colors
 
-    def _turned(self, costmap: Costmap, colors: Image, index: int) -> Image:
+    def _turned(self, costmap: CostmapCells, colors: Image, index: int) -> Image:
         """Draw the cells, given their colours, with the robot of an image looking up."""
         odom = self._odom(np.array([[0, 0], [1, 0], [0, 1]]), index)
         # OpenCV counts from the middle of the first cell.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
+from espnet_ros.core.statistics import percentiles, rounded
 from espnet_ros.demo.costmap_report import GridRecord, costmap_rows
 from espnet_ros.demo.figures import number, with_unit
 
@@ -92,7 +91,6 @@ def build_report(record: Record, about: Mapping[str, Any]) -> dict[str, Any]:
     values = record.diagnostics
     inference_ms = {p: number(values.get(f'infer_{p}_ms')) for p in ('p50', 'p95')}
     latency = percentiles(latency_ms)
-    known = latency['p50'] is not None and inference_ms['p50'] is not None
     answered = {t: len(set(published) & s) for t, s in record.others.items()}
     return {
         'published': len(published),
@@ -102,26 +100,18 @@ def build_report(record: Record, about: Mapping[str, Any]) -> dict[str, Any]:
         'missed_by_node': _missed(record),
         'confidence_received': answered['confidence'],
         'camera_info_received': answered['camera_info'],
-        'rate_hz': _rounded((len(times_s) - 1) / span_s if span_s > 0 else None),
-        'duration_s': _rounded(times_s[-1] - published[0] / 1e9 if times_s else None),
+        'rate_hz': rounded((len(times_s) - 1) / span_s if span_s > 0 else None, 3),
+        'duration_s': rounded(times_s[-1] - published[0] / 1e9 if times_s else None, 3),
         'latency_ms': latency,
         'inference_ms': inference_ms,
-        'overhead_ms': _rounded(latency['p50'] - inference_ms['p50'] if known else None),
-        'node_rss_mb': _rounded(record.rss_mb),
-        'start_to_first_mask_s': _rounded(record.start_to_first_mask_s),
+        'overhead_ms': rounded(_difference(latency['p50'], inference_ms['p50']), 3),
+        'node_rss_mb': rounded(record.rss_mb, 3),
+        'start_to_first_mask_s': rounded(record.start_to_first_mask_s, 3),
         'backend': values.get('backend'),
         'device': values.get('device'),
         'precision': values.get('precision'),
         'faults': faults,
         **about,
-    }
-
-
-def percentiles(values: Sequence[float]) -> dict[str, Any]:
-    """Return p50, p95 and p99, linear between values, None where there are none."""
-    return {
-        f'p{p}': _rounded(float(np.percentile(values, p)) if len(values) else None)
-        for p in (50, 95, 99)
     }
 
 
@@ -157,8 +147,8 @@ def table(report: Mapping[str, Any]) -> str:
     return '\n'.join(f'  {name:<20}{value}' for name, value in rows)
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)
+def _difference(whole: float | None, part: float | None) -> float | None:
+    return None if whole is None or part is None else whole - part
 
 
 def _count(text: str | None) -> int | None:

@@ -15,6 +15,7 @@ from espnet_ros.core.picture_file import write_picture
 from espnet_ros.demo.bars import bar
 from espnet_ros.demo.costmap_pictures import costmap_pictures, costmap_sheet
 from espnet_ros.demo.costmap_report import (
+    ReceivedCostmap,
     compare_drive,
     costmap_faults,
     costmap_figures,
@@ -28,7 +29,7 @@ from espnet_ros.demo.pictures import Answer, overlay_pictures, write_contact_she
 from espnet_ros.demo.report import Record, build_report
 from espnet_ros.demo.request import Request
 from espnet_ros.demo.sources import Source
-from espnet_ros.evaluation.costmap_scores import Costmap, Tally
+from espnet_ros.evaluation.costmap_scores import Tally
 from espnet_ros.evaluation.truth import Truth
 
 FILES = ('overlay.mp4', 'contact_sheet.png', 'costmap.mp4', 'costmap.png', 'report.json')
@@ -65,7 +66,7 @@ class Drive:
     truth: Truth | None
 
     @cached_property
-    def costmaps(self) -> dict[int, Costmap]:
+    def costmaps(self) -> dict[int, ReceivedCostmap]:
         """Return the costmaps by index of the newest image in them."""
         record = self.record
         received = record.grids.costmaps(Path(self.plan.grids))

@@ -19,7 +19,7 @@ from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.labels import CAMVID, Labels
 from espnet_ros.core.layers import LETHAL, LayerSpec
 from espnet_ros.core.mapper import CostMap, Look, Mapper
-from espnet_ros.evaluation.costmap_scores import Costmap, Tally, compare, compare_known
+from espnet_ros.evaluation.costmap_scores import CostmapCells, Tally, compare, compare_known
 from espnet_ros.evaluation.truth import Truth
 from espnet_ros.sim import Camera, Frame, Street
 
@@ -130,10 +130,10 @@ def evaluate_drive(
         warnings.append(mapper.problems()[camera])
         if (last - index) % EVERY == 0:
             shown = mapper.render()
-            end = compare(_costmap(shown), truth, index, CAMVID)
+            end = compare(_cells(shown), truth, index, CAMVID)
             total += end
             ground = _add(ground, _compare_ground(shown, signatures, truth, index))
-    known = compare_known(_costmap(mapper.render()), truth, last, CAMVID)
+    known = compare_known(_cells(mapper.render()), truth, last, CAMVID)
     return _watched(Result(total, end, known, ground), warnings)
 
 
@@ -171,7 +171,7 @@ def _compare_ground(
     shown: CostMap, signatures: Mapping[str, Mapping[str, bool]], truth: Truth, index: int
 ) -> dict[str, tuple[int, int]]:
     """Count cells of each ground class in the domain that `compare` has."""
-    costmap = _costmap(shown)
+    costmap = _cells(shown)
     in_view, visible = truth.sees(index, costmap.centers())
     values = costmap.cells.ravel()
     domain = in_view & (visible | (values >= 0))
@@ -196,9 +196,9 @@ def _looking_down(degrees: float) -> npt.NDArray[np.float64]:
     return turn
 
 
-def _costmap(shown: CostMap) -> Costmap:
+def _cells(shown: CostMap) -> CostmapCells:
     spec = shown.spec
-    return Costmap(0, 0, 'odom', spec.resolution_m, spec.origin_m, shown.occupancy.combined)
+    return CostmapCells(spec.resolution_m, spec.origin_m, shown.occupancy.combined)
 
 
 def _add(

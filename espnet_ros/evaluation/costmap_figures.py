@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from espnet_ros.core.statistics import percentiles, rounded
 from espnet_ros.evaluation.costmap_drive import Result, pooled
 from espnet_ros.evaluation.costmap_speed import Load, Times
-
-_SHARES = ('ground_iou', 'obstacle_recall', 'false_obstacle_rate')
 
 
 def of_drives(seeds: Sequence[int], results: Sequence[Result]) -> dict[str, Any]:
@@ -53,25 +50,21 @@ def of_memory(resident_mb: Sequence[float]) -> dict[str, Any]:
 
 
 def _of_counts(result: Result) -> dict[str, Any]:
-    known = ('ground_iou', 'false_obstacle_rate')
+    known = result.known.shares()
     return {
-        **{name: _rounded(getattr(result.total, name)) for name in _SHARES},
+        **result.total.shares(),
         'ground_iou_by_class': {
-            name: _rounded(both / either if either else None)
+            name: rounded(both / either if either else None, 5)
             for name, (both, either) in result.ground.items()
         },
-        'after_the_drive': {name: _rounded(getattr(result.end, name)) for name in _SHARES},
-        'all_known_cells': {name: _rounded(getattr(result.known, name)) for name in known},
+        'after_the_drive': result.end.shares(),
+        'all_known_cells': {name: known[name] for name in ('ground_iou', 'false_obstacle_rate')},
     }
 
 
 def _times(times: Times) -> dict[str, Any]:
-    pairs = (('update_ms', times.wall_ms), ('update_cpu_ms', times.cpu_ms))
+    points = (50, 95)
     return {
-        name: {f'p{p}': round(float(np.percentile(values, p)), 3) for p in (50, 95)}
-        for name, values in pairs
+        'update_ms': percentiles(times.wall_ms, points),
+        'update_cpu_ms': percentiles(times.cpu_ms, points),
     }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 5)

@@ -1,4 +1,4 @@
-"""The costmaps that the consumer received, and how they compare with the truth.
+"""The cells of a costmap, and how they compare with the truth.
 
 What is a figure of a costmap here:
 
@@ -29,6 +29,7 @@ import numpy.typing as npt
 
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.layers import LETHAL
+from espnet_ros.core.statistics import rounded
 from espnet_ros.evaluation.truth import RANGE_M, Flags, Truth
 
 # Steps of the rays: far less than a cell, in degrees and in metres.
@@ -38,19 +39,13 @@ _TOUCH = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Costmap:
-    """One received costmap; arrays are indexed [my, mx].
+class CostmapCells:
+    """A costmap, fixed in the frame odom; arrays are indexed [my, mx].
 
-    :param stamp: nanoseconds.
-    :param received: nanoseconds of the system's clock.
-    :param frame: that it is fixed in, the one called odom here.
     :param origin_m: the outer corner of cell (0, 0) in odom.
     :param cells: int8 (rows, columns): -1 unknown, 0 free to 100 lethal.
     """
 
-    stamp: int
-    received: int
-    frame: str
     resolution_m: float
     origin_m: tuple[float, float]
     cells: npt.NDArray[np.int8]
@@ -113,8 +108,13 @@ class Tally:
         """Return the share of the known cells that are wrongly marked, 0 to 1."""
         return _share(self.wrong, self.known)
 
+    def shares(self) -> dict[str, float | None]:
+        """Return the three shares by name, rounded for a report."""
+        names = ('ground_iou', 'obstacle_recall', 'false_obstacle_rate')
+        return {name: rounded(getattr(self, name), 5) for name in names}
 
-def compare(costmap: Costmap, truth: Truth, index: int, labels: Labels) -> Tally:
+
+def compare(costmap: CostmapCells, truth: Truth, index: int, labels: Labels) -> Tally:
     """Count in the view of an image.
 
     :param index: of the last image that the costmap knows.
@@ -129,7 +129,7 @@ def compare(costmap: Costmap, truth: Truth, index: int, labels: Labels) -> Tally
     return cells + Tally(edges=len(edges), found=int(np.count_nonzero(found)))
 
 
-def compare_known(costmap: Costmap, truth: Truth, index: int, labels: Labels) -> Tally:
+def compare_known(costmap: CostmapCells, truth: Truth, index: int, labels: Labels) -> Tally:
     """Count over all cells that the costmap knows, wherever they are; without edges.
 
     :param index: of the last image that the costmap knows.
@@ -138,7 +138,7 @@ def compare_known(costmap: Costmap, truth: Truth, index: int, labels: Labels) ->
 
 
 def _compare_cells(
-    costmap: Costmap, truth: Truth, index: int, labels: Labels, domain: Flags
+    costmap: CostmapCells, truth: Truth, index: int, labels: Labels, domain: Flags
 ) -> Tally:
     xy, values = costmap.centers()[domain], costmap.cells.ravel()[domain]
     last = truth.last_shown(index, xy)

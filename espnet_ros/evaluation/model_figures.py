@@ -14,6 +14,7 @@ from espnet_ros.core.confidence import Reliability
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.metrics import ConfusionMatrix
 from espnet_ros.core.pipeline import Segmentation, Segmenter
+from espnet_ros.core.statistics import rounded
 
 Array = npt.NDArray[np.uint8]
 
@@ -115,12 +116,12 @@ def figures(measurement: Measurement, names: Sequence[str]) -> dict[str, Any]:
     accuracy = matrix.class_accuracy()
     seen = np.isfinite(accuracy).any()
     return {
-        'miou_void_ignored': _rounded(matrix.miou()),
-        'miou_void_as_error': _rounded(matrix.miou(void_as_error=True)),
-        'category_miou': _rounded(category_miou(matrix, names)),
-        'class_accuracy': _rounded(float(np.nanmean(accuracy)) if seen else None),
-        'pixel_accuracy': _rounded(matrix.pixel_accuracy()),
-        'ece': _rounded(measurement.reliability.ece()),
+        'miou_void_ignored': rounded(matrix.miou(), 4),
+        'miou_void_as_error': rounded(matrix.miou(void_as_error=True), 4),
+        'category_miou': rounded(category_miou(matrix, names), 4),
+        'class_accuracy': rounded(float(np.nanmean(accuracy)) if seen else None, 4),
+        'pixel_accuracy': rounded(matrix.pixel_accuracy(), 4),
+        'ece': rounded(measurement.reliability.ece(), 4),
         'per_class': _by_name(names, matrix.iou()),
         'per_class_accuracy': _by_name(names, accuracy),
         'images_per_s': round(len(measurement.mious) / measurement.seconds, 2),
@@ -136,8 +137,4 @@ def category_miou(matrix: ConfusionMatrix, names: Sequence[str]) -> float | None
 
 
 def _by_name(names: Sequence[str], values: npt.NDArray[np.float64]) -> dict[str, float | None]:
-    return {name: _rounded(float(v)) for name, v in zip(names, values, strict=True)}
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None or np.isnan(value) else round(value, 4)
+    return {name: rounded(float(v), 4) for name, v in zip(names, values, strict=True)}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from espnet_ros.benchmark.timing import Pace, full_speed, paced, percentiles, uploads_ms
+from espnet_ros.benchmark.timing import Pace, full_speed, paced, uploads_ms
 
 
 class Clock:
@@ -24,11 +24,6 @@ class Clock:
         took = self.work_s[(len(self.steps) - 1) % len(self.work_s)]
         self.now += took
         return {'infer': took * 750.0}
-
-
-def test_percentiles_by_hand():
-    # Rank of p95 among 0..4 is 0.95 * 4 = 3.8, between 40 and 50; of p99 it is 3.96.
-    assert percentiles([50.0, 10.0, 30.0, 20.0, 40.0]) == {'p50': 30.0, 'p95': 48.0, 'p99': 49.6}
 
 
 def test_full_speed_until_the_time_is_up():

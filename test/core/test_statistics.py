@@ -4,7 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-from espnet_ros.core.statistics import RollingPercentiles, RollingRate, StageTimes
+from espnet_ros.core.statistics import (
+    RollingPercentiles,
+    RollingRate,
+    StageTimes,
+    percentiles,
+    rounded,
+)
+
+
+def test_percentiles_by_hand():
+    # Rank of p95 among 0..4 is 0.95 * 4 = 3.8, between 40 and 50; of p99 it is 3.96.
+    assert percentiles([50.0, 10.0, 30.0, 20.0, 40.0]) == {'p50': 30.0, 'p95': 48.0, 'p99': 49.6}
+    assert percentiles([1.0, 0.0], (25,)) == {'p25': 0.25}
+    assert percentiles([1.23456], (50,)) == {'p50': 1.235}
+
+
+def test_of_nothing_there_is_no_percentile():
+    assert percentiles([], (50, 95)) == {'p50': None, 'p95': None}
+
+
+def test_what_is_no_number_is_no_figure():
+    assert rounded(0.123456, 4) == 0.1235
+    assert rounded(None, 4) is None and rounded(float('nan'), 4) is None
 
 
 def test_percentiles_are_linear_between_values():

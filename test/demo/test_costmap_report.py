@@ -5,6 +5,7 @@ import pytest
 
 from espnet_ros.demo.costmap_report import (
     GridRecord,
+    ReceivedCostmap,
     compare_drive,
     costmap_faults,
     costmap_figures,
@@ -58,8 +59,12 @@ def test_costmaps_are_read_from_their_place_in_the_file(grids, tmp_path):
     assert costmaps[2].origin_m == (-1.5, 2.0) and costmaps[2].received == 350 * MS
 
 
-def test_a_costmap_is_of_the_image_with_its_stamp(make_costmap):
-    costmaps = [make_costmap([[0]], stamp=stamp) for stamp in (3, 5, 20, 30, 35)]
+def test_a_costmap_is_of_the_image_with_its_stamp():
+    cells = np.zeros((1, 1), np.int8)
+    costmaps = [
+        ReceivedCostmap(0.5, (1.0, -1.0), cells, stamp, stamp + 1, 'odom')
+        for stamp in (3, 5, 20, 30, 35)
+    ]
     found = of_images(costmaps, {3, 5}, [10, 20, 30])
     # Before the clock starts, the first image is published over and over.
     assert {i: c.stamp for i, c in found.items()} == {0: 5, 1: 20, 2: 30}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from espnet_ros.demo.costmap_report import GridRecord, costmap_figures
-from espnet_ros.demo.report import Record, build_report, percentiles, table
+from espnet_ros.demo.report import Record, build_report, table
 from espnet_ros.evaluation.costmap_scores import Tally
 
 MS = 1_000_000
@@ -121,11 +121,6 @@ def test_a_record_that_wants_a_costmap_waits_for_the_one_of_the_last_image():
     run.add({**grid, 'topic': 'costmap'})
     assert run.is_complete
     assert run.grids.stamps() == [1000 * MS, 1100 * MS]
-
-
-def test_percentiles_are_linear_between_values():
-    # Position 0.99 * 3 = 2.97 of 0, 10, 20, 30.
-    assert percentiles([30.0, 0.0, 20.0, 10.0]) == {'p50': 15.0, 'p95': 28.5, 'p99': 29.7}
 
 
 def test_the_table_is_aligned_and_names_every_figure():

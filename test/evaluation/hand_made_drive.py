@@ -14,7 +14,7 @@ import pytest
 
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.labels import LabelClass, Labels
-from espnet_ros.evaluation.costmap_scores import Costmap
+from espnet_ros.evaluation.costmap_scores import CostmapCells
 from espnet_ros.evaluation.truth import Truth
 from espnet_ros.sim import Camera
 
@@ -58,15 +58,11 @@ def make_truth() -> Callable[..., Truth]:
 
 
 @pytest.fixture
-def make_costmap() -> Callable[..., Costmap]:
+def make_costmap() -> Callable[..., CostmapCells]:
     def make(
-        cells: object, resolution: float = 0.5, origin: tuple[float, float] = (1.0, -1.0),
-        stamp: int = 0, received: int = 0,
-    ) -> Costmap:  # fmt: skip
-        return Costmap(
-            stamp=stamp, received=received, frame='odom', resolution_m=resolution,
-            origin_m=origin, cells=np.array(cells, np.int8),
-        )  # fmt: skip
+        cells: object, resolution: float = 0.5, origin: tuple[float, float] = (1.0, -1.0)
+    ) -> CostmapCells:
+        return CostmapCells(resolution, origin, np.array(cells, np.int8))
 
     return make
 
