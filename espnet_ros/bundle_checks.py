@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from espnet_ros.core.architecture import ARCHITECTURES, SKIPS, WHOLE
 from espnet_ros.core.errors import BundleError
 from espnet_ros.core.input_size import LARGEST, STRIDE, is_size_wh
 from espnet_ros.core.labels import Labels
+from espnet_ros.core.spelling import nearest
 
 DESCRIPTION = 'model.yaml'
 FILES = {'weights': 'weights.safetensors', 'onnx': 'model.onnx'}
@@ -25,6 +26,8 @@ KEYS = (
     'format', 'name', 'architecture', 'size_wh', 'channel_order', 'mean', 'std', 'input_scale',
     'classes', 'metrics', 'licence', 'files',
 )  # fmt: skip
+# The first folders had none, see `ModelDescription` for its default.
+OPTIONAL_KEYS = ('temperature',)
 # Where the class count stands in the metadata of the ONNX files that this package exports.
 CLASSES_KEY = 'espnet_ros.classes'
 
@@ -37,8 +40,11 @@ def description_problems(data: Mapping[str, Any]) -> Iterator[str]:
     missing = [key for key in KEYS if key not in data]
     if missing:
         yield f'{DESCRIPTION} lacks {", ".join(missing)}'
+    # What is missing may be there, misspelt.
+    yield from _unknown(data, (*KEYS, *OPTIONAL_KEYS), '', DESCRIPTION)
+    if missing:
         return
-    if data['format'] != FORMAT:
+    if data['format'] != FORMAT or isinstance(data['format'], bool):
         yield f'format must be {FORMAT}, got {data["format"]!r}: another version wrote it'
     if not is_size_wh(data['size_wh']):
         size = data['size_wh']
@@ -63,14 +69,7 @@ def description_problems(data: Mapping[str, Any]) -> Iterator[str]:
             Labels.from_list(data['classes'])
         except BundleError as error:
             yield str(error)
-    files = data['files']
-    for role in ALL_FILES:
-        if role in OPTIONAL_FILES and (not isinstance(files, dict) or role not in files):
-            continue
-        if not isinstance(files, dict) or not isinstance(files.get(role), dict):
-            yield f'files lacks {role}'
-        elif not isinstance(files[role].get('sha256'), str):
-            yield f'files.{role} lacks sha256'
+    yield from _files_problems(data['files'])
 
 
 def file_problems(folder: Path, data: Mapping[str, Any], roles: Iterable[str]) -> Iterator[str]:
@@ -111,12 +110,43 @@ def classes_in(role: str, content: bytes) -> int | None:
         return None
 
 
+def architecture_keys(name: str) -> tuple[str, ...]:
+    """Return what a description may say of one of the architectures."""
+    keys = ('name', 'classes', 'alpha2', 'alpha3')
+    return (*keys, 'skip', 'class_bias') if name == WHOLE else keys
+
+
+def _unknown(
+    given: Iterable[Any], known: Collection[str], prefix: str, owner: str
+) -> Iterator[str]:
+    """Yield which keys are not known, with the nearest one that is.
+
+    :param prefix: of the keys, for the message, as ``files.``.
+    :param owner: whose keys they are, for the message.
+    """
+    for key in given:
+        if key in known:
+            continue
+        near = nearest(str(key), known)
+        hint = f'did you mean {near}?' if near else f'known are {", ".join(known)}'
+        yield f'unknown key {prefix}{key} of {owner} ({hint})'
+
+
 def _numbers(value: Any, count: int) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == count
-        and all(isinstance(v, (int, float)) and math.isfinite(v) for v in value)
-    )
+    return isinstance(value, list) and len(value) == count and all(map(_is_number, value))
+
+
+def _is_number(value: Any) -> bool:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return False
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _architecture_problems(architecture: Any, classes: Any) -> Iterator[str]:
@@ -126,8 +156,10 @@ def _architecture_problems(architecture: Any, classes: Any) -> Iterator[str]:
     name = architecture.get('name')
     if not isinstance(name, str) or name not in ARCHITECTURES:
         yield f'architecture.name must be one of {", ".join(ARCHITECTURES)}, got {name!r}'
+    else:
+        yield from _unknown(architecture, architecture_keys(name), 'architecture.', name)
     for key in ('classes', 'alpha2', 'alpha3'):
-        if not isinstance(architecture.get(key), int) or architecture[key] < 0:
+        if not _is_count(architecture.get(key)):
             yield f'architecture.{key} must be a whole number, got {architecture.get(key)!r}'
     if name == WHOLE and architecture.get('skip') not in SKIPS:
         skip = architecture.get('skip')
@@ -141,6 +173,18 @@ def _architecture_problems(architecture: Any, classes: Any) -> Iterator[str]:
             f'architecture.classes is {architecture.get("classes")!r}, but {len(classes)} '
             'classes are named'
         )
+
+
+def _files_problems(files: Any) -> Iterator[str]:
+    named = files if isinstance(files, dict) else {}
+    for role in ALL_FILES:
+        if role in OPTIONAL_FILES and role not in named:
+            continue
+        if not isinstance(named.get(role), dict):
+            yield f'files lacks {role}'
+        elif not isinstance(named[role].get('sha256'), str):
+            yield f'files.{role} lacks sha256'
+    yield from _unknown(named, ALL_FILES, 'files.', DESCRIPTION)
 
 
 def _in_safetensors(content: bytes) -> int | None:

@@ -34,6 +34,20 @@ def share_directory() -> Path:
     )
 
 
+def layers_file(text: str) -> Path:
+    """Return the file of a set of layers: one of config/layers by its name, or any by its path.
+
+    :raises EspnetRosError: if it is neither.
+    """
+    shipped = {p.stem: p for p in (share_directory() / 'config' / 'layers').glob('*.yaml')}
+    path = shipped.get(text) or home_path(text)
+    if not path.is_file():
+        raise EspnetRosError(
+            f'{text} is neither one of {", ".join(sorted(shipped))} nor the path of a YAML file'
+        )
+    return path
+
+
 def cache_directory() -> Path:
     """Return the folder for what can be computed again, created for this user alone.
 

@@ -17,9 +17,9 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from espnet_ros.core.config import parameter_specs
-from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.errors import EspnetRosError, ParameterError
 from espnet_ros.core.parameter_file import NODE, read_parameter_file
-from espnet_ros.resources import share_directory
+from espnet_ros.resources import layers_file, share_directory
 from espnet_ros.ros.transport import large_image_environment
 
 PARAMETERS = ('model', 'backend', 'device', 'autostart')
@@ -79,7 +79,7 @@ def arguments() -> list[DeclareLaunchArgument]:
             'Topic of the camera calibration; empty takes camera_info beside image_topic.',
         ),
         argument('depth_topic', 'depth/image', 'Topic of depth images, if they are used.'),
-        argument('odometry_topic', 'odometry', 'Topic of the odometry, where tf is not used.'),
+        argument('odometry_topic', 'odometry', 'Odometry, often /odom, where tf is not used.'),
         argument(
             'layers',
             '',
@@ -111,9 +111,9 @@ def arguments() -> list[DeclareLaunchArgument]:
         argument(
             'large_images',
             'true',
-            'Have Fast DDS pass large images through shared memory; the camera driver needs the '
-            'same profile (see config/fastdds_large_images.xml). Ignored where the environment '
-            'names a profile already.',
+            'Have Fast DDS pass large masks of the node through shared memory; the camera driver '
+            'needs the same profile for its images (see config/fastdds_large_images.xml). Ignored '
+            'where the environment names a profile already.',
             BOOLEANS,
         ),
     ]
@@ -164,7 +164,7 @@ def foreign(params_file: str) -> list[LogInfo]:
 def segmentation(values: dict[str, str], environment: dict[str, str]) -> Node:
     files = [values['params_file']]
     if values['layers']:
-        files.append(layers_file(values['layers']))
+        files.append(layers_path(values['layers']))
     image, camera_info = camera_topics(values)
     named = [name for name in environment if name.endswith('_DEFAULT_PROFILES_FILE')]
     use_profile = values['large_images'] in TRUE and not named
@@ -211,16 +211,12 @@ def log_levels(level: str) -> list[str]:
     return [*levels, '--log-level', 'rcl:=info'] if level == 'debug' else levels
 
 
-def layers_file(layers: str) -> str:
+def layers_path(layers: str) -> str:
     """Return the path of a file of config/layers, by its name, or of any other."""
-    shipped = {p.stem: p for p in (share_directory() / 'config' / 'layers').glob('*.yaml')}
-    path = shipped.get(layers, Path(layers))
-    if not path.is_file():
-        raise RuntimeError(
-            f'layers:={layers} is neither one of {", ".join(sorted(shipped))} nor the path of a '
-            'YAML file'
-        )
-    return str(path)
+    try:
+        return str(layers_file(layers))
+    except EspnetRosError as error:
+        raise RuntimeError(f'layers:={error}') from error
 
 
 def parameter_file(argument: str, path: str) -> str:

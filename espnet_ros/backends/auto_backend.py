@@ -6,8 +6,9 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from espnet_ros.backends.base import Backend, UInt8Array
+from espnet_ros.backends.base import Backend
 from espnet_ros.backends.error_frames import clear_frames
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import DeviceError, EspnetRosError
 
 log = logging.getLogger('espnet_ros.backends')

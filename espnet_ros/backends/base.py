@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from espnet_ros.bundle import Bundle
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.config import DEVICE
 from espnet_ros.core.errors import (
     BackendError,
@@ -20,8 +20,6 @@ from espnet_ros.core.errors import (
     EspnetRosError,
 )
 from espnet_ros.core.input_size import check_size_wh
-
-UInt8Array = npt.NDArray[np.uint8]
 
 # For how many shapes of batch a backend keeps what it made: buffers, a graph compiled for just
 # one, which is several times as fast as one for all, and takes tens of MB.

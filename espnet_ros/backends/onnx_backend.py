@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from espnet_ros.backends.base import Backend, UInt8Array
+from espnet_ros.backends.base import Backend
 from espnet_ros.backends.device_memory import CURE
 from espnet_ros.backends.machine import (
     cuda_devices,
@@ -13,6 +13,7 @@ from espnet_ros.backends.machine import (
     processor_name,
     processors,
 )
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import BackendUnavailableError, DeviceError
 
 _CUDA = 'CUDAExecutionProvider'

@@ -6,8 +6,9 @@ import functools
 import re
 from typing import Any
 
-from espnet_ros.backends.base import MAX_SHAPES, Backend, UInt8Array
+from espnet_ros.backends.base import MAX_SHAPES, Backend
 from espnet_ros.backends.machine import adds_int8_products, import_library
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import BackendUnavailableError
 
 

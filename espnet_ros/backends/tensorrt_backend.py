@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Any
 
 from espnet_ros.backends import tensorrt_cache
-from espnet_ros.backends.base import MAX_SHAPES, Backend, UInt8Array
+from espnet_ros.backends.base import MAX_SHAPES, Backend
 from espnet_ros.backends.cuda_driver import Cuda
 from espnet_ros.backends.error_frames import cleared_frames
 from espnet_ros.backends.tensorrt_builder import Profile
@@ -16,6 +16,7 @@ from espnet_ros.backends.tensorrt_library import Library, load_library
 from espnet_ros.backends.tensorrt_loaded import LoadedEngine
 from espnet_ros.backends.tensorrt_runner import Runner
 from espnet_ros.bundle import Bundle
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import BackendError, BackendUnavailableError
 from espnet_ros.core.input_size import check_size_wh
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from espnet_ros.backends.cuda_driver import Buffer, Cuda
 from espnet_ros.backends.tensorrt_builder import INPUT, OUTPUTS
 from espnet_ros.backends.tensorrt_errors import failure
 from espnet_ros.backends.tensorrt_library import Library, log
 from espnet_ros.backends.tensorrt_loaded import LoadedEngine
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import BackendError
-
-UInt8Array = npt.NDArray[np.uint8]
 
 
 class Runner:

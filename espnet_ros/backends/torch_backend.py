@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-from espnet_ros.backends.base import Backend, UInt8Array
+from espnet_ros.backends.base import Backend
 from espnet_ros.backends.machine import import_library, processor_name
 from espnet_ros.backends.torch_cuda import CudaRunners, device_failure
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import BackendUnavailableError
 from espnet_ros.core.malloc import tune_malloc
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from espnet_ros.backends.base import MAX_SHAPES, UInt8Array
+from espnet_ros.backends.base import MAX_SHAPES
 from espnet_ros.backends.device_memory import UNKNOWN, free_of, shortage
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import DeviceError
 
 log = logging.getLogger('espnet_ros.torch')

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-UInt8Array = npt.NDArray[np.uint8]
+from espnet_ros.core.arrays import UInt8Array
 
 
 def equal_share(mask: UInt8Array, reference: UInt8Array) -> float:

@@ -19,10 +19,9 @@ from espnet_ros.benchmark.plan import BASELINE
 from espnet_ros.benchmark.timing import UPLOAD
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.architecture import WHOLE
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import BackendUnavailableError
 from espnet_ros.core.input_size import STRIDE
-
-UInt8Array = npt.NDArray[np.uint8]
 
 
 class Baseline:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.drawing import resized
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.picture_file import pictures_in, read_picture
@@ -19,8 +19,6 @@ STREET_IMAGES = 8
 STREET_SIZE_WH = (1280, 720)
 # Rendering takes as long as there are pixels; what is wider is scaled up.
 _STREET_WIDTH = 1024
-
-UInt8Array = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from espnet_ros.backends import create_backend
 from espnet_ros.benchmark.agreement import equal_share
@@ -22,9 +21,9 @@ from espnet_ros.benchmark.publish import STAGE, ReceiverJob, open_publisher
 from espnet_ros.benchmark.roofline import Gemm
 from espnet_ros.benchmark.timing import Upload, full_speed, paced, uploads_ms
 from espnet_ros.bundle import Bundle
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.pipeline import Segmenter
 
-UInt8Array = npt.NDArray[np.uint8]
 # Image -> published class ids at network size, and the milliseconds of each stage.
 Segment = Callable[[UInt8Array], tuple[UInt8Array, dict[str, float]]]
 

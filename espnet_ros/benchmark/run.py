@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from espnet_ros.backends import is_installed
 from espnet_ros.backends.machine import processor_name, processors
 from espnet_ros.benchmark.contender import Contender
@@ -105,8 +107,6 @@ class _Size:
         contenders = [self._contender(c, c.name, plan.device, publish) for c in candidates]
         label = f'{self._size_wh[0]}x{self._size_wh[1]}'
         steps = 1 + len(contenders) * (1 + plan.rounds)
-        from tqdm import tqdm
-
         with ExitStack() as stack, tqdm(
             total=steps, desc=label, unit='', leave=False, disable=None
         ) as bar:

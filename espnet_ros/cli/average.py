@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Average, compare, and write the mean unless it is of no use."""
     from espnet_ros.bundle import Bundle
+    from espnet_ros.core.errors import ParameterError
     from espnet_ros.core.metrics import percent
     from espnet_ros.network.export import check_can_write, write_bundle_like
     from espnet_ros.network.training.average import mean_network
@@ -43,13 +44,20 @@ def run(args: argparse.Namespace) -> int:
     samples = in_classes_of(models[0].labels, load_dataset(args.val, 'val'))
     mious = _compared(models, samples)
     found = _calibration(network, models[0], samples)
-    print(f'class mIoU {percent(found.miou)}: their mean; {found}')
-    check_use(found.miou, list(mious.values()))
-    name = args.name or args.output.name
-    write_bundle_like(models[0], network, args.output, name, found.metrics, found.temperature)
-    print(f'{args.output}: written')
+    compared = [f'class mIoU {percent(miou)}: {path}' for path, miou in mious.items()]
+    compared.append(f'class mIoU {percent(found.miou)}: their mean; {found}')
+    try:
+        check_use(found.miou, list(mious.values()))
+    except ParameterError:
+        print(*compared, sep='\n')
+        raise
+    write_bundle_like(
+        models[0], network, args.output, args.name, found.metrics, found.temperature
+    )
     figures = {'models': mious, 'temperature': found.temperature, **found.metrics}
     write_json(args.json, figures)
+    # Not before: where nobody reads it, printing fails.
+    print(*compared, f'{args.output}: written', sep='\n')
     return 0
 
 
@@ -72,15 +80,11 @@ def check_use(mean: float, mious: Sequence[float]) -> None:
 
 
 def _compared(models: Sequence[Any], samples: Any) -> dict[str, float]:
-    from espnet_ros.core.metrics import percent
+    """Return the class mIoU of each model, 0 to 1, by its folder."""
     from espnet_ros.network.training.average import as_trained
 
-    mious = {}
-    for model in {model.path: model for model in models}.values():
-        miou = _calibration(as_trained(model), model, samples).miou
-        print(f'class mIoU {percent(miou)}: {model.path}')
-        mious[str(model.path)] = miou
-    return mious
+    once = {model.path: model for model in models}.values()
+    return {str(m.path): _calibration(as_trained(m), m, samples).miou for m in once}
 
 
 def _calibration(network: Any, model: Any, samples: Any) -> Any:

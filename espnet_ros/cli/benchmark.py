@@ -7,7 +7,7 @@ authors' way of running the network. What this machine can't do is a row with th
 from __future__ import annotations
 
 import argparse
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,6 @@ def run(args: argparse.Namespace) -> int:
     from espnet_ros.benchmark.plan import BASELINE, Plan, parse_candidates
     from espnet_ros.benchmark.run import run_benchmark
     from espnet_ros.benchmark.table import table
-    from espnet_ros.demo.children import ended_by_signals
 
     plan = Plan(
         model=args.model,
@@ -88,13 +87,13 @@ def run(args: argparse.Namespace) -> int:
         rate_hz=args.rate,
         encoding=args.encoding,
     )
-    with ended_by_signals(), _ros() as environment:
+    with _ros() as environment:
         report = run_benchmark(plan, environment)
-    print(table(report))
-    try:
+    with ExitStack() as after:
+        # What was asked for comes first, and a disk that is full meanwhile costs no figures.
+        after.callback(print, table(report))
+        after.callback(_plot, args.plot, report)
         write_json(args.json, report)
-    finally:
-        _plot(args.plot, report)
     good = [row for row in report['rows'] if row['reason'] is None and row['backend'] != BASELINE]
     return 0 if good else 1
 
@@ -110,7 +109,7 @@ def _plot(file: Path | None, report: dict[str, Any]) -> None:
 def _ros() -> AbstractContextManager[dict[str, str] | None]:
     """Return the environment in which masks are published, None where ROS is not installed."""
     from espnet_ros.backends.machine import installed
-    from espnet_ros.demo.children import ros_environment
+    from espnet_ros.ros.environment import ros_environment
 
     return ros_environment() if installed('rclpy') else nullcontext()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from typing import Any
 
 from espnet_ros.cli.options import output_file, path, write_json
 from espnet_ros.core.errors import EspnetRosError
@@ -18,9 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--layers',
-        type=path,
+        action='append',
+        default=[],
         metavar='FILE',
-        help='parameters of the node segmentation (layers, cameras, grid.frame), to check too',
+        help='parameters of the node segmentation (layers, cameras, grid.frame), to check too: a '
+        'path, or the name of a file of config/layers; give it again for each further file, in '
+        'the order of params_file and layers of the launch file',
     )
     parser.add_argument('--json', type=output_file, metavar='FILE', help='write the findings here')
 
@@ -29,22 +33,16 @@ def run(args: argparse.Namespace) -> int:
     """Print the findings; the status is 1 if there are any."""
     from espnet_ros.core.parameter_file import read_parameter_file
     from espnet_ros.nav2.check import check_parsed, own_model
+    from espnet_ros.resources import layers_file
 
-    files = [read_parameter_file(given) for given in (args.file, args.layers) if given]
+    own = [layers_file(given) for given in args.layers]
+    files = [read_parameter_file(given) for given in (args.file, *own)]
     model, labels, notes = _labels(args.model, own_model(files))
     report = check_parsed(files[0], labels, model, *files[1:])
     notes += report.notes
     if not report.is_ours:
         notes.append(f'{args.file} takes nothing of the node segmentation')
-    for finding in report.findings:
-        print(
-            f'{finding.file}:{finding.line}: {finding.severity}: {finding.problem}. Cure: '
-            f'{finding.cure} [{finding.check}]'
-        )
-    for note in notes:
-        print(f'note: {note}')
     errors = sum(finding.severity == 'error' for finding in report.findings)
-    print(f'errors: {errors}, warnings: {len(report.findings) - errors}')
     figures = {
         'file': str(args.file),
         'model': model,
@@ -53,8 +51,22 @@ def run(args: argparse.Namespace) -> int:
         'findings': [dataclasses.asdict(finding) for finding in report.findings],
         'notes': notes,
     }
-    write_json(args.json, figures)
+    try:
+        # First what was asked for: whoever reads the findings may leave.
+        write_json(args.json, figures)
+    finally:
+        _print(figures)
     return 1 if report.findings else 0
+
+
+def _print(figures: dict[str, Any]) -> None:
+    for finding in figures['findings']:
+        print(
+            '{file}:{line}: {severity}: {problem}. Cure: {cure} [{check}]'.format(**finding)
+        )
+    for note in figures['notes']:
+        print(f'note: {note}')
+    print(f'errors: {figures["errors"]}, warnings: {figures["warnings"]}')
 
 
 def _labels(asked: str | None, own: str | None) -> tuple[str, Labels | None, list[str]]:

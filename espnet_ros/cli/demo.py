@@ -69,9 +69,12 @@ def run(args: argparse.Namespace) -> int:
         output=args.output,
     )
     report = run_demo(options)
-    print(table(report))
-    write_json(args.json, report)
-    for name in FILES:
-        if (args.output / name).exists():
-            print(f'  {args.output / name}')
+    try:
+        # First what was asked for: whoever reads the table may leave.
+        write_json(args.json, report)
+    finally:
+        print(table(report))
+        for name in FILES:
+            if (args.output / name).exists():
+                print(f'  {args.output / name}')
     return 0 if report['received'] and not report['faults'] else 1

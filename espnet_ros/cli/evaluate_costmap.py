@@ -11,6 +11,7 @@ import contextlib
 import functools
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 from espnet_ros.cli.options import add_inference_options, output_file, path, write_json
@@ -56,17 +57,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure what was asked for, print and write the figures."""
     report: dict[str, Any] = {}
-    if 'drive' in args.parts:
-        report['drive'] = _drive(args)
-        _print_drive(report['drive'])
-    if 'speed' in args.parts:
-        report['speed'] = _speed()
-        _print_speed(report['speed'])
-    if 'memory' in args.parts:
-        report['memory'] = _memory()
-        _print_memory(report['memory'])
-    write_json(args.json, report)
+    try:
+        if 'drive' in args.parts:
+            report['drive'] = _drive(args)
+        if 'speed' in args.parts:
+            report['speed'] = _speed()
+        if 'memory' in args.parts:
+            report['memory'] = _memory()
+    finally:
+        # A part that fails does not cost the figures of those before it.
+        if report:
+            _tell(args.json, report)
     return 0
+
+
+def _tell(file: Path | None, report: dict[str, Any]) -> None:
+    try:
+        # First what was asked for: whoever reads the figures may leave.
+        write_json(file, report)
+    finally:
+        for part, figures in report.items():
+            _PRINT[part](figures)
 
 
 def _drive(args: argparse.Namespace) -> dict[str, Any]:
@@ -210,6 +221,9 @@ def _print_memory(figures: dict[str, Any]) -> None:
         f'{len(figures["resident_mb"])} minutes {figures["resident_mb"][-1]:.1f} MB: '
         f'{figures["growth_mb"]:+.1f} MB (goal: within 5)'
     )
+
+
+_PRINT = {'drive': _print_drive, 'speed': _print_speed, 'memory': _print_memory}
 
 
 def _warn(text: str) -> None:

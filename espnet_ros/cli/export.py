@@ -15,6 +15,9 @@ from typing import Any
 
 from espnet_ros.cli.options import output_file, path, write_json
 
+# Of a dataset, by SPEC and split.
+_Loader = Callable[[str, str], Any]
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros export`."""
@@ -46,32 +49,32 @@ def run(args: argparse.Namespace) -> int:
     """Load the weights strictly, export, write and say what was written."""
     from espnet_ros.bundle import Bundle
     from espnet_ros.bundle_checks import ALL_FILES
-    from espnet_ros.core.errors import ParameterError
     from espnet_ros.network.checkpoint import load_bundle
-    from espnet_ros.network.export import write_bundle_like
+    from espnet_ros.network.export import check_can_write, write_bundle_like
 
-    if args.class_bias and not args.calibrate:
-        raise ParameterError('--class-bias changes the confidence: give --calibrate SPEC, too')
+    check_can_write(args.output)
     # Only the weights have to be whole: a lost or damaged ONNX file is what this mends.
     source = Bundle.load(args.model, roles=('weights',))
-    network, temperature = load_bundle(source), source.temperature
-    lost = (source.path / ALL_FILES['onnx_int8']).exists()
-    metrics = {k: v for k, v in source.metrics.items() if not k.startswith('int8_')}
+    network = load_bundle(source)
     if args.class_bias:
-        _add_class_bias(network, source, args.class_bias)
-    if args.calibrate:
-        temperature, fitted = _calibrated(network, source, args.calibrate)
-        metrics.update(fitted)
+        _check_class_bias(args, network)
+    lost = (source.path / ALL_FILES['onnx_int8']).exists()
+    # Options may name the same datasets, whose pictures are read once.
+    load = functools.cache(_load)
+    if args.int8:
+        _check_int8(args.int8, load)
+    temperature, metrics, said = _fitted(args, network, source, load)
     write = functools.partial(write_bundle_like, source, network, name=source.name,
                               metrics=metrics, temperature=temperature)  # fmt: skip
     if args.int8:
-        bundle, int8 = _with_int8(write, args.output, args.int8)
+        bundle, int8 = _with_int8(write, args.output, args.int8, load)
+        said.append(f'int8 on {args.int8}: {int8}')
     else:
         bundle = write(output=args.output)
         if lost:
-            print(f'{ALL_FILES["onnx_int8"]} is left out: give --int8 SPEC to calibrate it anew')
-    for role, file in bundle.files.items():
-        print(f'{file}: {file.stat().st_size:,} bytes, sha256 {bundle.sha256[role]}')
+            said.append(
+                f'{ALL_FILES["onnx_int8"]} is left out: give --int8 SPEC to calibrate it anew'
+            )
     figures = {
         'path': str(bundle.path),
         'temperature': temperature,
@@ -79,48 +82,84 @@ def run(args: argparse.Namespace) -> int:
         'int8': dataclasses.asdict(int8) if args.int8 else None,
     }
     write_json(args.json, figures)
+    # Not before: where nobody reads it, printing fails.
+    print(*said, *_listed(bundle), sep='\n')
     return 0
 
 
-def _add_class_bias(network: Any, bundle: Any, specs: Sequence[str]) -> None:
-    from espnet_ros.network.training.calibrate import add_class_bias, in_classes_of
+def _check_class_bias(args: argparse.Namespace, network: Any) -> None:
+    from espnet_ros.core.errors import ParameterError
+    from espnet_ros.network.training.calibrate import check_takes_bias
+
+    if not args.calibrate:
+        raise ParameterError('--class-bias changes the confidence: give --calibrate SPEC, too')
+    check_takes_bias(network)
+
+
+def _load(spec: str, split: str) -> Any:
     from espnet_ros.network.training.datasets import load_dataset
 
-    datasets = [in_classes_of(bundle.labels, load_dataset(spec, 'val')) for spec in specs]
+    return load_dataset(spec, split)
+
+
+def _check_int8(spec: str, load: _Loader) -> None:
+    """Refuse a dataset that can't tell what int8 costs, or has nothing to calibrate it with."""
+    from espnet_ros.network.training.datasets import check_labelled
+
+    check_labelled(load(spec, 'val').samples, f'{spec} val')
+    load(spec, 'train')
+
+
+def _listed(bundle: Any) -> list[str]:
+    return [
+        f'{file}: {file.stat().st_size:,} bytes, sha256 {bundle.sha256[role]}'
+        for role, file in bundle.files.items()
+    ]
+
+
+def _fitted(
+    args: argparse.Namespace, network: Any, bundle: Any, load: _Loader
+) -> tuple[float, dict[str, Any], list[str]]:
+    """Fit what the options name; return temperature, metrics and what there is to say."""
+    metrics = {k: v for k, v in bundle.metrics.items() if not k.startswith('int8_')}
+    said = _add_class_bias(network, bundle, args.class_bias, load) if args.class_bias else []
+    if not args.calibrate:
+        return bundle.temperature, metrics, said
+    found = _calibration(network, bundle, args.calibrate, load)
+    return found.temperature, {**metrics, **found.metrics}, [*said, str(found)]
+
+
+def _add_class_bias(network: Any, bundle: Any, specs: Sequence[str], load: _Loader) -> list[str]:
+    """Give the network biases of its classes; return what there is to say of them."""
+    from espnet_ros.network.training.calibrate import add_class_bias, in_classes_of
+
+    datasets = [in_classes_of(bundle.labels, load(spec, 'val')) for spec in specs]
     found = add_class_bias(
         network, datasets, bundle.size_wh, bundle.mean, bundle.std, bundle.input_scale
     )
     named = zip(bundle.labels.names, found.bias, strict=True)
-    print(f'biases of the classes: {", ".join(f"{name} {bias:+g}" for name, bias in named)}')
-    print(found)
+    biases = ', '.join(f'{name} {bias:+g}' for name, bias in named)
+    return [f'biases of the classes: {biases}', str(found)]
 
 
-def _calibrated(network: Any, bundle: Any, spec: str) -> tuple[float, dict[str, float]]:
-    """Return the temperature, and the metrics of `model.yaml` that go with it."""
+def _calibration(network: Any, bundle: Any, spec: str, load: _Loader) -> Any:
     from espnet_ros.network.training.calibrate import calibrate, in_classes_of
-    from espnet_ros.network.training.datasets import load_dataset
 
-    samples = in_classes_of(bundle.labels, load_dataset(spec, 'val'))
-    found = calibrate(
+    samples = in_classes_of(bundle.labels, load(spec, 'val'))
+    return calibrate(
         network, samples, bundle.size_wh, bundle.mean, bundle.std, bundle.input_scale
     )
-    print(found)
-    return found.temperature, found.metrics
 
 
-def _with_int8(write: Callable[..., Any], output: Path, spec: str) -> tuple[Any, Any]:
-    from espnet_ros.network.export import check_can_write
+def _with_int8(
+    write: Callable[..., Any], output: Path, spec: str, load: _Loader
+) -> tuple[Any, Any]:
+    """Write the model with an int8 graph; return it and what that costs."""
     from espnet_ros.network.quantize import add_int8
     from espnet_ros.network.training.calibrate import in_classes_of
-    from espnet_ros.network.training.datasets import load_dataset
 
-    check_can_write(output)
-    calibration = load_dataset(spec, 'train').samples
-    val = load_dataset(spec, 'val')
     # Elsewhere first: what is in the output folder stays until int8 has been found good.
     with tempfile.TemporaryDirectory() as folder:
         bundle = write(output=Path(folder, 'model'))
-        check = in_classes_of(bundle.labels, val)
-        written, figures = add_int8(bundle, output, calibration, check)
-    print(f'int8 on {spec}: {figures}')
-    return written, figures
+        check = in_classes_of(bundle.labels, load(spec, 'val'))
+        return add_int8(bundle, output, load(spec, 'train').samples, check)

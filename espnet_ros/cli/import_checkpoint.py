@@ -37,31 +37,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load strictly, export, write and say what was written."""
+    from espnet_ros.core.model_description import ModelDescription
     from espnet_ros.network.checkpoint import import_official
-    from espnet_ros.network.export import write_bundle_from_network
+    from espnet_ros.network.export import check_can_write, write_network
 
+    check_can_write(args.output)
     without_void, size_wh, mean, std = DATASETS[args.labels]
     labels = with_void(without_void)
     network, architecture = import_official(args.file, len(labels))
     parameters = sum(p.numel() for p in network.parameters())
-    bundle = write_bundle_from_network(
-        network,
+    description = ModelDescription(
         architecture=architecture,
-        labels=labels,
         size_wh=size_wh,
         mean=mean,
         std=std,
         input_scale=INPUT_SCALE,
+        labels=labels,
         metrics={'parameters': parameters},
         licence=LICENCE,
-        name=None,
-        output=args.output,
     )
+    bundle = write_network(network, description, args.output)
+    figures = {'path': str(bundle.path), **architecture, 'parameters': parameters}
+    write_json(args.json, figures)
     depths = ', '.join(f'{key} {value}' for key, value in architecture.items() if key != 'name')
     print(
         f'{bundle.path}: {architecture["name"]} ({depths}), {parameters:,} parameters, '
         f'{size_wh[0]}x{size_wh[1]}; licence of the weights: {LICENCE}'
     )
-    figures = {'path': str(bundle.path), **architecture, 'parameters': parameters}
-    write_json(args.json, figures)
     return 0

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import importlib
 import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import textwrap
+import traceback
+from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from espnet_ros import __version__
 from espnet_ros.core.errors import EspnetRosError
+from espnet_ros.core.signals import ended_by_signals
 
 # Name -> summary. The module `espnet_ros.cli.<name>` is imported only when its verb is run, so
 # that help is instant and a verb needs nobody else's libraries.
@@ -34,7 +39,9 @@ VERBS = {
 _BRINGS = {
     'av': "`pip install '.[demo]'` in the checkout",
     'cv2': 'apt install python3-opencv, or pip install opencv-python-headless',
+    'numpy': 'apt install python3-numpy, or pip install numpy',
     'onnx': "`pip install '.[train]'` in the checkout",
+    'onnxruntime': 'pip install onnxruntime',
     'pytorch_optimizer': "`pip install '.[train]'` in the checkout",
     'rclpy': 'source /opt/ros/<distribution>/setup.bash, or `make demo` in the checkout',
     'safetensors': "`pip install '.[train]'` in the checkout",
@@ -42,6 +49,9 @@ _BRINGS = {
     'tqdm': 'pip install tqdm',
     'yaml': 'pip install PyYAML',
 }
+# As of a process that the signal ends, which is how other programs notice it.
+_READER_LEFT = 128 + signal.SIGPIPE
+_WORDS = 300
 
 
 class _Parser(argparse.ArgumentParser):
@@ -55,32 +65,92 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status.
 
     :param argv: without the program's name; by default the process's own.
+    :raises SystemExit: where argparse ends it, and for SIGTERM and SIGHUP.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal of ASCII can't print every name, which is no reason to fail after the work.
         sys.stdout.reconfigure(errors='backslashreplace')
+    status = 0
     try:
-        return _run(arguments)
-    except EspnetRosError as error:
-        return _fail(str(error))
-    except ModuleNotFoundError as error:
-        library = (error.name or '').partition('.')[0]
-        if library not in _BRINGS:
-            raise
-        return _fail(f'this needs the Python library {library}: {_BRINGS[library]}')
-    except BrokenPipeError:
-        # The reader of a pipe (head, less) left; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            return _fail(f'{error.strerror} ({error.filename or "while writing"}): make room')
-        if error.filename is None:
-            raise
-        return _fail(f'{error.filename}: {error.strerror}')
+        with ended_by_signals(), _all_printed():
+            status = _run(arguments)
+        return status
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) and error.filename is None:
+            # The reader of a pipe (head, less) left, which is no success; a failure stays one.
+            return status or _READER_LEFT
+        words = _cure(error)
+        if words is None:
+            raise
+        return _fail(words)
+
+
+@contextlib.contextmanager
+def _all_printed() -> Iterator[None]:
+    """Print what is in the buffer; what can't be printed is an error here, not at exit."""
+    try:
+        yield
+    except BaseException:
+        # Which is to be told, whoever reads.
+        with contextlib.suppress(OSError):
+            _flush()
+        raise
+    _flush()
+
+
+def _flush() -> None:
+    # None, where the process was started without one.
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Python would try and complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
+def _cure(error: Exception) -> str | None:
+    """Return what the user can mend, and how; None for what is ours to mend."""
+    if isinstance(error, EspnetRosError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f'{error.strerror} ({error.filename or "while writing"}): make room'
+    if isinstance(error, OSError) and error.filename is not None:
+        return f'{error.filename}: {error.strerror}'
+    # PyTorch loads libraries of the system by itself, so it fails to with an OSError.
+    if isinstance(error, (ImportError, OSError)):
+        return _cure_of_import(error)
+    return None
+
+
+def _cure_of_import(error: ImportError | OSError) -> str | None:
+    missing = (error.name or '').partition('.')[0] if isinstance(error, ImportError) else ''
+    if isinstance(error, ModuleNotFoundError) and missing in _BRINGS:
+        return f'this needs the Python library {missing}: {_BRINGS[missing]}'
+    library = _being_imported(error)
+    # Of one file alone, which has no frames. A name that it does not have is a mistake of ours.
+    if library is None and missing in _BRINGS and 'cannot import name' not in str(error):
+        library = missing
+    if library is None:
+        return None
+    words = textwrap.shorten(str(error), _WORDS, placeholder=' ...')
+    return (
+        f'this needs the Python library {library}, which is installed but does not load '
+        f'({words}): {_BRINGS[library]}'
+    )
+
+
+def _being_imported(error: Exception) -> str | None:
+    """Return the library that an error comes out of the import of, None if it does not."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        library = str(frame.f_globals.get('__name__')).partition('.')[0]
+        if frame.f_code.co_name == '<module>' and library in _BRINGS:
+            return library
+    return None
 
 
 def _run(arguments: list[str]) -> int:

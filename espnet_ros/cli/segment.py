@@ -7,6 +7,7 @@ NAME_overlay.png (the class colours over the picture).
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from espnet_ros.cli.options import (
     size_wh,
     write_json,
 )
+from espnet_ros.core.errors import DatasetError, ParameterError
 
 SHOWN = 8
 
@@ -47,8 +49,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Segment the pictures and print where the results are."""
-    from espnet_ros.core.errors import ParameterError
-
     if args.build_only:
         return _build(args)
     if not args.images:
@@ -61,7 +61,6 @@ def run(args: argparse.Namespace) -> int:
 def _build(args: argparse.Namespace) -> int:
     from espnet_ros.backends.tensorrt_backend import build_ahead
     from espnet_ros.bundle import Bundle
-    from espnet_ros.core.errors import ParameterError
 
     if args.backend not in ('auto', 'tensorrt'):
         raise ParameterError(
@@ -71,37 +70,71 @@ def _build(args: argparse.Namespace) -> int:
     bundle = Bundle.load(args.model)
     size = args.size or bundle.size_wh
     what, built = build_ahead(bundle, args.device, args.precision, size, args.batch)
-    print(f'{"built and kept" if built else "already there"}: {what}')
+    # First what was asked for: whoever reads the sentence may leave.
     write_json(args.json, {'engine': what, 'built': built})
+    print(f'{"built and kept" if built else "already there"}: {what}')
     return 0
 
 
 def _segment(args: argparse.Namespace) -> int:
     from espnet_ros.backends import create_backend
     from espnet_ros.bundle import Bundle
-    from espnet_ros.core.picture_file import read_picture, write_picture
     from espnet_ros.core.pipeline import Segmenter
-    from espnet_ros.core.visualize import overlay
 
     images = _pictures(args.images)
     _check(images, args.output, args.json)
     bundle = Bundle.load(args.model)
-    figures = []
+    figures: list[dict[str, Any]] = []
+    refused: list[DatasetError] = []
+    left: BrokenPipeError | None = None
     size = args.size or bundle.size_wh
     with create_backend(args.backend, bundle, args.device, args.precision) as backend:
         backend.warm_up(size)
         segmenter = Segmenter(backend, bundle.labels, size)
         for path in images:
-            image = read_picture(path)
-            result = segmenter.segment(image)
-            drawn = result.mask, overlay(image, result.mask, bundle.labels)
-            args.output.mkdir(parents=True, exist_ok=True)
-            for file, pixels in zip(_files(args.output, path), drawn, strict=True):
-                write_picture(file, pixels)
-                print(file)
-            figures.append(_figures(path, result, bundle.labels))
+            # A picture that is damaged, or a reader of the names who leaves, costs no other masks.
+            try:
+                figures.append(_segment_one(path, args.output, segmenter, bundle.labels))
+                print(*_files(args.output, path), sep='\n')
+            except DatasetError as error:
+                refused.append(error)
+            except BrokenPipeError as error:
+                left = error
     write_json(args.json, {'model': bundle.name, 'images': figures})
+    _check_all_done(refused, len(images))
+    if left is not None:
+        raise left
     return 0
+
+
+def _segment_one(path: Path, output: Path, segmenter: Any, labels: Any) -> dict[str, Any]:
+    """Write the mask and the overlay of a picture; return its figures.
+
+    :raises DatasetError: if it can't be read.
+    """
+    from espnet_ros.core.picture_file import read_picture, write_picture
+    from espnet_ros.core.visualize import overlay
+
+    image = read_picture(path)
+    result = segmenter.segment(image)
+    drawn = result.mask, overlay(image, result.mask, labels)
+    output.mkdir(parents=True, exist_ok=True)
+    for file, pixels in zip(_files(output, path), drawn, strict=True):
+        write_picture(file, pixels)
+    return _figures(path, result, labels)
+
+
+def _check_all_done(refused: Sequence[DatasetError], count: int) -> None:
+    """Raise what was refused of so many pictures, as one error."""
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        shown = [str(error) for error in refused[:SHOWN]]
+        if len(refused) > SHOWN:
+            shown.append(f'and {len(refused) - SHOWN} more')
+        raise DatasetError(
+            f'{len(refused)} of {count} pictures are not segmented:\n  ' + '\n  '.join(shown)
+        )
 
 
 def _pictures(paths: list[Path]) -> list[Path]:
@@ -117,8 +150,6 @@ def _files(output: Path, picture: Path) -> tuple[Path, Path]:
 
 
 def _check(paths: list[Path], output: Path, figures: Path | None) -> None:
-    from espnet_ros.core.errors import DatasetError, ParameterError
-
     # Not by argparse, which does it for --build-only, too, that writes nothing there.
     check_output_folder('--output', output)
     missing = [str(path) for path in paths if not path.is_file()]
@@ -136,8 +167,6 @@ def _check(paths: list[Path], output: Path, figures: Path | None) -> None:
 
 def _refuse_to_overwrite(paths: list[Path], masks: list[Path], figures: Path | None) -> None:
     """Raise if a picture, or what lies beside pictures and may be their label, would be lost."""
-    from espnet_ros.core.errors import ParameterError
-
     pictures = {_identity(path) for path in paths}
     folders = {_identity(place.parent) for path in paths for place in (path, path.resolve())}
     there = [file for file in (*masks, *([figures] if figures else [])) if file.exists()]

@@ -191,10 +191,10 @@ def _run(args: argparse.Namespace, processes: Any, device: Any) -> int:
             # Not before the lock: what another training wrote beyond their first epoch is hidden.
             trainer.curves = _curves(args.work / 'tensorboard', val.labels, trainer.epoch)
         trainer.run(args.epochs, args.validate_every)
-    if processes.first:
-        licence = args.licence or (start.licence if start else 'not stated')
-        metrics = _write(args, trainer, val, licence)
-        write_json(args.json, metrics)
+        if processes.first:
+            # Within the lock: another training would write another best.pt.
+            licence = args.licence or (start.licence if start else 'not stated')
+            _write(args, trainer, val, licence)
     return 0
 
 
@@ -308,25 +308,25 @@ def _curves(folder: Path, labels: Any, epoch: int) -> Any:
     return None
 
 
-def _write(
-    args: argparse.Namespace, trainer: Any, val: Any, licence: str
-) -> dict[str, float]:
+def _write(args: argparse.Namespace, trainer: Any, val: Any, licence: str) -> None:
     from espnet_ros.core.metrics import percent
-    from espnet_ros.network.export import write_bundle_from_network
+    from espnet_ros.core.model_description import ModelDescription
+    from espnet_ros.network.export import write_network
     from espnet_ros.network.training.calibrate import calibrate
 
     network = trainer.last_network() if args.last else trainer.best_network()
     labels = val.labels
     height, width = val.samples[0].truth.shape
     calibration = calibrate(network, val.samples, (width, height), trainer.mean, trainer.std)
-    print(calibration)
-    write_bundle_from_network(
-        network,
+    description = ModelDescription(
+        name=args.name or '',
         architecture=trainer.recipe.architecture_of(len(labels)),
         labels=labels, size_wh=(width, height),
-        mean=trainer.mean, std=trainer.std, input_scale=1.0, metrics=calibration.metrics,
-        licence=licence, name=args.name or args.output.name, output=args.output,
-        temperature=calibration.temperature,
+        mean=tuple(trainer.mean), std=tuple(trainer.std), input_scale=1.0,
+        metrics=calibration.metrics, licence=licence, temperature=calibration.temperature,
     )  # fmt: skip
+    write_network(network, description, args.output)
+    write_json(args.json, calibration.metrics)
+    # Not before: where nobody reads it, printing fails.
+    print(calibration)
     print(f'{args.output}: class mIoU {percent(calibration.miou)} on {args.val} (void ignored)')
-    return calibration.metrics

@@ -63,8 +63,11 @@ def run(args: argparse.Namespace) -> int:
         threshold=args.threshold,
         thresholds=THRESHOLDS,
     )
-    print(_sentence(figures))
-    write_json(args.json, figures)
+    try:
+        # First what was asked for: whoever reads the sentence may leave.
+        write_json(args.json, figures)
+    finally:
+        print(_sentence(figures))
     return 0 if figures['passed'] else 1
 
 

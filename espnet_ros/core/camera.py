@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,21 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.arrays import Floats
+from espnet_ros.core.camera_checks import calibration_problems, needed_coefficients
 from espnet_ros.core.distortion import BrownConrady, Distortion, Equidistant
 from espnet_ros.core.errors import CameraInfoError
 
-Array = npt.NDArray[np.float64]
-
-# How many coefficients each model takes; none at all means a lens without distortion, and some
-# drivers leave out plumb_bob's k3. With 8, plumb_bob is the rational model, as in OpenCV. More
-# are taken where they are 0: drivers fill up what their struct has room for.
-_LENGTHS = {'plumb_bob': (0, 4, 5, 8), 'rational_polynomial': (0, 8), 'equidistant': (0, 4)}
-# What OpenCV takes beyond them, and this package does not.
-_THIN_PRISM = ('s1', 's2', 's3', 's4')
-_TILT = ('tau_x', 'tau_y')
 _RATIO_TOLERANCE = 0.01
-# Share of the image's side; a lens that shows all around has 1 / (2 pi) = 0.16 (equidistant).
-_SHORTEST_FOCAL = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +35,8 @@ class CameraModel:
     """
 
     size_wh: tuple[int, int]
-    K: Array
-    D: Array = field(default_factory=lambda: np.zeros(0))
+    K: Floats
+    D: Floats = field(default_factory=lambda: np.zeros(0))
     distortion_model: str = 'plumb_bob'
     roi_xywh: tuple[int, int, int, int] = (0, 0, 0, 0)
     binning_xy: tuple[int, int] = (0, 0)
@@ -59,8 +49,8 @@ class CameraModel:
             object.__setattr__(self, name, values)
         if self.K.size == 9:
             object.__setattr__(self, 'K', self.K.reshape(3, 3))
-        object.__setattr__(self, 'D', _needed(self.D, _LENGTHS.get(self.distortion_model, ())))
-        problems = list(_problems(self))
+        object.__setattr__(self, 'D', needed_coefficients(self.D, self.distortion_model))
+        problems = list(calibration_problems(self))
         if problems:
             raise CameraInfoError('camera calibration refused: ' + '; '.join(problems))
         self.K.setflags(write=False)
@@ -78,27 +68,38 @@ class CameraModel:
         where = (self.size_wh, self.roi_xywh, self.binning_xy)
         return (*where, self.distortion_model, numbers)
 
+    @property
+    def whole_roi_xywh(self) -> tuple[int, int, int, int]:
+        """Return the region that is delivered, with a size where `roi_xywh` has none."""
+        left, top, width, height = self.roi_xywh
+        return left, top, width or self.size_wh[0], height or self.size_wh[1]
+
+    @property
+    def whole_binning_xy(self) -> tuple[int, int]:
+        """Return how many full pixels make a delivered one, at least 1."""
+        return max(1, self.binning_xy[0]), max(1, self.binning_xy[1])
+
     @cached_property
     def image_wh(self) -> tuple[int, int]:
         """Return the size of the delivered image, pixels."""
-        width, height = _roi(self)[2:]
-        bin_x, bin_y = _binning(self)
+        width, height = self.whole_roi_xywh[2:]
+        bin_x, bin_y = self.whole_binning_xy
         return width // bin_x, height // bin_y
 
     @cached_property
-    def from_full(self) -> Array:
+    def from_full(self) -> Floats:
         """Return what turns pixels of the full image into delivered ones, (3, 3), homogeneous.
 
         Region and binning as image_geometry has them.
         """
-        left, top = _roi(self)[:2]
-        bin_x, bin_y = _binning(self)
+        left, top = self.whole_roi_xywh[:2]
+        bin_x, bin_y = self.whole_binning_xy
         return np.array([[1 / bin_x, 0, -left / bin_x], [0, 1 / bin_y, -top / bin_y], [0, 0, 1]])
 
     @cached_property
-    def matrix(self) -> Array:
+    def matrix(self) -> Floats:
         """Return the camera matrix of the delivered image, (3, 3)."""
-        matrix: Array = self.from_full @ self.K
+        matrix: Floats = self.from_full @ self.K
         matrix.setflags(write=False)
         return matrix
 
@@ -143,7 +144,7 @@ class CameraModel:
             )
         return self.resized(image_wh)
 
-    def rays(self, pixels: npt.ArrayLike) -> Array:
+    def rays(self, pixels: npt.ArrayLike) -> Floats:
         """Return the undistorted rays through pixels, float64 (..., 3) with z = 1.
 
         :param pixels: (..., 2) u, v of the delivered image; whole numbers are pixel centres.
@@ -158,7 +159,7 @@ class CameraModel:
         rays[np.isnan(xy).any(axis=1)] = np.nan
         return rays.reshape(*uv.shape[:-1], 3)
 
-    def project(self, points: npt.ArrayLike) -> Array:
+    def project(self, points: npt.ArrayLike) -> Floats:
         """Return the pixels of points, float64 (..., 2), also those outside of the image.
 
         :param points: (..., 3) metres in the optical frame.
@@ -171,87 +172,11 @@ class CameraModel:
         if self._distortion is not None:
             xy = self._distortion.distort(xy)
         m = self.matrix
-        uv: Array = xy * (m[0, 0], m[1, 1]) + m[:2, 2]
+        uv: Floats = xy * (m[0, 0], m[1, 1]) + m[:2, 2]
         return uv.reshape(*xyz.shape[:-1], 2)
 
 
-def resize_map(from_wh: tuple[int, int], to_wh: tuple[int, int]) -> Array:
+def resize_map(from_wh: tuple[int, int], to_wh: tuple[int, int]) -> Floats:
     """Return where a resize puts pixels, (3, 3), homogeneous: centres stay centres, as in cv2."""
     x, y = to_wh[0] / from_wh[0], to_wh[1] / from_wh[1]
     return np.array([[x, 0, 0.5 * x - 0.5], [0, y, 0.5 * y - 0.5], [0, 0, 1]])
-
-
-def _needed(D: Array, lengths: tuple[int, ...]) -> Array:
-    """Return coefficients without zeros beyond the longest of these lengths that holds them."""
-    if D.ndim != 1 or D.size in lengths:
-        return D
-    fitting = [n for n in lengths if n < D.size and not D[n:].any()]
-    return D[: max(fitting, default=D.size)]
-
-
-def _roi(model: CameraModel) -> tuple[int, int, int, int]:
-    left, top, width, height = model.roi_xywh
-    return left, top, width or model.size_wh[0], height or model.size_wh[1]
-
-
-def _binning(model: CameraModel) -> tuple[int, int]:
-    return max(1, model.binning_xy[0]), max(1, model.binning_xy[1])
-
-
-def _problems(model: CameraModel) -> Iterator[str]:
-    width, height = model.size_wh
-    sized = min(width, height) >= 1
-    if not sized:
-        yield f'the image size must be positive, got {width}x{height}'
-    yield from _matrix_problems(model.K)
-    if sized:
-        yield from _focal_problems(model.K, width, height)
-    yield from _distortion_problems(model)
-    left, top, roi_width, roi_height = _roi(model)
-    if min(left, top) < 0 or left + roi_width > width or top + roi_height > height:
-        yield f'the region of interest {model.roi_xywh} is not inside of {width}x{height} pixels'
-    bin_x, bin_y = _binning(model)
-    too_coarse = sized and (bin_x > roi_width or bin_y > roi_height)
-    if min(model.binning_xy) < 0 or too_coarse:
-        yield f'binning must be 0 or more and leave a pixel, got {model.binning_xy}'
-
-
-def _matrix_problems(K: Array) -> Iterator[str]:
-    if K.shape != (3, 3):
-        yield f'K must have 9 values, got {K.size}'
-    elif not np.isfinite(K).all():
-        yield f'K must be finite, got {K.ravel().tolist()}'
-    elif not K.any():
-        yield 'K is all zero, which says "not calibrated": calibrate the camera'
-    elif K[0, 0] <= 0 or K[1, 1] <= 0:
-        yield f'focal lengths must be above 0, got fx {K[0, 0]:g}, fy {K[1, 1]:g}'
-    elif K[0, 1] or K[1, 0] or K[2].tolist() != [0.0, 0.0, 1.0]:
-        yield f'K must be [fx 0 cx; 0 fy cy; 0 0 1], got {K.ravel().tolist()}'
-
-
-def _focal_problems(K: Array, width: int, height: int) -> Iterator[str]:
-    if K.shape == (3, 3) and 0.0 < min(K[0, 0] / width, K[1, 1] / height) < _SHORTEST_FOCAL:
-        yield (
-            f'focal lengths must be in pixels, got fx {K[0, 0]:g}, fy {K[1, 1]:g} for '
-            f'{width}x{height}: are they shares of the image?'
-        )
-
-
-def _distortion_problems(model: CameraModel) -> Iterator[str]:
-    D, name = model.D, model.distortion_model
-    if not np.isfinite(D).all():
-        yield f'D must be finite, got {D.tolist()}'
-    if name == '' and not D.any():
-        return
-    if name not in _LENGTHS:
-        yield f'distortion_model must be one of {", ".join(_LENGTHS)}, got {name!r}'
-    elif D.ndim == 1 and D.size in (12, 14) and name != 'equidistant':
-        terms = [term for term, value in zip(_THIN_PRISM + _TILT, D[8:], strict=False) if value]
-        yield (
-            f'D of {name} has the terms {", ".join(terms)} of a thin prism or a tilted sensor, '
-            'which are not supported: calibrate without them, or give rectified images '
-            '(image_rect) and set input.rectified'
-        )
-    elif D.ndim != 1 or D.size not in _LENGTHS[name]:
-        lengths = ' or '.join(str(n) for n in _LENGTHS[name])
-        yield f'D of {name} must have {lengths} values, got {D.size}'

@@ -15,21 +15,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.arrays import Floats, Indices, UInt8Array
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.config import NavConfig
-from espnet_ros.core.depth_projection import DepthRules, HeightBand
+from espnet_ros.core.depth_projection import DepthRules
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.ground_inputs import check_depth, check_mask
 from espnet_ros.core.ground_projection import GroundProjector
-from espnet_ros.core.ground_tables import is_still
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.lattice import Lattice, make_lattice
 from espnet_ros.core.layers import LETHAL, LayerSpec
+from espnet_ros.core.still import WhileStill
 from espnet_ros.core.transforms import rigid
 
-UInt8Array = npt.NDArray[np.uint8]
-Indices = npt.NDArray[np.intp]
-Floats = npt.NDArray[np.float64]
 Points = npt.NDArray[np.float32]
 
 
@@ -121,28 +119,28 @@ class CloudMaker:
     """Makes points of the masks of one camera.
 
     :param labels: the classes of the masks.
+    :param rules: which pixels count with depth.
     :param projector: of the same camera; its gates and rules are used.
     :param layers: a class may be in several.
     :param resolution_m: of the grid the projector observes, so that both share its tables.
     :param stride: every how many pixels one is taken, both ways; the lattice has ceil(H / stride)
         rows and ceil(W / stride) columns and lies in the middle of the image.
-    :param band: the heights that count with depth.
     :raises ParameterError: if the stride is below 1.
     """
 
     def __init__(
         self,
         labels: Labels,
+        rules: DepthRules,
         projector: GroundProjector,
         layers: Sequence[LayerSpec],
         resolution_m: float,
         stride: int = NavConfig.stride,
-        band: HeightBand | None = None,
     ) -> None:
         if stride < 1:
             raise ParameterError(f'stride must be 1 or more, got {stride}')
         self._projector, self._resolution_m, self._stride = projector, resolution_m, stride
-        self._rules = DepthRules(labels, projector.gates, band)
+        self._rules = rules
         self._ground = labels.of_kind('ground')
         self._free = self._ground.copy()
         self._members = {}
@@ -152,7 +150,7 @@ class CloudMaker:
             self._members[layer.name] = member
             if layer.cost == LETHAL:
                 self._free &= ~member
-        self._lattice: Lattice | None = None
+        self._lattice: WhileStill[Lattice] = WhileStill(self._make_lattice)
 
     def read(
         self,
@@ -178,7 +176,7 @@ class CloudMaker:
         T = rigid(T_base_camera, 'T_base_camera')
         if confidence is None:
             confidence = np.full(mask.shape, 255, np.uint8)
-        lattice = self._lattice_of(camera, T)
+        lattice = self._lattice.of(camera, T)
         at = np.ix_(lattice.rows, lattice.cols)
         ids = mask[at]
         if depth_m is None:
@@ -190,13 +188,8 @@ class CloudMaker:
         seen = NavCloud(ids, confidence[at], points)
         return Clouds(seen, contacts, self._members, self._free)
 
-    def _lattice_of(self, camera: CameraModel, T: Floats) -> Lattice:
-        """Return the lattice, made anew only when camera or pose have changed."""
-        old = self._lattice
-        if old is None or old.camera != camera or not is_still(old.T, T):
-            self._lattice = make_lattice(camera, T, self._projector.gates, self._stride)
-        assert self._lattice is not None
-        return self._lattice
+    def _make_lattice(self, camera: CameraModel, T: Floats) -> Lattice:
+        return make_lattice(camera, T, self._projector.gates, self._stride)
 
     def _contacts(
         self, mask: UInt8Array, confidence: UInt8Array, lattice: Lattice

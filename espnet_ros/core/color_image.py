@@ -7,11 +7,9 @@ from functools import cached_property
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.resize import image_at
-
-UInt8Array = npt.NDArray[np.uint8]
 
 # These conversions only move or copy channels, so they give the same before and after a resize.
 MOVES = (

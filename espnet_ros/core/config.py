@@ -8,71 +8,36 @@ Beside them there are families of parameters whose names the user makes, see
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.core.input_size import LARGEST, STRIDE, is_size_wh
 from espnet_ros.core.layers import LayerSpec
-from espnet_ros.core.names import CAMERA
-from espnet_ros.core.parameter_families import FAMILIES, Mount, layers_of, mounts_of, overhang_of
+from espnet_ros.core.parameter_checks import (
+    DEVICE as DEVICE,
+)
+from espnet_ros.core.parameter_checks import (
+    band_problem,
+    cameras_problem,
+    device_problem,
+    frame_problem,
+    sides_problem,
+    size_problem,
+)
+from espnet_ros.core.parameter_families import (
+    Mount,
+    find_family,
+    layers_of,
+    mounts_of,
+    overhang_of,
+    unknown_parameter,
+)
 from espnet_ros.core.parameter_spec import ParameterSpec, build, parameter, specs_of
 
-# Topics of one camera with a name of their own before them.
-_TOPIC_GROUPS = ('nav', 'points', 'depth')
-# A proposal that is less like what was written (0..1) leads astray; max_rang is 0.57 like its.
-_NEAR = 0.55
-# How devices are named.
-DEVICE = re.compile(r'auto|cpu|cuda(:\d+)?')
-
-
-def _device_problem(value: str) -> str | None:
-    return None if DEVICE.fullmatch(value) else 'expected auto, cpu, cuda or cuda:N'
-
-
-def _cameras_problem(value: tuple[str, ...]) -> str | None:
-    bad = [name for name in value if not re.fullmatch(CAMERA, name)]
-    if bad:
-        # What came is said besides; without a good name in it, that is the same.
-        which = f', unlike {", ".join(map(repr, bad))}' if len(bad) < len(value) else ''
-        return f'expected names that start with a letter and hold letters, digits, _ and /{which}'
-    if len(set(value)) < len(value):
-        return 'expected names that differ'
-    taken = {'layers', *(f'{name}/{group}' for name in value for group in _TOPIC_GROUPS)}
-    shared = [name for name in value if name in taken]
-    if shared:
-        return f'expected names that begin no topics of others, unlike {", ".join(shared)}'
-    return None
-
-
-def _size_problem(value: tuple[int, ...]) -> str | None:
-    if value == (0, 0) or is_size_wh(value):
-        return None
-    return (
-        f'expected [width, height], both multiples of {STRIDE} from {STRIDE} to {LARGEST}, '
-        'or [0, 0]'
-    )
-
-
-def _sides_problem(value: tuple[float, ...]) -> str | None:
-    ok = len(value) == 2 and all(0.1 <= side <= 1000.0 for side in value)
-    return None if ok else 'expected [along x, along y], each 0.1 to 1000.0 m'
-
-
-def _band_problem(value: tuple[float, ...]) -> str | None:
-    ok = len(value) == 2 and all(map(math.isfinite, value)) and value[0] < value[1]
-    return None if ok else 'expected [lowest, highest] in metres, the first below the second'
-
-
-def _frame_problem(value: str) -> str | None:
-    if value and not value.startswith('/'):
-        return None
-    return 'expected the name of a frame without a leading slash'
+# Masks of each camera that come into the grid while it is fresh, however low the rate.
+_LEAST_WHILE_FRESH = 2
 
 
 @dataclass(frozen=True)
@@ -88,8 +53,8 @@ class InputConfig:
     )
     reliability: str = parameter(
         'best_effort',
-        'Reliability asked of the image publisher; best_effort matches every camera, reliable '
-        'only a reliable one.',
+        'Reliability asked of the publishers of images and depth; best_effort matches every '
+        'camera, reliable only a reliable one.',
         'configure',
         choices=('best_effort', 'reliable'),
     )
@@ -98,7 +63,7 @@ class InputConfig:
         'Width and height of the network input in pixels, multiples of 8; [0, 0] is the size '
         'the model was trained at.',
         'configure',
-        check=_size_problem,
+        check=size_problem,
     )
     rectified: bool = parameter(
         False,
@@ -149,13 +114,13 @@ class GridConfig:
         'odom',
         'Frame the grid is fixed in; the same as global_frame of the Nav2 costmap.',
         'configure',
-        check=_frame_problem,
+        check=frame_problem,
     )
     size: tuple[float, float] = parameter(
         (20.0, 20.0),
         'Sides of the grid along x and y, metres; it rolls with the robot.',
         'configure',
-        check=_sides_problem,
+        check=sides_problem,
     )
     resolution: float = parameter(
         0.1, 'Side of a cell, metres.', 'configure', minimum=0.01, maximum=10.0
@@ -207,6 +172,11 @@ class GridConfig:
         choices=('lethal', 'unknown', 'decay', 'hold'),
     )
 
+    @property
+    def masks_hz(self) -> float:
+        """Return how many masks of each camera come into the grid a second, at most."""
+        return max(self.update_rate, _LEAST_WHILE_FRESH / self.stale_after)
+
 
 @dataclass(frozen=True)
 class ProjectionConfig:
@@ -257,7 +227,7 @@ class ProjectionConfig:
         (0.05, 2.0),
         'With depth: heights above the ground between which upright things are obstacles, metres.',
         'configure',
-        check=_band_problem,
+        check=band_problem,
     )
 
 
@@ -277,7 +247,7 @@ class PoseConfig:
         'base_link',
         'Frame of the robot; the ground is z = 0 in it.',
         'configure',
-        check=_frame_problem,
+        check=frame_problem,
     )
     timeout: float = parameter(
         0.1,
@@ -337,7 +307,7 @@ class NodeConfig:
         choices=('auto', 'openvino', 'onnx', 'torch', 'tensorrt'),
     )
     device: str = parameter(
-        'auto', 'Where to infer: auto, cpu, cuda or cuda:N.', 'configure', check=_device_problem
+        'auto', 'Where to infer: auto, cpu, cuda or cuda:N.', 'configure', check=device_problem
     )
     precision: str = parameter(
         'auto',
@@ -351,7 +321,7 @@ class NodeConfig:
         'Names of the cameras, each the prefix of its input topics and per-image outputs; '
         'empty for one camera without a prefix.',
         'configure',
-        check=_cameras_problem,
+        check=cameras_problem,
     )
     autostart: bool = parameter(
         True,
@@ -385,7 +355,7 @@ class NodeConfig:
 
         :raises ParameterError: if a name is unknown or a value refused; all are listed.
         """
-        specs = {name: parameter_spec(name) for name in values}
+        specs = {name: find_spec(name) for name in values}
         problems = [unknown_name(name) for name, spec in specs.items() if spec is None]
         known = {name: (spec, values[name]) for name, spec in specs.items() if spec is not None}
         problems += [p for spec, value in known.values() if (p := spec.problem(value))]
@@ -407,30 +377,12 @@ def parameter_specs() -> tuple[ParameterSpec, ...]:
     return tuple(specs_of(NodeConfig()))
 
 
-def parameter_spec(name: str) -> ParameterSpec | None:
+def find_spec(name: str) -> ParameterSpec | None:
     """Return the parameter of a name, of a family as well, or None."""
     spec = next((s for s in parameter_specs() if s.name == name), None)
-    if spec is None:
-        family = next((f for f in FAMILIES if f.pattern.fullmatch(name)), None)
-        spec = dataclasses.replace(family.spec, name=name) if family else None
-    return spec
+    return spec or find_family(name)
 
 
 def unknown_name(name: str) -> str:
     """Return what refuses an unknown parameter and names the nearest real one, if one is near."""
-    names = [spec.name for spec in parameter_specs()]
-    # With the user's own part in place, any other wrong part of a family is near to the right one.
-    made = {form: key for family in FAMILIES for form, key in [family.like(name)] if form}
-    if made.get(name):
-        return (
-            f'unknown parameter {name!r}: the name {made[name]} is to begin with a letter and to '
-            'have letters, digits and _ alone, of a layer small ones, of a camera so in each part '
-            'between /'
-        )
-    # A forgotten group ("opacity") is nearer to the user's mind than any spelling.
-    tails = [n for n in names if n.rpartition('.')[2] == name.rpartition('.')[2]]
-    is_family = name.startswith(tuple(family.head for family in FAMILIES))
-    near = [] if is_family else tails
-    near = near or difflib.get_close_matches(name, [*made, *names], n=1, cutoff=_NEAR)
-    end = f'did you mean {near[0]!r}?' if near else 'and none is called nearly so'
-    return f'unknown parameter {name!r}, {end}'
+    return unknown_parameter(name, [spec.name for spec in parameter_specs()])

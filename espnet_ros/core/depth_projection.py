@@ -13,18 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.arrays import Floats, Indices, UInt8Array
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.config import ProjectionConfig
-from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.errors import ParameterError, PoseError
+from espnet_ros.core.gates import Gates
 from espnet_ros.core.grid import GridSpec, Observation
-from espnet_ros.core.ground_inputs import check_depth, check_mask, ground_pose
-from espnet_ros.core.ground_tables import Gates
+from espnet_ros.core.ground_inputs import check_depth, check_height, check_mask, ground_pose
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.transforms import rigid
-
-UInt8Array = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.intp]
 
 # Points in a cell from which a look at it counts in full, and the fewest that make a thing: a
 # lone one is a flying pixel of an edge.
@@ -72,13 +69,14 @@ class DepthRules:
     """Which pixels with depth count, for the grid and for clouds alike.
 
     :param labels: the classes of the masks.
-    :param gates: of which the range holds; the horizon does not matter with depth.
+    :param gates: range and border; the horizon does not matter with depth.
     :param band: the heights that count.
     """
 
-    def __init__(self, labels: Labels, gates: Gates, band: HeightBand | None = None) -> None:
+    def __init__(self, labels: Labels, gates: Gates, band: HeightBand) -> None:
         self.gates = gates
-        self._low, self._high = (HeightBand() if band is None else band).limits(labels)
+        self.upright = labels.of_kind('upright')
+        self._low, self._high = band.limits(labels)
 
     def points(
         self,
@@ -110,25 +108,15 @@ class DepthRules:
 class DepthProjector:
     """Reads masks with depth of one camera as observations of the ground.
 
-    :param labels: the classes of the masks.
-    :param gates: range and border; the horizon does not matter with depth.
-    :param band: the heights that count.
+    :param rules: which pixels count.
     :param stride: every how many pixels one is read, both ways.
     :raises ParameterError: if the stride is below 1.
     """
 
-    def __init__(
-        self,
-        labels: Labels,
-        gates: Gates | None = None,
-        band: HeightBand | None = None,
-        stride: int = 2,
-    ) -> None:
+    def __init__(self, rules: DepthRules, stride: int = 2) -> None:
         if stride < 1:
             raise ParameterError(f'stride must be 1 or more, got {stride}')
-        self._rules = DepthRules(labels, Gates() if gates is None else gates, band)
-        self._stride = stride
-        self._upright = labels.of_kind('upright')
+        self._rules, self._stride = rules, stride
         self._rays: tuple[CameraModel, Indices, Floats] | None = None
 
     def observe(
@@ -152,13 +140,16 @@ class DepthProjector:
         :param spec: the grid.
         :raises ImageError: if the arrays are not of these kinds and one shape.
         :raises CameraInfoError: if the camera's images have another size than the mask.
-        :raises PoseError: if a transform is not rigid.
+        :raises PoseError: if a transform is not rigid, or the camera is not above the ground or
+            does not look below the horizon anywhere.
         """
         check_mask(mask, confidence, camera)
         check_depth(depth_m, mask)
         T, pose = rigid(T_base_camera, 'T_base_camera'), np.asarray(T_grid_base, np.float64)
         ground_pose(pose)
+        check_height(T)
         pixels, rays = self._pixels(camera)
+        _check_horizon(rays, T)
         depth_m = depth_m.ravel()[pixels]
         known = np.flatnonzero(depth_m > 0)  # often less than half of them
         pixels, rays, depth_m = pixels[known], rays[known], depth_m[known]
@@ -170,18 +161,31 @@ class DepthProjector:
         sure = np.float32(1) if confidence is None else confidence.ravel()[pixels] / 255.0
         return self._vote(mask.ravel()[pixels], sure * np.ones(len(pixels)), cells, spec)
 
+    def in_view(
+        self, mask: UInt8Array, depth_m: npt.NDArray[np.float32], camera: CameraModel
+    ) -> UInt8Array:
+        """Return the class ids of the pixels with depth, however far or high, uint8 (N,).
+
+        Who stands right before a wall sees it nearer than the range gate.
+
+        :param mask: class ids, uint8 (H, W).
+        :param depth_m: float32 (H, W) metres; 0, NaN and inf are unknown.
+        """
+        pixels, _ = self._pixels(camera)
+        depth_m = depth_m.ravel()[pixels]
+        return mask.ravel()[pixels[(depth_m > 0) & (depth_m < np.inf)]]
+
     def _pixels(self, camera: CameraModel) -> tuple[Indices, Floats]:
         """Return the pixels that are read and their rays, cached while the camera holds."""
         if self._rays is None or self._rays[0] != camera:
-            width, height = camera.image_wh
-            border = self._rules.gates.border_px
+            (left, top), (right, bottom) = self._rules.gates.used_px(camera.image_wh)
             u, v = np.meshgrid(
-                np.arange(border, width - border, self._stride),
-                np.arange(border, height - border, self._stride),
+                np.arange(left, right, self._stride), np.arange(top, bottom, self._stride)
             )
             rays = camera.rays(np.stack([u, v], axis=-1).reshape(-1, 2))
             there = np.isfinite(rays).all(axis=1)
-            self._rays = camera, (v * width + u).ravel()[there].astype(np.intp), rays[there]
+            flat = v * camera.image_wh[0] + u
+            self._rays = camera, flat.ravel()[there].astype(np.intp), rays[there]
         return self._rays[1:]
 
     def _vote(
@@ -193,7 +197,7 @@ class DepthProjector:
         )
         into_ids, into_weights = observation.class_ids.ravel(), observation.weights.ravel()
         flat = cells[:, 1] * spec.size_cells[0] + cells[:, 0]
-        upright = self._upright[class_ids]
+        upright = self._rules.upright[class_ids]
         for chosen, fewest in ((~upright, 1), (upright, _FEWEST_POINTS)):
             counts = np.bincount(flat[chosen], minlength=into_ids.size)
             weights = sure * np.minimum(1.0, counts[flat] / _FULL_POINTS)
@@ -203,3 +207,21 @@ class DepthProjector:
             into_ids[flat[order]] = class_ids[order]
             into_weights[flat[order]] = weights[order]
         return observation
+
+
+def _check_horizon(rays: Floats, T: Floats) -> None:
+    """Refuse a camera that looks up with all of its image.
+
+    It may see a thing that hangs, but nothing a robot drives on or into; far likelier is a frame
+    with the axes of a body: its z, which is forward in an optical frame, points upwards.
+
+    :param rays: of all pixels that are used, (N, 3), optical frame.
+    :param T: (4, 4), base <- optical frame.
+    :raises PoseError: if no ray leads below the horizon.
+    """
+    if not (rays @ T[2, :3] < 0).any():
+        raise PoseError(
+            'the camera looks above the horizon with all of its image: is header.frame_id no '
+            'optical frame (z forward, x right, y down)? Check T_base_camera and '
+            'projection.border'
+        )

@@ -12,9 +12,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.arrays import Floats
 from espnet_ros.core.grid import GridSpec
 
-Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int32]
 
 # In cells: between points, so that each cell has one within half a cell of its middle ...

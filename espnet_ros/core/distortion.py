@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 from numpy.polynomial import polynomial
 
-Array = npt.NDArray[np.float64]
+from espnet_ros.core.arrays import Floats
 
 # Rays of this angle from the optical axis are the last ones that z = 1 represents well.
 MAX_ANGLE_RAD = math.radians(89.0)
@@ -27,10 +26,10 @@ _TOLERANCE = 1e-9
 class Distortion(Protocol):
     """A map between ideal and distorted normalised coordinates, both float64 (N, 2)."""
 
-    def distort(self, xy: Array) -> Array:
+    def distort(self, xy: Floats) -> Floats:
         """Return where the lens puts ideal points, NaN outside of the valid domain."""
 
-    def undistort(self, xy: Array) -> Array:
+    def undistort(self, xy: Floats) -> Floats:
         """Return the ideal points the lens puts there, NaN where there are none."""
 
 
@@ -40,7 +39,7 @@ class BrownConrady:
     :param coefficients: up to 8, in OpenCV's order k1, k2, p1, p2, k3, k4, k5, k6.
     """
 
-    def __init__(self, coefficients: Sequence[float] | Array) -> None:
+    def __init__(self, coefficients: Sequence[float] | Floats) -> None:
         k1, k2, self._p1, self._p2, k3, k4, k5, k6 = [*coefficients, *[0.0] * 8][:8]
         self._top, self._bottom = np.array([1.0, k1, k2, k3]), np.array([1.0, k4, k5, k6])
         self._top_d = polynomial.polyder(self._top)
@@ -64,14 +63,14 @@ class BrownConrady:
         # The last entries of a domain that ends at a pole would be numerically anything.
         self._r_distorted = np.maximum.accumulate(self._r_distorted)
 
-    def distort(self, xy: Array) -> Array:
+    def distort(self, xy: Floats) -> Floats:
         """Return where the lens puts ideal points, NaN outside of the valid domain."""
         distorted, (xx, xy_, yy) = self._map(xy)
         s = (xy * xy).sum(axis=1)
         distorted[~((s < self._s_max) & (xx * yy > xy_ * xy_) & (xx > 0))] = np.nan
         return distorted
 
-    def undistort(self, xy: Array) -> Array:
+    def undistort(self, xy: Floats) -> Floats:
         """Return the ideal points the lens puts there, NaN where there are none."""
         r_distorted = np.hypot(xy[:, 0], xy[:, 1])
         r = np.interp(r_distorted, self._r_distorted, self._r)
@@ -89,7 +88,7 @@ class BrownConrady:
             ideal[~(missed < _TOLERANCE * (1.0 + r_distorted))] = np.nan
         return ideal
 
-    def _map(self, xy: Array) -> tuple[Array, tuple[Array, Array, Array]]:
+    def _map(self, xy: Floats) -> tuple[Floats, tuple[Floats, Floats, Floats]]:
         """Return the distorted points and their Jacobian, which is symmetric: xx, xy, yy."""
         x, y = xy[:, 0], xy[:, 1]
         s = x * x + y * y
@@ -117,15 +116,15 @@ class Equidistant:
     :param coefficients: k1 .. k4.
     """
 
-    def __init__(self, coefficients: Sequence[float] | Array) -> None:
+    def __init__(self, coefficients: Sequence[float] | Floats) -> None:
         k = np.array([1.0, *coefficients])
-        slope: Array = k * (2.0 * np.arange(len(k)) + 1.0)
+        slope: Floats = k * (2.0 * np.arange(len(k)) + 1.0)
         last = math.sqrt(_first_root(slope, MAX_ANGLE_RAD**2))
         self._k, self._slope, self._angle_max = k, slope, last
         self._angle = np.linspace(0.0, last, 1024)
         self._r_distorted = self._angle * polynomial.polyval(self._angle**2, k)
 
-    def distort(self, xy: Array) -> Array:
+    def distort(self, xy: Floats) -> Floats:
         """Return where the lens puts ideal points, NaN outside of the valid domain."""
         r = np.hypot(xy[:, 0], xy[:, 1])
         angle = np.arctan(r)
@@ -133,7 +132,7 @@ class Equidistant:
         r_distorted[~(angle < self._angle_max)] = np.nan
         return xy * np.where(r > 1e-12, r_distorted / np.maximum(r, 1e-12), 1.0)[:, None]
 
-    def undistort(self, xy: Array) -> Array:
+    def undistort(self, xy: Floats) -> Floats:
         """Return the ideal points the lens puts there, NaN where there are none."""
         wanted = np.hypot(xy[:, 0], xy[:, 1])
         angle = np.interp(wanted, self._r_distorted, self._angle)
@@ -149,7 +148,7 @@ class Equidistant:
         return xy * np.where(wanted > 1e-12, r / np.maximum(wanted, 1e-12), 1.0)[:, None]
 
 
-def _first_root(coefficients: Array, last: float) -> float:
+def _first_root(coefficients: Floats, last: float) -> float:
     """Return the smallest positive root below a limit, else the limit."""
     trimmed = polynomial.polytrim(coefficients)
     roots = polynomial.polyroots(trimmed) if len(trimmed) > 1 else np.zeros(0)
@@ -157,10 +156,10 @@ def _first_root(coefficients: Array, last: float) -> float:
     return float(min([last, *real[real > 1e-12]]))
 
 
-def _not_zero(values: Array) -> Array:
+def _not_zero(values: Floats) -> Floats:
     return np.where(values == 0.0, 1e-300, values)
 
 
-def _largest(step: Array) -> float:
+def _largest(step: Floats) -> float:
     # Humble's NumPy 1.21 has no `initial` for nanmax.
     return float(np.fmax.reduce(np.abs(step), axis=None, initial=0.0))

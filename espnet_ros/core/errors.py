@@ -21,7 +21,12 @@ class CameraInfoError(EspnetRosError):
 
 
 class PoseError(EspnetRosError):
-    """A transform that is no rigid motion, or from which the camera sees no ground."""
+    """A pose that is missing or can't be used, so that nobody knows where a look belongs.
+
+    By tf or odometry it came too late or not at all, is of other frames than asked for, or its
+    stamp or that of the image is missing or of another clock; it is no rigid motion, or of a base
+    that is tipped over; or the camera is not above the ground from there, or sees none of it.
+    """
 
 
 class AbandonedError(EspnetRosError):

@@ -24,6 +24,8 @@ class Freshness:
         self._since_s = dict.fromkeys(cameras, now_s)
         self._stamps_s: dict[str, float] = {}
         self._reasons = dict.fromkeys(cameras, '')
+        # Those that somebody has been told.
+        self._told = dict.fromkeys(cameras, '')
         self._lock = threading.Lock()
 
     def advances(self, camera: str, stamp_s: float) -> bool:
@@ -47,14 +49,18 @@ class Freshness:
             self._follow(now_s)
             self._since_s[camera] = now_s
             self._stamps_s[camera] = stamp_s
-            self._reasons[camera] = ''
+            self._reasons[camera] = self._told[camera] = ''
 
     def skip(self, camera: str, reason: str) -> bool:
-        """Note why one has not; return whether that is news."""
+        """Note why one has not; return whether that is news until somebody is told."""
         with self._lock:
-            news = self._reasons[camera] != reason
             self._reasons[camera] = reason
-            return news
+            return self._told[camera] != reason
+
+    def tell(self, camera: str, reason: str) -> None:
+        """Note that somebody has been told why."""
+        with self._lock:
+            self._told[camera] = reason
 
     def oldest(self, now_s: float) -> tuple[float, str, str]:
         """Return the age of the camera that is silent the longest, its name, and why if known.

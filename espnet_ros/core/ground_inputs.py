@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.camera import CameraModel
-from espnet_ros.core.errors import CameraInfoError, ImageError, PoseError
+from espnet_ros.core.errors import CameraInfoError, ImageError, ParameterError, PoseError
+from espnet_ros.core.labels import Labels
 from espnet_ros.core.transforms import rigid
-
-UInt8Array = npt.NDArray[np.uint8]
 
 # A base tilted further than this from the grid's frame is no ground robot but a wrong frame.
 _MIN_COS_TILT = 0.5
+_MIN_HEIGHT_M = 0.01
+# As many names tell what a blind camera shows.
+_MOST_NAMES = 3
 
 
 def check_mask(mask: UInt8Array, confidence: UInt8Array | None, camera: CameraModel) -> None:
@@ -52,6 +57,41 @@ def check_depth(depth_m: npt.NDArray[np.float32], mask: UInt8Array) -> None:
         )
 
 
+def check_view(class_ids: UInt8Array, labels: Labels, where: str) -> None:
+    """Refuse a look that shows nothing: such a camera sees no more than a silent one.
+
+    One right before a wall shows the wall, even where nothing can be said about its place.
+
+    :param class_ids: of the pixels that may say something, uint8 (N,).
+    :param where: they are, for the message.
+    :raises ImageError: if none of them is of a ground or an upright class.
+    """
+    counts = np.bincount(class_ids, minlength=256)
+    if counts[labels.of_kind('ground') | labels.of_kind('upright')].any():
+        return
+    shown = [int(i) for i in np.argsort(-counts, kind='stable')[:_MOST_NAMES] if counts[i]]
+    names = [labels.names[i] if i < len(labels) else 'unlabeled' for i in shown]
+    raise ImageError(
+        'view',
+        f'expected ground or upright classes {where}, got {", ".join(names) or "no pixel"}: is '
+        'the lens covered, dirty or dazzled, or mask.min_confidence too high?',
+    )
+
+
+def check_height(T_base_camera: npt.NDArray[np.float64]) -> None:
+    """Refuse a camera that is not above the ground.
+
+    :param T_base_camera: (4, 4), rigid, base <- optical frame; the ground is z = 0 of base.
+    :raises PoseError: if it is not.
+    """
+    height = float(T_base_camera[2, 3])
+    if not height > _MIN_HEIGHT_M:
+        raise PoseError(
+            f'the camera must be above the ground, z = 0 of the base frame, got {height:.3f} m: '
+            'check T_base_camera'
+        )
+
+
 def ground_pose(T_grid_base: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return how points of the base's ground move into the grid, float64 (2, 3).
 
@@ -64,3 +104,27 @@ def ground_pose(T_grid_base: npt.ArrayLike) -> npt.NDArray[np.float64]:
             'check T_grid_base'
         )
     return T[:2][:, [0, 1, 3]]
+
+
+def check_rules(
+    labels: Labels, ground_cover: Sequence[str], overhang_m: Mapping[str, float]
+) -> None:
+    """Refuse what `GroundProjector` can't be told about classes.
+
+    :raises ParameterError: all offenders are listed.
+    """
+    uprights = [c.name for c in labels if c.kind == 'upright']
+    problems = [
+        f'{rule} names {name!r}, which is no upright class of the model'
+        for rule, names in (('ground_cover', ground_cover), ('overhang', overhang_m))
+        for name in names
+        if name not in uprights
+    ]
+    problems += [
+        f'overhang of {name} must be 0..2 m, got {reach}'
+        for name, reach in overhang_m.items()
+        if not 0.0 <= reach <= 2.0
+    ]
+    if problems:
+        upright = f' (upright classes: {", ".join(uprights)})'
+        raise ParameterError('projection refused: ' + '; '.join(problems) + upright)

@@ -31,18 +31,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.arrays import Floats, UInt8Array
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.discs import last_disc
-from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.gates import Gates
 from espnet_ros.core.grid import GridSpec, Observation
-from espnet_ros.core.ground_inputs import check_mask, ground_pose
-from espnet_ros.core.ground_tables import Fan, Gates, GroundTables, Plan, build_tables, is_still
+from espnet_ros.core.ground_inputs import check_mask, check_rules, ground_pose
+from espnet_ros.core.ground_tables import Fan, GroundTables, Plan, build_tables
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.overhang import Overhang
+from espnet_ros.core.still import WhileStill
 from espnet_ros.core.transforms import rigid
-
-UInt8Array = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float64]
 
 _NOTHING, _GROUND, _COVER, _UPRIGHT = 0, 1, 2, 3
 
@@ -67,7 +66,7 @@ class GroundProjector:
     ) -> None:
         self.gates = Gates() if gates is None else gates
         overhang_m = {} if overhang_m is None else overhang_m
-        _check_rules(labels, ground_cover, overhang_m)
+        check_rules(labels, ground_cover, overhang_m)
         reach_m = np.zeros(256)
         for name, reach in overhang_m.items():
             reach_m[labels.names.index(name)] = reach
@@ -78,8 +77,7 @@ class GroundProjector:
                 self._kinds[class_id] = _GROUND
             elif label.kind == 'upright':
                 self._kinds[class_id] = _COVER if label.name in ground_cover else _UPRIGHT
-        self._tables: GroundTables | None = None
-        self._made_for: tuple[CameraModel, Floats, float] | None = None
+        self._tables: WhileStill[GroundTables] = WhileStill(self._build)
 
     def observe(
         self,
@@ -123,15 +121,23 @@ class GroundProjector:
 
         :raises PoseError: if the transform is not rigid or the camera sees no ground from there.
         """
-        T = rigid(T_base_camera, 'T_base_camera')
-        if self._tables is not None and self._made_for is not None:
-            made_camera, made_T, made_resolution = self._made_for
-            same = made_camera == camera and made_resolution == resolution_m
-            if same and is_still(made_T, T):
-                return self._tables
-        self._tables = build_tables(camera, T, self.gates, resolution_m)
-        self._made_for = camera, T.copy(), resolution_m
-        return self._tables
+        return self._tables.of(camera, rigid(T_base_camera, 'T_base_camera'), resolution_m)
+
+    def in_view(
+        self,
+        mask: UInt8Array,
+        camera: CameraModel,
+        T_base_camera: npt.ArrayLike,
+        resolution_m: float,
+    ) -> UInt8Array:
+        """Return the class ids of the pixels within the gates, uint8 (N,), some more than once.
+
+        :param mask: class ids, uint8 (H, W).
+        :raises PoseError: as `tables` does.
+        """
+        fan = self.tables(camera, T_base_camera, resolution_m).fan
+        within = fan.seen & (fan.weights > 0)
+        return mask.ravel().take(fan.pixels[within])
 
     def contacts(self, mask: UInt8Array, fan: Fan) -> tuple[npt.NDArray[np.intp], ...]:
         """Return where upright things meet the ground: rays and places of the fan, intp (N,).
@@ -153,6 +159,9 @@ class GroundProjector:
         ray, place = self.contacts(mask, fan)
         met = self._overhang.standing(ray, place, mask.ravel()[fan.pixels[ray, place]], fan)
         return ray[met], place[met]
+
+    def _build(self, camera: CameraModel, T: Floats, resolution_m: float) -> GroundTables:
+        return build_tables(camera, T, self.gates, resolution_m)
 
     def _read_ground(
         self, flat: UInt8Array, sure: UInt8Array, width: int, plan: Plan, pose: Floats,
@@ -198,26 +207,6 @@ class GroundProjector:
         met = last >= 0
         surest = order[last[met]]
         into.class_ids[met], into.weights[met] = class_ids[surest], weights[surest]
-
-
-def _check_rules(
-    labels: Labels, ground_cover: Sequence[str], overhang_m: Mapping[str, float]
-) -> None:
-    uprights = [c.name for c in labels if c.kind == 'upright']
-    problems = [
-        f'{rule} names {name!r}, which is no upright class of the model'
-        for rule, names in (('ground_cover', ground_cover), ('overhang', overhang_m))
-        for name in names
-        if name not in uprights
-    ]
-    problems += [
-        f'overhang of {name} must be 0..2 m, got {reach}'
-        for name, reach in overhang_m.items()
-        if not 0.0 <= reach <= 2.0
-    ]
-    if problems:
-        upright = f' (upright classes: {", ".join(uprights)})'
-        raise ParameterError('projection refused: ' + '; '.join(problems) + upright)
 
 
 def _window(plan: Plan, pose: Floats, spec: GridSpec) -> tuple[slice, slice] | None:

@@ -15,55 +15,18 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.arrays import Floats
 from espnet_ros.core.camera import CameraModel
-from espnet_ros.core.config import ProjectionConfig
-from espnet_ros.core.errors import ParameterError, PoseError
-from espnet_ros.core.transforms import rigid
+from espnet_ros.core.errors import PoseError
+from espnet_ros.core.gates import Gates
+from espnet_ros.core.ground_inputs import check_height
 
-Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int32]
 
 # Of a fan with rays all around, which takes about 1 s to make for an ordinary camera.
 _MAX_POINTS = 8_000_000
-# How far a camera may move on its mount before its tables are made anew, which takes as long as
-# reading dozens of images. Suspensions and drivers tremble by less than this, which is a sixth of
-# a pixel of a camera with 640 columns, and from 1.2 m high 2 cm at 8 m: less than a step there.
-_STILL_RAD, _STILL_M = 3e-4, 1e-3
 # What of a cell is one step along a ray, across rays at full range, and of the plan.
 _ALONG, _ACROSS, _PLAN = 0.25, 0.5, 0.5
-
-
-@dataclass(frozen=True)
-class Gates:
-    """Which part of an image is trusted to show the ground.
-
-    :param max_range_m: from the camera's foot; what is farther is not observed.
-    :param min_range_m: the same for what is nearer, e.g. the robot's own body.
-    :param min_depression_deg: how far below the horizon a ray must look: near it a pixel is
-        metres long, and a pitch error moves it by as much.
-    :param border_px: width of the image's edge that is not used.
-    :raises ParameterError: if a value is out of bounds; all offenders are listed.
-    """
-
-    max_range_m: float = ProjectionConfig.max_range
-    min_range_m: float = ProjectionConfig.min_range
-    min_depression_deg: float = ProjectionConfig.min_depression
-    border_px: int = ProjectionConfig.border
-
-    def __post_init__(self) -> None:
-        problems = []
-        if not 0.0 < self.max_range_m <= 100.0:
-            problems.append(f'max_range must be above 0, up to 100 m, got {self.max_range_m}')
-        if not 0.0 <= self.min_range_m < self.max_range_m:
-            problems.append(f'min_range must be 0 m up to max_range, got {self.min_range_m}')
-        if not 0.0 < self.min_depression_deg < 90.0:
-            problems.append(
-                f'min_depression must be above 0, below 90 degrees, got {self.min_depression_deg}'
-            )
-        if self.border_px < 0:
-            problems.append(f'border must be 0 px or more, got {self.border_px}')
-        if problems:
-            raise ParameterError('projection refused: ' + '; '.join(problems))
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,39 +78,23 @@ class GroundTables:
     plan: Plan
 
 
-def is_still(T_made: Floats, T: Floats) -> bool:
-    """Return whether a camera is where tables were made for it, but for a trembling.
-
-    Compare with the pose of the tables and never with the last one, or small moves add up.
-
-    :param T_made: (4, 4), base <- optical frame. :param T: (4, 4), the same now.
-    """
-    # The matrices of two rotations by an angle from each other differ by sqrt(2) times it.
-    turned = float(np.linalg.norm(T[:3, :3] - T_made[:3, :3])) / math.sqrt(2.0)
-    return turned <= _STILL_RAD and float(np.linalg.norm(T[:3, 3] - T_made[:3, 3])) <= _STILL_M
-
-
 def build_tables(
-    camera: CameraModel, T_base_camera: npt.ArrayLike, gates: Gates, resolution_m: float
+    camera: CameraModel, T_base_camera: Floats, gates: Gates, resolution_m: float
 ) -> GroundTables:
     """Return the tables of a camera.
 
     :param camera: of the masks.
-    :param T_base_camera: (4, 4), base <- optical frame; the ground is z = 0 of base.
+    :param T_base_camera: (4, 4), rigid, base <- optical frame; the ground is z = 0 of base.
     :param resolution_m: of the grid's cells; points of the tables may be farther from each other
         where the range is more than 400 of them.
-    :raises PoseError: if the camera is not above the ground or sees none of it.
+    :raises PoseError: if the camera is not above the ground or sees none of it, or the border
+        leaves nothing of the image.
     """
-    T = rigid(T_base_camera, 'T_base_camera')
-    height = float(T[2, 3])
-    if not height > 0.01:
-        raise PoseError(
-            f'the camera must be above the ground, z = 0 of the base frame, got {height:.3f} m: '
-            'check T_base_camera'
-        )
-    slope = math.tan(math.radians(gates.min_depression_deg))
-    reach = min(gates.max_range_m, height / slope)
-    view = _View(camera, T, gates, reach, resolution_m)
+    check_height(T_base_camera)
+    gates.used_px(camera.image_wh)
+    height = float(T_base_camera[2, 3])
+    reach = gates.reach_m(height)
+    view = _View(camera, T_base_camera, gates, reach, resolution_m)
     if reach <= 0.5 * _ALONG * view.cell_m:
         raise PoseError(
             f'the ground is seen up to {reach:.2f} m only, far less than a cell of '
@@ -158,8 +105,8 @@ def build_tables(
         raise PoseError(
             f'the camera, {height:.2f} m above the ground, sees none of it between '
             f'{gates.min_range_m:g} and {reach:.2f} m: does it look above the horizon, or is '
-            'header.frame_id no optical frame (z forward, x right, y down)? Check T_base_camera '
-            'and the range gates'
+            'header.frame_id no optical frame (z forward, x right, y down)? Check T_base_camera, '
+            'projection.border and the range gates'
         )
     return GroundTables(fan, _plan(view, fan))
 
@@ -200,8 +147,8 @@ class _View:
 
     def used_px(self) -> tuple[Floats, Floats]:
         """Return between which u and v the image is used, each (2,)."""
-        edge = np.full(2, self.gates.border_px - 0.5)
-        return edge, np.array(self.camera.image_wh) - 1.0 - edge
+        first, end = self.gates.used_px(self.camera.image_wh)
+        return np.array(first) - 0.5, np.array(end) - 0.5
 
     def weight(self, ranges_m: Floats) -> npt.NDArray[np.float32]:
         """Return what share of a cell the pixel there can speak for, up to 1.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from espnet_ros.core.config import parameter_spec, unknown_name
-from espnet_ros.core.parameter_file import Node
+from espnet_ros.core.config import find_spec, unknown_name
+from espnet_ros.core.parameter_file import NodeSection
 from espnet_ros.core.parameter_spec import ParameterSpec
 
 # What ROS itself declares in every node; what it does of qos_overrides depends on the topics.
@@ -17,7 +17,9 @@ ROS_SPECS = (
 OF_ROS = re.compile('|'.join([*(spec.name for spec in ROS_SPECS), r'qos_overrides\..+']))
 
 
-def unknown_names(names: Iterable[str], sections: Iterable[Node]) -> tuple[list[str], list[str]]:
+def unknown_names(
+    names: Iterable[str], sections: Iterable[NodeSection]
+) -> tuple[list[str], list[str]]:
     """Return which names the node has no parameter of: those it refuses, and those it only tells.
 
     A section for nodes of any name may hold what is meant for others, so that whatever stands in
@@ -26,7 +28,7 @@ def unknown_names(names: Iterable[str], sections: Iterable[Node]) -> tuple[list[
     :param names: of parameters that are given to the node.
     :param sections: all those that may have given them.
     """
-    unknown = [n for n in names if parameter_spec(n) is None and not OF_ROS.fullmatch(n)]
+    unknown = [n for n in names if find_spec(n) is None and not OF_ROS.fullmatch(n)]
     shared = {name for section in sections if section.is_for_many for name in section.values}
     return [n for n in unknown if n not in shared], [n for n in unknown if n in shared]
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.arrays import Floats, Indices
 from espnet_ros.core.camera import CameraModel
-from espnet_ros.core.ground_tables import Gates
+from espnet_ros.core.gates import Gates
 
-Indices = npt.NDArray[np.intp]
-Floats = npt.NDArray[np.float64]
 Points = npt.NDArray[np.float32]
 
 
@@ -43,22 +41,21 @@ def make_lattice(camera: CameraModel, T: Floats, gates: Gates, stride: int) -> L
 
     :param T: (4, 4), base <- optical frame; the ground is z = 0 of base.
     :param gates: range, horizon and border; beyond them there is no ground.
+    :raises PoseError: if the border leaves nothing of the image.
     """
     # As much of the image is left over on either side.
     cols, rows = (np.arange((n - 1) % stride // 2, n, stride) for n in camera.image_wh)
     u, v = np.meshgrid(cols, rows)
-    width, height = camera.image_wh
-    border = gates.border_px
-    used = (u >= border) & (u < width - border) & (v >= border) & (v < height - border)
+    first, end = gates.used_px(camera.image_wh)
+    used = (u >= first[0]) & (u < end[0]) & (v >= first[1]) & (v < end[1])
     rays = camera.rays(np.stack([u, v], axis=-1))
     directions = rays @ T[:3, :3].T
     up = float(T[2, 3])
-    reach = min(gates.max_range_m, up / math.tan(math.radians(gates.min_depression_deg)))
     with np.errstate(invalid='ignore'):  # lenses have pixels without a ray
         down = np.where(directions[..., 2] < -1e-9, -directions[..., 2], np.nan)
         ranges = up / down * np.hypot(directions[..., 0], directions[..., 1])
-        good = used & (ranges >= gates.min_range_m) & (ranges <= reach)
+        good = used & (ranges >= gates.min_range_m) & (ranges <= gates.reach_m(up))
     ground = np.where(good[..., None], rays * (up / down)[..., None], np.nan)
     return Lattice(
-        camera, T.copy(), rows, cols, rays.astype(np.float32), ground.astype(np.float32), used
+        camera, T, rows, cols, rays.astype(np.float32), ground.astype(np.float32), used
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.names import LAYER
+from espnet_ros.core.spelling import nearest
 
 UNKNOWN, LETHAL = -1, 100
 # ~/points has this beside the layers.
@@ -83,6 +83,12 @@ def layer_problems(layers: Sequence[LayerSpec], labels: Labels) -> Iterator[str]
         for name in layer.classes:
             if name not in labels.names:
                 yield f'{layer.name}: unknown class {name!r}{_near(name, labels.names)}'
+        kinds = {c.kind for c in labels if c.name in layer.classes}
+        if kinds and not kinds & {'ground', 'upright'}:
+            yield (
+                f'{layer.name}: nothing of kind {" or ".join(sorted(kinds))} comes to the map '
+                f'({", ".join(layer.classes)}): name ground or upright classes'
+            )
         if not 0 <= layer.cost <= LETHAL:
             yield f'{layer.name}: cost must be 0..{LETHAL}, got {layer.cost}'
         if not 0.0 < layer.min_probability <= 1.0:
@@ -100,8 +106,7 @@ def _name_problems(name: str) -> Iterator[str]:
 
 
 def _near(name: str, known: Sequence[str] | set[str]) -> str:
-    lower = {k.lower(): k for k in known}
-    match = difflib.get_close_matches(name.lower(), lower, n=1)
+    match = nearest(name, known)
     if match:
-        return f' (did you mean {lower[match[0]]!r}?)'
+        return f' (did you mean {match!r}?)'
     return f' (known: {", ".join(sorted(known))})'

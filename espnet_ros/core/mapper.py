@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,30 +9,25 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.arrays import Floats, UInt8Array
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.clouds import CloudMaker
 from espnet_ros.core.config import NodeConfig
-from espnet_ros.core.depth_projection import DepthProjector, HeightBand
+from espnet_ros.core.depth_projection import DepthProjector, DepthRules, HeightBand
 from espnet_ros.core.errors import ParameterError, PoseError
+from espnet_ros.core.gates import Gates
 from espnet_ros.core.grid import GridSpec, Observation
+from espnet_ros.core.ground_inputs import check_view
 from espnet_ros.core.ground_projection import GroundProjector
-from espnet_ros.core.ground_tables import Gates
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.layers import LETHAL, LayerSpec
 from espnet_ros.core.occupancy import LayerSet, Occupancy
+from espnet_ros.core.pose_break import break_since
 from espnet_ros.core.pose_history import RESTART_S
 from espnet_ros.core.projection_monitor import ProjectionMonitor
 from espnet_ros.core.semantic_grid import Memory, SemanticGrid
 from espnet_ros.core.transforms import rigid
 
-UInt8Array = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float64]
-
-# No robot for which this package is meant moves farther between two looks.
-_JUMP_M, _JUMP_M_PER_S = 1.0, 30.0
-# Nor does it turn farther: half a second allows for half a turn, so that only a robot which spins
-# by more than 6 rad/s could be taken for one that jumped; those that spin on the spot reach 4.
-_JUMP_RAD, _JUMP_RAD_PER_S = math.pi / 2, 3.0
 # Half-lives by which a camera may be behind the others: its looks then still weigh a quarter.
 _MOST_LAG = 2.0
 
@@ -63,7 +57,7 @@ class Look:
 
 
 @dataclass(frozen=True, eq=False)
-class CostMap:
+class GridSnapshot:
     """What the grid says at one time.
 
     :param spec: where its cells are.
@@ -72,6 +66,24 @@ class CostMap:
 
     spec: GridSpec
     occupancy: Occupancy
+
+
+@dataclass(eq=False)
+class _CameraState:
+    """What belongs to one camera.
+
+    :param ground: reads its looks without depth.
+    :param depth: reads those with depth.
+    :param clouds: makes points of both.
+    :param monitor: watches the pose of looks without depth.
+    :param last: stamp and (4, 4) pose of the newest look that could be used, None before one.
+    """
+
+    ground: GroundProjector
+    depth: DepthProjector
+    clouds: CloudMaker
+    monitor: ProjectionMonitor
+    last: tuple[float, Floats] | None = None
 
 
 class Mapper:
@@ -96,52 +108,59 @@ class Mapper:
             projection.border,
         )  # fmt: skip
         band = HeightBand(low_m=projection.height_band[0], high_m=projection.height_band[1])
-        cameras = config.camera_names
-        self.projectors = {
-            name: GroundProjector(labels, gates, projection.ground_cover, config.overhang_m)
-            for name in cameras
-        }
-        self.cloud_makers = {
-            name: CloudMaker(
-                labels, projector, self.layers.layers, grid.resolution, config.nav.stride, band
+        rules = DepthRules(labels, gates, band)
+
+        def camera() -> _CameraState:
+            ground = GroundProjector(
+                labels, gates, projection.ground_cover, config.overhang_m
             )
-            for name, projector in self.projectors.items()
-        }
-        self.depth_projectors = {name: DepthProjector(labels, gates, band) for name in cameras}
-        self._monitors = {name: ProjectionMonitor(labels) for name in cameras}
+            clouds = CloudMaker(
+                labels, rules, ground, self.layers.layers, grid.resolution, config.nav.stride
+            )
+            return _CameraState(ground, DepthProjector(rules), clouds, ProjectionMonitor(labels))
+
+        self._labels = labels
+        self._cameras = {name: camera() for name in config.camera_names}
         spec = GridSpec.around((0.0, 0.0), grid.size, grid.resolution)
         memory = Memory(grid.half_life, grid.recentre_step)
         self._half_life_s = grid.half_life
         self._grid = SemanticGrid(len(labels), spec, memory)
-        # By camera: stamp and pose of the newest look that could be used.
-        self._last: dict[str, tuple[float, Floats]] = {}
         self._lock = threading.Lock()
+
+    @property
+    def cloud_makers(self) -> dict[str, CloudMaker]:
+        """Return by camera what makes points of its looks."""
+        return {name: camera.clouds for name, camera in self._cameras.items()}
 
     def add(self, look: Look) -> str:
         """Take in what one camera sees.
 
         :returns: why everything known before was forgotten, '' if it was not.
         :raises CameraInfoError: if the camera's images have another size than the mask.
-        :raises ImageError: if mask, confidence and depth are no such arrays.
+        :raises ImageError: if mask, confidence and depth are no such arrays, or the mask shows
+            nothing where it may say something.
         :raises PoseError: if a pose can't be used, or the camera's clock is behind the others'.
         """
         pose = rigid(look.T_grid_base, 'T_grid_base')
+        camera = self._cameras[look.camera]
+        if look.depth_m is None:
+            # On a mount that moves they take long to make, and diagnostics wait for the lock.
+            camera.ground.tables(look.model, look.T_base_camera, self._grid.spec.resolution_m)
         with self._lock:
-            notice = self._break(look, pose)
+            notice = break_since(camera.last, look.stamp_s, pose)
             if not notice:
                 self._check_clock(look)
             xy = float(pose[0, 3]), float(pose[1, 3])
             self._grid.recentre(xy)
-            observation = self._observe(look, pose)
+            observation = self._observe(camera, look, pose)
             # Not before, as a look that is refused tells nothing.
             if notice:
                 self._forget()
-            if look.stamp_s >= self._last.get(look.camera, (-math.inf, pose))[0]:
-                self._last[look.camera] = look.stamp_s, pose
+            if camera.last is None or look.stamp_s >= camera.last[0]:
+                camera.last = look.stamp_s, pose
             if look.depth_m is None:
-                monitor = self._monitors[look.camera]
-                monitor.see(look.mask, look.model, look.T_base_camera)
-                monitor.compare(observation, xy)
+                camera.monitor.see(look.mask, look.model, look.T_base_camera)
+                camera.monitor.compare(observation, xy)
             self._grid.add(observation, look.stamp_s)
         return notice
 
@@ -164,7 +183,7 @@ class Mapper:
         with self._lock:
             self._forget()
 
-    def render(self, fill: int | None = None) -> CostMap:
+    def render(self, fill: int | None = None) -> GridSnapshot:
         """Return what the grid says now.
 
         :param fill: occupancy that all cells are given instead of what is known of them.
@@ -172,26 +191,26 @@ class Mapper:
         with self._lock:
             spec = self._grid.spec
             if fill is None:
-                return CostMap(spec, self.layers.render(self._grid))
+                return GridSnapshot(spec, self.layers.render(self._grid))
         full = np.full(spec.shape, fill, np.int8)
         names = [layer.name for layer in self.layers.layers]
-        return CostMap(spec, Occupancy(dict.fromkeys(names, full), full))
+        return GridSnapshot(spec, Occupancy(dict.fromkeys(names, full), full))
 
     def problems(self) -> dict[str, str]:
         """Return by camera what shows that its assumed pose is wrong, '' for nothing."""
         with self._lock:
-            return {name: monitor.problem() for name, monitor in self._monitors.items()}
+            return {name: camera.monitor.problem() for name, camera in self._cameras.items()}
 
     def figures(self) -> dict[str, dict[str, str]]:
         """Return by camera what that is judged by, for diagnostics."""
         with self._lock:
-            return {name: monitor.values() for name, monitor in self._monitors.items()}
+            return {name: camera.monitor.values() for name, camera in self._cameras.items()}
 
     def _forget(self) -> None:
         self._grid.clear()
-        self._last = {}
-        for monitor in self._monitors.values():
-            monitor.break_off()
+        for camera in self._cameras.values():
+            camera.last = None
+            camera.monitor.break_off()
 
     def _check_clock(self, look: Look) -> None:
         """Refuse a look that would hardly count, and its camera's next ones neither."""
@@ -203,38 +222,30 @@ class Mapper:
                 'synchronise their clocks'
             )
 
-    def _break(self, look: Look, pose: Floats) -> str:
-        """Return why what is known is of another time or place, or ''."""
-        if look.camera not in self._last:
-            return ''
-        stamp_s, (last_s, last_pose) = look.stamp_s, self._last[look.camera]
-        # Of one camera: two whose clocks differ would clear the grid at every image.
-        if stamp_s < last_s - RESTART_S:
-            return f'time went back by {last_s - stamp_s:.1f} s'
-        moved = float(np.linalg.norm(pose[:2, 3] - last_pose[:2, 3]))
-        if moved > _JUMP_M + _JUMP_M_PER_S * abs(stamp_s - last_s):
-            return f'the pose jumped by {moved:.1f} m in {stamp_s - last_s:.2f} s'
-        turned = _yaw_between(last_pose, pose)
-        if turned > _JUMP_RAD + _JUMP_RAD_PER_S * abs(stamp_s - last_s):
-            degrees = math.degrees(turned)
-            return f'the pose turned by {degrees:.0f} degrees in {stamp_s - last_s:.2f} s'
-        return ''
+    def _observe(self, camera: _CameraState, look: Look, pose: Floats) -> Observation:
+        """Return what a look says.
 
-    def _observe(self, look: Look, pose: Floats) -> Observation:
-        if look.depth_m is not None:
-            return self.depth_projectors[look.camera].observe(
-                look.mask, look.confidence, look.depth_m, look.model, look.T_base_camera, pose,
-                self._grid.spec,
-            )  # fmt: skip
-        return self.projectors[look.camera].observe(
-            look.mask, look.confidence, look.model, look.T_base_camera, pose, self._grid.spec
+        :raises ImageError: if it shows nothing, among others.
+        """
+        spec = self._grid.spec
+        # What a mask shows is asked only where it says nothing, which is seldom.
+        if look.depth_m is None:
+            observation = camera.ground.observe(
+                look.mask, look.confidence, look.model, look.T_base_camera, pose, spec
+            )
+            if not observation.weights.any():
+                shown = camera.ground.in_view(
+                    look.mask, look.model, look.T_base_camera, spec.resolution_m
+                )
+                check_view(shown, self._labels, 'where the ground would be')
+            return observation
+        observation = camera.depth.observe(
+            look.mask, look.confidence, look.depth_m, look.model, look.T_base_camera, pose, spec
         )
-
-
-def _yaw_between(first: Floats, second: Floats) -> float:
-    """Return by how much a pose, (4, 4), is turned about z against another, 0 to pi."""
-    turn = first[:2, :2].T @ second[:2, :2]
-    return abs(math.atan2(turn[1, 0] - turn[0, 1], turn[0, 0] + turn[1, 1]))
+        if not observation.weights.any():
+            shown = camera.depth.in_view(look.mask, look.depth_m, look.model)
+            check_view(shown, self._labels, 'where depth is known')
+        return observation
 
 
 def default_layers(labels: Labels) -> Sequence[LayerSpec]:

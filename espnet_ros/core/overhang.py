@@ -12,10 +12,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.arrays import Floats, Indices
 from espnet_ros.core.ground_tables import Fan
-
-Floats = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.intp]
 
 # How high frames, pedals and lifted feet float, and how far beside what they belong to, in
 # overhangs.

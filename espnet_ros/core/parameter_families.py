@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,12 @@ from typing import Any
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.layers import LayerSpec, layers_from_dict
 from espnet_ros.core.names import CAMERA, LAYER
+from espnet_ros.core.parameter_checks import three_problem
 from espnet_ros.core.parameter_spec import ParameterSpec
+from espnet_ros.core.spelling import nearest
+
+# A proposal that is less like what was written (0..1) leads astray; max_rang is 0.57 like its.
+_NEAR = 0.55
 
 
 @dataclass(frozen=True)
@@ -64,11 +69,6 @@ def _family(form: str, key: str, default: Any, description: str, **rule: Any) ->
     return Family(form, re.compile(pattern), spec)
 
 
-def _three_problem(value: tuple[float, ...]) -> str | None:
-    ok = len(value) == 3 and all(map(math.isfinite, value))
-    return None if ok else 'expected three finite numbers'
-
-
 FAMILIES = (
     _family('layers.<key>.classes', LAYER, (), 'Classes of the model that make this layer.'),
     _family(
@@ -86,7 +86,7 @@ FAMILIES = (
         minimum=0.0, maximum=2.0,
     ),
     *(
-        _family(f'camera_mount.{key}{leaf}', CAMERA, (0.0, 0.0, 0.0), text, check=_three_problem)
+        _family(f'camera_mount.{key}{leaf}', CAMERA, (0.0, 0.0, 0.0), text, check=three_problem)
         for key in ('', '<key>.')
         for leaf, text in (
             ('xyz', 'Place of the camera in the base frame, metres.'),
@@ -94,6 +94,34 @@ FAMILIES = (
         )
     ),
 )  # fmt: skip
+
+
+def find_family(name: str) -> ParameterSpec | None:
+    """Return the parameter of a family that has this name, or None."""
+    family = next((f for f in FAMILIES if f.pattern.fullmatch(name)), None)
+    return dataclasses.replace(family.spec, name=name) if family else None
+
+
+def unknown_parameter(name: str, fixed: Sequence[str]) -> str:
+    """Return what refuses an unknown parameter and names the nearest real one, if one is near.
+
+    :param fixed: names of the parameters that are of no family.
+    """
+    # With the user's own part in place, any other wrong part of a family is near to the right one.
+    made = {form: key for family in FAMILIES for form, key in [family.like(name)] if form}
+    if made.get(name):
+        return (
+            f'unknown parameter {name!r}: {made[name]!r} is no such name; that of a layer is a '
+            'small letter and then small letters, digits and _, that of a camera a letter and '
+            'then letters, digits and _, so in each part between /'
+        )
+    # A forgotten group ("opacity") is nearer to the user's mind than any spelling.
+    tails = [n for n in fixed if n.rpartition('.')[2] == name.rpartition('.')[2]]
+    is_family = name.startswith(tuple(family.head for family in FAMILIES))
+    near = '' if is_family or not tails else tails[0]
+    near = near or nearest(name, [*made, *fixed], _NEAR)
+    end = f'did you mean {near!r}?' if near else 'and none is called nearly so'
+    return f'unknown parameter {name!r}, {end}'
 
 
 def layers_of(given: Mapping[str, Any]) -> tuple[LayerSpec, ...]:

@@ -35,7 +35,7 @@ class Value:
 
 
 @dataclass
-class Node:
+class NodeSection:
     """The parameters that a file gives to one node.
 
     :param name: fully qualified, or a pattern with ``*`` (any one name) or ``**`` (any names).
@@ -66,7 +66,7 @@ class Node:
         """Return the name without its namespace."""
         return self.name.rpartition('/')[2]
 
-    def covers(self, other: Node) -> bool:
+    def covers(self, other: NodeSection) -> bool:
         """Return whether the section counts for a node of that name."""
         parts = self.name.strip('/').split('/')
         wildcards = {'**': '(/[^/]+)*', '*': '/[^/]+'}
@@ -91,15 +91,15 @@ class ParameterFile:
     """
 
     path: Path
-    sections: tuple[Node, ...]
+    sections: tuple[NodeSection, ...]
     duplicates: tuple[Duplicate, ...]
 
-    def sections_for(self, name: str) -> list[Node]:
+    def sections_for(self, name: str) -> list[NodeSection]:
         """Return the sections that count for a node, in the order of the file.
 
         :param name: fully qualified; of a pattern, only its own sections count.
         """
-        wanted = Node(name, 0)
+        wanted = NodeSection(name, 0)
         return [
             section
             for section in self.sections
@@ -107,20 +107,20 @@ class ParameterFile:
             or (section.is_pattern and not wanted.is_pattern and section.covers(wanted))
         ]
 
-    def nodes(self) -> list[Node]:
+    def nodes(self) -> list[NodeSection]:
         """Return every node and pattern named, the patterns' values merged into the nodes."""
-        merged: dict[str, Node] = {}
+        merged: dict[str, NodeSection] = {}
         for named in self.sections:
             if named.name in merged:
                 continue
-            node = merged[named.name] = Node(named.name, named.line)
+            node = merged[named.name] = NodeSection(named.name, named.line)
             # As rcl does it: whatever matches counts, the last one wins.
             for section in self.sections_for(named.name):
                 node.values.update(section.values)
                 node.groups.update(section.groups)
         return list(merged.values())
 
-    def own_names(self, node: Node) -> set[str]:
+    def own_names(self, node: NodeSection) -> set[str]:
         """Return the names that a node's own sections give, without those of patterns."""
         return {n for s in self.sections if s.name == node.name for n in s.values}
 
@@ -166,7 +166,7 @@ class _Loader(yaml.SafeLoader):
 
 class _Reader:
     def __init__(self, loader: _Loader) -> None:
-        self.sections: list[Node] = []
+        self.sections: list[NodeSection] = []
         self.duplicates: list[Duplicate] = []
         self._loader = loader
 
@@ -175,7 +175,7 @@ class _Reader:
     ) -> None:
         for key, at, value in self._pairs(mapping, name, above):
             if key == PARAMETERS:
-                node = Node(f'/{name}' if name else '/', line)
+                node = NodeSection(f'/{name}' if name else '/', line)
                 self.sections.append(node)
                 if isinstance(value, yaml.MappingNode):
                     self._read_values(value, '', node, (*above, id(mapping)))
@@ -186,7 +186,7 @@ class _Reader:
                 self.read_sections(value, inner, at, (*above, id(mapping)))
 
     def _read_values(
-        self, mapping: yaml.MappingNode, prefix: str, node: Node, above: tuple[int, ...]
+        self, mapping: yaml.MappingNode, prefix: str, node: NodeSection, above: tuple[int, ...]
     ) -> None:
         for key, at, value in self._pairs(mapping, f'{node.name}: {prefix}', above):
             if isinstance(value, yaml.MappingNode):

@@ -7,8 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# When a change takes effect: at the next start, the next configure transition, or at once.
-APPLIES = ('start', 'configure', 'live')
+# When a change takes effect, and how that is said.
+APPLIES = {
+    'start': 'Read at start.',
+    'configure': 'A change takes effect at the next configure transition.',
+    'live': 'A change takes effect at once.',
+}
 
 
 @dataclass(frozen=True)

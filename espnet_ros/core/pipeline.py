@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from espnet_ros.core.color_image import ColorImage, UInt8Array
+from espnet_ros.core.arrays import UInt8Array
+from espnet_ros.core.color_image import ColorImage
 from espnet_ros.core.errors import ImageError
 from espnet_ros.core.labels import UNLABELED, Labels
 from espnet_ros.core.resize import mask_at

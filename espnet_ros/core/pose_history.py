@@ -6,13 +6,11 @@ import threading
 from collections import deque
 from typing import NamedTuple
 
-import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.arrays import Floats
 from espnet_ros.core.errors import AbandonedError, PoseError
 from espnet_ros.core.transforms import interpolate, rigid
-
-Array = npt.NDArray[np.float64]
 
 # A stamp further back than this is no straggler: a simulation or a bag was restarted.
 RESTART_S = 1.0
@@ -22,7 +20,7 @@ MAX_GAP_S = 1.0
 
 class _Stamped(NamedTuple):
     stamp_s: float
-    T: Array
+    T: Floats
 
 
 class PoseHistory:
@@ -64,7 +62,7 @@ class PoseHistory:
                 poses.popleft()
             self._changed.notify_all()
 
-    def at(self, stamp_s: float, timeout_s: float) -> Array:
+    def at(self, stamp_s: float, timeout_s: float) -> Floats:
         """Return T_grid_base at a time, read-only or new, float64 (4, 4).
 
         :param stamp_s: seconds.
@@ -92,7 +90,7 @@ class PoseHistory:
             )
         return interpolate(before.T, after.T, (stamp_s - before.stamp_s) / gap_s)
 
-    def newest(self) -> tuple[float, Array] | None:
+    def newest(self) -> tuple[float, Floats] | None:
         """Return the newest stamp in seconds and its T_grid_base, read-only."""
         with self._changed:
             return self._poses[-1] if self._poses else None
@@ -108,7 +106,7 @@ class PoseHistory:
 
     def _why_late(self, stamp_s: float, timeout_s: float) -> str:
         if not self._poses:
-            return f'no odometry has come, not within {timeout_s:g} s either'
+            return f'no odometry has come, nor within {timeout_s:g} s of the image'
         late_s = stamp_s - self._poses[-1].stamp_s
         return (
             f'the newest odometry is {late_s:.3f} s older than the image after waiting '

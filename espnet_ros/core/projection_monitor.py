@@ -18,14 +18,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.grid import Observation
-from espnet_ros.core.ground_tables import is_still
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.statistics import RollingPercentiles
+from espnet_ros.core.still import WhileStill
 from espnet_ros.core.transforms import rigid
 
-UInt8Array = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
 
 # A pixel's rounding and a mask's ragged edges are not yet above the horizon.
@@ -52,7 +52,7 @@ class ProjectionMonitor:
 
     def __init__(self, labels: Labels) -> None:
         self._ground, self._upright = labels.of_kind('ground'), labels.of_kind('upright')
-        self._horizons: tuple[CameraModel, npt.NDArray[np.float64], Bools, Bools] | None = None
+        self._horizon: WhileStill[tuple[Bools, Bools]] = WhileStill(_horizon)
         self._looks = 0
         self._shares = RollingPercentiles(_MEMORY_LOOKS)
         self._last: tuple[Observation, tuple[float, float]] | None = None
@@ -73,7 +73,7 @@ class ProjectionMonitor:
         if not count:
             return
         T = rigid(T_base_camera, 'T_base_camera')
-        above, near = self._horizon(camera, T)
+        above, near = self._horizon.of(camera, T)
         # Far ground reaches up over the horizon; a patch of a house taken for road hangs there.
         rising = np.logical_and.accumulate((ground | ~near)[::-1])[::-1]
         over = int(np.count_nonzero(rising & above))
@@ -158,23 +158,17 @@ class ProjectionMonitor:
     def _above_horizon(self) -> float:
         return self._shares.percentile(_PERCENTILE) or 0.0
 
-    def _horizon(self, camera: CameraModel, T: npt.NDArray[np.float64]) -> tuple[Bools, Bools]:
-        """Return which pixels look above the horizon and which not below it, by the margin.
 
-        They are made anew only when camera or pose change.
-        """
-        held = self._horizons
-        if held is None or held[0] != camera or not is_still(held[1], T):
-            width, height = camera.image_wh
-            down, across = _strides(camera)
-            u, v = np.meshgrid(np.arange(0, width, across), np.arange(0, height, down))
-            rays = camera.rays(np.stack([u, v], axis=-1)) @ T[:3, :3].T
-            rise = math.tan(math.radians(_MARGIN_DEG))
-            with np.errstate(invalid='ignore'):  # lenses have pixels without a ray
-                limit = rise * np.hypot(rays[..., 0], rays[..., 1])
-                above, near = rays[..., 2] > limit, rays[..., 2] > -limit
-            held = self._horizons = camera, T.copy(), above, near
-        return held[2:]
+def _horizon(camera: CameraModel, T: npt.NDArray[np.float64]) -> tuple[Bools, Bools]:
+    """Return which pixels look above the horizon and which not below it, by the margin."""
+    width, height = camera.image_wh
+    down, across = _strides(camera)
+    u, v = np.meshgrid(np.arange(0, width, across), np.arange(0, height, down))
+    rays = camera.rays(np.stack([u, v], axis=-1)) @ T[:3, :3].T
+    rise = math.tan(math.radians(_MARGIN_DEG))
+    with np.errstate(invalid='ignore'):  # lenses have pixels without a ray
+        limit = rise * np.hypot(rays[..., 0], rays[..., 1])
+        return rays[..., 2] > limit, rays[..., 2] > -limit
 
 
 def _strides(camera: CameraModel) -> tuple[int, int]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-UInt8Array = npt.NDArray[np.uint8]
+from espnet_ros.core.arrays import UInt8Array
 
 
 def image_at(image: UInt8Array, size_wh: tuple[int, int]) -> UInt8Array:

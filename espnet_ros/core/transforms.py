@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.arrays import Floats
 from espnet_ros.core.errors import ParameterError, PoseError
-
-Array = npt.NDArray[np.float64]
 
 _TOLERANCE = 1e-4
 # Nothing on Earth is as far from any origin, and a grid can still tell its cells there.
@@ -20,7 +19,7 @@ _NORM_TOLERANCE = 0.01
 _R_BODY_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 
-def rigid(transform: npt.ArrayLike, name: str) -> Array:
+def rigid(transform: npt.ArrayLike, name: str) -> Floats:
     """Return a transform as float64 (4, 4).
 
     :param transform: (4, 4), metres.
@@ -44,7 +43,7 @@ def rigid(transform: npt.ArrayLike, name: str) -> Array:
     return matrix
 
 
-def from_quaternion(translation: npt.ArrayLike, quaternion: npt.ArrayLike, name: str) -> Array:
+def from_quaternion(translation: npt.ArrayLike, quaternion: npt.ArrayLike, name: str) -> Floats:
     """Return a translation and a rotation as one transform, float64 (4, 4).
 
     :param translation: (3,) x, y, z in metres.
@@ -81,7 +80,7 @@ def from_quaternion(translation: npt.ArrayLike, quaternion: npt.ArrayLike, name:
     return transform
 
 
-def rigid_inverse(transform: Array) -> Array:
+def rigid_inverse(transform: Floats) -> Floats:
     """Return the inverse of a transform, float64 (4, 4).
 
     :param transform: (4, 4), rigid, see `rigid`.
@@ -92,7 +91,7 @@ def rigid_inverse(transform: Array) -> Array:
     return inverse
 
 
-def interpolate(start: Array, end: Array, share: float) -> Array:
+def interpolate(start: Floats, end: Floats, share: float) -> Floats:
     """Return the transform between two: translation in a line, rotation about one fixed axis.
 
     :param start: (4, 4), rigid. :param end: (4, 4), rigid.
@@ -106,7 +105,7 @@ def interpolate(start: Array, end: Array, share: float) -> Array:
     return transform
 
 
-def camera_mount(xyz: npt.ArrayLike, rpy: npt.ArrayLike) -> Array:
+def camera_mount(xyz: npt.ArrayLike, rpy: npt.ArrayLike) -> Floats:
     """Return where a camera sits on the robot as T_base_camera of its optical frame, (4, 4).
 
     Mounts are given as URDF gives them: for the body of the camera, which looks along its x with

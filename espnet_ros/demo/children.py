@@ -1,71 +1,24 @@
-"""The demo's child processes: started tied to this one, heard over pipes, never left behind."""
+"""The demo's child processes and what they say; none is left behind."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import queue
 import signal
-import socket
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from espnet_ros.core.child import Child, parsed
 from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.core.python_child import module_command
 
 Event = dict[str, Any]
 
 _GRACE_S = 3.0
-_RANGE = 'ROS_AUTOMATIC_DISCOVERY_RANGE'
-
-# Runs in the child before anything else: Linux then ends the child with its parent, however
-# that dies. A preexec_fn would do the same, but is unsafe beside threads.
-_TIE = """
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-if os.getppid() == int(sys.argv[1]):
-    os.execv(sys.argv[2], sys.argv[2:])
-"""
-
-
-class Child:
-    """One process with its log.
-
-    :param name: for messages.
-    :param log: file that stderr goes to.
-    """
-
-    def __init__(self, name: str, process: subprocess.Popen[str], log: Path) -> None:
-        self.name = name
-        self.process = process
-        self._log = log
-
-    def say(self, line: str) -> None:
-        """Write one line to the child's stdin."""
-        assert self.process.stdin is not None
-        # A child that died is noticed by its exit event, which also says why.
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(line + '\n')
-            self.process.stdin.flush()
-
-    def rss_mb(self) -> float:
-        """Return the resident memory in MB, 0 when the process is gone."""
-        try:
-            pages = int(Path(f'/proc/{self.process.pid}/statm').read_text().split()[1])
-        except (OSError, IndexError):
-            return 0.0
-        return pages * os.sysconf('SC_PAGE_SIZE') / 1e6
-
-    def last_words(self, lines: int = 12) -> str:
-        """Return the end of the log."""
-        return '\n'.join(self._log.read_text(errors='replace').splitlines()[-lines:])
 
 
 class Children:
@@ -79,8 +32,8 @@ class Children:
         self._folder = folder
         # Not in the user's home, which would fill up or may not be written.
         self._environment = {'ROS_LOG_DIR': str(folder), **os.environ, **environment}
-        self._events: queue.Queue[tuple[Child, Event]] = queue.Queue()
-        self._children: list[Child] = []
+        self._events: queue.Queue[tuple[str, Event]] = queue.Queue()
+        self._children: dict[str, Child] = {}
 
     def __enter__(self) -> Children:
         return self
@@ -91,7 +44,7 @@ class Children:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # A second Ctrl-C must not interrupt the cleaning up; it lasts _GRACE_S at most.
+        # Ctrl-C must not interrupt the cleaning up; it lasts _GRACE_S at most.
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             self._end()
@@ -99,22 +52,14 @@ class Children:
             signal.signal(signal.SIGINT, previous)
 
     def start(self, name: str, module: str, *arguments: str) -> Child:
-        """Start this Python with a module of ours, away from the terminal's Ctrl-C."""
+        """Start this Python with a module of ours.
+
+        :param name: for messages and the name of the log, of no other child.
+        """
+        command = module_command(module, *arguments)
         log = self._folder / f'{name}.log'
-        tied = [sys.executable, '-I', '-S', '-c', _TIE, str(os.getpid())]
-        with log.open('wb') as errors:
-            process = subprocess.Popen(
-                [*tied, *module_command(module, *arguments)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=self._environment,
-                text=True,
-                start_new_session=True,
-            )
-        child = Child(name, process, log)
-        self._children.append(child)
-        threading.Thread(target=self._listen, args=(child,), daemon=True).start()
+        child = Child(name, command, partial(self._hear, name), log, self._environment)
+        self._children[name] = child
         return child
 
     def events(self, deadline: float) -> Iterator[Event]:
@@ -126,13 +71,13 @@ class Children:
         while True:
             try:
                 left = max(0.0, deadline - time.monotonic())
-                child, event = self._events.get(timeout=left)
+                name, event = self._events.get(timeout=left)
             except queue.Empty:
                 return
             if event['event'] == 'exit':
-                code = child.process.wait()
+                child = self._children[name]
                 raise EspnetRosError(
-                    f'the {child.name} process ended by itself with status {code}; its last '
+                    f'the {name} process ended by itself {child.how_it_ended()}; its last '
                     f'words:\n{child.last_words()}'
                 )
             yield event
@@ -147,95 +92,17 @@ class Children:
             take(message)
             if message['event'] == event:
                 return message
-        words = '\n'.join(f'[{c.name}] {c.last_words()}' for c in self._children)
+        words = '\n'.join(f'[{c.name}] {c.last_words()}' for c in self._children.values())
         raise EspnetRosError(f'waited {seconds:.0f} s for {event!r} in vain; last words:\n{words}')
 
-    def _listen(self, child: Child) -> None:
-        assert child.process.stdout is not None
-        for line in child.process.stdout:
-            with contextlib.suppress(ValueError):
-                event = json.loads(line)
-                if isinstance(event, dict) and 'event' in event:
-                    self._events.put((child, event))
-        self._events.put((child, {'event': 'exit'}))
+    def _hear(self, name: str, line: str | None) -> None:
+        event = {'event': 'exit'} if line is None else parsed(line)
+        if event is not None and 'event' in event:
+            self._events.put((name, event))
 
     def _end(self) -> None:
-        for child in self._children:
-            assert child.process.stdin is not None
-            with contextlib.suppress(BrokenPipeError):
-                child.process.stdin.close()
-            child.process.terminate()
+        for child in self._children.values():
+            child.terminate()
         deadline = time.monotonic() + _GRACE_S
-        for child in self._children:
-            try:
-                child.process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                os.killpg(child.process.pid, signal.SIGKILL)
-                child.process.wait()
-
-
-@contextlib.contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Clean up as after Ctrl-C when the terminal closes or the process is asked to end.
-
-    Once it is asked, in whatever way, it cleans up without being interrupted again.
-    """
-
-    def leave(number: int, frame: object) -> None:
-        for other in previous:
-            signal.signal(other, signal.SIG_IGN)
-        if number == signal.SIGINT:
-            raise KeyboardInterrupt
-        sys.exit(128 + number)
-
-    previous = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    # What is ignored stays so, as the hangup under nohup.
-    previous = {n: handler for n, handler in previous.items() if handler is not signal.SIG_IGN}
-    for number in previous:
-        signal.signal(number, leave)
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def discovery_range() -> str:
-    """Return how far ROS processes of ours are found: as the user set it, else on this machine.
-
-    :raises EspnetRosError: if they could not even find each other.
-    """
-    # Empty is unset, which for ROS itself would be the whole network.
-    found = os.environ.get(_RANGE) or 'LOCALHOST'
-    if found == 'OFF':
-        raise EspnetRosError(
-            f'expected ROS processes to find each other, but {_RANGE} is OFF: unset it or set it '
-            'to LOCALHOST, either of which keeps them to this machine'
-        )
-    return found
-
-
-@contextlib.contextmanager
-def ros_environment() -> Iterator[dict[str, str]]:
-    """Reserve a ROS domain of our own, kept to this machine, with room for large images.
-
-    A ROS_DOMAIN_ID that the user set stays, so that their tools can watch.
-
-    :raises EspnetRosError: if there is no domain left, or no discovery.
-    """
-    from espnet_ros.ros.transport import large_image_environment
-
-    environment = {_RANGE: discovery_range(), **large_image_environment()}
-    if 'ROS_DOMAIN_ID' in os.environ:
-        yield {**environment, 'ROS_DOMAIN_ID': os.environ['ROS_DOMAIN_ID']}
-        return
-    for domain in range(101, 0, -1):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
-            try:
-                # An abstract socket vanishes with its process: no stale lock files.
-                lock.bind(f'\0espnet_ros_domain_{domain}')
-            except OSError:
-                continue
-            yield {**environment, 'ROS_DOMAIN_ID': str(domain)}
-            return
-    raise EspnetRosError('all ROS domains 1 to 101 are used by demos: end one of them')
+        for child in self._children.values():
+            child.end(max(0.0, deadline - time.monotonic()))

@@ -11,9 +11,10 @@ import json
 import os
 from pathlib import Path
 
-from espnet_ros.bundle import Bundle, save_bundle
+from espnet_ros.bundle import Bundle, write_model_folder
 from espnet_ros.bundle_checks import CLASSES_KEY
 from espnet_ros.core.labels import CAMVID
+from espnet_ros.core.model_description import ModelDescription
 
 FOLDER = Path(__file__).with_name('true_masks')
 
@@ -23,10 +24,9 @@ _OPSET = 17
 def write_mask_model(path: str | os.PathLike[str]) -> Bundle:
     """Write the model folder; needs the package onnx.
 
-    :param path: the folder, see `espnet_ros.bundle.save_bundle`.
+    :param path: the folder, see `espnet_ros.bundle.write_model_folder`.
     """
-    return save_bundle(
-        path,
+    description = ModelDescription(
         name='true_masks',
         # It has none; a folder must name one, and this one says nothing about the decoder.
         architecture={'name': 'espnet_c', 'classes': len(CAMVID), 'alpha2': 0, 'alpha3': 0},
@@ -37,8 +37,8 @@ def write_mask_model(path: str | os.PathLike[str]) -> Bundle:
         labels=CAMVID,
         metrics={},
         licence='Apache-2.0',
-        contents={'weights': _weights(), 'onnx': _graph()},
     )
+    return write_model_folder(path, description, {'weights': _weights(), 'onnx': _graph()})
 
 
 def _weights() -> bytes:

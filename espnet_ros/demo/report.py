@@ -148,7 +148,8 @@ def table(report: Mapping[str, Any]) -> str:
 
 
 def _difference(whole: float | None, part: float | None) -> float | None:
-    return None if whole is None or part is None else whole - part
+    # Of few images, a median of a part may be above that of the whole, which tells nothing.
+    return None if whole is None or part is None or part > whole else whole - part
 
 
 def _count(text: str | None) -> int | None:

@@ -12,25 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from espnet_ros.bundle import Bundle
+from espnet_ros.core.child import Child
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.core.paths import write_file
 from espnet_ros.demo import mask_model
 from espnet_ros.demo.bars import bar, progress_bar
-from espnet_ros.demo.children import (
-    Child,
-    Children,
-    Event,
-    discovery_range,
-    ended_by_signals,
-    ros_environment,
-)
+from espnet_ros.demo.children import Children, Event
 from espnet_ros.demo.drive import Plan, prepare
 from espnet_ros.demo.node_parameters import NodeSetup, node_setup, true_masks_parameters
 from espnet_ros.demo.report import Record
 from espnet_ros.demo.request import STREET_SIZE_WH, Request
 from espnet_ros.demo.results import FILES, Drive, draw, drive_report, true_drive
 from espnet_ros.demo.sources import open_source
+from espnet_ros.ros.environment import discovery_range, ros_environment
 
 # Generous: a cold disk, a compile cache to fill, a machine at work on something else.
 _START_S = 120.0
@@ -66,7 +61,7 @@ def run_demo(options: Options) -> dict[str, Any]:
     bundle, asked = _model(options)
     source = open_source(options.source, options.request)
     setup = node_setup(asked, bundle, source)
-    with ended_by_signals(), tempfile.TemporaryDirectory(prefix='espnet_ros_demo_') as name:
+    with tempfile.TemporaryDirectory(prefix='espnet_ros_demo_') as name:
         folder = Path(name)
         plan = prepare(
             source,

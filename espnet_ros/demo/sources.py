@@ -200,4 +200,4 @@ def _size_wh(image: npt.NDArray[np.uint8]) -> tuple[int, int]:
 
 def _natural(path: Path) -> list[Any]:
     """Sort 2.png before 10.png."""
-    return [int(t) if t.isdigit() else t for t in re.split(r'(\d+)', path.name)]
+    return [int(t) if t.isdecimal() else t for t in re.split(r'(\d+)', path.name)]

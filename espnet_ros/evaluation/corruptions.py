@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.uint8]
-Corruption = Callable[[Array, np.random.Generator], npt.NDArray[Any]]
+from espnet_ros.core.arrays import UInt8Array
+
+Corruption = Callable[[UInt8Array, np.random.Generator], npt.NDArray[Any]]
 
 GAMMA = 2.0
 CONTRAST = 0.5
@@ -25,11 +26,11 @@ NOISE_STD = 12.0
 JPEG_QUALITY = 15
 
 
-def _gamma(image: Array, gamma: float) -> npt.NDArray[np.float64]:
+def _gamma(image: UInt8Array, gamma: float) -> npt.NDArray[np.float64]:
     return np.asarray(255.0 * (image / 255.0) ** gamma)
 
 
-def _jpeg(image: Array) -> Array:
+def _jpeg(image: UInt8Array) -> UInt8Array:
     coded = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
     return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
 
@@ -47,7 +48,7 @@ CORRUPTIONS: dict[str, Corruption] = {
 }
 
 
-def corrupt(image: Array, name: str, rng: np.random.Generator) -> Array:
+def corrupt(image: UInt8Array, name: str, rng: np.random.Generator) -> UInt8Array:
     """Return a corrupted image of the same size.
 
     :param image: uint8 (H, W, 3) BGR.

@@ -14,16 +14,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.config import NodeConfig
+from espnet_ros.core.errors import ImageError
 from espnet_ros.core.labels import CAMVID, Labels
 from espnet_ros.core.layers import LETHAL, LayerSpec
-from espnet_ros.core.mapper import CostMap, Look, Mapper
+from espnet_ros.core.mapper import GridSnapshot, Look, Mapper
 from espnet_ros.evaluation.costmap_scores import CostmapCells, Tally, compare, compare_known
 from espnet_ros.evaluation.truth import Truth
 from espnet_ros.sim import Camera, Frame, Street
 
-UInt8Array = npt.NDArray[np.uint8]
 # Masks and confidences, uint8 (H, W) each.
 View = Sequence[tuple[UInt8Array, UInt8Array]]
 Segment = Callable[[UInt8Array], tuple[UInt8Array, UInt8Array]]
@@ -123,7 +124,7 @@ def evaluate_drive(
     looks, last = recording.views[view], len(recording.views[view]) - 1
     for index in progress(range(len(looks)), len(looks)):
         mask, confidence = looks[index]
-        mapper.add(Look(
+        _take_in(mapper, Look(
             camera, mask, confidence, truth.camera, assumed, truth.poses[index],
             truth.stamp_s(index),
         ))  # fmt: skip
@@ -135,6 +136,15 @@ def evaluate_drive(
             ground = _add(ground, _compare_ground(shown, signatures, truth, index))
     known = compare_known(_cells(mapper.render()), truth, last, CAMVID)
     return _watched(Result(total, end, known, ground), warnings)
+
+
+def _take_in(mapper: Mapper, look: Look) -> None:
+    """Bring a look into the map, but, as the node does, not one that shows nothing."""
+    try:
+        mapper.add(look)
+    except ImageError as error:
+        if error.reason != 'view':
+            raise
 
 
 def pooled(results: Sequence[Result]) -> Result:
@@ -168,7 +178,7 @@ def ground_signatures(
 
 
 def _compare_ground(
-    shown: CostMap, signatures: Mapping[str, Mapping[str, bool]], truth: Truth, index: int
+    shown: GridSnapshot, signatures: Mapping[str, Mapping[str, bool]], truth: Truth, index: int
 ) -> dict[str, tuple[int, int]]:
     """Count cells of each ground class in the domain that `compare` has."""
     costmap = _cells(shown)
@@ -196,7 +206,7 @@ def _looking_down(degrees: float) -> npt.NDArray[np.float64]:
     return turn
 
 
-def _cells(shown: CostMap) -> CostmapCells:
+def _cells(shown: GridSnapshot) -> CostmapCells:
     spec = shown.spec
     return CostmapCells(spec.resolution_m, spec.origin_m, shown.occupancy.combined)
 

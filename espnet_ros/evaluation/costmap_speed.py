@@ -7,33 +7,25 @@ metre each time, so that the grid moves as on a drive at 5 m/s with ten looks a 
 
 from __future__ import annotations
 
-import concurrent.futures
-import contextlib
-import ctypes
 import dataclasses
-import multiprocessing
-import os
 import resource
-import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.labels import CAMVID, LabelClass, Labels
 from espnet_ros.core.layers import LayerSpec
 from espnet_ros.core.mapper import Look, Mapper
 from espnet_ros.evaluation.costmap_drive import CAMERA, RATE_HZ, SIZE_WH, SPEED_MPS
+from espnet_ros.evaluation.fresh_process import in_fresh_process as in_fresh_process
 from espnet_ros.sim import Frame, Street
 
-T = TypeVar('T')
-UInt8Array = npt.NDArray[np.uint8]
 Progress = Callable[[Iterable[int], int], Iterable[int]]
 
 # To the left and right, so that three cameras see three times as much as one.
@@ -43,8 +35,6 @@ _COSTS = (0, 30, 60, 98, 100)
 # As in the presets of config/layers.
 _OVERHANG_M = {'Bicyclist': 0.4, 'Pedestrian': 0.3}
 _WARM_UP = 10
-# BLAS starts its threads when NumPy is imported.
-_ONE_THREAD = {'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1', 'MKL_NUM_THREADS': '1'}
 
 
 @dataclass(frozen=True)
@@ -146,21 +136,6 @@ def measure_memory(minutes: int, progress: Progress) -> list[float]:
     return resident
 
 
-def in_fresh_process(function: Callable[..., T], *args: Any) -> T:
-    """Return what a function of a module returns in a process of its own, on one thread."""
-    context = multiprocessing.get_context('spawn')
-    with (
-        _environment(_ONE_THREAD),
-        concurrent.futures.ProcessPoolExecutor(1, context, _end_with_parent) as pool,
-    ):
-        return pool.submit(function, *args).result()
-
-
-def _end_with_parent() -> None:
-    # Linux's PR_SET_PDEATHSIG: a parent that is killed can not end it.
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-
-
 def labels_of(count: int) -> Labels:
     """Return so many classes of CamVid's kinds in CamVid's order, over and over."""
     return Labels([
@@ -197,21 +172,6 @@ def _frames(cameras: int) -> list[list[Frame]]:
     views = [dataclasses.replace(CAMERA, yaw_rad=yaw) for yaw in _YAWS_RAD[:cameras]]
     places = np.linspace(0.0, _PLACES_M, _PLACES)
     return [[street.render(float(at), SIZE_WH, view) for view in views] for at in places]
-
-
-@contextlib.contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for the processes that are started meanwhile."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _resident_mb() -> float:

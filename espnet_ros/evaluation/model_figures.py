@@ -10,13 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.confidence import Reliability
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.metrics import ConfusionMatrix
 from espnet_ros.core.pipeline import Segmentation, Segmenter
 from espnet_ros.core.statistics import rounded
-
-Array = npt.NDArray[np.uint8]
 
 # The seven categories of Cityscapes and the classes of both tables in them. CamVid's classes are
 # put where Cityscapes puts what they hold: a Bicyclist is the rider with the bicycle, and counts
@@ -40,11 +39,11 @@ class Labelled(Protocol):
         """Return what the image is called."""
 
     @property
-    def image(self) -> Array:
+    def image(self) -> UInt8Array:
         """Return the image, uint8 (H, W, 3) BGR."""
 
     @property
-    def truth(self) -> Array:
+    def truth(self) -> UInt8Array:
         """Return class_id or UNLABELED, uint8 (H, W)."""
 
 
@@ -60,7 +59,7 @@ class ClassMap:
         model.check_knows(dataset)
         self._lut = model.lut_to(dataset)
 
-    def __call__(self, mask: Array) -> Array:
+    def __call__(self, mask: UInt8Array) -> UInt8Array:
         """Return the mask in class ids of the dataset, UNLABELED for classes it has not."""
         return self._lut[mask]
 
@@ -78,7 +77,7 @@ class Measurement:
     mious: list[float] = field(default_factory=list)
     seconds: float = 0.0
 
-    def add(self, segmentation: Segmentation, mask: Array, truth: Array) -> None:
+    def add(self, segmentation: Segmentation, mask: UInt8Array, truth: UInt8Array) -> None:
         """Count one image.
 
         :param mask: the segmentation's in class ids of the dataset.

@@ -9,7 +9,12 @@ from typing import Any
 
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.labels import Labels
-from espnet_ros.core.parameter_file import NODE, Node, ParameterFile, read_parameter_file
+from espnet_ros.core.parameter_file import (
+    NODE,
+    NodeSection,
+    ParameterFile,
+    read_parameter_file,
+)
 from espnet_ros.nav2 import (
     costmap_checks,
     file_checks,
@@ -20,7 +25,7 @@ from espnet_ros.nav2 import (
     static_checks,
 )
 from espnet_ros.nav2.context import Context, own_sections
-from espnet_ros.nav2.costmaps import Costmap
+from espnet_ros.nav2.costmaps import CostmapSection
 from espnet_ros.nav2.notes import notes
 from espnet_ros.nav2.own_checks import own_findings
 from espnet_ros.nav2.plugins import OBSTACLE, SEMANTIC, STATIC, VOXEL
@@ -73,24 +78,29 @@ def check_file(
     :raises OSError: if one can't be opened.
     """
     file = read_parameter_file(path)
-    return check_parsed(file, labels, model, read_parameter_file(layers) if layers else None)
+    own = [read_parameter_file(layers)] if layers else []
+    return check_parsed(file, labels, model, *own)
 
 
 def check_parsed(
-    file: ParameterFile, labels: Labels | None, model: str, layers: ParameterFile | None = None
+    file: ParameterFile, labels: Labels | None, model: str, *parameters: ParameterFile
 ) -> Report:
     """Check a file that is read already, as `check_file` does.
 
-    :raises ParameterError: if the second file has nothing for the node.
+    :param parameters: of the node ``segmentation``, in the order in which launch gives them to it.
+    :raises ParameterError: if one of these has nothing for the node.
     """
-    files = [file, *([layers] if layers else [])]
+    files = [file, *parameters]
     own = [own_sections(each.nodes()) for each in files]
-    if layers and not own[-1]:
-        raise ParameterError(f'{layers.path}: expected parameters of the node {NODE}, found none')
+    for given, sections in zip(parameters, own[1:], strict=True):
+        if not sections:
+            raise ParameterError(
+                f'{given.path}: expected parameters of the node {NODE}, found none'
+            )
     everywhere = tuple(view for views in own for view in views)
     context = Context(labels, model, everywhere, tuple(file.nodes()))
     is_ours = bool(own[0]) or _names_node(file)
-    every = [Costmap(node) for node in _costmaps(file)]
+    every = [CostmapSection(node) for node in _costmaps(file)]
     costmaps = [costmap for costmap in every if costmap.node_topics]
     found = [f for each in files for f in in_file(each.path, _run('any file', each, context))]
     for costmap in every:
@@ -113,7 +123,7 @@ def own_model(files: Iterable[ParameterFile]) -> str | None:
 
 
 def _findings(
-    file: ParameterFile, costmaps: list[Costmap], context: Context
+    file: ParameterFile, costmaps: list[CostmapSection], context: Context
 ) -> Iterator[Finding]:
     yield from _run('file', file, context)
     for costmap in costmaps:
@@ -127,7 +137,7 @@ def _run(kind: str, item: Any, context: Context) -> Iterator[Finding]:
         yield from named(check.__name__, check(item, context))
 
 
-def _costmaps(file: ParameterFile) -> list[Node]:
+def _costmaps(file: ParameterFile) -> list[NodeSection]:
     """Return the nodes with layers; a pattern only if no node that it covers has some."""
     nodes = file.nodes()
     # What a pattern alone gives to every node makes no costmap of each of them.
@@ -136,7 +146,7 @@ def _costmaps(file: ParameterFile) -> list[Node]:
     return [*found, *(p for p in patterns if not any(p.covers(n) for n in found))]
 
 
-def _is_costmap(node: Node, own_names: set[str]) -> bool:
+def _is_costmap(node: NodeSection, own_names: set[str]) -> bool:
     plain = ('plugins', 'rolling_window', 'global_frame', 'trinary_costmap', 'update_frequency')
     has_layers = any(name == 'plugins' or name.endswith('.plugin') for name in node.values)
     says_so = has_layers and any(n in plain or n.endswith('.plugin') for n in own_names)

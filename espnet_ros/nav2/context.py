@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from espnet_ros.core.config import GridConfig, ProjectionConfig, parameter_spec
-from espnet_ros.core.labels import Labels
-from espnet_ros.core.parameter_file import NODE, Node
+from espnet_ros.core.config import GridConfig, ProjectionConfig, find_spec
+from espnet_ros.core.labels import CAMVID, Labels
+from espnet_ros.core.mapper import default_layers
+from espnet_ros.core.parameter_file import NODE, NodeSection
 from espnet_ros.nav2.views import View
 
 
@@ -25,7 +26,7 @@ class Context:
     labels: Labels | None
     model: str
     own: tuple[View, ...]
-    nodes: tuple[Node, ...]
+    nodes: tuple[NodeSection, ...]
 
     def own_value(self, key: str, default: Any = None) -> Any:
         """Return a parameter of the node, the default if the files do not say."""
@@ -46,13 +47,12 @@ class Context:
     @property
     def cloud_period_s(self) -> float:
         """Return the seconds between two masks or clouds of a camera, at least."""
-        # Two come within stale_after, however low the rate.
         rate_hz, fresh_s = (self._checked(f'grid.{k}') for k in ('update_rate', 'stale_after'))
-        return 1.0 / max(rate_hz, 2.0 / fresh_s)
+        return 1.0 / GridConfig(update_rate=rate_hz, stale_after=fresh_s).masks_hz
 
     def _checked(self, key: str) -> float:
         """Return a number of the node, its default where the node refuses what is given."""
-        spec = parameter_spec(key)
+        spec = find_spec(key)
         assert spec is not None
         value = self.own_value(key, spec.default)
         return float(spec.default if spec.problem(value) else value)
@@ -76,6 +76,18 @@ class Context:
         """Return the names of the node's layers, empty if the files do not say."""
         return list(dict.fromkeys(name for view in self.own for name in layer_names(view)))
 
+    @property
+    def layer_costs(self) -> dict[str, int | None]:
+        """Return layer -> cost, None where the files do not say; empty if they set no node up.
+
+        A node that is given none has the layer that it makes itself. That its layers are in a
+        file that is not looked at is said by `notes`, so that no name is refused for that.
+        """
+        if not self.own or self.layers:
+            return {name: self.layer_cost(name) for name in self.layers}
+        # Of whichever classes, it costs nothing or is lethal.
+        return {layer.name: layer.cost for layer in default_layers(self.labels or CAMVID)}
+
     def layer_cost(self, name: str) -> int | None:
         """Return the cost of a layer, None if the files do not say."""
         cost = self.own_value(f'layers.{name}.cost')
@@ -88,7 +100,7 @@ class Context:
         return next((f for f in found if f is not None), default)
 
 
-def own_sections(nodes: Iterable[Node]) -> tuple[View, ...]:
+def own_sections(nodes: Iterable[NodeSection]) -> tuple[View, ...]:
     """Return the sections for the node `segmentation`, and those for all nodes with its layers."""
     views = [View(node) for node in nodes]
     return tuple(v for v in views if v.node.last_name == NODE or _has_layers_for_all(v))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from espnet_ros.nav2.context import Context
-from espnet_ros.nav2.costmaps import Costmap
+from espnet_ros.nav2.costmaps import CostmapSection
 from espnet_ros.nav2.plugins import INFLATION, RANGE, STATIC
 from espnet_ros.nav2.value_types import wrong_types
 from espnet_ros.nav2.views import Finding
@@ -15,7 +15,7 @@ _OF_ROBOT = ('base_link', 'base_footprint')
 _OF_WORLD = ('map', 'odom')
 
 
-def wrong_type(costmap: Costmap, context: Context) -> Iterator[Finding]:
+def wrong_type(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
     """Find values of another type: rclcpp throws on them and the server does not start."""
     # A RangeSensorLayer has parameters of the same names and other types.
     known = tuple(la.prefix for la in costmap.layers if la.kind and la.kind != RANGE)
@@ -23,7 +23,7 @@ def wrong_type(costmap: Costmap, context: Context) -> Iterator[Finding]:
     yield from wrong_types(costmap, relevant)
 
 
-def fixed_window(costmap: Costmap, context: Context) -> Iterator[Finding]:
+def fixed_window(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
     """Find costmaps that neither roll nor hold a map: they stay at the origin, without the robot.
 
     On purpose they do so with a size, and a place that does not drift.
@@ -42,7 +42,7 @@ def fixed_window(costmap: Costmap, context: Context) -> Iterator[Finding]:
         )
 
 
-def frames(costmap: Costmap, context: Context) -> Iterator[Finding]:
+def frames(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
     """Find frames in which the robot never moves, so that marks go along or are off.
 
     Nav2 takes the pose of `robot_base_frame` in `global_frame` for the robot's.
@@ -64,7 +64,7 @@ def frames(costmap: Costmap, context: Context) -> Iterator[Finding]:
         )
 
 
-def never_updated(costmap: Costmap, context: Context) -> Iterator[Finding]:
+def never_updated(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
     """Find an `update_frequency` of 0.0: Nav2 waits for the first update before it is active."""
     rate = costmap.number('update_frequency', 5.0)
     if rate is not None and rate <= 0.0:
@@ -76,7 +76,7 @@ def never_updated(costmap: Costmap, context: Context) -> Iterator[Finding]:
         )
 
 
-def no_cells(costmap: Costmap, context: Context) -> Iterator[Finding]:
+def no_cells(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
     """Find sizes without a cell, in which nothing can be marked; Nav2 takes them at start."""
     resolution = costmap.number('resolution', 0.1)
     if resolution is None:
@@ -94,14 +94,14 @@ def no_cells(costmap: Costmap, context: Context) -> Iterator[Finding]:
             )
 
 
-def disabled(costmap: Costmap, context: Context) -> Iterator[Finding]:
+def disabled(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
     """Find layers that are switched off: they subscribe and change nothing."""
     for layer in costmap.ours:
         if layer.value('enabled', True) is False:
             yield layer.warning('enabled', f'{layer.name} is switched off', 'enabled: true')
 
 
-def overwritten(costmap: Costmap, context: Context) -> Iterator[Finding]:
+def overwritten(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
     """Find layers that overwrite earlier ones, obstacles with FREE included.
 
     StaticLayer does so unless `use_maximum`, the others with `combination_method: 0`.
@@ -126,7 +126,7 @@ def overwritten(costmap: Costmap, context: Context) -> Iterator[Finding]:
             )
 
 
-def after_inflation(costmap: Costmap, context: Context) -> Iterator[Finding]:
+def after_inflation(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
     """Find layers after the inflation, which grows only the lethal cells before it."""
     inflated = False
     for layer in costmap.layers:

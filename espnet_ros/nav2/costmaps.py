@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
-from espnet_ros.core.parameter_file import Node
+from espnet_ros.core.parameter_file import NodeSection
 from espnet_ros.nav2.plugins import (
     CONTAINER,
     DEFAULT_PLUGINS,
@@ -29,7 +29,7 @@ class Source(View):
     :param topic_keys: the parameters that are topics.
     """
 
-    def __init__(self, node: Node, prefix: str, topic_keys: tuple[str, ...]) -> None:
+    def __init__(self, node: NodeSection, prefix: str, topic_keys: tuple[str, ...]) -> None:
         super().__init__(node, prefix)
         self._topic_keys = topic_keys
 
@@ -46,7 +46,7 @@ class Layer(View):
     :param plugin: its type, as written.
     """
 
-    def __init__(self, costmap: Costmap, prefix: str, plugin: str) -> None:
+    def __init__(self, costmap: CostmapSection, prefix: str, plugin: str) -> None:
         super().__init__(costmap.node, prefix)
         self.costmap = costmap
         self.plugin = plugin
@@ -111,7 +111,7 @@ class Layer(View):
         return self.map_topic is not None or bool(self.sources or self.unlisted_sources)
 
 
-class Costmap(View):
+class CostmapSection(View):
     """A costmap of Nav2: ``local_costmap``, ``global_costmap`` or any other."""
 
     @cached_property

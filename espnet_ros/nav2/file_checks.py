@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from espnet_ros.core.parameter_file import NODE, PARAMETERS, ParameterFile
+from espnet_ros.core.topics import PER_CAMERA
 from espnet_ros.nav2.context import Context
-from espnet_ros.nav2.topics import OUTPUTS_FOR, PER_CAMERA, Topic
+from espnet_ros.nav2.topics import OUTPUTS_FOR, Topic
 from espnet_ros.nav2.value_types import is_filled_in
 from espnet_ros.nav2.views import Finding, View
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from espnet_ros.nav2.context import Context
-from espnet_ros.nav2.costmaps import Costmap
+from espnet_ros.nav2.costmaps import CostmapSection
 from espnet_ros.nav2.plugins import OBSTACLE, SEMANTIC, STATIC
 from espnet_ros.nav2.topics import OUTPUTS_FOR, Topic
 from espnet_ros.nav2.views import Finding, View
@@ -13,7 +13,7 @@ from espnet_ros.nav2.views import Finding, View
 _READERS = {'map_topic': STATIC, 'topic': OBSTACLE}
 
 
-def node_name(costmap: Costmap, context: Context) -> Iterator[Finding]:
+def node_name(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
     """Find costmaps that are not in a namespace of their own name: no node reads them."""
     if _lacks_namespace(costmap):
         given, name = costmap.node.name, costmap.node.last_name
@@ -24,7 +24,7 @@ def node_name(costmap: Costmap, context: Context) -> Iterator[Finding]:
         )
 
 
-def plugin_name(costmap: Costmap, context: Context) -> Iterator[Finding]:
+def plugin_name(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
     """Find misspelled plugins: pluginlib knows none of that name and the costmap does not start.
 
     The name is the C++ type with `::`; a slash, as in older files, is a misspelling, too.
@@ -38,7 +38,7 @@ def plugin_name(costmap: Costmap, context: Context) -> Iterator[Finding]:
             )
 
 
-def unread_topic(costmap: Costmap, context: Context) -> Iterator[Finding]:
+def unread_topic(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
     """Find topics of the node where no layer reads them, so that the robot never sees them."""
     for key, topic in costmap.unread_topics.items():
         layer, last = costmap.layer_of(key), key.rpartition('.')[2]
@@ -56,7 +56,7 @@ def unread_topic(costmap: Costmap, context: Context) -> Iterator[Finding]:
         yield costmap.error(key, problem, cure)
 
 
-def not_in_plugins(costmap: Costmap, context: Context) -> Iterator[Finding]:
+def not_in_plugins(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
     """Find layers that are not in `plugins`: Costmap2DROS loads no others."""
     for layer in costmap.unlisted:
         plugins = f'{layer.parent}.plugins' if layer.parent else 'plugins'
@@ -64,7 +64,7 @@ def not_in_plugins(costmap: Costmap, context: Context) -> Iterator[Finding]:
         yield layer.error('', problem, f'add it to {plugins}')
 
 
-def source_not_listed(costmap: Costmap, context: Context) -> Iterator[Finding]:
+def source_not_listed(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
     """Find sources that are not in `observation_sources`: the layer subscribes to no others."""
     for layer in costmap.ours:
         for source in layer.unlisted_sources:
@@ -76,7 +76,7 @@ def source_not_listed(costmap: Costmap, context: Context) -> Iterator[Finding]:
             )
 
 
-def relative_topic(costmap: Costmap, context: Context) -> Iterator[Finding]:
+def relative_topic(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
     """Find relative topics, which mean something else from release to release.
 
     Kilted and later join those of static and obstacle layers with the namespace above the
@@ -105,7 +105,7 @@ def relative_topic(costmap: Costmap, context: Context) -> Iterator[Finding]:
                 yield view.warning(key, f'{means} {releases}', cure)
 
 
-def _lacks_namespace(costmap: Costmap) -> bool:
+def _lacks_namespace(costmap: CostmapSection) -> bool:
     node = costmap.node
     above = node.name.split('/')[-2]
     # A costmap as a component of its own is the node `costmap`, in any namespace.

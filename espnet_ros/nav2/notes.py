@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 
 from espnet_ros.core.parameter_file import NODE, ParameterFile
 from espnet_ros.nav2.context import Context
-from espnet_ros.nav2.costmaps import Costmap
+from espnet_ros.nav2.costmaps import CostmapSection
 from espnet_ros.nav2.plugins import nearest_plugin
 from espnet_ros.nav2.views import View
 
 
-def notes(file: ParameterFile, costmaps: Iterable[Costmap], context: Context) -> Iterator[str]:
+def notes(
+    file: ParameterFile, costmaps: Iterable[CostmapSection], context: Context
+) -> Iterator[str]:
     """Yield a sentence for each thing that was left out."""
     topics = [t for view in map(View, file.nodes()) for t in view.node_topics.values()]
     named = dict.fromkeys(topic.layer for topic in topics if topic.layer)

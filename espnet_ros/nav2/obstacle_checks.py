@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from espnet_ros.core.layers import LETHAL
+from espnet_ros.core.topics import CLEAR_CLOUD, CLOUD
 from espnet_ros.nav2.context import Context
 from espnet_ros.nav2.costmaps import Layer, Source
 from espnet_ros.nav2.plugins import VOXEL
-from espnet_ros.nav2.topics import CLEAR, CLOUD
 from espnet_ros.nav2.views import Finding, View
 
 # Beyond this many seconds without a cloud a robot has gone too far.
@@ -99,7 +99,7 @@ def marking_and_clearing(layer: Layer, context: Context) -> Iterator[Finding]:
     """Find free ground that marks or does not clear: sources mark only, by default."""
     for source in layer.sources:
         topic = source.topics['topic']
-        is_clear = topic.output == CLEAR
+        is_clear = topic.output == CLEAR_CLOUD
         wanted = {'marking': not is_clear} | ({'clearing': True} if is_clear else {})
         for key, value in wanted.items():
             default = key == 'marking'
@@ -133,7 +133,7 @@ def nothing_clears(layer: Layer, context: Context) -> Iterator[Finding]:
         yield layer.error(
             'observation_sources',
             f'no source of {layer.name} clears: what was marked stays for ever',
-            f'a source with topic: {topic.beside(CLEAR)}, marking: false, clearing: true',
+            f'a source with topic: {topic.beside(CLEAR_CLOUD)}, marking: false, clearing: true',
         )
 
 
@@ -225,7 +225,7 @@ def _height(view: View) -> str:
 
 
 def _is_clear(view: View) -> bool:
-    return isinstance(view, Source) and view.topics['topic'].output == CLEAR
+    return isinstance(view, Source) and view.topics['topic'].output == CLEAR_CLOUD
 
 
 CHECKS = (

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.core.config import NodeConfig, parameter_spec, unknown_name
+from espnet_ros.core.config import NodeConfig, find_spec, unknown_name
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.grid import GridSpec
 from espnet_ros.core.known_parameters import ROS_SPECS, unknown_names
 from espnet_ros.core.labels import UNLABELED, LabelClass, Labels
 from espnet_ros.core.mapper import Mapper
 from espnet_ros.core.parameter_families import check_mounts
-from espnet_ros.core.parameter_file import NODE, Node, ParameterFile
+from espnet_ros.core.parameter_file import NODE, NodeSection, ParameterFile
 from espnet_ros.nav2.context import own_sections
 from espnet_ros.nav2.value_types import is_filled_in
 from espnet_ros.nav2.views import Finding, View, in_file, named
@@ -35,11 +35,11 @@ class Given:
 
     value: Any
     file: Path
-    section: Node
+    section: NodeSection
 
     def is_judged(self, name: str) -> bool:
         """Return whether it is a value of the parameter, so that rules with others hold for it."""
-        spec = parameter_spec(name)
+        spec = find_spec(name)
         return spec is not None and not (is_filled_in(self.value) or spec.problem(self.value))
 
     def view(self, prefix: str) -> View:
@@ -83,7 +83,7 @@ def parameters(view: View, file: ParameterFile) -> Iterator[Finding]:
             problem = f'{unknown_name(name)} (in a section for many nodes, too)'
             yield view.warning(name, problem, 'mend it, or take it out here')
     for name in view.names():
-        spec, value = parameter_spec(name) or _ROS_SPECS.get(name), view.value(name)
+        spec, value = find_spec(name) or _ROS_SPECS.get(name), view.value(name)
         # What is null, ROS refuses for whichever node.
         if spec is None or view.is_null(name) or is_filled_in(value):
             continue
@@ -196,12 +196,12 @@ def _own_names(files: Iterable[ParameterFile]) -> list[str]:
     patterns = [node for node in nodes if node.is_pattern]
     # The widest last.
     for pattern in sorted(patterns, key=lambda n: (n.name.startswith('/*'), n.name.count('*'))):
-        if not any(pattern.covers(Node(name, 0)) for name in names):
+        if not any(pattern.covers(NodeSection(name, 0)) for name in names):
             names.append(_simplest(pattern))
     return list(dict.fromkeys(names))
 
 
-def _simplest(pattern: Node) -> str:
+def _simplest(pattern: NodeSection) -> str:
     above = [part for part in pattern.name.split('/')[1:-1] if part != '**']
     return '/'.join(['', *('any' if part == '*' else part for part in above), NODE])
 

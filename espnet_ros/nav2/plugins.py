@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+from espnet_ros.core.spelling import nearest
 
 # nav2_costmap_2d gives its plugins no other names than their types, so `::` and no slash.
 _NAV2 = 'nav2_costmap_2d::'
@@ -43,8 +43,8 @@ def plugin_meant(text: str) -> str:
         return text
     package = text.replace('/', '::').rpartition('::')[0]
     packages = {plugin.rpartition('::')[0] for plugin in PLUGINS}
-    is_known = difflib.get_close_matches(package.lower(), packages, n=1, cutoff=0.85)
-    return _alike(text, 0.75) if is_known or not package else ''
+    is_known = not package or nearest(package, packages, 0.85)
+    return _alike(text, 0.75) if is_known else ''
 
 
 def nearest_plugin(text: str) -> str:
@@ -52,8 +52,7 @@ def nearest_plugin(text: str) -> str:
     return _alike(text, 0.0)
 
 
-def _alike(text: str, cutoff: float) -> str:
+def _alike(text: str, least: float) -> str:
     name = text.replace('/', '::').rpartition('::')[2]
-    by_name = {plugin.rpartition('::')[2].lower(): plugin for plugin in PLUGINS}
-    near = difflib.get_close_matches(name.lower(), by_name, n=1, cutoff=cutoff)
-    return by_name[near[0]] if near else ''
+    by_name = {plugin.rpartition('::')[2]: plugin for plugin in PLUGINS}
+    return by_name.get(nearest(name, by_name, least), '')

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
+from espnet_ros.core.spelling import nearest
 from espnet_ros.nav2.context import Context
 from espnet_ros.nav2.costmaps import SEMANTIC_TOPICS, Layer, Source
 from espnet_ros.nav2.views import Finding
@@ -44,18 +44,17 @@ def class_names(layer: Layer, context: Context) -> Iterator[Finding]:
     """Find names that LabelInfo does not have, letter by letter: they are never marked."""
     if context.labels is None:
         return
-    known = {name.lower(): name for name in context.labels.names}
     for source in layer.sources:
         for group in _groups(source):
             for name in source.texts(f'{group}.classes'):
                 if name in context.labels.names:
                     continue
-                near = difflib.get_close_matches(name.lower(), known, n=1)
+                near = nearest(name, context.labels.names)
                 names = ', '.join(context.labels.names)
                 yield source.error(
                     f'{group}.classes',
                     f'{name!r} is no class of {context.model}, so it is never marked',
-                    repr(known[near[0]]) if near else f'one of {names}, or --model of another',
+                    repr(near) if near else f'one of {names}, or --model of another',
                 )
 
 

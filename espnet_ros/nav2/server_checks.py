@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from espnet_ros.core.depth_projection import HeightBand
 from espnet_ros.core.parameter_file import NODE, ParameterFile
+from espnet_ros.core.topics import CLEAR_CLOUD
 from espnet_ros.nav2.context import Context, own_sections
-from espnet_ros.nav2.topics import CLEAR, OUTPUTS_FOR, Topic
+from espnet_ros.nav2.topics import OUTPUTS_FOR, Topic
 from espnet_ros.nav2.value_types import wrong_types
 from espnet_ros.nav2.views import Finding, View
 
@@ -64,7 +65,7 @@ def ground_stops(file: ParameterFile, context: Context) -> Iterator[Finding]:
     least = HeightBand().ground_m + 0.05 if context.has_depth else MIN_HEIGHT_M
     for source, topic in _monitored(file):
         height = source.number('min_height', MIN_HEIGHT_M)
-        if topic.output == CLEAR and height is not None and height < least:
+        if topic.output == CLEAR_CLOUD and height is not None and height < least:
             yield source.error(
                 'min_height',
                 f'{source.says("min_height", MIN_HEIGHT_M)}: points of the free ground count as '
@@ -87,7 +88,7 @@ def ground_is_dropped(file: ParameterFile, context: Context) -> Iterator[Finding
                 f'{source.says("min_height", MIN_HEIGHT_M)}: the points lie on the ground and are '
                 'dropped, so the robot stops only when no cloud comes',
                 'min_height: -0.3 to stop for what is there, or, for that watch alone, topic: '
-                f'{topic.beside(CLEAR)}',
+                f'{topic.beside(CLEAR_CLOUD)}',
             )
 
 

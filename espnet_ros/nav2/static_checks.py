@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from espnet_ros.core.config import GridConfig
 from espnet_ros.core.layers import LETHAL
 from espnet_ros.nav2.context import Context
-from espnet_ros.nav2.costmaps import Costmap, Layer
+from espnet_ros.nav2.costmaps import CostmapSection, Layer
 from espnet_ros.nav2.views import Finding
 
 # (server, its wait for a costmap in seconds): what Nav2 gives up after.
@@ -19,9 +20,9 @@ def trinary_costmap(layer: Layer, context: Context) -> Iterator[Finding]:
 
     Layers that cost nothing or are lethal lose nothing by that.
     """
-    costmap, topic = layer.costmap, layer.map_topic
-    names = [topic.layer] if topic and topic.layer else context.layers
-    lossless = bool(names) and {context.layer_cost(name) for name in names} <= {0, LETHAL}
+    costmap, topic, costs = layer.costmap, layer.map_topic, context.layer_costs
+    names = [topic.layer] if topic and topic.layer else list(costs)
+    lossless = bool(names) and {costs.get(name) for name in names} <= {0, LETHAL}
     if costmap.value('trinary_costmap', True) is True and not lossless:
         yield costmap.error(
             'trinary_costmap',
@@ -84,7 +85,11 @@ def unknown_beats_lethal(layer: Layer, context: Context) -> Iterator[Finding]:
 
 
 def special_values(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find other meanings of values: 0..98 are graded, 100 lethal, -1 (255 as a byte) unknown."""
+    """Find other meanings of values: 0..98 are graded, 100 lethal, -1 (255 as a byte) unknown.
+
+    StaticLayer takes a threshold from 0 to 100, beyond which it takes the nearer end, and of the
+    others the lowest byte.
+    """
     costmap = layer.costmap
     expected = {'lethal_cost_threshold': 100, 'unknown_cost_value': 255}
     # 99 is inscribed by default, and the node never sends it.
@@ -96,7 +101,10 @@ def special_values(layer: Layer, context: Context) -> Iterator[Finding]:
     }
     for key, value in expected.items():
         given = costmap.number(key, value)
-        if given is not None and given != value:
+        if given is None or not math.isfinite(given):
+            continue
+        taken = min(given, 100) if key == 'lethal_cost_threshold' else given % 256
+        if taken != value:
             yield costmap.error(key, f'{key} is {given:g}: {meanings[key]}', f'{key}: {value}')
 
 
@@ -160,7 +168,7 @@ def stale_is_free(layer: Layer, context: Context) -> Iterator[Finding]:
 
 def map_topic_of_costmap(layer: Layer, context: Context) -> Iterator[Finding]:
     """Find a costmap's own `map_topic`: only Humble and Jazzy pass it to static layers."""
-    if isinstance(layer.topic_key, Costmap):
+    if isinstance(layer.topic_key, CostmapSection):
         yield layer.costmap.error(
             'map_topic',
             f'only Humble and Jazzy pass the map_topic of the costmap on to {layer.name}',

@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 
 from espnet_ros.core.names import CAMERA
 from espnet_ros.core.parameter_file import NODE
+from espnet_ros.core.spelling import nearest
+from espnet_ros.core.topics import (
+    ANY_LAYER,
+    CLEAR_CLOUD,
+    LAYER_CLOUD,
+    LAYER_GRID,
+    PER_CAMERA,
+    SHARED,
+    of_camera,
+)
 
-GRID = 'nav_msgs/OccupancyGrid'
-CLOUD = 'sensor_msgs/PointCloud2'
-IMAGE = 'sensor_msgs/Image'
-LABELS = 'vision_msgs/LabelInfo'
-JPEG = 'sensor_msgs/CompressedImage'
-
-# The free ground, beside the clouds of layers.
-CLEAR = 'points/clear'
-
-# Private name -> message type, of the node's one grid ...
-SHARED = {'costmap': GRID, 'layers/<layer>': GRID, 'label_info': LABELS}
-# ... and of each camera, whose name comes before it if there are several.
-PER_CAMERA = {
-    'mask': IMAGE,
-    'confidence': IMAGE,
-    'camera_info': 'sensor_msgs/CameraInfo',
-    'color_mask': IMAGE,
-    'overlay': IMAGE,
-    'color_mask/compressed': JPEG,
-    'overlay/compressed': JPEG,
-    'nav/mask': IMAGE,
-    'nav/confidence': IMAGE,
-    'nav/points': CLOUD,
-    CLEAR: CLOUD,
-    'points/<layer>': CLOUD,
-}
 # Parameter of Nav2's nodes -> the outputs it can take.
 OUTPUTS_FOR = {
-    'map_topic': ('costmap', 'layers/<layer>'),
-    'topic': ('points/<layer>', CLEAR),
+    'map_topic': ('costmap', LAYER_GRID),
+    'topic': (LAYER_CLOUD, CLEAR_CLOUD),
     'segmentation_topic': ('nav/mask', 'mask'),
     'confidence_topic': ('nav/confidence', 'confidence'),
     'labels_topic': ('label_info',),
@@ -51,7 +34,7 @@ class Topic:
     """A topic of the node.
 
     :param text: as written in the file.
-    :param output: key of `SHARED` or `PER_CAMERA`, empty if the node has no such output.
+    :param output: its name in `espnet_ros.core.topics`, empty if the node has no such output.
     :param layer: what stands for ``<layer>``.
     :param camera: what stands before the output, empty for nothing.
     """
@@ -74,7 +57,7 @@ class Topic:
     @property
     def name(self) -> str:
         """Return the private name without the camera's."""
-        return self.output.replace('<layer>', self.layer)
+        return self.output.replace(ANY_LAYER, self.layer)
 
     @property
     def is_absolute(self) -> bool:
@@ -88,15 +71,15 @@ class Topic:
     def beside(self, name: str) -> str:
         """Return the full topic of another output, of the same camera if it is one of each."""
         shared = {output.partition('/')[0] for output in SHARED}
-        is_shared = not self.camera or name.partition('/')[0] in shared
-        return f'{self.head}{name}' if is_shared else f'{self.head}{self.camera}/{name}'
+        camera = '' if name.partition('/')[0] in shared else self.camera
+        return self.head + of_camera(camera, name)
 
     @property
     def nearest(self) -> str:
         """Return the full topic of the output that is spelled most alike."""
         names = [*SHARED, *PER_CAMERA]
         private = self.text[len(self.head) :]
-        return self.head + difflib.get_close_matches(private, names, n=1, cutoff=0.0)[0]
+        return self.head + nearest(private, names, 0.0)
 
 
 def find_topic(value: object) -> Topic | None:
@@ -121,7 +104,7 @@ def find_topic(value: object) -> Topic | None:
 def _output(text: str, name: str) -> Topic | None:
     # The longest first: left/nav/mask is nav/mask of the camera left.
     for output in sorted((*SHARED, *PER_CAMERA), key=lambda o: -o.count('/')):
-        pattern = re.escape(output).replace('<layer>', r'(?P<layer>[^/]+)')
+        pattern = re.escape(output).replace(ANY_LAYER, r'(?P<layer>[^/]+)')
         camera = f'(?:(?P<camera>{CAMERA})/)?' if output in PER_CAMERA else ''
         match = re.fullmatch(camera + pattern, name)
         # Whoever misspells a group (navv/mask) did not mean a camera of that name.
@@ -131,6 +114,6 @@ def _output(text: str, name: str) -> Topic | None:
     return None
 
 
-def _close(name: str) -> list[str]:
+def _close(name: str) -> str:
     alike = [o for o in (*SHARED, *PER_CAMERA) if o.count('/') == name.count('/')]
-    return difflib.get_close_matches(name, alike, n=1, cutoff=0.85)
+    return nearest(name, alike, 0.85)

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.core.parameter_file import Node
+from espnet_ros.core.parameter_file import NodeSection
 from espnet_ros.nav2.topics import Topic, find_topic
 
 
@@ -50,7 +50,7 @@ class View:
     :param prefix: dotted name with a dot at its end, or empty.
     """
 
-    def __init__(self, node: Node, prefix: str = '') -> None:
+    def __init__(self, node: NodeSection, prefix: str = '') -> None:
         self.node = node
         self.prefix = prefix
 

@@ -128,7 +128,8 @@ class DeploymentGraph(nn.Module):
 def fold_batch_norm(network: nn.Module) -> nn.Module:
     """Fold each batch normalisation that follows a convolution directly into it.
 
-    The others follow a concatenation or a sum and stay.
+    The others follow a concatenation or a sum and stay. So does `ESPNet.norm3`, which follows a
+    convolution, too, but that one is the encoder's classifier and no part of the same block.
 
     :param network: in evaluation mode; changed in place.
     :return: the network.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import importlib.util
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from espnet_ros.bundle import Bundle, check_replaceable, save_bundle
+from espnet_ros.bundle import Bundle, check_replaceable, write_model_folder
 from espnet_ros.bundle_checks import ALL_FILES, CLASSES_KEY
 from espnet_ros.core.errors import BackendUnavailableError, BundleError
 from espnet_ros.core.labels import Labels
+from espnet_ros.core.model_description import ModelDescription
 from espnet_ros.core.paths import home_path
 from espnet_ros.network.deploy import DeploymentGraph, in_half_precision
 from espnet_ros.network.espnet import ESPNet, without_class_bias
@@ -77,6 +80,29 @@ def export_onnx(
     return content
 
 
+def write_network(
+    network: nn.Module, description: ModelDescription, output: str | os.PathLike[str]
+) -> Bundle:
+    """Write a whole model folder: weights, ONNX graphs and description.
+
+    :param network: of `espnet_ros.network.espnet`, on any device; left as it is.
+    :param description: of the network, with the temperature that calibrates its confidence.
+    :param output: the folder; see `espnet_ros.bundle.write_model_folder`.
+    :raises BundleError: if `output` is something else than a model folder.
+    """
+    from safetensors.torch import save
+
+    check_can_write(home_path(output))
+    network = copy.deepcopy(network).cpu().float().eval()
+    tensors = {
+        key: tensor.detach().contiguous()
+        for key, tensor in network.state_dict().items()
+        if not key.endswith('num_batches_tracked')
+    }
+    contents = {'weights': save(tensors), **_graphs_of(network, description)}
+    return write_model_folder(output, description, contents)
+
+
 def write_bundle_from_network(
     network: nn.Module,
     architecture: Mapping[str, Any],
@@ -91,52 +117,20 @@ def write_bundle_from_network(
     output: str | os.PathLike[str],
     temperature: float = 1.0,
 ) -> Bundle:
-    """Write a whole model folder: weights, ONNX graph and description.
+    """Write a whole model folder as `write_network` does, its description in parts.
 
-    :param network: of `espnet_ros.network.espnet`, on any device; left as it is.
-    :param architecture: as of `Bundle`.
     :param name: of the model; None takes the folder's.
-    :param output: the folder; see `espnet_ros.bundle.save_bundle`.
-    :param temperature: that calibrates the confidence.
-    :raises BundleError: if `output` is something else than a model folder.
     """
-    from safetensors.torch import save
-
-    check_can_write(home_path(output))
-    network = copy.deepcopy(network).cpu().float().eval()
-    reference = DeploymentGraph(network, mean, std, input_scale, temperature)
-    graph = DeploymentGraph(rewrite(network), mean, std, input_scale, temperature)
-    tensors = {
-        key: tensor.detach().contiguous()
-        for key, tensor in network.state_dict().items()
-        if not key.endswith('num_batches_tracked')
-    }
-    contents = {'weights': save(tensors), 'onnx': export_onnx(graph, len(labels), reference)}
-    try:
-        contents['onnx_f16'] = export_onnx(
-            in_half_precision(graph), len(labels), reference, MIN_AGREEMENT_F16
-        )
-    except BundleError as error:
-        # Scores beyond 65504 don't fit into float16; that is no reason to lose a training.
-        warnings.warn(f'{ALL_FILES["onnx_f16"]} is left out: {error}', stacklevel=2)
-    return save_bundle(
-        output,
-        name=name,
-        architecture=architecture,
-        size_wh=size_wh,
-        mean=mean,
-        std=std,
-        input_scale=input_scale,
-        labels=labels,
-        metrics=metrics,
-        licence=licence,
-        contents=contents,
+    description = ModelDescription(
+        name=name or '', architecture=architecture, size_wh=size_wh, mean=tuple(mean),
+        std=tuple(std), input_scale=input_scale, labels=labels, metrics=metrics, licence=licence,
         temperature=temperature,
-    )
+    )  # fmt: skip
+    return write_network(network, description, output)
 
 
 def check_can_write(output: Path) -> None:
-    """Refuse at the start of long work what would stop `write_bundle_from_network` at its end.
+    """Refuse at the start of long work what would stop `write_network` at its end.
 
     :raises BackendUnavailableError: if a library is missing that it needs.
     :raises BundleError: as `espnet_ros.bundle.check_replaceable`.
@@ -153,25 +147,41 @@ def write_bundle_like(
 
     :param source: may lie in `output`, and is replaced then.
     :param network: of the source's architecture, with biases of the classes or without; see
-        `write_bundle_from_network`.
+        `write_network`.
+    :param name: of the model; None takes the folder's.
     """
     architecture = without_class_bias(source.architecture)
     if isinstance(network, ESPNet) and network.up1.bias is not None:
         architecture['class_bias'] = True
-    return write_bundle_from_network(
-        network,
-        architecture=architecture,
-        labels=source.labels,
-        size_wh=source.size_wh,
-        mean=source.mean,
-        std=source.std,
-        input_scale=source.input_scale,
-        metrics=metrics,
-        licence=source.licence,
-        name=name,
-        output=output,
+    description = ModelDescription.like(
+        source, name=name or '', architecture=architecture, metrics=metrics,
         temperature=temperature,
-    )
+    )  # fmt: skip
+    return write_network(network, description, output)
+
+
+def _graphs_of(network: nn.Module, description: ModelDescription) -> dict[str, bytes]:
+    """Return the ONNX files of a network by role, the one in float16 if it is good enough."""
+    classes = len(description.labels)
+
+    def deployed(network: nn.Module) -> DeploymentGraph:
+        return DeploymentGraph(
+            network, description.mean, description.std, description.input_scale,
+            description.temperature,
+        )  # fmt: skip
+
+    reference, graph = deployed(network), deployed(rewrite(network))
+    graphs = {'onnx': export_onnx(graph, classes, reference)}
+    try:
+        graphs['onnx_f16'] = export_onnx(
+            in_half_precision(graph), classes, reference, MIN_AGREEMENT_F16
+        )
+    except BundleError as error:
+        # Scores beyond 65504 don't fit into float16; that is no reason to lose a training, and
+        # neither is that nobody reads it.
+        with suppress(BrokenPipeError):
+            print(f'{ALL_FILES["onnx_f16"]} is left out: {error}', file=sys.stderr)
+    return graphs
 
 
 def _check_libraries() -> None:

@@ -20,17 +20,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
-from espnet_ros.bundle import Bundle, save_bundle
+from espnet_ros.bundle import Bundle, write_model_folder
 from espnet_ros.bundle_checks import ALL_FILES
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import BackendUnavailableError, BundleError
 from espnet_ros.core.metrics import ConfusionMatrix, percent
+from espnet_ros.core.model_description import ModelDescription
 from espnet_ros.core.resize import image_at, mask_at
 from espnet_ros.network.training.datasets import Sample
-
-UInt8Array = npt.NDArray[np.uint8]
 
 CALIBRATION_IMAGES = 64
 # Class mIoU, 0..1: what int8 may cost.
@@ -90,19 +89,8 @@ def add_int8(
         )
     contents = {role: file.read_bytes() for role, file in bundle.files.items()}
     metrics = {**bundle.metrics, 'int8_val_miou_void_ignored': round(figures.miou_int8, 4)}
-    written = save_bundle(
-        output,
-        name=bundle.name,
-        architecture=bundle.architecture,
-        size_wh=bundle.size_wh,
-        mean=bundle.mean,
-        std=bundle.std,
-        input_scale=bundle.input_scale,
-        labels=bundle.labels,
-        metrics=metrics,
-        licence=bundle.licence,
-        contents={**contents, 'onnx_int8': content},
-        temperature=bundle.temperature,
+    written = write_model_folder(
+        output, ModelDescription.like(bundle, metrics=metrics), {**contents, 'onnx_int8': content}
     )
     return written, figures
 

@@ -11,11 +11,14 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from espnet_ros.core.color_image import ColorImage, UInt8Array
+from espnet_ros.core.arrays import UInt8Array
+from espnet_ros.core.color_image import ColorImage
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import CameraInfoError
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.pipeline import Segmentation
+from espnet_ros.core.topics import of_camera
+from espnet_ros.ros.camera_info import stereo_problem
 from espnet_ros.ros.conversions import read_compressed, read_image
 from espnet_ros.ros.depth import DepthQueue
 from espnet_ros.ros.diagnostics import CameraMonitor, why_silent
@@ -79,14 +82,16 @@ class Camera:
         self._config = config
         self._input = config().input
         self._type, suffix, self._decode = _TRANSPORTS[self._input.transport]
-        prefix = f'{name}/' if name else ''
-        self._image_topic = f'{prefix}image{suffix}'
+        self._image_topic = of_camera(name, f'image{suffix}')
         # Fully qualified while it is listened to.
-        self._camera_info_topic = self._camera_info_name = f'{prefix}camera_info'
+        self._camera_info_topic = self._camera_info_name = of_camera(name, 'camera_info')
         self._outputs = CameraOutputs(node, name, labels, lambda: config().overlay)
-        self._depth_topic = f'{prefix}depth/image'
-        self.depth = DepthQueue() if config().projection.source == 'depth' else None
+        self._depth_topic = of_camera(name, 'depth/image')
+        with_depth = config().projection.source == 'depth'
+        self.depth = DepthQueue(self._why_no_depth) if with_depth else None
         self._subscriptions: list[Any] = []
+        # Fully qualified; read by other threads, too.
+        self._topics: list[str] = []
         self._camera_info: CameraInfo | None = None
 
     def subscribe(self, deliver: Callable[[Camera, Any], bool]) -> None:
@@ -104,18 +109,21 @@ class Camera:
                 self.monitor.dropped += 1
 
         def on_camera_info(message: CameraInfo) -> None:
+            if self._camera_info is None and self._input.rectified:
+                self._warn(stereo_problem(message))
             self._camera_info = message
 
         create = self._node.create_subscription
         images = input_profile(self._input.reliability)
         infos = input_profile('best_effort')
-        self._subscriptions = [
-            create(self._type, self._image_topic, on_image, images),
-            create(CameraInfo, self._camera_info_name, on_camera_info, infos),
-        ]
-        self._camera_info_topic = str(self._subscriptions[1].topic_name)
+        # One by one, so that those that were made go where another one fails.
+        made = self._subscriptions
+        made.append(create(self._type, self._image_topic, on_image, images))
+        made.append(create(CameraInfo, self._camera_info_name, on_camera_info, infos))
         if self.depth is not None:
-            self._subscriptions.append(create(Image, self._depth_topic, self.depth.put, infos))
+            made.append(create(Image, self._depth_topic, self.depth.put, images))
+        self._topics = [str(subscription.topic_name) for subscription in self._subscriptions]
+        self._camera_info_topic = self._topics[1]
 
     @property
     def image_subscription(self) -> Any:
@@ -126,7 +134,9 @@ class Camera:
         """Stop to listen."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
-        self._subscriptions = []
+        self._subscriptions, self._topics = [], []
+        if self.depth is not None:
+            self.depth.clear()
         self._camera_info, self._camera_info_topic = None, self._camera_info_name
 
     def decode(self, message: Any) -> Decoded:
@@ -160,16 +170,31 @@ class Camera:
 
     def why_silent(self) -> str:
         """Return the likeliest reason why no image arrives."""
-        if not self._subscriptions:
-            return 'not subscribed'
-        type_name = f'sensor_msgs/msg/{self._type.__name__}'
-        topic = self._subscriptions[0].topic_name
-        reliable = self._input.reliability == 'reliable'
-        return why_silent(self._node, topic, type_name, reliable, self.monitor.received > 0)
+        return self._why_silent(0, self._type, self.monitor.received > 0)
 
     def destroy(self) -> None:
         """Destroy what the constructor made."""
         self._outputs.destroy()
+
+    def _why_no_depth(self) -> str:
+        raw = 'remap it to a depth image that is not compressed'
+        return self._why_silent(-1, Image, False, other_type=raw)
+
+    def _why_silent(self, place: int, kind: Any, came: bool, **cure: str) -> str:
+        """Return why nothing arrives on one of the subscriptions to images."""
+        topics = self._topics
+        if not topics:
+            return 'not subscribed'
+        type_name = f'sensor_msgs/msg/{kind.__name__}'
+        reliable = self._input.reliability == 'reliable'
+        return why_silent(
+            self._node, topics[place], type_name, reliable, came, **cure
+        )
+
+    def _warn(self, problem: str) -> None:
+        if problem:
+            name = f'{self.name}: ' if self.name else ''
+            self._node.get_logger().warning(name + problem)
 
     def _latency_ms(self, header: Header) -> dict[str, float]:
         stamp_ns = nanoseconds(header.stamp)

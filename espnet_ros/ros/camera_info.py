@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,9 @@ from espnet_ros.core.camera import CameraModel, resize_map
 from espnet_ros.core.errors import CameraInfoError
 
 Size = tuple[int, int]
+
+# Less than calibrations of a mount can tell.
+_LEAST_TURN_DEG, _LEAST_SHIFT_M = 0.1, 1e-3
 
 
 def camera_model(
@@ -39,6 +43,35 @@ def camera_model(
             )
         model = _model(camera_info, P[:, :3].ravel(), (), '')
     return model.fitted(image_wh).resized(mask_wh)
+
+
+def stereo_problem(camera_info: CameraInfo) -> str:
+    """Return what the calibration of a rectified image says about its frame, '' for nothing.
+
+    Of a stereo pair, rectifying turns the image (R), and P takes points in the frame of the first
+    camera (Tx). Nothing says whether TF has the cameras turned so, or which of the two frames a
+    right image names, and drivers differ: `frame_id` is taken for the frame of the rectified
+    image at the camera's own centre.
+    """
+    R, P = np.array(camera_info.r).reshape(3, 3), np.array(camera_info.p).reshape(3, 4)
+    if not (np.isfinite(R).all() and np.isfinite(P).all()):
+        return ''
+    says = []
+    # All zero is "not set".
+    turn_deg = math.degrees(float(np.linalg.norm(R - np.eye(3)))) / math.sqrt(2.0)
+    if R.any() and turn_deg > _LEAST_TURN_DEG:
+        says.append(f'R turns the image by {turn_deg:.1f} degrees')
+    shifts_m = [-P[row, 3] / P[row, row] for row in (0, 1) if P[row, row] > 0]
+    shift_m = max(shifts_m, key=abs, default=0.0)
+    if abs(shift_m) > _LEAST_SHIFT_M:
+        says.append(f'P has the camera {shift_m:.3f} m from the first one of its pair')
+    if not says:
+        return ''
+    return (
+        f'camera_info is of a stereo pair: {" and ".join(says)}; neither is used, so '
+        "header.frame_id (or camera_mount) must be this camera's own place, as its rectified "
+        'image has it'
+    )
 
 
 def scale_camera_info(

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from sensor_msgs.msg import Image, PointCloud2, PointField
+from sensor_msgs.msg import PointCloud2, PointField
 from std_msgs.msg import Header
 
 from espnet_ros.core.clouds import CloudMaker, Clouds
-from espnet_ros.core.layers import CLEAR
 from espnet_ros.core.mapper import Look
+from espnet_ros.core.topics import CLEAR_CLOUD, LAYER_CLOUD
 from espnet_ros.ros.conversions import array_to_image, to_bytes
 from espnet_ros.ros.label_gate import LabelGate
-from espnet_ros.ros.publishers import create_publisher
-from espnet_ros.ros.qos import output_profile
+from espnet_ros.ros.publishers import create_output
 
 _FIELDS = [
     PointField(name=name, offset=4 * place, datatype=PointField.FLOAT32, count=1)
@@ -36,17 +39,15 @@ class CloudOutputs:
         self, node: Node, camera: str, layers: tuple[str, ...], maker: CloudMaker
     ) -> None:
         self._node, self._maker = node, maker
-        prefix = f'~/{camera}/' if camera else '~/'
-
-        def publisher(kind: type, name: str) -> Publisher:
-            return create_publisher(node, kind, prefix + name, output_profile())
-
-        self._mask = publisher(Image, 'nav/mask')
-        self._confidence = publisher(Image, 'nav/confidence')
-        self._points = publisher(PointCloud2, 'nav/points')
-        self._layers = {name: publisher(PointCloud2, f'points/{name}') for name in layers}
-        self._clear = publisher(PointCloud2, f'points/{CLEAR}')
-        self._gate = LabelGate(node, self._mask, self._confidence, self._points)
+        with ExitStack() as made:
+            create = partial(create_output, made, node, camera=camera)
+            self._mask = create('nav/mask')
+            self._confidence = create('nav/confidence')
+            self._points = create('nav/points')
+            self._layers = {name: create(LAYER_CLOUD, layer=name) for name in layers}
+            self._clear = create(CLEAR_CLOUD)
+            self._gate = LabelGate(node, self._mask, self._confidence, self._points)
+            self._made = made.pop_all()
         self._told = ''
 
     def publish(self, header: Header, look: Look) -> None:
@@ -78,8 +79,7 @@ class CloudOutputs:
 
     def destroy(self) -> None:
         """Destroy the publishers."""
-        for publisher in self._publishers():
-            self._node.destroy_publisher(publisher)
+        self._made.close()
 
     def _publish_aligned(self, header: Header, clouds: Clouds) -> None:
         nav = clouds.aligned()
@@ -94,7 +94,7 @@ class CloudOutputs:
         if problem and not before:
             self._node.get_logger().error(problem)
 
-    def _publishers(self) -> list[Publisher]:
+    def _publishers(self) -> list[Publisher[Any]]:
         return [self._mask, self._confidence, self._points, *self._layers.values(), self._clear]
 
 

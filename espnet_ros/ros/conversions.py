@@ -14,7 +14,8 @@ import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from espnet_ros.core.color_image import MOVES, ColorImage, UInt8Array
+from espnet_ros.core.arrays import UInt8Array
+from espnet_ros.core.color_image import MOVES, ColorImage
 from espnet_ros.core.errors import ImageError
 from espnet_ros.core.jpeg import is_cut_off
 

@@ -4,36 +4,34 @@ from __future__ import annotations
 
 import threading
 import time
-import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from espnet_ros.core.config import NodeConfig
-from espnet_ros.core.errors import AbandonedError, EspnetRosError, describe
+from espnet_ros.core.errors import AbandonedError, describe
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.mapper import Look, Mapper
-from espnet_ros.core.rate_limit import RateLimit
+from espnet_ros.core.mask_rate import MaskRate
 from espnet_ros.ros.camera import Segmented
 from espnet_ros.ros.clocks import steady_timer
 from espnet_ros.ros.clouds import CloudOutputs
 from espnet_ros.ros.costmap_monitor import CostmapMonitor
-from espnet_ros.ros.costmap_output import FILL, Cause, CostmapOutput
+from espnet_ros.ros.costmap_output import FILL, CostmapOutput
+from espnet_ros.ros.costmap_status import CostmapStatus
 from espnet_ros.ros.costmap_watch import CostmapWatch
 from espnet_ros.ros.depth import DepthQueue
+from espnet_ros.ros.log import Quiet, details
 from espnet_ros.ros.looks import make_look
 from espnet_ros.ros.poses import Poses
 from espnet_ros.ros.stamps import seconds
 from espnet_ros.ros.worker import Worker
 
-# Masks of each camera that come into the grid while it is fresh, however low the rate.
-_LEAST_WHILE_FRESH = 2
 
-
-class Costmap:
+class CostmapFeed:
     """Takes masks of all cameras in a thread of its own, so that masks never wait for poses.
 
     :param node: whose private topics the grids are.
@@ -61,16 +59,18 @@ class Costmap:
         self._made_with = config()
         self._cameras = self._made_with.camera_names
         self._mapper = Mapper(self._made_with, labels)
-        self._output = CostmapOutput(node, config, self._mapper, poses)
-        names = tuple(layer.name for layer in self._mapper.layers.layers)
-        self._clouds = {
-            camera: CloudOutputs(node, camera, names, maker)
-            for camera, maker in self._mapper.cloud_makers.items()
-        }
-        self._service = node.create_service(Trigger, '~/clear_costmap', self._on_clear)
+        self._clouds: dict[str, CloudOutputs] = {}
+        with ExitStack() as made:
+            self._create_outputs(made)
+            self._made = made.pop_all()
         self._monitor = CostmapMonitor()
         self._watch = CostmapWatch(node, config, silence)
-        self._limits: dict[str, RateLimit] = {}
+        self._status = CostmapStatus(
+            config, self._made_with.grid.frame, self._mapper, self._output, self._watch, poses,
+            self._clouds.values(),
+        )  # fmt: skip
+        self._quiet = Quiet()
+        self._rates: dict[str, MaskRate] = {}
         self._worker: Worker | None = None
         self._timer: Any = None
         # Held from a look to its map, so that none of before ~/clear_costmap goes out after it,
@@ -83,7 +83,7 @@ class Costmap:
         self._allow_waiting(True)
         self._output.start(self._monitor)
         self._watch.start()
-        self._limits = {camera: RateLimit() for camera in self._cameras}
+        self._rates = {camera: MaskRate() for camera in self._cameras}
         self._worker = Worker(self._cameras, self._add_all)
         self._timer = steady_timer(self._node, self._tick_s(), self._tick)
 
@@ -102,21 +102,16 @@ class Costmap:
     def destroy(self) -> None:
         """Destroy what the constructor made."""
         self._poses.destroy()
-        self._output.destroy()
-        for clouds in self._clouds.values():
-            clouds.destroy()
-        self._node.destroy_service(self._service)
+        self._made.close()
 
     def put(self, camera: str, segmented: Segmented) -> None:
         """Leave a mask for the grid; the newest of each camera counts, at most at a rate."""
         if self._worker is None:
             return
-        grid, stamp = self._config().grid, segmented.header.stamp
-        rate_hz = max(grid.update_rate, _LEAST_WHILE_FRESH / grid.stale_after)
-        # By stamps, so that a recording played faster fills the grid as densely; a camera may
-        # leave them empty.
-        now_s = seconds(stamp) or time.monotonic()
-        if not self._limits[camera].allows(now_s, rate_hz):
+        now_s = self._watch.now_s
+        # A camera may leave its stamps empty.
+        stamp_s = seconds(segmented.header.stamp) or time.monotonic()
+        if not self._rates[camera].allows(stamp_s, now_s, self._config().grid.masks_hz):
             self._monitor.above_rate += 1
         elif self._worker.put(camera, segmented):
             self._monitor.dropped += 1
@@ -126,42 +121,18 @@ class Costmap:
 
         :param state: lifecycle state of the node.
         """
-        age_s = self._watch.age_s
-        values = {
-            'state': state, 'pose_source': self._poses.name,
-            'frame': self._made_with.grid.frame, 'age_s': f'{age_s:.2f}',
-            'stale': str(self._output.is_stale).lower(),
-            'on_stale': self._config().grid.on_stale, **self._monitor.values(),
-        }  # fmt: skip
-        for name, figures in self._mapper.figures().items():
-            prefix = f'{name}_' if name else ''
-            values.update({prefix + key: value for key, value in figures.items()})
-        level, message = self._judge(state, age_s)
-        return level, message, values
+        return self._status.status(state, self._monitor)
 
-    def _judge(self, state: str, age_s: float) -> tuple[bytes, str]:
-        news, still = self._monitor.news(), self._watch.clock_problem()
-        if state != 'active':
-            return DiagnosticStatus.OK, state
-        if age_s > self._config().grid.stale_after:
-            why, cause = self._watch.why()
-            lost = f'no fresh mask for {age_s:.1f} s: {why}'
-            if not self._monitor.updates:
-                return DiagnosticStatus.WARN, f'no cost map yet, {lost}'
-            paused = cause == Cause.PAUSED
-            level = DiagnosticStatus.WARN if paused else DiagnosticStatus.ERROR
-            return level, f'stale ({self._config().grid.on_stale}), {lost}'
-        problems = [clouds.problem() for clouds in self._clouds.values()] + [still, news]
-        problems += [
-            f'{name}: {problem}' if name and problem else problem
-            for name, problem in self._mapper.problems().items()
-        ]
-        problems.append(self._poses.problem())
-        # Cameras may share one, and a pose that is missing is the news of the last mask, too.
-        problem = '; '.join(dict.fromkeys(filter(None, problems)))
-        if problem:
-            return DiagnosticStatus.WARN, problem
-        return DiagnosticStatus.OK, f'cost maps at {self._monitor.rate_hz:.1f} Hz'
+    def _create_outputs(self, made: ExitStack) -> None:
+        node, mapper = self._node, self._mapper
+        self._output = CostmapOutput(node, self._config, mapper, self._poses)
+        made.callback(self._output.destroy)
+        names = tuple(layer.name for layer in mapper.layers.layers)
+        for camera, maker in mapper.cloud_makers.items():
+            clouds = self._clouds[camera] = CloudOutputs(node, camera, names, maker)
+            made.callback(clouds.destroy)
+        service = node.create_service(Trigger, '~/clear_costmap', self._on_clear)
+        made.callback(lambda: node.destroy_service(service))
 
     def _add_all(self, taken: list[tuple[str, Segmented]]) -> None:
         for camera, segmented in taken:
@@ -195,9 +166,8 @@ class Costmap:
         self._monitor.update({'pose': (posed - start) * 1e3, **stage_ms})
         if notice:
             self._monitor.clear(notice)
-            self._node.get_logger().warning(
-                f'cost maps cleared: {notice}', throttle_duration_sec=5.0
-            )
+            if self._quiet.is_due('cleared'):
+                self._node.get_logger().warning(f'cost maps cleared: {notice}')
         is_stale = self._watch.is_stale
         if not (is_stale and self._config().grid.on_stale in FILL):
             self._output.publish_newest(not is_stale)
@@ -226,15 +196,18 @@ class Costmap:
 
     def _skip(self, camera: str, error: Exception) -> None:
         self._monitor.skip(error)
-        if self._watch.skip(camera, describe(error)):
-            name = f'of {camera} ' if camera else ''
-            self._warn(f'mask {name}left out of the cost maps', error)
+        reason = describe(error)
+        if self._watch.skip(camera, reason):
+            what = f'mask of {camera}' if camera else 'mask'
+            if self._warn(f'{what} left out of the cost maps', error):
+                self._watch.tell(camera, reason)
 
-    def _warn(self, what: str, error: Exception) -> None:
-        details = '' if isinstance(error, EspnetRosError) else f'\n{traceback.format_exc()}'
-        self._node.get_logger().warning(
-            f'{what}: {describe(error)}{details}', throttle_duration_sec=5.0
-        )
+    def _warn(self, what: str, error: Exception) -> bool:
+        """Log what went wrong, if it is time to; return whether it was."""
+        is_due = self._quiet.is_due(what)
+        if is_due:
+            self._node.get_logger().warning(f'{what}: {describe(error)}{details(error)}')
+        return is_due
 
     def _tick_s(self) -> float:
         return min(self._output.period_s, self._watch.period_s)

@@ -14,15 +14,13 @@ from rclpy.node import Node
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.grid import GridSpec
 from espnet_ros.core.layers import LETHAL, UNKNOWN
-from espnet_ros.core.mapper import CostMap, Mapper
+from espnet_ros.core.mapper import GridSnapshot, Mapper
 from espnet_ros.core.rate_limit import RateLimit
 from espnet_ros.ros.costmap_monitor import CostmapMonitor
 from espnet_ros.ros.grids import GridPublishers
+from espnet_ros.ros.log import QUIET_S
 from espnet_ros.ros.poses import Poses
 
-# Logged no oftener than this: a camera slower than grid.stale_after is stale between any two of
-# its images.
-_LOG_PERIOD_S = 5.0
 # What every cell says when cost maps are stale; with the other policies the cells speak.
 FILL = {'lethal': LETHAL, 'unknown': UNKNOWN}
 
@@ -67,7 +65,7 @@ class CostmapOutput:
         self._monitor = monitor
         self._limit = RateLimit()
         self._sent_s = self._turn_s = -math.inf
-        self._waiting: tuple[CostMap, Any] | None = None
+        self._waiting: tuple[GridSnapshot, Any] | None = None
         self._put_s = 0.0
         # The policy while it applies.
         self._stale = ''
@@ -93,7 +91,7 @@ class CostmapOutput:
         """Tell whether `publish_stale` was called and no fresh map has gone out since."""
         return bool(self._stale)
 
-    def put(self, cost_map: CostMap, stamp: Any) -> None:
+    def put(self, cost_map: GridSnapshot, stamp: Any) -> None:
         """Leave the newest map for `publish_newest`.
 
         :param stamp: of the image it is made from.
@@ -192,7 +190,8 @@ class CostmapOutput:
         elif not self._monitor.updates:
             # Cameras may take their time to start.
             logger.warning(f'cost maps wait for the first image ({policy} until then): {why}')
-        elif time.monotonic() - self._told_s < _LOG_PERIOD_S:
+        elif time.monotonic() - self._told_s < QUIET_S:
+            # A camera slower than grid.stale_after is stale between any two of its images.
             return
         else:
             self._told_s = time.monotonic()
@@ -209,7 +208,7 @@ class CostmapOutput:
         now_s = time.monotonic()
         return now_s >= self._turn_s and self._limit.allows(now_s, self._rate_hz)
 
-    def _send_now(self, cost_map: CostMap) -> None:
+    def _send_now(self, cost_map: GridSnapshot) -> None:
         """Send a map out of turn; it uses up the next turn, so that the rate is kept."""
         if not self._has_turn():
             self._turn_s = self._sent_s + 2.0 * self.period_s
@@ -218,7 +217,7 @@ class CostmapOutput:
     def _now(self) -> Any:
         return self._node.get_clock().now().to_msg()
 
-    def _send(self, cost_map: CostMap, stamp: Any) -> None:
+    def _send(self, cost_map: GridSnapshot, stamp: Any) -> None:
         start = time.perf_counter()
         self._grids.publish(cost_map, stamp)
         self._has_published, self._filled = True, None

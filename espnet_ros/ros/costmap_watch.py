@@ -57,6 +57,11 @@ class CostmapWatch:
         """Tell whether that is too long."""
         return self.age_s > self._config().grid.stale_after
 
+    @property
+    def now_s(self) -> float:
+        """Return the seconds that masks age by; with simulated time they may begin anew."""
+        return self._clock.now_s()
+
     def passed_s(self) -> float:
         """Return the seconds since the last call."""
         before_s, self._ticked_s = self._ticked_s, self._clock.now_s()
@@ -80,8 +85,12 @@ class CostmapWatch:
         self._freshness.mark(camera, self._clock.now_s(), stamp_s)
 
     def skip(self, camera: str, reason: str) -> bool:
-        """Note why one has not; return whether that is news."""
+        """Note why one has not; return whether that is news until somebody is told."""
         return self._freshness.skip(camera, reason)
+
+    def tell(self, camera: str, reason: str) -> None:
+        """Note that somebody has been told why."""
+        self._freshness.tell(camera, reason)
 
     def why(self) -> tuple[str, Cause]:
         """Return why nothing comes from the camera that is silent the longest."""

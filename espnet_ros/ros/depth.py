@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -24,17 +25,24 @@ _RESTART_NS = int(RESTART_S * SECOND_NS)
 class DepthQueue:
     """The latest depth images of one camera, written by one thread and read by another.
 
+    :param why_silent: called for the reason why none has come, in no lock.
     :param keep_s: how far back it reaches by stamp: a mask comes that long after its image.
     :param max_bytes: bound of its memory, whatever the rate; 2 s of 720p in millimetres at 30 Hz
         are 106 MiB.
     """
 
-    def __init__(self, keep_s: float = 2.0, max_bytes: int = 128 * 2**20) -> None:
+    def __init__(
+        self,
+        why_silent: Callable[[], str],
+        keep_s: float = 2.0,
+        max_bytes: int = 128 * 2**20,
+    ) -> None:
+        self._why_silent = why_silent
         self._keep_ns = int(keep_s * SECOND_NS)
         self._max_bytes = max_bytes
         self._kept: dict[int, Image] = {}
         # Stamp up to which images were forgotten, so that a late mask is told why.
-        self._forgotten_ns = -1
+        self._forgotten_ns: int | None = None
         self._changed = threading.Condition()
         self._may_wait = True
 
@@ -47,11 +55,15 @@ class DepthQueue:
         stamp_ns = nanoseconds(message.header.stamp)
         with self._changed:
             if self._kept and stamp_ns < max(self._kept) - _RESTART_NS:
-                self._kept.clear()
-                self._forgotten_ns = -1
+                self._forget_all()
             self._kept[stamp_ns] = message
             self._forget()
             self._changed.notify_all()
+
+    def clear(self) -> None:
+        """Forget all images, as when nobody asks for them any more."""
+        with self._changed:
+            self._forget_all()
 
     def allow_waiting(self, allowed: bool) -> None:
         """Let `at` wait, as it does at first, or end its waiting until it is allowed again."""
@@ -60,7 +72,10 @@ class DepthQueue:
             self._changed.notify_all()
 
     def at(self, stamp: Any, timeout_s: float) -> Image:
-        """Return the depth image of a stamp, waiting for it unless it is forgotten already.
+        """Return the depth image of a stamp, or the nearest one within 20 ms.
+
+        It is waited for until one of that stamp or a later one is there: a fast camera's depth of
+        the image before is near, too. Of what is forgotten already none can come any more.
 
         :param stamp: builtin_interfaces Time.
         :raises ImageError: if none came within 20 ms of it, or it is not kept any more.
@@ -76,11 +91,19 @@ class DepthQueue:
                 return found
             if not (self._may_wait or self._is_forgotten(wanted_ns)):
                 raise AbandonedError('nobody waits for depth any more')
-            raise ImageError('depth', self._why_none(wanted_ns))
+            why = self._why_none(wanted_ns) if self._kept else ''
+        if not why:
+            why = f'no depth image: {self._why_silent()}; or set projection.source to ground'
+        raise ImageError('depth', why)
 
     def _is_known(self, wanted_ns: int) -> bool:
         """Tell whether waiting changes nothing."""
-        return self._near(wanted_ns) is not None or self._is_forgotten(wanted_ns)
+        newest_ns = max(self._kept, default=-1)
+        return newest_ns >= wanted_ns or self._is_forgotten(wanted_ns)
+
+    def _forget_all(self) -> None:
+        self._kept.clear()
+        self._forgotten_ns = None
 
     def _forget(self) -> None:
         newest_ns = max(self._kept)
@@ -98,14 +121,10 @@ class DepthQueue:
         return self._kept[nearest_ns]
 
     def _is_forgotten(self, wanted_ns: int) -> bool:
-        return wanted_ns <= self._forgotten_ns + _MAX_OFFSET_NS
+        forgotten_ns = self._forgotten_ns
+        return forgotten_ns is not None and wanted_ns <= forgotten_ns + _MAX_OFFSET_NS
 
     def _why_none(self, wanted_ns: int) -> str:
-        if not self._kept:
-            return (
-                'no depth image: publish one on depth/image, registered to the camera, or set '
-                'projection.source to ground'
-            )
         if self._is_forgotten(wanted_ns):
             age_s, kept_s = (
                 (max(self._kept) - ns) / SECOND_NS for ns in (wanted_ns, min(self._kept))

@@ -15,6 +15,11 @@ from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import ImageError, describe
 from espnet_ros.core.statistics import RollingRate, StageTimes
 
+# What large images need is in the hands of who sends them.
+_LARGE_IMAGES = (
+    'start the camera driver with the Fast DDS profile config/fastdds_large_images.xml, or large '
+    'images get lost'
+)
 STAGES = ('decode', 'resize', 'infer', 'post', 'publish', 'latency')
 
 
@@ -95,12 +100,14 @@ class CameraMonitor:
 
 
 def judge(
-    state: str, config: NodeConfig, monitor: CameraMonitor, why_silent: Callable[[], str]
+    state: str, config: NodeConfig, monitor: CameraMonitor, why_silent: Callable[[], str],
+    progress: str = '',
 ) -> tuple[bytes, str]:
     """Return level and message of a camera.
 
     :param state: lifecycle state of the node.
     :param why_silent: called for the reason when no images come.
+    :param progress: what images wait for, if it takes long.
     """
     rejected, failed = monitor.news()
     if failed:
@@ -109,6 +116,8 @@ def judge(
         return DiagnosticStatus.OK, state
     if monitor.silent_s > config.diagnostics.stale_after:
         return DiagnosticStatus.WARN, f'no image for {monitor.silent_s:.1f} s: {why_silent()}'
+    if progress:
+        return DiagnosticStatus.WARN, progress
     if rejected:
         return DiagnosticStatus.WARN, f'{rejected} images rejected: {monitor.last_error}'
     if not config.enabled:
@@ -122,32 +131,35 @@ def judge(
     return DiagnosticStatus.OK, '; '.join(filter(None, (rate, monitor.camera_info_missing)))
 
 
-def why_silent(node: Node, topic: str, type_name: str, reliable: bool, came: bool) -> str:
+def why_silent(
+    node: Node, topic: str, type_name: str, reliable: bool, came: bool,
+    other_type: str = 'set input.transport to match',
+) -> str:  # fmt: skip
     """Return the likeliest reason why no image arrives on a topic.
 
     :param topic: fully qualified.
     :param type_name: what the node subscribes to, e.g. ``sensor_msgs/msg/Image``.
     :param reliable: whether it asks for reliable delivery.
     :param came: whether an image ever did.
+    :param other_type: what to do where somebody publishes another type.
     """
     publishers = node.get_publishers_info_by_topic(topic)
     if not publishers:
-        return f'nobody publishes {topic}; remap the image topic or start the camera'
+        return f'nobody publishes {topic}; remap it or start the camera'
     types = {p.topic_type for p in publishers}
     if type_name not in types:
         return (
-            f'{topic} has type {", ".join(sorted(types))}, not {type_name}; '
-            'set input.transport to match'
+            f'{topic} has type {", ".join(sorted(types))}, not {type_name}; {other_type}'
         )
     best_effort = ReliabilityPolicy.BEST_EFFORT
     if reliable and all(p.qos_profile.reliability == best_effort for p in publishers):
         return f'the publisher of {topic} is best effort; set input.reliability to best_effort'
     if came:
-        return f'images of {topic} came before: the camera has paused, is slow, or has stopped'
-    return (
-        f'{topic} has a publisher, but its images do not arrive; large images need the Fast DDS '
-        'profile config/fastdds_large_images.xml at both ends'
-    )
+        return (
+            f'images of {topic} came before: the camera has paused, is slow or has stopped; '
+            f'{_LARGE_IMAGES}'
+        )
+    return f'{topic} has a publisher, but its images do not arrive; {_LARGE_IMAGES}'
 
 
 def make_status(

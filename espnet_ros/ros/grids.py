@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from array import array
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,9 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 
 from espnet_ros.core.grid import GridSpec
-from espnet_ros.core.mapper import CostMap
-from espnet_ros.ros.publishers import create_publisher
-from espnet_ros.ros.qos import latched_profile
+from espnet_ros.core.mapper import GridSnapshot
+from espnet_ros.core.topics import LAYER_GRID
+from espnet_ros.ros.publishers import create_output
 
 # The last cost maps say that the robot is to stop, and get lost with a publisher that goes at
 # once: on a busy machine in one end of nine. A subscriber that hangs must not keep the node.
@@ -34,15 +35,15 @@ class GridPublishers:
     """
 
     def __init__(self, node: Node, layers: tuple[str, ...], frame: str) -> None:
-        self._node = node
         self._frame = frame
-        self._combined = create_publisher(node, OccupancyGrid, '~/costmap', latched_profile())
-        self._layers = {
-            name: create_publisher(node, OccupancyGrid, f'~/layers/{name}', latched_profile())
-            for name in layers
-        }
+        with ExitStack() as made:
+            self._combined = create_output(made, node, 'costmap')
+            self._layers = {
+                name: create_output(made, node, LAYER_GRID, layer=name) for name in layers
+            }
+            self._made = made.pop_all()
 
-    def publish(self, cost_map: CostMap, stamp: Any) -> None:
+    def publish(self, cost_map: GridSnapshot, stamp: Any) -> None:
         """Publish all grids.
 
         :param stamp: builtin_interfaces Time of what they say.
@@ -55,15 +56,13 @@ class GridPublishers:
 
     def destroy(self) -> None:
         """Destroy the publishers, once what they sent has arrived or `_FAREWELL_S` have passed."""
-        publishers = (self._combined, *self._layers.values())
         deadline_s = time.monotonic() + _FAREWELL_S
-        for publisher in publishers:
+        for publisher in (self._combined, *self._layers.values()):
             left_s = max(0.0, deadline_s - time.monotonic())
             # Not every middleware can tell what has arrived.
             with contextlib.suppress(RuntimeError):
                 publisher.wait_for_all_acked(Duration(seconds=left_s))
-        for publisher in publishers:
-            self._node.destroy_publisher(publisher)
+        self._made.close()
 
 
 def to_message(spec: GridSpec, data: npt.NDArray[np.int8], header: Header) -> OccupancyGrid:

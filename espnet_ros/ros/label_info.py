@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 from rclpy.node import Node
 from std_msgs.msg import Header
 
 from espnet_ros.core.labels import UNLABELED, Labels
-from espnet_ros.ros.publishers import create_publisher
-from espnet_ros.ros.qos import latched_profile
+from espnet_ros.ros.publishers import create_output
 
-TOPIC = '~/label_info'
+OUTPUT = 'label_info'
+TOPIC = f'~/{OUTPUT}'
 
 
 def label_info_module() -> Any | None:
@@ -38,18 +39,17 @@ def make_label_info(labels: Labels, header: Header, messages: Any) -> Any:
     )
 
 
-def publish_label_info(node: Node, labels: Labels) -> Any | None:
-    """Publish the class table for all who come later, too; return the publisher.
+def publish_label_info(made: ExitStack, node: Node, labels: Labels) -> None:
+    """Publish the class table for all who come later, too; not if vision_msgs is not installed.
 
-    :return: None, and a line in the log, if vision_msgs is not installed.
+    :param made: destroys the publisher.
     """
     messages = label_info_module()
     if messages is None:
         node.get_logger().info(
             f'vision_msgs with LabelInfo is not installed, so {TOPIC} is not published'
         )
-        return None
-    publisher = create_publisher(node, messages.LabelInfo, TOPIC, latched_profile())
+        return
+    publisher = create_output(made, node, OUTPUT)
     header = Header(stamp=node.get_clock().now().to_msg())
     publisher.publish(make_label_info(labels, header, messages))
-    return publisher

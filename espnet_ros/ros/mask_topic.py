@@ -14,7 +14,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from espnet_ros.core.color_image import UInt8Array
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.ros.conversions import array_to_image
 from espnet_ros.ros.publishers import create_publisher
 from espnet_ros.ros.qos import output_profile

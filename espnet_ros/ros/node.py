@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
@@ -15,16 +15,18 @@ from rclpy.parameter import Parameter
 from rclpy.subscription import Subscription
 from std_srvs.srv import SetBool
 
-from espnet_ros.core.config import parameter_spec
-from espnet_ros.core.errors import EspnetRosError, ImageError
+from espnet_ros.core.color_image import ColorImage
+from espnet_ros.core.config import find_spec
+from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.parameter_families import check_mounts
 from espnet_ros.core.pipeline import Segmentation
 from espnet_ros.core.transforms import camera_mount
-from espnet_ros.ros.camera import Camera, Decoded
+from espnet_ros.ros.camera import Camera, Segmented
 from espnet_ros.ros.clocks import steady_timer
-from espnet_ros.ros.costmap import Costmap
+from espnet_ros.ros.costmap import CostmapFeed
 from espnet_ros.ros.label_info import publish_label_info
+from espnet_ros.ros.log import details
 from espnet_ros.ros.model import LoadedModel, load_model
 from espnet_ros.ros.parameters import (
     as_declared,
@@ -34,15 +36,11 @@ from espnet_ros.ros.parameters import (
     unknown_parameters,
 )
 from espnet_ros.ros.poses import create_poses
+from espnet_ros.ros.progress import Progress
 from espnet_ros.ros.report import NO_MODEL, active_statuses, idle_statuses
+from espnet_ros.ros.segmenting import Segmenting
 from espnet_ros.ros.transitions import answer_refusals
 from espnet_ros.ros.worker import Worker
-
-T = TypeVar('T')
-Answer = tuple[Camera, Decoded, Segmentation]
-
-# Seconds between repetitions of one complaint in the log.
-_QUIET_S = 5.0
 
 
 class SegmentationNode(LifecycleNode):
@@ -62,10 +60,11 @@ class SegmentationNode(LifecycleNode):
         self._model: LoadedModel | None = None
         self._cameras: list[Camera] = []
         self._worker: Worker | None = None
-        self._costmap: Costmap | None = None
-        self._label_info: Any = None
+        self._costmap: CostmapFeed | None = None
+        # Publishers of no camera.
+        self._made = ExitStack()
         self._configure_error = ''
-        self._progress = ''
+        self._progress = Progress()
         try:
             self._config = declare_parameters(self)
         except EspnetRosError:
@@ -98,14 +97,13 @@ class SegmentationNode(LifecycleNode):
         """Load the model and make the publishers."""
         self._configure_error = ''
         try:
-            self._model = load_model(self._config, self._tell_progress)
-            self._progress = ''
+            with self._progress.reported_at_once(self._report):
+                self._model = load_model(self._config, self._progress.tell)
             labels = self._model.labels
-            self._cameras = [
-                Camera(self, name, labels, lambda: self._config)
-                for name in self._config.camera_names
-            ]
-            self._label_info = publish_label_info(self, labels)
+            for name in self._config.camera_names:
+                # One by one, so that those that were made are destroyed if another one can't be.
+                self._cameras.append(Camera(self, name, labels, lambda: self._config))
+            publish_label_info(self._made, self, labels)
             self._costmap = self._make_costmap(labels)
         except Exception as error:
             self._tell_failure('configured', error)
@@ -164,10 +162,11 @@ class SegmentationNode(LifecycleNode):
             self._costmap.activate()
         model = self._model
         assert model is not None
+        steps = Segmenting(partial(self._infer, model), self._deliver, self.get_logger())
         self._worker = Worker(
             tuple(self._cameras),
-            partial(self._segment, model),
-            self._publish,
+            steps.segment,
+            steps.publish,
             at_most=lambda: model.images_at_once,
         )
         for camera in self._cameras:
@@ -176,63 +175,37 @@ class SegmentationNode(LifecycleNode):
     def _tell_failure(self, what: str, error: Exception) -> None:
         """Say why a transition failed, as rclpy swallows what a callback raises."""
         self._configure_error = str(error) or type(error).__name__
-        expected = isinstance(error, EspnetRosError)
-        details = '' if expected else f'\n{traceback.format_exc()}'
-        self.get_logger().error(f'not {what}: {self._configure_error}{details}')
+        self.get_logger().error(f'not {what}: {self._configure_error}{details(error)}')
 
     def _tell_what_waits(self, names: set[str]) -> None:
-        specs = map(parameter_spec, sorted(names))
+        specs = map(find_spec, sorted(names))
         waiting = [spec.name for spec in specs if spec is not None and spec.applies != 'live']
         if waiting and self._model is not None:
             self.get_logger().info(
                 f'{", ".join(waiting)} will take effect after deactivate, cleanup and configure'
             )
 
-    def _segment(self, model: LoadedModel, taken: list[tuple[Camera, Any]]) -> list[Answer]:
-        """Return what came of the messages of some cameras, without those that failed."""
-        decoded = [(c, self._guard([c], partial(c.decode, message))) for c, message in taken]
-        usable = [(camera, image) for camera, image in decoded if image is not None]
-        if not usable:
-            return []
-        images = [decoded.image for _, decoded in usable]
-        cameras = [camera for camera, _ in usable]
-        masks = self._guard(cameras, partial(model.segmenter.segment_together, images))
-        if masks is None:
-            return []
-        return [(*pair, mask) for pair, mask in zip(usable, masks, strict=True)]
-
-    def _publish(self, answers: list[Answer]) -> None:
-        costmap = self._costmap
-        for camera, decoded, segmentation in answers:
-            segmented = self._guard([camera], partial(camera.publish, decoded, segmentation))
-            if segmented is not None and costmap is not None:
-                costmap.put(camera.name, segmented)
-
-    def _guard(self, cameras: Sequence[Camera], step: Callable[[], T]) -> T | None:
-        """Return what a step for the images of some cameras gives, or None and tell why not."""
-        logger = self.get_logger()
+    def _infer(self, model: LoadedModel, images: list[ColorImage]) -> list[Segmentation]:
         try:
-            return step()
-        except ImageError as error:
-            for camera in cameras:
-                camera.monitor.reject(error)
-            logger.warning(f'image rejected: {error}', throttle_duration_sec=_QUIET_S)
-        except Exception as error:
-            # Whatever a backend throws at one image, the next image gets its chance.
-            details = '' if isinstance(error, EspnetRosError) else f'\n{traceback.format_exc()}'
-            for camera in cameras:
-                camera.monitor.fail(error)
-            logger.error(f'image lost: {error!r}{details}', throttle_duration_sec=_QUIET_S)
-        return None
+            return model.segmenter.segment_together(images)
+        finally:
+            # Backend auto may have moved on to one that built an engine first.
+            self._progress.clear()
 
-    def _make_costmap(self, labels: Labels) -> Costmap:
+    def _deliver(self, camera: str, segmented: Segmented) -> None:
+        if self._costmap is not None:
+            self._costmap.put(camera, segmented)
+
+    def _make_costmap(self, labels: Labels) -> CostmapFeed:
         pose, frame = self._config.pose, self._config.grid.frame
         check_mounts(self._config.mounts, self._config.camera_names)
         mounts = {n: camera_mount(m.xyz, m.rpy) for n, m in self._config.mounts.items()}
         poses = create_poses(self, pose.source, frame, pose.base_frame, pose.timeout, mounts)
         depths = {c.name: c.depth for c in self._cameras if c.depth is not None}
         try:
-            return Costmap(self, lambda: self._config, labels, poses, depths, self._why_no_mask)
+            return CostmapFeed(
+                self, lambda: self._config, labels, poses, depths, self._why_no_mask
+            )
         except Exception:
             poses.destroy()
             raise
@@ -256,18 +229,17 @@ class SegmentationNode(LifecycleNode):
         state = self._state_machine.current_state[1]
         facts = {'state': state, **(self._model.facts if self._model else NO_MODEL)}
         if self._cameras:
-            statuses = active_statuses(name, facts, self._config, self._cameras, self._costmap)
+            statuses = active_statuses(
+                name, facts, self._config, self._cameras, self._costmap, self._progress.sentence
+            )
         else:
             names = self._config.cameras or ('image',)
-            statuses = idle_statuses(name, facts, names, self._configure_error, self._progress)
+            statuses = idle_statuses(
+                name, facts, names, self._configure_error, self._progress.sentence
+            )
         array = DiagnosticArray(status=statuses)
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
-
-    def _tell_progress(self, sentence: str) -> None:
-        # From the builder's own thread: while a model loads, the executor runs no timer.
-        self._progress = sentence
-        self._report()
 
     def _stop(self) -> None:
         # The image in hand still needs what its camera listens to.
@@ -286,9 +258,8 @@ class SegmentationNode(LifecycleNode):
         if self._costmap is not None:
             self._costmap.destroy()
             self._costmap = None
-        if self._label_info is not None:
-            self.destroy_publisher(self._label_info)
-            self._label_info = None
+        self._made.close()
         if self._model is not None:
             self._model.close()
             self._model = None
+        self._progress.clear()

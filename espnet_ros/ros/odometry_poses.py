@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-import numpy as np
-import numpy.typing as npt
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Header
 
+from espnet_ros.core.arrays import Floats
 from espnet_ros.core.errors import PoseError
 from espnet_ros.core.pose_history import PoseHistory
 from espnet_ros.ros.pose_inputs import mount_of, read_odometry, stamp_seconds
-
-Array = npt.NDArray[np.float64]
 
 TOPIC = 'odometry'
 _TYPE = 'nav_msgs/msg/Odometry'
@@ -38,7 +35,7 @@ class OdometryPoses:
         grid_frame: str,
         base_frame: str,
         timeout_s: float,
-        mounts: Mapping[str, Array],
+        mounts: Mapping[str, Floats],
     ) -> None:
         self._node = node
         self._frames = grid_frame, base_frame
@@ -56,7 +53,7 @@ class OdometryPoses:
         self._subscription = node.create_subscription(Odometry, TOPIC, self._on_message, profile)
         self.topic = self._subscription.topic_name
 
-    def at(self, header: Header, camera: str) -> tuple[Array, Array]:
+    def at(self, header: Header, camera: str) -> tuple[Floats, Floats]:
         """Return the mount and the interpolated odometry."""
         T_base_camera = mount_of(self._mounts, camera)
         stamp_s = stamp_seconds(header, 'image')
@@ -71,7 +68,7 @@ class OdometryPoses:
                 ) from error
             raise
 
-    def latest(self) -> Array | None:
+    def latest(self) -> Floats | None:
         """Return the newest odometry, or None while no camera is anywhere."""
         newest = self._history.newest() if self._mounts else None
         return None if newest is None else newest[1]
@@ -92,7 +89,7 @@ class OdometryPoses:
             )
         types = {p.topic_type for p in self._node.get_publishers_info_by_topic(self.topic)}
         if not types:
-            return f'nobody publishes {self.topic}'
+            return f'nobody publishes {self.topic}: remap odometry, or set pose.source'
         if _TYPE not in types:
             return f'{self.topic} has type {", ".join(sorted(types))}, not {_TYPE}'
         if not self._refusals:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import ExitStack
+from functools import partial
 
 from rclpy.node import Node
-from rclpy.publisher import Publisher
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
-from espnet_ros.core.color_image import ColorImage, UInt8Array
+from espnet_ros.core.arrays import UInt8Array
+from espnet_ros.core.color_image import ColorImage
 from espnet_ros.core.config import OverlayConfig
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.pipeline import Segmentation
 from espnet_ros.core.visualize import colorize, overlay
 from espnet_ros.ros.camera_info import scale_camera_info
 from espnet_ros.ros.conversions import array_to_image, array_to_jpeg
-from espnet_ros.ros.publishers import create_publisher
-from espnet_ros.ros.qos import output_profile
+from espnet_ros.ros.publishers import create_output
 
 
 class CameraOutputs:
@@ -37,24 +37,25 @@ class CameraOutputs:
         labels: Labels,
         overlay_config: Callable[[], OverlayConfig],
     ) -> None:
-        self._node = node
         self._labels = labels
         self._overlay_config = overlay_config
-        prefix = f'~/{camera}/' if camera else '~/'
-
-        def publisher(kind: type, name: str) -> Publisher[Any]:
-            return create_publisher(node, kind, prefix + name, output_profile())
-
-        self._mask = publisher(Image, 'mask')
-        self._confidence = publisher(Image, 'confidence')
-        self._camera_info = publisher(CameraInfo, 'camera_info')
-        self._color_mask = publisher(Image, 'color_mask')
-        self._color_mask_jpeg = publisher(CompressedImage, 'color_mask/compressed')
-        self._overlay = publisher(Image, 'overlay')
-        self._overlay_jpeg = publisher(CompressedImage, 'overlay/compressed')
+        with ExitStack() as made:
+            create = partial(create_output, made, node, camera=camera)
+            self._mask = create('mask')
+            self._confidence = create('confidence')
+            self._camera_info = create('camera_info')
+            self._color_mask = create('color_mask')
+            self._color_mask_jpeg = create('color_mask/compressed')
+            self._overlay = create('overlay')
+            self._overlay_jpeg = create('overlay/compressed')
+            self._made = made.pop_all()
 
     def publish_mask(self, header: Header, mask: UInt8Array) -> None:
-        """Publish a mask under the header of its image."""
+        """Publish a mask.
+
+        :param header: of its image.
+        :param mask: class ids, uint8 (H, W), UNLABELED (255) for none.
+        """
         self._mask.publish(array_to_image(mask, header, 'mono8'))
 
     def publish_confidence(self, header: Header, segmentation: Segmentation) -> None:
@@ -72,6 +73,7 @@ class CameraOutputs:
         """Publish the calibration scaled to the mask.
 
         :param image_wh: size of the image in pixels.
+        :param mask: uint8 (H, W).
         :raises CameraInfoError: if the calibration can't be used for this image.
         """
         mask_wh = (mask.shape[1], mask.shape[0])
@@ -79,7 +81,12 @@ class CameraOutputs:
         self._camera_info.publish(scaled)
 
     def publish_colors(self, header: Header, image: ColorImage, mask: UInt8Array) -> None:
-        """Draw and publish those colour outputs that somebody subscribes to."""
+        """Draw and publish those colour outputs that somebody subscribes to.
+
+        :param header: of the image.
+        :param image: of any size, which is brought to that of the mask.
+        :param mask: class ids, uint8 (H, W), UNLABELED (255) for none.
+        """
         quality = self._overlay_config().jpeg_quality
         for draw, raw, jpeg in (
             (self._draw_color_mask, self._color_mask, self._color_mask_jpeg),
@@ -103,13 +110,4 @@ class CameraOutputs:
 
     def destroy(self) -> None:
         """Destroy the publishers."""
-        for publisher in (
-            self._mask,
-            self._confidence,
-            self._camera_info,
-            self._color_mask,
-            self._color_mask_jpeg,
-            self._overlay,
-            self._overlay_jpeg,
-        ):
-            self._node.destroy_publisher(publisher)
+        self._made.close()

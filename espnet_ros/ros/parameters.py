@@ -18,17 +18,11 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from espnet_ros.core.config import NodeConfig, parameter_spec, parameter_specs, unknown_name
+from espnet_ros.core.config import NodeConfig, find_spec, parameter_specs, unknown_name
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.known_parameters import ROS_SPECS, passed_over, unknown_names
 from espnet_ros.core.parameter_file import ParameterFile, read_parameter_file
-from espnet_ros.core.parameter_spec import ParameterSpec
-
-_APPLIES = {
-    'start': 'Read at start.',
-    'configure': 'A change takes effect at the next configure transition.',
-    'live': 'A change takes effect at once.',
-}
+from espnet_ros.core.parameter_spec import APPLIES, ParameterSpec
 
 
 def declare_parameters(node: Node) -> NodeConfig:
@@ -62,7 +56,7 @@ def unknown_parameters(node: Node, parameters: Iterable[Parameter[Any]]) -> list
     """Return a sentence for each parameter that the node does not have."""
     return [
         f'{p.name} was not given at start: name it in the parameter file'
-        if parameter_spec(p.name)
+        if find_spec(p.name)
         else unknown_name(p.name)
         for p in parameters
         if not node.has_parameter(p.name)
@@ -71,7 +65,7 @@ def unknown_parameters(node: Node, parameters: Iterable[Parameter[Any]]) -> list
 
 def as_declared(parameter: Parameter[Any]) -> Parameter[Any]:
     """Return the parameter with integers turned into the floats that its spec asks for."""
-    spec = parameter_spec(parameter.name)
+    spec = find_spec(parameter.name)
     if spec and spec.type == 'double' and parameter.type_ == Parameter.Type.INTEGER:
         return Parameter(parameter.name, Parameter.Type.DOUBLE, float(parameter.value))
     if spec and spec.type == 'double[]' and parameter.type_ == Parameter.Type.INTEGER_ARRAY:
@@ -84,7 +78,7 @@ def _specs(node: Node) -> list[ParameterSpec]:
     """Return all parameters: the fixed ones and those of families that were given at start."""
     fixed = list(parameter_specs())
     names = {spec.name for spec in fixed}
-    given = (parameter_spec(name) for name in node._parameter_overrides if name not in names)
+    given = (find_spec(name) for name in node._parameter_overrides if name not in names)
     return fixed + [spec for spec in given if spec is not None]
 
 
@@ -135,7 +129,7 @@ def _validate(parameters: list[Parameter[Any]]) -> SetParametersResult:
     problems = [
         problem
         for p in parameters
-        if p.type_ != Parameter.Type.NOT_SET and (spec := parameter_spec(p.name)) is not None
+        if p.type_ != Parameter.Type.NOT_SET and (spec := find_spec(p.name)) is not None
         if (problem := spec.problem(p.value))
     ]
     return SetParametersResult(successful=not problems, reason='; '.join(problems))
@@ -143,7 +137,7 @@ def _validate(parameters: list[Parameter[Any]]) -> SetParametersResult:
 
 def _descriptor(spec: ParameterSpec) -> ParameterDescriptor:
     descriptor = ParameterDescriptor(
-        description=f'{spec.description} {_APPLIES[spec.applies]}', read_only=spec.read_only
+        description=f'{spec.description} {APPLIES[spec.applies]}', read_only=spec.read_only
     )
     if spec.choices:
         descriptor.additional_constraints = f'One of {", ".join(spec.choices)}'

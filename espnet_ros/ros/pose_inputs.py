@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-import numpy.typing as npt
 from nav_msgs.msg import Odometry
 from std_msgs.msg import Header
 
+from espnet_ros.core.arrays import Floats
 from espnet_ros.core.errors import PoseError
 from espnet_ros.core.transforms import from_quaternion
 from espnet_ros.ros.stamps import seconds
-
-Array = npt.NDArray[np.float64]
 
 
 def stamp_seconds(header: Header, what: str) -> float:
@@ -28,7 +25,7 @@ def stamp_seconds(header: Header, what: str) -> float:
     return seconds(stamp)
 
 
-def mount_of(mounts: Mapping[str, Array], camera: str) -> Array:
+def mount_of(mounts: Mapping[str, Floats], camera: str) -> Floats:
     """Return T_base_camera of a camera.
 
     :param camera: its name, '' for the one without.
@@ -37,13 +34,13 @@ def mount_of(mounts: Mapping[str, Array], camera: str) -> Array:
     if camera not in mounts:
         prefix = f'camera_mount.{camera}' if camera else 'camera_mount'
         raise PoseError(
-            f'{prefix}.xyz and {prefix}.rpy are not set: without tf2 they must say where the '
-            'camera is on the robot'
+            f'{prefix}.xyz and {prefix}.rpy are not set: where poses do not come from tf they '
+            'must say where the camera is on the robot'
         )
     return mounts[camera]
 
 
-def read_odometry(message: Odometry, grid_frame: str, base_frame: str) -> tuple[float, Array]:
+def read_odometry(message: Odometry, grid_frame: str, base_frame: str) -> tuple[float, Floats]:
     """Return the stamp in seconds and T_grid_base, (4, 4).
 
     :raises PoseError: if it has other frames, no stamp, or a pose that is none.

@@ -7,16 +7,14 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 from rclpy.node import Node
 from std_msgs.msg import Header
 
+from espnet_ros.core.arrays import Floats
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.ros.odometry_poses import TOPIC, OdometryPoses
 from espnet_ros.ros.pose_inputs import mount_of
 from espnet_ros.ros.tf_poses import TfPoses
-
-Array = npt.NDArray[np.float64]
 
 
 class Poses(Protocol):
@@ -26,7 +24,7 @@ class Poses(Protocol):
     def name(self) -> str:
         """Return ``tf``, ``odometry`` or ``fixed``."""
 
-    def at(self, header: Header, camera: str) -> tuple[Array, Array]:
+    def at(self, header: Header, camera: str) -> tuple[Floats, Floats]:
         """Return T_base_camera (optical) and T_grid_base of an image, (4, 4) each, metres.
 
         It may wait; another thread must spin the node.
@@ -37,7 +35,7 @@ class Poses(Protocol):
         :raises AbandonedError: if they would have to be waited for, and that is not allowed.
         """
 
-    def latest(self) -> Array | None:
+    def latest(self) -> Floats | None:
         """Return the newest T_grid_base known, without waiting.
 
         None while there is no camera to make a cost map with.
@@ -59,7 +57,7 @@ def create_poses(
     grid_frame: str,
     base_frame: str,
     timeout_s: float,
-    mounts: Mapping[str, Array],
+    mounts: Mapping[str, Floats],
 ) -> Poses:
     """Return the source of poses that the parameters ask for.
 
@@ -90,7 +88,7 @@ def create_poses(
     return odometry if source == 'odometry' else OdometryOrFixedPoses(odometry, mounts)
 
 
-def _warn_of_unused(node: Node, source: str, mounts: Mapping[str, Array]) -> None:
+def _warn_of_unused(node: Node, source: str, mounts: Mapping[str, Floats]) -> None:
     if not mounts:
         return
     names = ', '.join(f'camera_mount.{camera}'.rstrip('.') for camera in sorted(mounts))
@@ -109,14 +107,14 @@ class FixedPoses:
 
     name = 'fixed'
 
-    def __init__(self, mounts: Mapping[str, Array]) -> None:
+    def __init__(self, mounts: Mapping[str, Floats]) -> None:
         self._mounts = mounts
 
-    def at(self, header: Header, camera: str) -> tuple[Array, Array]:
+    def at(self, header: Header, camera: str) -> tuple[Floats, Floats]:
         """Return the mount and the origin; the stamp does not matter."""
         return mount_of(self._mounts, camera), np.eye(4)
 
-    def latest(self) -> Array | None:
+    def latest(self) -> Floats | None:
         """Return the origin, or None while no camera is anywhere."""
         return np.eye(4) if self._mounts else None
 
@@ -139,7 +137,7 @@ class OdometryOrFixedPoses:
     :param mounts: T_base_camera (optical) by camera.
     """
 
-    def __init__(self, odometry: OdometryPoses, mounts: Mapping[str, Array]) -> None:
+    def __init__(self, odometry: OdometryPoses, mounts: Mapping[str, Floats]) -> None:
         self._odometry = odometry
         self._fixed = FixedPoses(mounts)
 
@@ -148,11 +146,11 @@ class OdometryOrFixedPoses:
         """Return which of the two holds."""
         return self._current().name
 
-    def at(self, header: Header, camera: str) -> tuple[Array, Array]:
+    def at(self, header: Header, camera: str) -> tuple[Floats, Floats]:
         """Return the mount and the odometry, or the origin while there never was any."""
         return self._current().at(header, camera)
 
-    def latest(self) -> Array | None:
+    def latest(self) -> Floats | None:
         """Return the newest odometry, or the origin while there never was any."""
         return self._current().latest()
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+from contextlib import ExitStack
 from typing import Any
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
+
+from espnet_ros.core.topics import ANY_LAYER, PER_CAMERA, SHARED, of_camera
+from espnet_ros.ros.qos import latched_profile, output_profile
 
 try:
     from rclpy.event_handler import PublisherEventCallbacks
@@ -27,3 +32,22 @@ def create_publisher(node: Node, kind: Any, topic: str, profile: QoSProfile) -> 
     return node.create_publisher(
         kind, topic, profile, event_callbacks=PublisherEventCallbacks(use_default_callbacks=False)
     )
+
+
+def create_output(
+    made: ExitStack, node: Node, output: str, camera: str = '', layer: str = ''
+) -> Publisher[Any]:
+    """Return the publisher of an output of the node, as `espnet_ros.core.topics` has it.
+
+    :param made: destroys it; so what fails half-way leaves no publisher behind.
+    :param output: private name, ``<layer>`` standing for a layer's.
+    :param camera: whose output it is, empty for the only camera's and for one of the whole node.
+    :raises ImportError: if its message is not installed.
+    """
+    package, kind = {**SHARED, **PER_CAMERA}[output].split('/')
+    message = getattr(importlib.import_module(f'{package}.msg'), kind)
+    topic = '~/' + of_camera(camera, output.replace(ANY_LAYER, layer))
+    profile = latched_profile() if output in SHARED else output_profile()
+    publisher = create_publisher(node, message, topic, profile)
+    made.callback(lambda: node.destroy_publisher(publisher))
+    return publisher

@@ -8,8 +8,9 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from espnet_ros.core.config import NodeConfig
+from espnet_ros.core.names import COSTMAP_STATUS
 from espnet_ros.ros.camera import Camera
-from espnet_ros.ros.costmap import Costmap
+from espnet_ros.ros.costmap import CostmapFeed
 from espnet_ros.ros.diagnostics import CameraMonitor, judge, make_status
 
 # What is told of a model while there is none.
@@ -18,21 +19,23 @@ NO_MODEL = dict.fromkeys(('backend', 'device', 'precision', 'model', 'size_wh'),
 
 def active_statuses(
     node: str, facts: Mapping[str, Any], config: NodeConfig, cameras: Sequence[Camera],
-    costmap: Costmap | None,
+    costmap: CostmapFeed | None, progress: str,
 ) -> list[DiagnosticStatus]:
     """Return the statuses of a node that is configured.
 
     :param node: its fully qualified name.
     :param facts: the lifecycle state and what is known of the model.
+    :param progress: how far the build of another engine is, if images wait for one.
     """
     statuses = []
     for camera in cameras:
         monitor = camera.monitor
-        level, message = judge(facts['state'], config, monitor, camera.why_silent)
+        level, message = judge(facts['state'], config, monitor, camera.why_silent, progress)
         name = f'{node}: {camera.name or "image"}'
         statuses.append(make_status(name, level, message, {**facts, **monitor.values()}))
     if costmap is not None:
-        statuses.append(make_status(f'{node}: costmap', *costmap.status(facts['state'])))
+        name = f'{node}: {COSTMAP_STATUS}'
+        statuses.append(make_status(name, *costmap.status(facts['state'])))
     return statuses
 
 

@@ -10,6 +10,7 @@ import traceback
 from typing import Any
 
 from espnet_ros.core.malloc import tune_malloc
+from espnet_ros.ros.log import QUIET_S
 from espnet_ros.ros.process import Stop, run_until_signal
 
 _SWITCH_S = 1e-4
@@ -65,7 +66,7 @@ def _foreign_words() -> list[str]:
     """
     from rclpy.utilities import remove_ros_args
 
-    from espnet_ros.core.config import parameter_spec
+    from espnet_ros.core.config import find_spec
     from espnet_ros.core.errors import ParameterError
 
     try:
@@ -76,7 +77,7 @@ def _foreign_words() -> list[str]:
     if '--ros-args' in before:
         before = before[: before.index('--ros-args')]
     # There, name:=other still renames topics, as in ROS 2's first years, but sets no parameter.
-    meant = [word for word in before if ':=' in word and parameter_spec(word.partition(':=')[0])]
+    meant = [word for word in before if ':=' in word and find_spec(word.partition(':=')[0])]
     # Launch files pass an empty word where a substitution of theirs is empty.
     return list(dict.fromkeys(word for word in (*meant, *unread) if word))
 
@@ -122,7 +123,7 @@ def _spin_once(executor: Any, node: Any) -> None:
         executor.spin_once()
     except Exception:
         # rclpy raises here what a broken message or request set off; the next one may be good.
-        node.get_logger().error(traceback.format_exc(), throttle_duration_sec=5.0)
+        node.get_logger().error(traceback.format_exc(), throttle_duration_sec=QUIET_S)
 
 
 if __name__ == '__main__':

@@ -7,22 +7,19 @@ import time
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from rclpy.clock import JumpThreshold
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.time import Time
 from std_msgs.msg import Header
 
+from espnet_ros.core.arrays import Floats
 from espnet_ros.core.errors import AbandonedError, PoseError
 from espnet_ros.core.pose_history import RESTART_S
 from espnet_ros.core.transforms import from_quaternion
 from espnet_ros.ros.ground_check import GroundCheck
 from espnet_ros.ros.pose_inputs import stamp_seconds
 from espnet_ros.ros.stamps import seconds
-
-Array = npt.NDArray[np.float64]
 
 # What tf2_ros listens to, unless it is remapped.
 _TOPIC = '/tf'
@@ -60,7 +57,7 @@ class TfPoses:
             threshold, post_callback=lambda _: self._buffer.clear()
         )
 
-    def at(self, header: Header, camera: str) -> tuple[Array, Array]:
+    def at(self, header: Header, camera: str) -> tuple[Floats, Floats]:
         """Return both poses at the stamp."""
         try:
             poses = self._wait_for_both(header, camera)
@@ -70,7 +67,7 @@ class TfPoses:
         self._problem = ''
         return poses
 
-    def latest(self) -> Array | None:
+    def latest(self) -> Floats | None:
         """Return the newest T_grid_base."""
         return self._newest(self._grid_frame, self._base_frame)
 
@@ -90,7 +87,7 @@ class TfPoses:
         self._jumps.unregister()
         self._listener.unregister()
 
-    def _wait_for_both(self, header: Header, camera: str) -> tuple[Array, Array]:
+    def _wait_for_both(self, header: Header, camera: str) -> tuple[Floats, Floats]:
         stamp_s = stamp_seconds(header, 'image')
         # tf2 keeps frames without the leading slash of ROS 1.
         frame = header.frame_id.lstrip('/')
@@ -120,13 +117,13 @@ class TfPoses:
             self._buffer.clear()
         self._stamps_s[camera] = stamp_s
 
-    def _newest(self, target: str, source: str) -> Array | None:
+    def _newest(self, target: str, source: str) -> Floats | None:
         try:
             return self._look_up(target, source, Time())
         except (_Missing, PoseError):
             return None
 
-    def _look_up(self, target: str, source: str, stamp: Time) -> Array:
+    def _look_up(self, target: str, source: str, stamp: Time) -> Floats:
         try:
             found = self._buffer.lookup_transform(target, source, stamp)
         except self._tf2.TransformException as error:

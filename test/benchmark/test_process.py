@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from espnet_ros.core.errors import BackendError
 from espnet_ros.core.python_child import module_command
 
 DEADLINE_S = 120.0
+ROOT = Path(__file__).resolve().parents[2]
 NUMPY = {'library': 'numpy', 'precision': 'f32', 'device': 'cpu'}
 
 
@@ -114,6 +116,30 @@ def test_only_who_interrupts_gives_a_worker_no_time(
     assert left.exists() == (kind is BackendError)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+KILLED = """
+import json, sys, threading
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from espnet_ros.benchmark.process import Worker
+worker = Worker('gemm', Path({log!r}))
+worker.ask({numpy!r}, {deadline})
+worker._child.say(json.dumps({{'do': 'turn', 'seconds': 600.0}}))
+print(worker.pid, flush=True)
+threading.Event().wait()
+"""
+
+
+def test_a_worker_does_not_finish_its_turn_when_who_asked_is_killed(tmp_path: Path):
+    code = KILLED.format(
+        root=str(ROOT), log=str(tmp_path / 'log'), numpy=NUMPY, deadline=DEADLINE_S
+    )
+    command = [sys.executable, '-c', code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        worker = os.pidfd_open(int(parent.stdout.readline()))
+        parent.kill()
+        assert select.select([worker], [], [], DEADLINE_S)[0]
 
 
 def test_a_module_of_the_current_folder_is_not_taken_for_a_library(

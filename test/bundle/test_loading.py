@@ -168,14 +168,29 @@ def test_the_graph_in_half_precision_may_be_there(folder):
     [
         ({'mean': None, 'files': None}, 'model.yaml lacks mean, files'),
         ({'format': 2}, 'format must be 1, got 2'),
+        ({'format': True}, 'format must be 1, got True'),
         ({'size_wh': [64, 50]}, r'size_wh must be two multiples of 8 up to 8192, got \[64, 50\]'),
         ({'size_wh': [64]}, 'size_wh must be'),
         ({'size_wh': '64x48'}, 'size_wh must be'),
         ({'channel_order': 'RGB'}, "channel_order must be 'BGR', got 'RGB'"),
         ({'mean': [1, 2]}, 'mean must be three numbers'),
+        ({'mean': [1, 2, True]}, 'mean must be three numbers'),
+        ({'mean': [1, 2, 10**400]}, 'mean must be three numbers'),
         ({'std': [1, 0, 1]}, 'std must be three numbers above 0'),
         ({'std': [1, float('nan'), 1]}, 'std must be three numbers above 0'),
         ({'input_scale': 'x'}, 'input_scale must be a number above 0'),
+        ({'input_scale': True}, 'input_scale must be a number above 0, got True'),
+        ({'input_scale': 10**400}, 'input_scale must be a number above 0, got 1000'),
+        ({'temperature': True}, 'temperature must be a number above 0, got True'),
+        (
+            {'temprature': 1.08},
+            r'refused: unknown key temprature of model\.yaml \(did you mean temperature\?\)',
+        ),
+        (
+            {'license': 'MIT', 'licence': None},
+            r'lacks licence; unknown key license of model\.yaml \(did you mean licence\?\)',
+        ),
+        ({'zoom': 7}, r'unknown key zoom of model\.yaml \(known are format, .*, temperature\)'),
         ({'licence': 5}, 'licence must be a str, got 5'),
         ({'metrics': [1]}, 'metrics must be a dict'),
         ({'architecture': 'espnet'}, 'architecture must be a mapping'),
@@ -194,9 +209,23 @@ def test_the_graph_in_half_precision_may_be_there(folder):
                               'class_bias': 0.5}},
             'architecture.class_bias must be true or false, got 0.5',
         ),
+        (
+            {'architecture': {'name': 'espnet_c', 'classes': 3, 'alpha2': 1, 'alpha3': True}},
+            'architecture.alpha3 must be a whole number, got True',
+        ),
+        (
+            {'architecture': {'name': 'espnet_c', 'classes': 3, 'alpha2': 1, 'alpha3': 1,
+                              'skip': 'raw', 'alpha4': 1}},
+            r'unknown key architecture\.alpha4 of espnet_c \(did you mean alpha[23]\?\); unknown '
+            r'key architecture\.skip of espnet_c \(known are name, classes, alpha2, alpha3\)',
+        ),
         ({'classes': 3}, 'classes must be a list'),
         ({'files': {'weights': {}}}, 'files.weights lacks sha256; files lacks onnx'),
         ({'files': []}, 'files lacks weights; files lacks onnx'),
+        (
+            {'files': {'onnx_f61': {}}},
+            r'lacks onnx; unknown key files\.onnx_f61 of model\.yaml \(did you mean onnx_f16\?\)',
+        ),
         ({'files': {'onnx_f16': {}}}, 'files lacks onnx; files.onnx_f16 lacks sha256'),
         ({'classes': [{'name': 'a'}] * 3}, 'model folder .*tiny refused: class table refused'),
         (
@@ -209,6 +238,12 @@ def test_what_does_not_fit_in_the_description_is_named(folder, changes, words):
     change(folder, **changes)
     with pytest.raises(BundleError, match=words):
         Bundle.load(folder)
+
+
+def test_a_key_that_is_no_text_is_unknown_as_well(folder):
+    with (folder / 'model.yaml').open('a') as file:
+        file.write('7: x\n')
+    assert 'refused: unknown key 7 of model.yaml (known are' in refusal(folder)
 
 
 def test_shipped_models_are_found_by_name(shipped):

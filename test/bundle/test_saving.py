@@ -167,6 +167,35 @@ def test_where_nothing_may_be_written_is_told_before_the_work(tmp_path):
         save('/proc/mine')
 
 
+def test_where_something_is_mounted_is_told_before_the_work(tmp_path, folder, monkeypatch):
+    # No rename replaces a mount point: the volume of a container, say.
+    mounted = {str(tmp_path / 'out'), str(folder)}
+    monkeypatch.setattr('os.path.ismount', lambda path: str(path) in mounted)
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'link').symlink_to('out')
+    for path in (tmp_path / 'out', tmp_path / 'link', folder):
+        words = f'^{path} can not be replaced, .*: name a folder inside it, e.g. {path}/model$'
+        with pytest.raises(BundleError, match=words):
+            check_replaceable(path)
+    assert save(tmp_path / 'out' / 'model').name == 'model'
+    assert Bundle.load(folder).metrics == {'miou': 0.5}
+
+
+@pytest.mark.parametrize(
+    'changes', [{'std': (1, 0, 1)}, {'contents': {'weights': b'', 'onnx': b''}}]
+)
+def test_what_does_not_fit_together_is_told_with_the_folder_that_was_asked_for(
+    tmp_path, changes
+):
+    with pytest.raises(BundleError) as error:
+        save(tmp_path / 'mine', **changes)
+    message = str(error.value)
+    assert message.startswith(f'no model is written to {tmp_path / "mine"}: ')
+    # Not to one that is gone, and with no advice for models that somebody has.
+    assert '/new' not in message and 'Restore' not in message
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_empty_folder_and_missing_parents_are_filled(tmp_path):
     (tmp_path / 'empty').mkdir()
     assert save(tmp_path / 'empty').name == 'empty'

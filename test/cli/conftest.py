@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import cv2
@@ -39,6 +43,23 @@ def pictures(tmp_path: Path) -> Path:
     for index in range(10):
         cv2.imwrite(str(folder / f'{index}.png'), picture(split_of(index)))
     return folder
+
+
+@pytest.fixture(params=['buffered', 'unbuffered'])
+def nobody_reads(request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager[None]]:
+    """Return a context in which stdout is a pipe whose reader has left."""
+
+    @contextlib.contextmanager
+    def without_reader() -> Iterator[None]:
+        reader, writer = os.pipe()
+        os.close(reader)
+        with open(writer, 'w', encoding='utf-8') as stdout:
+            if request.param == 'unbuffered':
+                stdout.reconfigure(write_through=True, line_buffering=True)
+            with contextlib.redirect_stdout(stdout):
+                yield
+
+    return without_reader
 
 
 @pytest.fixture(scope='session')

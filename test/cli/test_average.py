@@ -64,6 +64,34 @@ def test_the_mean_is_written_compared_and_calibrated(
     assert f'class mIoU {100 * miou:.2f}: {calm}' in text and f'{output}: written' in text
 
 
+def test_the_mean_is_there_though_nobody_reads_what_is_printed(
+    models: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def left(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr('builtins.print', left)
+    output, figures = tmp_path / 'soup', tmp_path / 'f.json'
+    options = ['--val', 'street:1', '--output', str(output), '--json', str(figures)]
+    assert main(['average', *map(str, models), *options]) != 2
+    assert Bundle.load(output).temperature == json.loads(figures.read_text())['temperature']
+
+
+def test_of_a_mean_that_is_refused_the_comparison_is_told(
+    models: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def refuse(*_: object) -> None:
+        raise ParameterError('of no use')
+
+    monkeypatch.setattr('espnet_ros.cli.average.check_use', refuse)
+    output = tmp_path / 'soup'
+    assert main(['average', *map(str, models), '--val', 'street:1', '--output', str(output)]) == 2
+    shown = capsys.readouterr()
+    assert shown.err == 'espnet_ros: of no use\n' and not output.exists()
+    assert f': {models[0]}\n' in shown.out and ': their mean; confidence' in shown.out
+
+
 def test_of_other_classes_only_those_that_differ_are_told(
     models: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from espnet_ros.cli import benchmark as verb
@@ -114,6 +115,23 @@ def test_the_plot_is_written_when_the_json_can_not_be(
     assert status == 2
     assert cv2.imread(str(tmp_path / 'plot.png')) is not None
     assert 'report.json: Input/output error' in capsys.readouterr().err
+
+
+def test_a_report_that_nobody_reads_is_written_and_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nobody_reads
+):
+    report = {'rows': [{'reason': None, 'backend': 'onnx'}]}
+    monkeypatch.setattr('espnet_ros.benchmark.run.run_benchmark', lambda *_: report)
+    monkeypatch.setattr('espnet_ros.benchmark.table.table', lambda report: 'table')
+    monkeypatch.setattr(
+        'espnet_ros.benchmark.plot.plot', lambda report: np.zeros((5, 7, 3), np.uint8)
+    )
+    with nobody_reads():
+        assert benchmark(
+            '--json', tmp_path / 'report.json', '--plot', tmp_path / 'plot.png'
+        ) == 141  # fmt: skip
+    assert json.loads((tmp_path / 'report.json').read_text()) == report
+    assert cv2.imread(str(tmp_path / 'plot.png')).shape == (5, 7, 3)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
 import pytest
 
+from espnet_ros.cli import check_nav2 as verb
 from espnet_ros.cli.main import main
 
 # The model of conftest.py has the classes Dark and Green.
@@ -74,6 +76,17 @@ def test_the_findings_are_written_as_json(write, green_model, tmp_path):
         'check': 'class_names',
         'file': path,
     }
+
+
+def test_findings_that_can_not_be_written_are_printed(write, green_model, monkeypatch, capsys):
+    def fail(file, figures):
+        raise OSError(errno.EIO, 'Input/output error', str(file))
+
+    monkeypatch.setattr(verb, 'write_json', fail)
+    assert main(['check_nav2', write(BAD), '--model', str(green_model), '--json', 'f']) == 2
+    out, error = capsys.readouterr()
+    assert out.endswith('errors: 1, warnings: 1\n')
+    assert error == 'espnet_ros: f: Input/output error\n'
 
 
 def test_a_file_of_another_robot_is_said_to_be_one(write, green_model, capsys):
@@ -166,6 +179,28 @@ def test_the_layers_are_checked_in_their_own_file(write, green_model, capsys):
     command = ['check_nav2', write(GOOD), '--model', str(green_model), '--layers', layers]
     assert main(command) == 1
     assert f"{layers}:4: error: free: unknown class 'Blue'" in capsys.readouterr().out
+
+
+def test_every_file_of_the_node_counts(write, green_model, capsys):
+    cameras = write('segmentation: {ros__parameters: {cameras: [front]}}\n', 'cameras.yaml')
+    free = 'layers: {free: {classes: [Green], cost: 0}}'
+    layers = write(f'segmentation: {{ros__parameters: {{{free}}}}}\n', 'layers.yaml')
+    command = ['check_nav2', write(GOOD), '--model', str(green_model)]
+    assert main([*command, '--layers', layers]) == 0
+    capsys.readouterr()
+    # Whatever the order, what one of them says is not lost to the other.
+    for files in ([cameras, layers], [layers, cameras]):
+        given = [word for file in files for word in ('--layers', file)]
+        assert main([*command, *given]) == 1
+        assert '/segmentation/front/nav/mask' in capsys.readouterr().out
+
+
+def test_shipped_layers_go_by_their_name(write, capsys):
+    assert main(['check_nav2', write(GOOD), '--layers', 'delivery_robot_camvid']) in (0, 1)
+    assert 'No such file' not in capsys.readouterr().err
+    assert main(['check_nav2', write(GOOD), '--layers', 'delivery']) == 2
+    error = capsys.readouterr().err
+    assert error.startswith('espnet_ros: delivery is neither one of delivery_robot_camvid, ')
 
 
 @pytest.mark.parametrize(

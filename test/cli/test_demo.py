@@ -132,6 +132,15 @@ def test_every_image_comes_back_as_its_mask(start, pictures, green_model, tmp_pa
     assert not list(demo.temporary.iterdir()), 'nothing is left behind'
 
 
+def test_a_report_that_nobody_reads_is_written(tmp_path, monkeypatch, nobody_reads):
+    report = {'received': 3, 'faults': ['a fault']}
+    monkeypatch.setattr(run_module, 'run_demo', lambda options: report)
+    monkeypatch.setattr('espnet_ros.demo.report.table', lambda report: 'table')
+    with nobody_reads():
+        assert main(['demo', '--json', str(tmp_path / 'copy.json')]) in (1, 141)
+    assert json.loads((tmp_path / 'copy.json').read_text()) == report
+
+
 def test_perfect_masks_make_a_costmap_close_to_the_truth(start):
     demo = start('--true-masks', '--frames', 16, '--size', '320x240', '--rate', 8)
     code, output, errors = demo.finish()

@@ -5,7 +5,9 @@ import os
 
 import pytest
 
+from espnet_ros.cli import evaluate_costmap as verb
 from espnet_ros.cli.main import main
+from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.core.labels import CAMVID
 from espnet_ros.evaluation import costmap_drive, costmap_speed
 from espnet_ros.evaluation.costmap_speed import Times
@@ -74,6 +76,33 @@ def test_speed_and_memory(tmp_path, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert 'p50 2.00' in out and '+0.2 MB' in out
     assert len(asked) == 3
+
+
+def test_figures_that_nobody_reads_are_written(tmp_path, monkeypatch, nobody_reads):
+    figures = {'drive': {'growth_mb': 1}, 'memory': {'growth_mb': 0.5, 'resident_mb': [1, 1.5]}}
+    for part in figures:
+        monkeypatch.setattr(verb, f'_{part}', lambda *args, part=part: figures[part])
+    monkeypatch.setitem(verb._PRINT, 'drive', print)
+    file = tmp_path / 'figures.json'
+    with nobody_reads():
+        assert evaluate('--parts', 'memory', 'drive', '--json', file) == 141
+    assert json.loads(file.read_text()) == figures
+
+
+def test_a_part_that_fails_costs_no_figures_of_those_before(tmp_path, monkeypatch, capsys):
+    def fail():
+        raise EspnetRosError('out of luck')
+
+    monkeypatch.setattr(verb, '_drive', lambda args: {'goals': 5})
+    monkeypatch.setitem(verb._PRINT, 'drive', print)
+    monkeypatch.setattr(verb, '_speed', fail)
+    file = tmp_path / 'figures.json'
+    assert evaluate('--parts', 'drive', 'speed', '--json', file) == 2
+    assert json.loads(file.read_text()) == {'drive': {'goals': 5}}
+    assert capsys.readouterr() == ("{'goals': 5}\n", 'espnet_ros: out of luck\n')
+    file.unlink()
+    assert evaluate('--parts', 'speed', '--json', file) == 2
+    assert not file.exists()
 
 
 def test_a_model_of_other_classes_is_one_line(green_model, capsys):

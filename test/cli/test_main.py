@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import errno
+import importlib
 import io
+import json
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +18,7 @@ from espnet_ros import __version__
 from espnet_ros.cli import main as module
 from espnet_ros.cli.main import VERBS, main
 from espnet_ros.core.errors import BundleError
+from espnet_ros.core.python_child import module_command
 
 
 @pytest.fixture
@@ -123,6 +130,16 @@ def test_the_status_is_what_the_verb_returns(verb):
             'espnet_ros: this needs the Python library av: '
             "`pip install '.[demo]'` in the checkout\n",
         ),
+        (
+            BrokenPipeError(errno.EPIPE, 'Broken pipe', '/fifo'),
+            'espnet_ros: /fifo: Broken pipe\n',
+        ),
+        (
+            ImportError('libGL.so.1: cannot open\nshared object file', name='cv2'),
+            'espnet_ros: this needs the Python library cv2, which is installed but does not load '
+            '(libGL.so.1: cannot open shared object file): apt install python3-opencv, or pip '
+            'install opencv-python-headless\n',
+        ),
     ],
 )
 def test_what_the_user_can_mend_is_one_line_and_status_2(error, expected, verb, capsys):
@@ -137,6 +154,9 @@ def test_what_the_user_can_mend_is_one_line_and_status_2(error, expected, verb, 
         ValueError('a bug'),
         OSError('without a file'),
         ModuleNotFoundError('a bug', name='espnet_ros.no_such_module'),
+        ImportError('a bug'),
+        ImportError('a bug', name='espnet_ros.core.errors'),
+        ImportError("cannot import name 'imraed' from 'cv2'", name='cv2'),
     ],
 )
 def test_a_bug_keeps_its_traceback(error, verb):
@@ -145,8 +165,137 @@ def test_a_bug_keeps_its_traceback(error, verb):
         main(['fake'])
 
 
+@pytest.mark.parametrize(
+    ('name', 'content'),
+    [
+        # The library's own words, those of a part of it, those of the system's loader.
+        ('tqdm/__init__.py', "raise ImportError('no time')"),
+        ('tqdm/__init__.py', 'import no_time'),
+        ('tqdm/__init__.py', 'import ctypes; ctypes.CDLL("libno_time.so")'),
+        ('tqdm.so', 'no time'),
+    ],
+)
+def test_a_library_that_does_not_load_is_one_line(
+    name, content, verb, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, 'tqdm', raising=False)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(content)
+    verb(lambda args: importlib.import_module('tqdm'))
+    assert main(['fake']) == 2
+    error = one_line(capsys)
+    assert error.startswith(
+        'espnet_ros: this needs the Python library tqdm, which is installed but does not load ('
+    )
+    assert error.endswith('): pip install tqdm\n')
+    assert name == 'tqdm.so' or 'no time' in error.replace('_', ' ')
+
+
 def test_ctrl_c_is_status_130_without_a_word(verb, capsys):
     verb(raises(KeyboardInterrupt()))
     assert main(['fake']) == 130
     captured = capsys.readouterr()
     assert captured.out + captured.err == ''
+
+
+def say(status: int):
+    def run(args) -> int:
+        print('a word')
+        return status
+
+    return run
+
+
+@pytest.mark.parametrize(('status', 'expected'), [(1, (1, 141)), (0, (141,))])
+def test_who_is_not_heard_to_the_end_has_no_success(status, expected, verb, nobody_reads):
+    verb(say(status))
+    with nobody_reads():
+        assert main(['fake']) in expected
+
+
+def test_an_error_is_told_though_nobody_reads_the_rest(verb, nobody_reads, capfd):
+    def run(args) -> int:
+        with contextlib.suppress(BrokenPipeError):
+            print('a word')
+        raise BundleError('no model')
+
+    verb(run)
+    with nobody_reads():
+        assert main(['fake']) == 2
+    assert capfd.readouterr().err == 'espnet_ros: no model\n'
+
+
+BAD_NAV2 = 'collision_monitor: {ros__parameters: null}\n'
+
+
+@pytest.mark.parametrize('unbuffered', ['', '1'])
+@pytest.mark.parametrize(
+    ('stdout', 'codes', 'words'),
+    [('left', (1, 141), ''), ('/dev/full', (2,), 'No space left on device (while writing)')],
+)
+def test_findings_that_nobody_reads_are_written_and_are_no_success(
+    unbuffered, stdout, codes, words, tmp_path
+):
+    (tmp_path / 'nav2.yaml').write_text(BAD_NAV2)
+    if stdout == 'left':
+        reader, out = os.pipe()
+        os.close(reader)
+    else:
+        out = os.open(stdout, os.O_WRONLY)
+    figures = tmp_path / 'figures.json'
+    command = module_command('espnet_ros', 'check_nav2', 'nav2.yaml', '--json', str(figures))
+    environment = {**os.environ, 'PYTHONUNBUFFERED': unbuffered}
+    ended = subprocess.run(
+        command, cwd=tmp_path, stdout=out, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    os.close(out)
+    assert ended.returncode in codes
+    # One sentence at most, and nothing of Python's at its exit.
+    assert words in ended.stderr and ended.stderr.count('\n') == bool(words), ended.stderr
+    assert json.loads(figures.read_text())['errors'] == 1
+
+
+def test_without_a_stdout_the_status_is_the_verbs(tmp_path):
+    (tmp_path / 'nav2.yaml').write_text(BAD_NAV2)
+    command = module_command('espnet_ros', 'check_nav2', 'nav2.yaml')
+    closed = ['sh', '-c', 'exec "$@" >&-', 'sh', *command]
+    ended = subprocess.run(closed, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert (ended.returncode, ended.stderr) == (1, '')
+
+
+AT_WORK = """
+import sys, tempfile, threading
+from types import ModuleType
+from espnet_ros.cli import main
+def run(args):
+    with tempfile.TemporaryDirectory():
+        print('working', flush=True)
+        threading.Event().wait()
+fake = ModuleType('espnet_ros.cli.fake', 'Work.')
+fake.add_arguments, fake.run = lambda parser: None, run
+sys.modules['espnet_ros.cli.fake'] = fake
+main.VERBS['fake'] = 'a test'
+sys.exit(main.main(['fake']))
+"""
+
+
+@pytest.mark.parametrize(
+    ('number', 'code'), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
+)
+def test_every_verb_cleans_up_when_it_is_asked_to_end(number, code, tmp_path):
+    script, temporary = tmp_path / 'at_work.py', tmp_path / 'tmp'
+    script.write_text(AT_WORK)
+    temporary.mkdir()
+    root = str(Path(__file__).resolve().parents[2])
+    environment = {**os.environ, 'TMPDIR': str(temporary), 'PYTHONPATH': root}
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment,
+    ) as process:  # fmt: skip
+        assert process.stdout.readline() == 'working\n'
+        assert len(list(temporary.iterdir())) == 1
+        process.send_signal(number)
+        errors = process.communicate(timeout=60)[1]
+    assert (process.returncode, errors) == (code, '')
+    assert list(temporary.iterdir()) == []

@@ -110,6 +110,48 @@ def test_a_file_that_is_no_picture_is_one_line(name, green_model, tmp_path, caps
     assert not output.exists()
 
 
+def test_damaged_pictures_cost_no_other_ones(pictures, green_model, tmp_path, capsys):
+    output, figures = tmp_path / 'out', tmp_path / 'figures.json'
+    for name in ('0.png', '5.png'):
+        content = (pictures / name).read_bytes()
+        (pictures / name).write_bytes(content[: len(content) // 2])
+    options = ('--model', green_model, '--output', output, '--json', figures)
+    assert segment(pictures, *options) == 2
+    done = [f'{i}.png' for i in (1, 2, 3, 4, 6, 7, 8, 9)]
+    report = json.loads(figures.read_text())
+    assert [Path(image['image']).name for image in report['images']] == done
+    assert len(list(output.iterdir())) == 16
+    out, error = capsys.readouterr()
+    assert len(out.splitlines()) == 16
+    first, *offenders = error.splitlines()
+    assert first == 'espnet_ros: 2 of 10 pictures are not segmented:'
+    assert [line.split(' is not a picture')[0].strip() for line in offenders] == [
+        str(pictures / '0.png'), str(pictures / '5.png')
+    ]  # fmt: skip
+
+
+def test_of_many_damaged_pictures_some_are_named(pictures, green_model, tmp_path, capsys):
+    for path in pictures.iterdir():
+        path.write_text('text')
+    figures = tmp_path / 'figures.json'
+    options = ('--model', green_model, '--output', tmp_path / 'out', '--json', figures)
+    assert segment(pictures, *options) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert (len(lines), lines[-1]) == (10, '  and 2 more')
+    assert json.loads(figures.read_text()) == {'model': 'green', 'images': []}
+    assert not (tmp_path / 'out').exists()
+
+
+def test_who_leaves_costs_no_masks(pictures, green_model, tmp_path, nobody_reads):
+    output, figures = tmp_path / 'out', tmp_path / 'figures.json'
+    with nobody_reads():
+        assert segment(
+            pictures, '--model', green_model, '--output', output, '--json', figures
+        ) == 141  # fmt: skip
+    assert len(json.loads(figures.read_text())['images']) == 10
+    assert len(list(output.iterdir())) == 20
+
+
 def test_the_size_of_the_network_input_can_be_named(pictures, green_model, tmp_path):
     output = tmp_path / 'out'
     options = ('--model', green_model, '--output', output, '--size', '32x24')

@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,8 +24,10 @@ pytest.importorskip('tqdm')
 from espnet_ros.bundle import Bundle
 from espnet_ros.cli.main import main
 from espnet_ros.core.metrics import ConfusionMatrix
+from espnet_ros.network import export
 from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.training.datasets import load_dataset
+from espnet_ros.network.training.trainer import Trainer
 from espnet_ros.network.training.whole_image import mask_of
 
 SMALL = ['--alpha2', '1', '--alpha3', '1', '--crop', '48x32', '--batch', '2']
@@ -114,6 +119,47 @@ def test_a_second_training_in_the_same_folder_is_refused(
         assert not (site / 'work' / 'last.pt').exists()
         # A new file there would hide the other training's curves.
         assert not (site / 'work' / 'tensorboard').exists()
+
+
+def test_the_model_is_written_before_another_training_may_write_its_best(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = []
+
+    @contextmanager
+    def only_run_of(work: Path) -> Iterator[None]:
+        work.mkdir(exist_ok=True)
+        steps.append('lock')
+        yield
+        steps.append('unlock')
+
+    def noted(step: str, method: Any) -> Any:
+        def call(*arguments: Any) -> Any:
+            steps.append(step)
+            return method(*arguments)
+
+        return call
+
+    monkeypatch.setattr('espnet_ros.network.training.state.only_run_of', only_run_of)
+    for owner, name in ((Trainer, 'best_network'), (export, 'write_network')):
+        monkeypatch.setattr(owner, name, noted(name, getattr(owner, name)))
+    assert main(arguments(site, '--epochs', '1')) == 0
+    assert steps == ['lock', 'best_network', 'write_network', 'unlock']
+
+
+def test_the_model_is_there_though_nobody_reads_what_is_printed(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def left(*_: object, **__: object) -> None:
+        # Whoever read left within the first epoch.
+        if (site / 'work' / 'last.pt').exists():
+            raise BrokenPipeError
+
+    monkeypatch.setattr('builtins.print', left)
+    monkeypatch.setattr('tqdm.tqdm.write', left)
+    assert main(arguments(site, '--epochs', '2', '--validate-every', '1')) != 2
+    assert torch.load(site / 'work' / 'last.pt', weights_only=True)['epoch'] == 2
+    assert json.loads((site / 'f.json').read_text()) == dict(Bundle.load(site / 'model').metrics)
 
 
 def test_a_training_goes_on_without_curves(

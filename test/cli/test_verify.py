@@ -122,6 +122,16 @@ def test_a_backend_that_differs_fails_and_the_worst_image_is_named(
     assert verify(*arguments, '--precision', 'bf16', '--threshold', '0.99') == 0
 
 
+def test_a_failure_that_nobody_reads_is_written_and_is_none_of_success(
+    green_model: Path, pictures: Path, tmp_path: Path, stand_ins: None, nobody_reads
+):
+    report = tmp_path / 'report.json'
+    arguments = ['--model', green_model, '--images', pictures, '--backend', 'torch']
+    with nobody_reads():
+        assert verify(*arguments, '--precision', 'bf16', '--json', report) in (1, 141)
+    assert json.loads(report.read_text())['passed'] is False
+
+
 def test_the_threshold_is_that_of_the_precision(
     green_model: Path, pictures: Path, stand_ins: None, capsys
 ):

@@ -11,9 +11,9 @@ import math
 import numpy as np
 
 from espnet_ros.core.camera import CameraModel
+from espnet_ros.core.gates import Gates
 from espnet_ros.core.grid import GridSpec
 from espnet_ros.core.ground_projection import GroundProjector
-from espnet_ros.core.ground_tables import Gates
 from espnet_ros.core.labels import UNLABELED, LabelClass, Labels
 
 LABELS = Labels(

@@ -10,10 +10,10 @@ from ground_by_hand import CAMERA, GATES, LEVEL, looking_down, mask_of
 
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.clouds import CloudMaker
-from espnet_ros.core.depth_projection import HeightBand
+from espnet_ros.core.depth_projection import DepthRules, HeightBand
 from espnet_ros.core.errors import CameraInfoError, ImageError, ParameterError
+from espnet_ros.core.gates import Gates
 from espnet_ros.core.ground_projection import GroundProjector
-from espnet_ros.core.ground_tables import Gates
 from espnet_ros.core.labels import CAMVID, UNLABELED, LabelClass, Labels
 from espnet_ros.core.layers import LayerSpec
 from espnet_ros.sim import Street
@@ -37,8 +37,9 @@ DOWN = looking_down()
 
 
 def maker(stride=1, gates=GATES, layers=LAYERS, band=None, **rules):
+    depth_rules = DepthRules(LABELS, gates, HeightBand() if band is None else band)
     projector = GroundProjector(LABELS, gates, **rules)
-    return CloudMaker(LABELS, projector, layers, 0.1, stride, band)
+    return CloudMaker(LABELS, depth_rules, projector, layers, 0.1, stride)
 
 
 def in_base(points: np.ndarray, T: np.ndarray = DOWN) -> np.ndarray:
@@ -279,8 +280,9 @@ def test_points_on_a_street_agree_with_its_depth():
     frame = Street(1, 20.0).render(12.0)
     camera = CameraModel((480, 360), frame.K)
     layers = [LayerSpec('things', ('Car', 'Building', 'Tree', 'Pole', 'Fence'), 100)]
-    projector = GroundProjector(CAMVID, Gates(max_range_m=8.0))
-    look = CloudMaker(CAMVID, projector, layers, 0.1).read(
+    gates = Gates(max_range_m=8.0)
+    rules = DepthRules(CAMVID, gates, HeightBand())
+    look = CloudMaker(CAMVID, rules, GroundProjector(CAMVID, gates), layers, 0.1).read(
         frame.mask, None, camera, frame.T_base_camera
     )
     depth, ids = frame.depth[1::4, 1::4], look.seen.mask

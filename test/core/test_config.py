@@ -6,7 +6,13 @@ import math
 
 import pytest
 
-from espnet_ros.core.config import NodeConfig, parameter_spec, parameter_specs, unknown_name
+from espnet_ros.core.config import (
+    GridConfig,
+    NodeConfig,
+    find_spec,
+    parameter_specs,
+    unknown_name,
+)
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.layers import LayerSpec
 from espnet_ros.core.parameter_families import Mount, check_mounts
@@ -91,6 +97,7 @@ def test_the_usual_ways_to_write_no_cameras():
         ('cameras', ['a', 'a/points'], 'begin no topics of others, unlike a/points, got'),
         ('cameras', ['a', 'a/depth'], 'begin no topics of others, unlike a/depth, got'),
         ('cameras', ['b', 'layers'], 'begin no topics of others, unlike layers, got'),
+        ('cameras', ['costmap'], 'other names than costmap, the status of the cost maps, got'),
         ('cameras', ['2nd'], "digits, _ and /, got ['2nd']"),
         ('cameras', 'front', 'expected a list of type string'),
         ('grid.size', [20.0], 'expected [along x, along y]'),
@@ -190,6 +197,20 @@ def test_the_mount_of_no_camera_is_refused():
         check_mounts(mounts, ('',))
 
 
+@pytest.mark.parametrize(
+    ('update_rate', 'stale_after', 'expected'),
+    [(10.0, 1.0, 10.0), (0.5, 1.0, 2.0), (0.5, 5.0, 0.5)],
+)
+def test_two_masks_come_within_the_time_in_which_a_grid_is_fresh(
+    update_rate, stale_after, expected
+):
+    assert GridConfig(update_rate=update_rate, stale_after=stale_after).masks_hz == expected
+
+
+def test_a_camera_in_a_group_may_be_called_like_the_status_of_the_cost_maps():
+    assert NodeConfig.from_parameters({'cameras': ['rig/costmap']}).cameras == ('rig/costmap',)
+
+
 def test_half_a_layer_and_half_a_mount_are_refused():
     with pytest.raises(ParameterError, match=r"road: 'classes' is missing"):
         NodeConfig.from_parameters({'layers.road.cost': 60})
@@ -198,22 +219,23 @@ def test_half_a_layer_and_half_a_mount_are_refused():
 
 
 def test_a_member_of_a_family_has_its_own_spec():
-    spec = parameter_spec('layers.road.cost')
+    spec = find_spec('layers.road.cost')
     assert spec is not None
     assert (spec.name, spec.type, spec.maximum) == ('layers.road.cost', 'integer', 100)
-    assert parameter_spec('camera_mount.left.xyz').type == 'double[]'
-    assert parameter_spec('layers.Road.cost') is None
+    assert find_spec('camera_mount.left.xyz').type == 'double[]'
+    assert find_spec('layers.Road.cost') is None
 
 
 def test_a_name_of_ones_own_that_is_refused_is_not_proposed() -> None:
     sentence = unknown_name('layers.Road.classes')
     assert 'did you mean' not in sentence
-    assert 'the name Road is to begin with a letter' in sentence and 'small ones' in sentence
+    assert "'Road' is no such name" in sentence and 'small letters' in sentence
 
 
 @pytest.mark.parametrize('name', ['a//b', 'a/1', 'a/', '/a', '2nd'])
 def test_a_mount_is_of_what_may_be_a_camera(name: str) -> None:
     with pytest.raises(ParameterError, match='expected names that start with a letter'):
         NodeConfig.from_parameters({'cameras': [name]})
-    with pytest.raises(ParameterError, match=f'the name {name} .*of a camera so in each part'):
+    words = f"'{name}' is no such name.*, that of a camera a letter"
+    with pytest.raises(ParameterError, match=words):
         NodeConfig.from_parameters({f'camera_mount.{name}.xyz': [0.0, 0.0, 1.0]})

@@ -8,8 +8,8 @@ from ground_by_hand import CAMERA, LEVEL
 
 from espnet_ros.core.depth_projection import DepthProjector, DepthRules, HeightBand
 from espnet_ros.core.errors import ImageError, ParameterError
+from espnet_ros.core.gates import Gates
 from espnet_ros.core.grid import GridSpec
-from espnet_ros.core.ground_tables import Gates
 from espnet_ros.core.labels import LabelClass, Labels
 
 LABELS = Labels(
@@ -35,7 +35,8 @@ def scene():
 
 def observe(mask, depth, confidence=None, band=None, gates=None, T=None, stride=1, mount=LEVEL):
     gates = Gates(max_range_m=7.0, border_px=0) if gates is None else gates
-    projector = DepthProjector(LABELS, gates, band, stride)
+    rules = DepthRules(LABELS, gates, HeightBand() if band is None else band)
+    projector = DepthProjector(rules, stride)
     T = np.eye(4) if T is None else T
     return projector.observe(mask, confidence, depth, CAMERA, mount, T, SPEC)
 
@@ -157,4 +158,4 @@ def test_bad_bands_and_strides_are_refused():
     with pytest.raises(ParameterError, match=r'ground.*low'):
         HeightBand(0.0, 1.0, 0.5)
     with pytest.raises(ParameterError, match='stride'):
-        DepthProjector(LABELS, stride=0)
+        DepthProjector(DepthRules(LABELS, Gates(), HeightBand()), stride=0)

@@ -13,9 +13,11 @@ def test_a_camera_that_never_came_ages_from_the_start():
     assert freshness.oldest(13.0) == (1.0, 'front', '')
 
 
-def test_a_reason_is_news_once_and_is_forgotten_when_the_camera_is_back():
+def test_a_reason_is_news_until_it_is_told_and_is_forgotten_when_the_camera_is_back():
     freshness = Freshness(('front',), 1.0)
     assert freshness.skip('front', 'no pose')
+    assert freshness.skip('front', 'no pose')
+    freshness.tell('front', 'no pose')
     assert not freshness.skip('front', 'no pose')
     assert freshness.oldest(3.0) == (2.0, 'front', 'no pose')
     assert freshness.skip('front', 'no camera_info')

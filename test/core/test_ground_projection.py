@@ -21,9 +21,9 @@ from ground_by_hand import (
 
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.errors import CameraInfoError, ImageError, PoseError
+from espnet_ros.core.gates import Gates
 from espnet_ros.core.grid import GridSpec
 from espnet_ros.core.ground_projection import GroundProjector
-from espnet_ros.core.ground_tables import Gates
 from espnet_ros.core.labels import CAMVID, UNLABELED
 from espnet_ros.sim import Street
 

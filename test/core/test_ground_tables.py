@@ -23,11 +23,12 @@ from ground_by_hand import (
 
 from espnet_ros.core import ground_tables
 from espnet_ros.core.camera import CameraModel
-from espnet_ros.core.errors import ParameterError, PoseError
+from espnet_ros.core.errors import PoseError
+from espnet_ros.core.gates import Gates
 from espnet_ros.core.grid import GridSpec
 from espnet_ros.core.ground_projection import GroundProjector
-from espnet_ros.core.ground_tables import Gates
 from espnet_ros.core.labels import CAMVID, UNLABELED
+from espnet_ros.core.still import is_still
 from espnet_ros.core.transforms import camera_mount
 from espnet_ros.sim import Street
 
@@ -104,7 +105,7 @@ def test_what_a_trembling_mount_sees_moves_by_less_than_a_pixel():
     camera = CameraModel((640, 480), [[550.0, 0, 319.5], [0, 550.0, 239.5], [0, 0, 1]])
     still = camera_mount((0.2, 0.0, 1.2), (0.0, 0.175, 0.0))
     trembled = camera_mount((0.2, 0.0, 1.2009), (0.0, 0.175 - 2.9e-4, 0.0))
-    assert ground_tables.is_still(still, trembled)
+    assert is_still(still, trembled)
     ground = np.array([[x + 0.2, y, 0.0] for x in (1.5, 3.0, 8.0) for y in (-0.5, 0.0, 0.5)])
     uv = [camera.project((ground - T[:3, 3]) @ T[:3, :3]) for T in (still, trembled)]
     assert np.abs(uv[0] - uv[1]).max() < 0.6
@@ -135,8 +136,3 @@ def test_a_camera_that_sees_no_ground_is_refused():
         projector.tables(CAMERA, up, 0.1)
     with pytest.raises(PoseError, match=r'above the ground.*-0\.500 m'):
         projector.tables(CAMERA, looking_down(-0.5), 0.1)
-
-
-def test_bad_gates_are_listed():
-    with pytest.raises(ParameterError, match=r'max_range.*min_range.*min_depression.*border'):
-        Gates(-1.0, -1.0, 90.0, -2)

@@ -1,12 +1,12 @@
 """Names that the node has no parameter of, and types of those that ROS declares."""
 
 from espnet_ros.core.known_parameters import OF_ROS, ROS_SPECS, passed_over, unknown_names
-from espnet_ros.core.parameter_file import Node, Value
+from espnet_ros.core.parameter_file import NodeSection, Value
 
 
 def test_unknown_names_are_refused_but_for_those_in_sections_for_many():
-    own, shared = Node('/segmentation', 1), Node('/robot/*', 1)
-    pattern = Node('/**/segmentation', 1)
+    own, shared = NodeSection('/segmentation', 1), NodeSection('/robot/*', 1)
+    pattern = NodeSection('/**/segmentation', 1)
     own.values = {'typo': Value(1, 1), 'other': Value(1, 1)}
     pattern.values = {'slip': Value(1, 1)}
     shared.values = {'other': Value(1, 1), 'radius': Value(1, 1)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from ground_by_hand import CAMERA, looking_down
 
-from espnet_ros.core.ground_tables import Gates
+from espnet_ros.core.gates import Gates
 from espnet_ros.core.lattice import make_lattice
 
 

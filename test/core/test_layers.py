@@ -22,6 +22,14 @@ def test_layers_from_plain_data():
         assert part in str(error.value)
 
 
+def test_a_layer_of_what_never_comes_to_the_map_is_refused():
+    (problem,) = layer_problems([LayerSpec('above', ('Sky',), 50)], CAMVID)
+    assert problem == (
+        'above: nothing of kind sky comes to the map (Sky): name ground or upright classes'
+    )
+    assert not list(layer_problems([LayerSpec('all', ('Sky', 'Road'), 50)], CAMVID))
+
+
 def test_the_name_of_the_free_ground_is_taken():
     (problem,) = layer_problems([LayerSpec('clear', ('Road',), 0)], CAMVID)
     assert "'clear' is taken by ~/points/clear" in problem

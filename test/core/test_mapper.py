@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from announcing_lock import DEADLINE_S, AnnouncingLock
 
+from espnet_ros.core import ground_projection
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import CameraInfoError, ImageError, ParameterError, PoseError
+from espnet_ros.core.ground_tables import build_tables
 from espnet_ros.core.labels import CAMVID, LabelClass, Labels
 from espnet_ros.core.mapper import Look, Mapper, default_layers
 from espnet_ros.core.transforms import camera_mount
@@ -352,6 +354,122 @@ def test_depth_is_used_when_the_look_has_it(parameters, cost):
     assert found_again(grid) == 'none yet'
 
 
+DEPTH_M = np.full((120, 160), 2.0, np.float32)
+ROAD, WALL, SKY, UNKNOWN = 0, 1, 2, 255
+
+
+@pytest.mark.parametrize('depth_m', [None, DEPTH_M])
+@pytest.mark.parametrize(
+    ('class_ids', 'words'),
+    [([SKY], 'got sky'), ([UNKNOWN], 'got unlabeled'), ([SKY, UNKNOWN], 'got sky, unlabeled')],
+)
+def test_a_camera_that_shows_nothing_is_refused_as_a_silent_one(depth_m, class_ids, words):
+    grid = mapper()
+    grid.add(look(stamp_s=10.0))
+    blind = np.full((120, 160), class_ids[0], np.uint8)
+    blind[:, :40] = class_ids[-1]
+    # The look that time went back with tells nothing either, not even that.
+    for stamp_s in (10.1, 3.0):
+        with pytest.raises(ImageError, match=f'{words}: is the lens covered, .*min_confid') as no:
+            grid.add(look(stamp_s=stamp_s, mask=blind, depth_m=depth_m))
+        assert no.value.reason == 'view'
+    assert at(grid.render(), 1.25, 0.05) == 0
+
+
+# Row 99 sees the ground 0.34 m ahead, row 90 at 0.45 m, row 40 at 1.65 m; at the image's sides
+# they would see it a metre away.
+@pytest.mark.parametrize(
+    ('rows', 'class_id', 'is_blind'),
+    [
+        (slice(0, 120), WALL, False),  # right before a wall
+        (slice(100, 120), WALL, True),  # in its border and nearer than min_range
+        (slice(90, 120), WALL, False),
+        (slice(100, 120), ROAD, True),
+        (slice(90, 120), ROAD, False),
+        (slice(0, 40), WALL, True),  # farther than max_range
+        (slice(0, 60), WALL, False),
+    ],
+)
+def test_only_what_is_within_the_gates_shows_that_a_camera_sees(rows, class_id, is_blind):
+    gates = {'max_range': 1.5, 'min_range': 0.4, 'border': 8}
+    grid = mapper(**{f'projection.{name}': value for name, value in gates.items()})
+    mask = np.full((120, 160), SKY, np.uint8)
+    mask[rows, 70:90] = class_id
+    if is_blind:
+        with pytest.raises(ImageError, match='where the ground would be, got sky'):
+            grid.add(look(mask=mask))
+    else:
+        assert grid.add(look(mask=mask)) == ''
+
+
+def test_a_camera_right_before_a_wall_changes_nothing_without_depth():
+    grid = mapper()
+    grid.add(look())
+    before = grid.render().occupancy.combined
+    grid.add(look(mask=np.full((120, 160), WALL, np.uint8)))
+    np.testing.assert_array_equal(grid.render().occupancy.combined, before)
+
+
+@pytest.mark.parametrize('range_m', [0.1, 50.0])
+def test_with_depth_a_camera_sees_what_is_nearer_and_farther_than_the_map_wants(range_m):
+    grid = mapper(**{'projection.min_range': 0.5})
+    wall = np.full((120, 160), WALL, np.uint8)
+    depth_m = np.full((120, 160), range_m, np.float32)
+    assert grid.add(look(mask=wall, depth_m=depth_m)) == ''
+    assert (grid.render().occupancy.combined == -1).all()
+
+
+@pytest.mark.parametrize('nothing', [0.0, np.nan, np.inf])
+def test_with_depth_what_has_none_shows_nothing(nothing):
+    depth_m = np.full((120, 160), nothing, np.float32)
+    depth_m[0, 0] = 2.0  # in the border
+    with pytest.raises(ImageError, match='where depth is known, got no pixel'):
+        mapper().add(look(depth_m=depth_m))
+
+
+# The axes of a body: its z, which is forward in an image, is up.
+@pytest.mark.parametrize(
+    ('pose', 'words'),
+    [
+        (np.eye(4) + np.eye(4, k=1) * [0, 0, 0, 1], 'no optical frame'),  # 1 m high
+        (camera_mount((0, 0, 0.01), (0, 0.8, 0)), 'above the ground, .* got 0.010 m'),
+        (camera_mount((0, 0, -1.0), (0, 0.8, 0)), 'above the ground, .* got -1.000 m'),
+        (camera_mount((0, 0, 1.0), (0, -0.8, 0)), 'above the horizon'),
+    ],
+)
+@pytest.mark.parametrize('depth_m', [None, DEPTH_M])
+def test_no_camera_has_such_a_pose(pose, words, depth_m):
+    with pytest.raises(PoseError, match=words):
+        mapper().add(look(T_base_camera=pose, depth_m=depth_m))
+
+
+def test_with_depth_a_camera_may_look_ahead_and_a_little_up():
+    for pitch in (0.0, -0.6):  # half of the image is 37 degrees, 0.64 rad
+        pose = camera_mount((0, 0, 1.0), (0, pitch, 0))
+        assert mapper().add(look(T_base_camera=pose, depth_m=DEPTH_M)) == ''
+
+
+@pytest.mark.parametrize('depth_m', [None, DEPTH_M])
+def test_a_border_that_leaves_nothing_is_named(depth_m):
+    grid = mapper(**{'projection.border': 60})
+    words = r'projection\.border of 60 pixels .* masks of 160x120: set it to 59 at most'
+    with pytest.raises(PoseError, match=words):
+        grid.add(look(depth_m=depth_m))
+
+
+def test_nobody_waits_while_tables_are_made(monkeypatch):
+    grid, held = mapper(), []
+
+    def build(*args):
+        held.append(grid._lock.locked())
+        return build_tables(*args)
+
+    monkeypatch.setattr(ground_projection, 'build_tables', build)
+    grid.add(look())
+    grid.add(look(stamp_s=1.1, T_base_camera=camera_mount((0, 0, 1.0), (0, 0.8, 0.1))))
+    assert held == [False, False]
+
+
 def test_ground_above_the_horizon_is_told_of_its_camera():
     grid = mapper()
     ground = np.zeros((120, 160), np.uint8)
@@ -427,7 +545,7 @@ def test_threads_may_look_and_render_at_once():
 def test_what_monitors_say_is_not_read_while_they_take_in_a_look(ask):
     grid, said, answers = mapper(), queue.Queue(), []
     grid._lock = AnnouncingLock(said.put)
-    monitor = grid._monitors['front']
+    monitor = grid._cameras['front'].monitor
 
     def read():
         answers.append(ask(grid))

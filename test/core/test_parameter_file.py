@@ -9,7 +9,7 @@ import pytest
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.parameter_file import (
     Duplicate,
-    Node,
+    NodeSection,
     ParameterFile,
     Value,
     read_parameter_file,
@@ -65,7 +65,7 @@ def test_values_have_dotted_names_and_lines(tmp_path):
     ],
 )
 def test_patterns(pattern, name, covers):
-    assert Node(pattern, 1).covers(Node(name, 1)) is covers
+    assert NodeSection(pattern, 1).covers(NodeSection(name, 1)) is covers
 
 
 def test_patterns_and_sections_of_one_node_are_merged_in_the_order_of_the_file(tmp_path):

@@ -1,69 +1,80 @@
 from __future__ import annotations
 
 import os
-import signal
+import select
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.core.python_child import module_command
-from espnet_ros.demo.children import discovery_range, ended_by_signals
+from espnet_ros.demo import children as module
+from espnet_ros.demo.children import Children
 
-NAME = 'ROS_AUTOMATIC_DISCOVERY_RANGE'
-
-
-@pytest.mark.parametrize(
-    ('given', 'found'),
-    [('', 'LOCALHOST'), ('LOCALHOST', 'LOCALHOST'), ('SUBNET', 'SUBNET'), (None, 'LOCALHOST')],
-)
-def test_what_is_not_asked_for_stays_on_this_machine(given, found, monkeypatch):
-    monkeypatch.delenv(NAME, raising=False)
-    if given is not None:
-        monkeypatch.setenv(NAME, given)
-    assert discovery_range() == found
-
-
-def test_no_discovery_at_all_is_refused_with_what_to_set(monkeypatch):
-    monkeypatch.setenv(NAME, 'OFF')
-    with pytest.raises(EspnetRosError, match=f'{NAME} is OFF: unset it or set it to LOCALHOST'):
-        discovery_range()
+DEADLINE_S = 60.0
+# Says some things, then what it is told.
+SPEAKER = """
+import json, sys
+print('no JSON')
+print('[7]')
+print(json.dumps({'event': 'ready', 'arguments': sys.argv[1:]}), flush=True)
+for line in sys.stdin:
+    if line.startswith('end'):
+        sys.exit(line)
+    print(json.dumps({'event': line.strip()}), flush=True)
+"""
 
 
-@pytest.mark.parametrize(
-    ('number', 'kind'),
-    [
-        (signal.SIGINT, KeyboardInterrupt),
-        (signal.SIGTERM, SystemExit),
-        (signal.SIGHUP, SystemExit),
-    ],
-)
-def test_signals_end_it_and_what_follows_does_not_interrupt_the_cleaning(number, kind):
-    before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
-    cleaned = False
-    with pytest.raises(kind) as caught, ended_by_signals():
-        try:
-            os.kill(os.getpid(), number)
-        finally:
-            for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                os.kill(os.getpid(), other)
-            cleaned = True
-    assert cleaned
-    if kind is SystemExit:
-        assert caught.value.code == 128 + number
-    after = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
-    assert after == before
+@pytest.fixture
+def children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / 'modules').mkdir()
+    (tmp_path / 'modules' / 'speaker.py').write_text(SPEAKER)
+    with Children(tmp_path, {'PYTHONPATH': str(tmp_path / 'modules')}) as children:
+        yield children
 
 
-def test_what_is_ignored_stays_so(monkeypatch):
-    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with ended_by_signals():
-            os.kill(os.getpid(), signal.SIGHUP)
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, previous)
+def test_events_of_all_children_come_in_one_row(children):
+    seen = []
+    for name in ('one', 'other'):
+        child = children.start(name, 'speaker', name)
+        assert children.wait('ready', DEADLINE_S, seen.append)['arguments'] == [name]
+        child.say('go')
+        children.wait('go', DEADLINE_S, seen.append)
+    assert [event['event'] for event in seen] == ['ready', 'go'] * 2
+
+
+def test_a_child_that_ends_by_itself_is_an_error_with_its_last_words(children):
+    child = children.start('speaker', 'speaker')
+    child.say('end of the story')
+    words = (
+        r'^the speaker process ended by itself with status 1; its last words:\nend of the story$'
+    )
+    with pytest.raises(EspnetRosError, match=words):
+        children.wait('go', DEADLINE_S, lambda event: None)
+
+
+def test_what_does_not_come_is_an_error_with_the_last_words_of_all(children):
+    children.start('speaker', 'speaker')
+    children.wait('ready', DEADLINE_S, lambda event: None)
+    assert list(children.events(time.monotonic())) == []
+    with pytest.raises(EspnetRosError, match=r"waited 0 s for 'go' in vain.*\n\[speaker\] $"):
+        children.wait('go', 0.0, lambda event: None)
+
+
+@pytest.mark.parametrize('deaf', ['', 'signal.signal(signal.SIGTERM, signal.SIG_IGN)'])
+def test_leaving_ends_them(deaf: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, '_GRACE_S', 0.2)
+    (tmp_path / 'sleeper.py').write_text(
+        f'import signal, time\n{deaf}\n'
+        """print('{"event": "ready"}', flush=True)\n"""
+        'time.sleep(600)\n'
+    )
+    with Children(tmp_path, {'PYTHONPATH': str(tmp_path)}) as children:
+        sleeper = os.pidfd_open(children.start('sleeper', 'sleeper').pid)
+        children.wait('ready', DEADLINE_S, lambda event: None)
+    assert select.select([sleeper], [], [], 0.0)[0]
 
 
 def test_a_demo_in_a_folder_with_a_queue_py(tmp_path: Path, ros_domain: int):

@@ -84,6 +84,12 @@ def test_without_diagnostics_inference_is_unknown_but_latency_is_not():
     assert report['overhead_ms'] is None and report['latency_ms']['p50'] == 20.0
 
 
+def test_a_part_that_took_longer_than_the_whole_leaves_the_rest_unknown():
+    run = record([12, 14])
+    assert build_report(run, ABOUT)['inference_ms']['p50'] == 14.5
+    assert build_report(run, ABOUT)['overhead_ms'] is None
+
+
 def test_a_mask_of_an_image_that_never_was_is_a_fault():
     run = record([20])
     run.add({'event': 'mask', 'stamp': 77, 'received': 78, 'slot': 2})

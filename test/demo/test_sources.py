@@ -44,6 +44,12 @@ def test_pictures_come_in_human_order_and_others_are_left_out(tmp_path):
     assert values(source) == [10, 20, 30]
 
 
+def test_raised_digits_in_a_name_are_no_number(tmp_path):
+    for name, value in (('²10.png', 30), ('²2.png', 20), ('1.png', 10)):
+        write_picture(tmp_path / name, value)
+    assert values(open_source(str(tmp_path), Request())) == [10, 20, 30]
+
+
 def test_a_name_that_begins_like_a_home_folder_is_taken_as_it_is(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / '~drive').mkdir()

@@ -87,6 +87,12 @@ def test_masks_without_the_wall_and_the_pavement_are_found_out():
     assert result.ground['Road'][0] < 0.6 * result.ground['Road'][1]
 
 
+def test_masks_that_show_nothing_are_left_out_as_in_the_node():
+    sky = np.full((160, 240), CAMVID.names.index('Sky'), np.uint8)
+    result = evaluate_drive(recording(sky=sky), 'sky', CONFIG, CAMVID)
+    assert result.total.ground_iou == 0.0
+
+
 def test_a_pitch_error_puts_the_wall_nearer():
     # Its foot is 18.4 degrees below the horizon; 10 more put it 1.85 m ahead.
     result = evaluate_drive(recording(), 'true', CONFIG, CAMVID, pitch_error_deg=10.0)

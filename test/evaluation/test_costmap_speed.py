@@ -1,11 +1,6 @@
 from __future__ import annotations
 
 import mmap
-import os
-import subprocess
-import sys
-import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +9,6 @@ from espnet_ros.core.labels import CAMVID
 from espnet_ros.evaluation import costmap_speed
 from espnet_ros.evaluation.costmap_speed import (
     Load,
-    in_fresh_process,
     labels_of,
     measure_memory,
     measure_speed,
@@ -91,37 +85,3 @@ def test_memory_that_is_kept_shows(monkeypatch):
     first, second = measure_memory(2, every)
     # 600 updates a minute of 20,480 bytes; the allocator takes or gives back some MB by itself.
     assert second - first == pytest.approx(600 * 20480 / 1e6, abs=3.0)
-
-
-def test_another_process_on_one_thread():
-    before = dict(os.environ)
-    assert in_fresh_process(os.getenv, 'OPENBLAS_NUM_THREADS') == '1'
-    assert in_fresh_process(os.getpid) != os.getpid()
-    assert dict(os.environ) == before
-
-
-KILLED = """
-import os, sys
-sys.path[:0] = [{tests!r}, {root!r}]
-import test_costmap_speed
-from espnet_ros.evaluation.costmap_speed import in_fresh_process
-if __name__ == '__main__':
-    in_fresh_process(test_costmap_speed.say_and_wait)
-"""
-
-
-def say_and_wait() -> None:
-    print(os.getpid(), flush=True)
-    threading.Event().wait(60)
-
-
-def test_the_process_ends_with_one_that_is_killed(tmp_path):
-    script = tmp_path / 'run.py'
-    tests = Path(__file__).parent
-    script.write_text(KILLED.format(tests=str(tests), root=str(tests.parents[1])))
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        assert parent.stdout.readline().strip().isdigit()
-        parent.kill()
-        # The pipe ends when its last writer has, which would wait for a minute.
-        parent.communicate(timeout=20)

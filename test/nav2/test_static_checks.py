@@ -165,3 +165,38 @@ def test_the_global_costmap_answers_to_the_planner(tmp_path):
     (found,) = check(tmp_path, text)
     assert (found.check, found.severity, found.line) == ('slow_update', 'error', 7)
     assert 'planner_server gives up waiting for grid (1 s)' in found.problem
+
+
+@pytest.mark.parametrize(
+    ('given', 'topic', 'is_found'),
+    [
+        # The node then has one layer, which is lethal or free: nothing of it is lost.
+        ('{autostart: false}', 'costmap', False),
+        ('{autostart: false}', 'layers/obstacles', False),
+        # Perhaps it gets that one from a file that nobody has shown.
+        ('{autostart: false}', 'layers/grass', True),
+        ('{layers: {grass: {classes: [Tree], cost: 60}}}', 'costmap', True),
+        ('{layers: {people: {classes: [Car], cost: 100}}}', 'costmap', False),
+    ],
+)
+def test_a_trinary_costmap_loses_nothing_of_layers_that_are_lethal(
+    tmp_path, given, topic, is_found
+):
+    text = own(given) + STATIC.replace('trinary_costmap: false', 'trinary_costmap: true')
+    found = check(tmp_path, text.replace('segmentation/costmap', f'segmentation/{topic}'))
+    assert [f.check for f in found] == ['trinary_costmap'] * is_found
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'is_found'),
+    [
+        ('lethal_cost_threshold', 150, False),
+        ('lethal_cost_threshold', 99, True),
+        ('lethal_cost_threshold', -1, True),
+        ('unknown_cost_value', -1, False),
+        ('unknown_cost_value', 254, True),
+    ],
+)
+def test_values_are_taken_as_nav2_takes_them(tmp_path, key, value, is_found):
+    text = STATIC.replace('use_maximum: true', f'use_maximum: true\n      {key}: {value}')
+    assert [f.check for f in check(tmp_path, text)] == ['special_values'] * is_found

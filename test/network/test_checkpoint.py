@@ -1,4 +1,5 @@
 import argparse
+import inspect
 import json
 import re
 
@@ -7,11 +8,13 @@ import pytest
 torch = pytest.importorskip('torch')
 
 from espnet_ros.bundle import Bundle
+from espnet_ros.bundle_checks import architecture_keys
 from espnet_ros.cli import import_checkpoint
-from espnet_ros.core.errors import CheckpointError
+from espnet_ros.core.architecture import ARCHITECTURES, ENCODERS, WHOLE
+from espnet_ros.core.errors import BundleError, CheckpointError
 from espnet_ros.core.labels import CAMVID, CITYSCAPES
 from espnet_ros.network.checkpoint import import_official, load_bundle, official_name
-from espnet_ros.network.espnet import create_network
+from espnet_ros.network.espnet import Encoder, ESPNet, create_network
 
 
 def checkpoint(folder, name='espnet', **changes):
@@ -157,3 +160,35 @@ def test_verb_writes_a_model_folder(shared, file, labels, names, count, tmp_path
     assert sum(p.numel() for p in load_bundle(bundle).parameters()) == count
     assert json.loads(figures.read_text())['parameters'] == count
     assert f'{count:,} parameters' in capsys.readouterr().out
+
+
+def test_what_the_verb_wrote_is_there_though_nobody_reads_what_it_prints(tmp_path, monkeypatch):
+    pytest.importorskip('onnxruntime')
+    pytest.importorskip('onnx')
+
+    def left(*_, **__):
+        raise BrokenPipeError
+
+    _, file = checkpoint(tmp_path)
+    folder, figures = tmp_path / 'model', tmp_path / 'figures.json'
+    monkeypatch.setattr('builtins.print', left)
+    with pytest.raises(BrokenPipeError):
+        run_verb(file, '--labels', 'cityscapes', '--output', folder, '--json', figures)
+    assert Bundle.load(folder).name == 'model'
+    assert json.loads(figures.read_text())['alpha3'] == 2
+
+
+def test_the_verb_refuses_the_output_before_the_work(tmp_path):
+    pytest.importorskip('onnxruntime')
+    pytest.importorskip('onnx')
+    (tmp_path / 'diary.txt').write_text('mine')
+    with pytest.raises(BundleError, match='exists and is no model folder'):
+        run_verb('nowhere.pth', '--labels', 'camvid', '--output', tmp_path)
+
+
+def test_a_description_may_say_of_an_architecture_what_its_network_takes():
+    for name in ARCHITECTURES:
+        network = ESPNet if name == WHOLE else Encoder
+        fixed = ENCODERS[name]._fields if name in ENCODERS else ()
+        taken = [key for key in inspect.signature(network).parameters if key not in fixed]
+        assert architecture_keys(name) == ('name', *taken)

@@ -1,4 +1,5 @@
 import argparse
+import collections
 import json
 import re
 import runpy
@@ -15,12 +16,18 @@ pytest.importorskip('safetensors')
 
 from espnet_ros.bundle import Bundle, shipped_models
 from espnet_ros.cli import export as export_verb
-from espnet_ros.core.errors import BackendUnavailableError, BundleError, ParameterError
+from espnet_ros.core.errors import (
+    BackendUnavailableError,
+    BundleError,
+    DatasetError,
+    ParameterError,
+)
 from espnet_ros.core.labels import CAMVID
 from espnet_ros.network import export
 from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.deploy import DeploymentGraph
 from espnet_ros.network.espnet import create_network
+from espnet_ros.network.training import datasets
 
 ROOT = Path(__file__).parents[2]
 ARCHITECTURE = {'name': 'espnet', 'classes': 11, 'alpha2': 1, 'alpha3': 2, 'skip': 'joined'}
@@ -127,14 +134,15 @@ def test_half_precision_has_the_weights_rounded_and_the_same_masks(bundle):
     assert (masks[0] == masks[1]).mean() > 0.98
 
 
-def test_scores_that_half_precision_can_not_hold_leave_its_file_out(tmp_path):
+def test_scores_that_half_precision_can_not_hold_leave_its_file_out(tmp_path, capsys):
     torch.manual_seed(0)
     network = create_network(**ARCHITECTURE)
     with torch.no_grad():
         network.encoder.level1[1].bn.weight.fill_(1e7)
-    with pytest.warns(UserWarning, match=r'model_f16\.onnx is left out: .* at least 90\.0%'):
-        written = write(tmp_path / 'large', network)
+    written = write(tmp_path / 'large', network)
     assert set(written.files) == {'weights', 'onnx'}
+    # A sentence, with no file and line of ours before it.
+    assert re.match(r'model_f16\.onnx is left out: .* at least 90\.0%', capsys.readouterr().err)
 
 
 def test_a_graph_that_disagrees_with_pytorch_is_not_written(network, tmp_path, monkeypatch):
@@ -166,6 +174,80 @@ def test_every_backend_has_the_temperature_of_the_folder(network, tmp_path):
         assert confidence(0.25, name).mean() > plain.mean() + 5
     onnx_levels, torch_levels = (confidence(0.25, name) for name in ('onnx', 'torch'))
     assert np.abs(onnx_levels - torch_levels).max() <= 1
+
+
+def run_verb(*arguments) -> int:
+    parser = argparse.ArgumentParser()
+    export_verb.add_arguments(parser)
+    return export_verb.run(parser.parse_args(list(map(str, arguments))))
+
+
+@pytest.fixture
+def loaded(monkeypatch):
+    """Return how often each split of each dataset was loaded."""
+    counts = collections.Counter()
+    load = datasets.load_dataset
+
+    def counted(spec, split):
+        counts[spec, split] += 1
+        return load(spec, split)
+
+    monkeypatch.setattr(datasets, 'load_dataset', counted)
+    return counts
+
+
+def test_the_verb_refuses_the_output_before_the_work(bundle, tmp_path, loaded):
+    (tmp_path / 'notes').mkdir()
+    (tmp_path / 'notes' / 'diary.txt').write_text('mine')
+    with pytest.raises(BundleError, match='notes exists and is no model folder'):
+        run_verb(bundle.path, '--output', tmp_path / 'notes', '--calibrate', 'street:2')
+    assert not loaded
+
+
+def test_the_verb_refuses_biases_of_an_encoder_before_the_work(encoder, tmp_path, loaded):
+    more = ('--class-bias', 'street:2', '--calibrate', 'street:2', '--int8', 'street:2')
+    with pytest.raises(ParameterError, match='for the whole ESPNet, not for an encoder'):
+        run_verb(encoder.path, '--output', tmp_path / 'out', *more)
+    assert not loaded
+
+
+def test_the_verb_reads_a_dataset_once_whatever_it_is_for(bundle, tmp_path, loaded, monkeypatch):
+    monkeypatch.setattr('espnet_ros.network.quantize.MAX_LOSS', 1.0)
+    more = (
+        '--calibrate', 'street:2', '--int8', 'street:2', '--class-bias', 'street:2', 'street:1',
+    )  # fmt: skip
+    assert run_verb(bundle.path, '--output', tmp_path / 'out', *more) == 0
+    assert loaded == {('street:2', 'val'): 1, ('street:1', 'val'): 1, ('street:2', 'train'): 1}
+
+
+def test_int8_is_not_compared_on_void_alone(bundle, tmp_path, monkeypatch):
+    def void(spec, split):
+        sample = datasets.Sample('s', np.zeros((48, 64, 3), np.uint8), np.full((48, 64), 255))
+        return datasets.Dataset(CAMVID, [sample])
+
+    def never(*_, **__):
+        raise AssertionError('worked in vain')
+
+    monkeypatch.setattr(datasets, 'load_dataset', void)
+    monkeypatch.setattr('espnet_ros.network.quantize.quantize_onnx', never)
+    monkeypatch.setattr(export, 'write_bundle_like', never)
+    words = r'none of 1 images of site\.yaml val has a labelled pixel'
+    with pytest.raises(DatasetError, match=words):
+        run_verb(bundle.path, '--output', tmp_path / 'out', '--int8', 'site.yaml')
+
+
+def test_what_the_verb_wrote_is_there_though_nobody_reads_what_it_prints(
+    bundle, tmp_path, monkeypatch
+):
+    def left(*_, **__):
+        raise BrokenPipeError
+
+    monkeypatch.setattr('builtins.print', left)
+    more = ('--calibrate', 'street:1', '--json', tmp_path / 'f.json')
+    with pytest.raises(BrokenPipeError):
+        run_verb(bundle.path, '--output', tmp_path / 'out', *more)
+    figures = json.loads((tmp_path / 'f.json').read_text())
+    assert Bundle.load(tmp_path / 'out').temperature == figures['temperature']
 
 
 def test_the_verb_keeps_or_fits_the_temperature(network, tmp_path, capsys):

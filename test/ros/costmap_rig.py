@@ -55,6 +55,7 @@ class Rig:
             c: create(CameraInfo, f'{c}/camera_info'.lstrip('/'), reliable) for c in cameras
         }
         self._depth = create(Image, 'depth/image', reliable)
+        self.depth_topic = self._depth.topic_name
         self._odometry = create(Odometry, 'odometry', 10)
         peer.listen(DiagnosticArray, '/diagnostics')
         self.stamp_ms = start_s * 1000

@@ -9,7 +9,7 @@ from sensor_msgs.msg import CameraInfo, RegionOfInterest
 from std_msgs.msg import Header
 
 from espnet_ros.core.errors import CameraInfoError
-from espnet_ros.ros.camera_info import camera_model, scale_camera_info
+from espnet_ros.ros.camera_info import camera_model, scale_camera_info, stereo_problem
 
 HEADER = Header(frame_id='optical')
 
@@ -105,3 +105,32 @@ def test_rectified_images_are_projected_with_p_alone():
     for value, words in ((0.0, 'all zero'), (float('nan'), 'not finite')):
         with pytest.raises(CameraInfoError, match=rf'P of camera_info is {words}.*rectified'):
             camera_model(camera_info(p=[value] * 12), (640, 480), (640, 480), rectified=True)
+
+
+def turned(degrees):
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return [1.0, 0.0, 0.0, 0.0, c, -s, 0.0, s, c]
+
+
+# Tx is -fx * B: -400 * 0.1 m.
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'p': [0.0] * 12}, []),
+        ({'p': [400.0, 0, 309.5, 0, 0, 410.0, 229.5, 0, 0, 0, 1.0, 0], 'r': turned(0.05)}, []),
+        ({'p': [math.nan] * 12, 'r': turned(2.0)}, []),
+        ({}, ['P has the camera 0.100 m from the first one']),
+        ({'r': turned(-1.5), 'p': [0.0] * 12}, ['R turns the image by 1.5 degrees']),
+        ({'r': turned(1.5)}, ['R turns', ' and P has']),
+        (
+            {'p': [400.0, 0, 309.5, 0, 0, 410.0, 229.5, 82.0, 0, 0, 1.0, 0]},
+            ['P has the camera -0.200 m'],
+        ),
+    ],
+)
+def test_what_a_stereo_calibration_says_of_its_frame_is_told(changes, words):
+    changes = {name: [float(v) for v in values] for name, values in changes.items()}
+    problem = stereo_problem(camera_info(**changes))
+    assert bool(problem) == bool(words)
+    for said in words:
+        assert said in problem

@@ -18,8 +18,9 @@ from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
 from espnet_ros.core.config import GridConfig, NodeConfig
-from espnet_ros.ros import costmap, costmap_output, costmap_watch
-from espnet_ros.ros.costmap import Costmap
+from espnet_ros.core.errors import CameraInfoError, PoseError
+from espnet_ros.ros import costmap, costmap_output, costmap_watch, log
+from espnet_ros.ros.costmap import CostmapFeed
 
 LETHAL = costmap_output.FILL['lethal']
 
@@ -77,8 +78,10 @@ class Rig:
         self.sent, self.log = [], []
         self.pose_m = 0
         self.looked_with = []
+        # Why no look is made of a camera's masks.
+        self.faults = {}
         self.on_silence = lambda: None
-        self.clouds = SimpleNamespace(publish=lambda *_: None, problem=lambda: '')
+        self.clouds = SimpleNamespace(publish=lambda *_: None, problem=lambda: '', destroy=int)
         told = SimpleNamespace(
             **{level: partial(self._log, level) for level in ('info', 'warning', 'error')}
         )
@@ -105,6 +108,7 @@ class Rig:
             (costmap_output, 'GridPublishers', lambda *_: grids),
             (costmap_output, 'time', steady),
             (costmap, 'time', steady),
+            (log, 'time', steady),
             (costmap_watch, 'AgeClock', lambda _: clock),
         ):
             monkeypatch.setattr(module, name, fake)
@@ -112,7 +116,7 @@ class Rig:
             latest=lambda: self.pose_m, name='fixed', problem=lambda: '', destroy=lambda: None,
             allow_waiting=lambda allowed: None,
         )  # fmt: skip
-        self.costmap = Costmap(node, lambda: self.config, None, poses, {}, self._silence)
+        self.costmap = CostmapFeed(node, lambda: self.config, None, poses, {}, self._silence)
         self.costmap.activate()
         self.mapper, self.timer = self.costmap._mapper, self.costmap._timer
 
@@ -126,6 +130,8 @@ class Rig:
 
     def _look(self, camera, segmented, poses, depths, config, now_s):
         self.looked_with.append(config)
+        if camera in self.faults:
+            raise self.faults[camera]
         return segmented.look
 
     def _silence(self, camera):
@@ -464,3 +470,40 @@ def test_all_that_is_wrong_is_told(make):
     rig.clouds.problem = lambda: 'no label_info'
     rig.costmap._poses.problem = lambda: 'odometry is refused'
     assert rig.status()[:2] == (DiagnosticStatus.WARN, 'no label_info; odometry is refused')
+
+
+def test_each_camera_has_its_reason_logged_and_once(make):
+    rig = make(cameras=('left', 'right'), stale_after=60.0)
+    rig.faults = {c: CameraInfoError(f'no {c}/camera_info') for c in rig.config.cameras}
+    for step in range(80):
+        rig.mask(step / 10, 'left')
+        rig.mask(step / 10 + 0.03, 'right')
+    left, right = (
+        f'mask of {camera} left out of the cost maps: no {camera}/camera_info'
+        for camera in rig.config.cameras
+    )
+    assert rig.log == [(0.0, 'warning', left), (0.03, 'warning', right)]
+
+
+def test_a_reason_that_came_while_the_log_was_quiet_is_told_later(make):
+    rig = make(stale_after=60.0)
+    rig.faults = {'': CameraInfoError('no camera_info')}
+    rig.mask(0.0)
+    rig.faults = {'': PoseError('no pose')}
+    for step in range(1, 80):
+        rig.mask(step / 10)
+    assert [(at_s, text.rpartition(': ')[2]) for at_s, _, text in rig.log] == [
+        (0.0, 'no camera_info'),
+        (5.1, 'no pose'),
+    ]
+
+
+def test_a_recording_played_slowly_without_a_clock_stays_fresh(make):
+    rig = make()
+    for step in range(20):
+        # 30 images a second at a twentieth of their speed.
+        rig.mask(step / 30 / 0.05, stamp_s=100.0 + step / 30)
+        rig.tick(step / 30 / 0.05 + 0.6)
+    assert LETHAL not in [content for _, content in rig.sent]
+    values = rig.status()[2]
+    assert (values['updates'], values['above_rate']) == (20, 0)

@@ -29,6 +29,10 @@ def depth(values, encoding, big=False, padding=0, stamp_ns=0):
     )  # fmt: skip
 
 
+def silent():
+    return 'nobody publishes /robot/depth/image'
+
+
 MM = [[0, 500, 1000], [1500, 65535, 1]]
 METERS = [[0, 0.5, 1.0], [1.5, 65.535, 0.001]]
 
@@ -71,7 +75,7 @@ def test_what_does_not_fit_is_refused():
 
 
 def test_the_nearest_stamp_within_20_ms_is_taken():
-    queue = DepthQueue()
+    queue = DepthQueue(silent)
     for stamp_ns in (1_000_000_000, 1_033_000_000, 1_066_000_000):
         queue.put(depth(MM, '16UC1', stamp_ns=stamp_ns))
     assert queue.at(Time(sec=1, nanosec=30_000_000), 0.0).header.stamp.nanosec == 33_000_000
@@ -91,7 +95,7 @@ def fill(queue, *stamps_ms):
 
 
 def test_a_mask_may_come_two_seconds_after_its_image_however_fast_the_camera():
-    queue = DepthQueue()
+    queue = DepthQueue(silent)
     # At 90 Hz, 2 s are 180 images.
     fill(queue, *range(10_000, 12_001, 11))
     assert at_ms(queue, 10_000) == 10_000
@@ -99,7 +103,7 @@ def test_a_mask_may_come_two_seconds_after_its_image_however_fast_the_camera():
 
 
 def test_a_mask_that_comes_too_late_is_told_so_and_at_once():
-    queue = DepthQueue()
+    queue = DepthQueue(silent)
     fill(queue, *range(10_000, 13_001, 50))
     # Kept are 11.0 to 13.0 s; what is forgotten can not come any more, so nobody waits.
     assert at_ms(queue, 11_000) == 11_000
@@ -114,7 +118,7 @@ def test_a_mask_that_comes_too_late_is_told_so_and_at_once():
 
 
 def test_an_image_before_the_first_depth_image_is_not_called_late():
-    queue = DepthQueue()
+    queue = DepthQueue(silent)
     fill(queue, 10_000, 10_033)
     with pytest.raises(ImageError, match=r'is \+100 ms from the image, .*: synchronise the two'):
         at_ms(queue, 9_900)
@@ -122,19 +126,19 @@ def test_an_image_before_the_first_depth_image_is_not_called_late():
 
 def test_no_more_bytes_are_kept_than_allowed_but_always_the_newest():
     # An image has 12 bytes.
-    queue = DepthQueue(max_bytes=3 * 12)
+    queue = DepthQueue(silent, max_bytes=3 * 12)
     fill(queue, 10_000, 10_100, 10_200, 10_300)
     assert at_ms(queue, 10_100) == 10_100
     with pytest.raises(ImageError, match=r'only the last 0\.20 s of them are kept'):
         at_ms(queue, 10_000)
-    small = DepthQueue(max_bytes=11)
+    small = DepthQueue(silent, max_bytes=11)
     fill(small, 10_000, 10_100)
     assert at_ms(small, 10_100) == 10_100
 
 
 @pytest.mark.parametrize('back_ms', [60_000, 1_500])
 def test_a_recording_played_again_forgets_its_end(back_ms):
-    queue = DepthQueue()
+    queue = DepthQueue(silent)
     fill(queue, *range(97_000, 100_001, 100))
     again = 100_000 - back_ms
     fill(queue, again, again + 100)
@@ -145,20 +149,20 @@ def test_a_recording_played_again_forgets_its_end(back_ms):
 
 
 def test_a_little_disorder_is_no_restart():
-    queue = DepthQueue()
+    queue = DepthQueue(silent)
     fill(queue, 10_000, 10_100, 9_500)
     assert [at_ms(queue, ms) for ms in (9_500, 10_000, 10_100)] == [9_500, 10_000, 10_100]
 
 
 def test_images_of_one_stamp_take_one_place():
-    queue = DepthQueue(max_bytes=2 * 12)
+    queue = DepthQueue(silent, max_bytes=2 * 12)
     # A driver that stamps all alike would fill the memory, as none of them grows old.
     fill(queue, 10_000, 10_100, 10_100, 10_100)
     assert at_ms(queue, 10_000) == 10_000
 
 
 def test_it_is_waited_for():
-    queue = DepthQueue()
+    queue = DepthQueue(silent)
     late = threading.Timer(0.05, queue.put, (depth(MM, '16UC1', stamp_ns=5_000_000_000),))
     late.start()
     assert queue.at(Time(sec=5), 30.0).header.stamp.sec == 5
@@ -166,7 +170,7 @@ def test_it_is_waited_for():
 
 
 def test_waiting_ends_when_it_is_not_allowed_and_is_possible_again():
-    queue = DepthQueue()
+    queue = DepthQueue(silent)
     fill(queue, 12_000, 14_100)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(at_ms, queue, 15_000, 2 * DEADLINE_S)
@@ -183,3 +187,58 @@ def test_waiting_ends_when_it_is_not_allowed_and_is_possible_again():
         answer = pool.submit(at_ms, queue, 15_000, 2 * DEADLINE_S)
         fill(queue, 15_000)
         assert answer.result(DEADLINE_S) == 15_000
+
+
+def test_a_fast_cameras_depth_of_the_image_before_is_not_taken_while_its_own_may_come():
+    queue = DepthQueue(silent)
+    # At 60 Hz the image before is 17 ms away.
+    fill(queue, 9_983)
+    late = threading.Timer(0.05, fill, (queue, 9_990, 10_000))
+    late.start()
+    assert at_ms(queue, 10_000, DEADLINE_S) == 10_000
+    late.join()
+
+
+def test_of_two_sensors_side_by_side_the_nearest_counts_once_a_later_one_is_there():
+    queue = DepthQueue(silent)
+    fill(queue, 9_995, 10_015)
+    assert at_ms(queue, 10_000, DEADLINE_S) == 9_995
+    assert at_ms(queue, 10_010, DEADLINE_S) == 10_015
+    # Where none comes any more, what is near is taken after all.
+    assert at_ms(queue, 10_030, 0.01) == 10_015
+
+
+@pytest.mark.parametrize('ms', [0, 10, 19])
+def test_times_soon_after_zero_are_waited_for_as_others(ms):
+    queue = DepthQueue(silent)
+    late = threading.Timer(0.05, fill, (queue, ms))
+    late.start()
+    assert at_ms(queue, ms, DEADLINE_S) == ms
+    late.join()
+    fill(queue, 500)
+    with pytest.raises(ImageError, match='synchronise the two'):
+        at_ms(queue, 200)
+
+
+def test_what_is_cleared_is_neither_kept_nor_called_late():
+    queue = DepthQueue(silent)
+    fill(queue, *range(10_000, 13_001, 50))
+    queue.clear()
+    for ms in (10_000, 13_000):
+        with pytest.raises(ImageError, match='no depth image'):
+            at_ms(queue, ms)
+    fill(queue, 13_000)
+    assert at_ms(queue, 13_000) == 13_000
+
+
+def test_why_there_is_none_is_asked_while_images_may_come():
+    def told():
+        fill(queue, 5_000)
+        return 'nobody publishes /robot/depth/image'
+
+    queue = DepthQueue(told)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(at_ms, queue, 1_000)
+        words = 'no depth image: nobody publishes /robot/depth/image; or set projection.source'
+        with pytest.raises(ImageError, match=words):
+            answer.result(DEADLINE_S)

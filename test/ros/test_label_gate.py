@@ -14,7 +14,7 @@ from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header, String
 
 from espnet_ros.core.clouds import NavCloud
-from espnet_ros.ros import clouds
+from espnet_ros.ros import clouds, publishers
 from espnet_ros.ros.label_gate import LabelGate
 
 event_handler = pytest.importorskip(
@@ -69,7 +69,7 @@ class Rig:
         # Subscribers that a publisher has found, by topic.
         self.matched = dict.fromkeys(('nav/mask', 'nav/confidence', 'nav/points', 'points/way'), 0)
         monkeypatch.setattr(clouds, 'LabelGate', partial(LabelGate, now_s=lambda: self.now_s))
-        monkeypatch.setattr(clouds, 'create_publisher', self._create_publisher)
+        monkeypatch.setattr(publishers, 'create_publisher', self._create_publisher)
         maker = SimpleNamespace(read=read)
         self.outputs = clouds.CloudOutputs(node, '', ('way',), maker)
         self._stamp = 0

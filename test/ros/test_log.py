@@ -1,15 +1,18 @@
-"""A backend's warning reaches who listens to /rosout."""
+"""How often the node complains, and that a backend's warning reaches who listens to /rosout."""
 
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 import rclpy
 from rcl_interfaces.msg import Log
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
-from espnet_ros.ros.log import forwarded_log
+from espnet_ros.core.errors import PoseError
+from espnet_ros.ros import log as log_module
+from espnet_ros.ros.log import QUIET_S, Quiet, details, forwarded_log
 
 
 def level(constant):
@@ -52,3 +55,23 @@ def test_it_ends_with_the_node(node):
     with forwarded_log(node.get_logger()):
         assert len(package.handlers) == len(before) + 1
     assert package.handlers == before
+
+
+def test_a_complaint_is_told_at_once_and_again_after_a_while(monkeypatch):
+    clock = SimpleNamespace(now_s=7.0)
+    monkeypatch.setattr(log_module, 'time', SimpleNamespace(monotonic=lambda: clock.now_s))
+    quiet = Quiet()
+    assert quiet.is_due('lost', 'left') and quiet.is_due('lost', 'right')
+    assert not quiet.is_due('lost', 'left')
+    clock.now_s += QUIET_S
+    assert quiet.is_due('lost', 'left')
+    assert not quiet.is_due('lost', 'left')
+
+
+def test_an_error_of_ours_has_no_traceback():
+    try:
+        raise ValueError('odd')
+    except ValueError as error:
+        text = details(error)
+    assert text.startswith('\nTraceback') and text.endswith('ValueError: odd')
+    assert details(PoseError('no pose')) == ''

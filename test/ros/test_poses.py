@@ -98,9 +98,10 @@ def test_time_set_back_starts_the_odometry_anew(make_poses, publisher):
 
 def test_late_odometry_is_an_error_after_the_time_out(make_poses, publisher):
     poses, node = make_poses('odometry', timeout_s=0.05)
-    with pytest.raises(PoseError, match=r'no odometry has come, not within 0\.05 s'):
+    with pytest.raises(PoseError, match=r'no odometry has come, nor within 0\.05 s of the image'):
         place(poses, 1.0)
-    assert poses.problem() == f'nobody publishes {node.get_namespace()}/odometry'
+    told = f'nobody publishes {node.get_namespace()}/odometry: remap odometry, or set pose.source'
+    assert poses.problem() == told
 
 
 def test_destroying_ends_the_wait(make_poses, peer):
@@ -171,7 +172,7 @@ def test_auto_without_tf2_is_fixed_until_odometry_comes_and_never_again(
     assert poses.name == 'odometry'
     with pytest.raises(PoseError, match='no odometry has come'):
         place(poses, 1.0)
-    assert poses.problem() == f'nobody publishes {topic}'
+    assert poses.problem().startswith(f'nobody publishes {topic}: remap odometry')
 
 
 def test_auto_without_tf2_follows_the_odometry(make_poses, publisher, no_tf2):

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.labels import UNLABELED
-from espnet_ros.network.training.datasets import Array, Sample
+from espnet_ros.network.training.datasets import Sample
 
 ASPECT = 0.1
 ROTATION_DEG = 4.0
@@ -44,9 +45,9 @@ class View(NamedTuple):
     :param opinion: uint8 (H / 2, W / 2, C), see `Sample`; None if there is none.
     """
 
-    image: Array
-    truth: Array
-    opinion: Array | None
+    image: UInt8Array
+    truth: UInt8Array
+    opinion: UInt8Array | None
 
 
 def random_view(
@@ -86,8 +87,8 @@ def paste_things(view: View, other: View, rng: np.random.Generator) -> View:
 
 
 def _warp_opinion(
-    opinion: Array, warp: npt.NDArray[np.float64], size_wh: tuple[int, int]
-) -> Array:
+    opinion: UInt8Array, warp: npt.NDArray[np.float64], size_wh: tuple[int, int]
+) -> UInt8Array:
     """Warp what is at half the size of image and view."""
     # Pixel i at half size is centred on 2 i + 1/2: v = A x + b becomes
     # 2 v' + 1/2 = A (2 x' + 1/2) + b.
@@ -108,7 +109,7 @@ def _warp_opinion(
 
 
 def _random_warp(
-    truth: Array, size_wh: tuple[int, int], rng: np.random.Generator, framing: Framing
+    truth: UInt8Array, size_wh: tuple[int, int], rng: np.random.Generator, framing: Framing
 ) -> npt.NDArray[np.float64]:
     """Return the 2 x 3 affine map of sample pixels to view pixels."""
     scale = np.exp(rng.uniform(*np.log(framing.scale)))
@@ -123,8 +124,9 @@ def _random_warp(
 
 
 def _random_centre(
-    truth: Array, view_wh: npt.NDArray[np.float64], rng: np.random.Generator, class_centred: float
-) -> npt.NDArray[np.float64]:
+    truth: UInt8Array, view_wh: npt.NDArray[np.float64], rng: np.random.Generator,
+    class_centred: float,
+) -> npt.NDArray[np.float64]:  # fmt: skip
     """Choose the sample pixel (x, y) in the middle of a view that covers `view_wh` pixels."""
     height, width = truth.shape
     centre = rng.uniform([0, 0], [width, height])
@@ -139,7 +141,7 @@ def _random_centre(
     return np.clip(centre, low, np.array([width, height]) - low)
 
 
-def random_colors(image: npt.NDArray[np.float32], rng: np.random.Generator) -> Array:
+def random_colors(image: npt.NDArray[np.float32], rng: np.random.Generator) -> UInt8Array:
     """Return uint8 (H, W, 3) with random saturation, contrast, brightness, tint, blur, noise."""
     gray = image @ np.array([0.114, 0.587, 0.299], np.float32)
     image = gray[..., None] + (image - gray[..., None]) * np.float32(rng.uniform(0.6, 1.4))

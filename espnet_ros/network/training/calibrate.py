@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.class_bias import ClassBias, ScoredPixels, fit_class_bias
 from espnet_ros.core.confidence import calibration_error, fit_temperature
 from espnet_ros.core.errors import ParameterError
@@ -20,6 +20,7 @@ from espnet_ros.core.metrics import ConfusionMatrix
 from espnet_ros.core.resize import image_at, mask_at
 from espnet_ros.network.espnet import ESPNet
 from espnet_ros.network.training.datasets import Dataset, Sample
+from espnet_ros.network.training.pixels import Normalise
 from espnet_ros.network.training.whole_image import logits_of
 
 # So many are enough for one number, and few enough to hold the logits of all.
@@ -78,7 +79,8 @@ def calibrate(
     :param size_wh: of the network input, to which the samples are brought.
     :raises DatasetError: if no pixel of the samples has a class.
     """
-    pixels, miou = _score(network, samples, size_wh, mean, std, input_scale, PIXELS)
+    normalise = Normalise(mean, std, input_scale, dtype=torch.float64)
+    pixels, miou = _score(network, samples, size_wh, normalise, PIXELS)
     temperature = fit_temperature(pixels.logits, pixels.truth)
     before, after = (
         calibration_error(pixels.logits, pixels.truth, t) for t in (1.0, temperature)
@@ -99,21 +101,30 @@ def add_class_bias(
     :raises ParameterError: if it is an encoder alone.
     :raises DatasetError: if no pixel of a dataset has a class.
     """
-    if not isinstance(network, ESPNet):
-        raise ParameterError('biases of the classes are for the whole ESPNet, not for an encoder')
-    network.up1.bias = None
+    whole = check_takes_bias(network)
+    whole.up1.bias = None
+    normalise = Normalise(mean, std, input_scale, dtype=torch.float64)
     found = fit_class_bias([
-        _score(network, samples, size_wh, mean, std, input_scale, BIAS_PIXELS)[0]
-        for samples in datasets
+        _score(network, samples, size_wh, normalise, BIAS_PIXELS)[0] for samples in datasets
     ])
     if found.bias.any():
-        network.up1.bias = nn.Parameter(torch.tensor(found.bias, dtype=torch.float32))
+        whole.up1.bias = nn.Parameter(torch.tensor(found.bias, dtype=torch.float32))
     return found
+
+
+def check_takes_bias(network: nn.Module) -> ESPNet:
+    """Return a network that may have biases of its classes.
+
+    :raises ParameterError: if it is an encoder alone.
+    """
+    if not isinstance(network, ESPNet):
+        raise ParameterError('biases of the classes are for the whole ESPNet, not for an encoder')
+    return network
 
 
 def _score(
     network: nn.Module, samples: Sequence[Sample], size_wh: tuple[int, int],
-    mean: Sequence[float], std: Sequence[float], input_scale: float, pixels: int,
+    normalise: Normalise, pixels: int,
 ) -> tuple[ScoredPixels, float]:  # fmt: skip
     """Return so many random known pixels, and the class mIoU on all."""
     rng = np.random.default_rng(0)
@@ -121,7 +132,7 @@ def _score(
     rows, classes = [], []
     matrix = ConfusionMatrix(UNLABELED)  # room for any class_id
     for sample in tqdm(samples, desc='calibrate', leave=False, disable=None):
-        logits = _logits(network, image_at(sample.image, size_wh), mean, std, input_scale)
+        logits = _logits(network, normalise, image_at(sample.image, size_wh))
         truth = mask_at(sample.truth, size_wh).ravel()
         matrix.update(logits.argmax(0).flatten().byte().numpy(), truth)
         known = np.flatnonzero(truth != UNLABELED)
@@ -132,10 +143,11 @@ def _score(
 
 
 @torch.inference_mode()
-def _logits(
-    network: nn.Module, image: npt.NDArray[np.uint8], mean: Sequence[float],
-    std: Sequence[float], input_scale: float,
-) -> Tensor:  # fmt: skip
-    """Return the scores of each pixel, float32 (C, H, W)."""
-    pixels = (image - np.asarray(mean)) / np.asarray(std) * input_scale
-    return logits_of(network, torch.from_numpy(pixels).float().permute(2, 0, 1)[None])[0]
+def _logits(network: nn.Module, normalise: Normalise, image: UInt8Array) -> Tensor:
+    """Return the scores of each pixel, float32 (C, H, W).
+
+    :param image: uint8 (H, W, 3) BGR.
+    """
+    images = torch.from_numpy(np.ascontiguousarray(image[None]))
+    # With channels last, sums are rounded otherwise than in the figures of the shipped models.
+    return logits_of(network, normalise(images).contiguous())[0]

@@ -10,10 +10,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.visualize import colorize
 from espnet_ros.network.training.datasets import Sample
-from espnet_ros.network.training.label_files import Array
 
 PICTURES = 4
 # Bytes, about those of an epoch.
@@ -51,13 +51,13 @@ class Curves:
         if 'val_miou' in row:
             self._writer.add_scalar('val/miou', row['val_miou'], epoch)
             for name, iou in zip(self._labels.names, row['val_iou'], strict=True):
-                # A class that is nowhere has none.
+                # A class that is not in the truth has none.
                 if iou is not None:
                     self._writer.add_scalar(f'val_iou/{name}', iou, epoch)
         self._writer.flush()
 
     def pictures(
-        self, epoch: int, samples: Sequence[Sample], predict: Callable[[Sample], Array]
+        self, epoch: int, samples: Sequence[Sample], predict: Callable[[Sample], UInt8Array]
     ) -> None:
         """Add image, truth and mask, side by side, of samples spread over the whole.
 

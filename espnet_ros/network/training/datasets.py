@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.input_size import STRIDE
 from espnet_ros.core.labels import CAMVID, UNLABELED, Labels
@@ -23,7 +24,7 @@ from espnet_ros.network.training.description import (
     capped,
     read_description,
 )
-from espnet_ros.network.training.label_files import Array, read_truth
+from espnet_ros.network.training.label_files import read_truth
 
 # The step between neighbouring values of a channel: what deviates by less is the same everywhere
 # but for roundings, which are not to be enlarged.
@@ -42,9 +43,9 @@ class Sample:
     """
 
     name: str
-    image: Array
-    truth: Array
-    opinion: Array | None = None
+    image: UInt8Array
+    truth: UInt8Array
+    opinion: UInt8Array | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def load_dataset(spec: str, split: str) -> Dataset:
         return _load(read_description(home_path(spec)), split)
     if kind == 'camvid' and argument:
         return _load(camvid(home_path(argument)), split)
-    if kind == 'street' and argument.isdigit() and int(argument) > 0:
+    if kind == 'street' and argument.isdecimal() and int(argument) > 0:
         return Dataset(CAMVID, render_street(int(argument), split))
     inside = [home_path(spec) / f'data{ending}' for ending in ('.yaml', '.yml')]
     if found := next((path for path in inside if path.is_file()), None):

@@ -17,12 +17,13 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from espnet_ros.bundle import Bundle
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.labels import Labels
 from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.training.datasets import Sample, check_size
 from espnet_ros.network.training.description import read_yaml
-from espnet_ros.network.training.label_files import Array
+from espnet_ros.network.training.pixels import Normalise
 from espnet_ros.network.training.processes import Processes
 from espnet_ros.network.training.whole_image import logits_of
 
@@ -45,8 +46,7 @@ class Teacher:
         self._members = [[bundle.labels.names.index(name) for name in row] for row in names]
         self._network = load_bundle(bundle).to(device)
         self._device = device
-        self._mean = torch.tensor(bundle.mean, device=device).view(1, 3, 1, 1)
-        self._scale = torch.tensor(bundle.std, device=device).view(1, 3, 1, 1) / bundle.input_scale
+        self._normalise = Normalise(bundle.mean, bundle.std, bundle.input_scale, device)
 
     def teach(self, samples: Sequence[Sample], processes: Processes) -> list[Sample]:
         """Return the samples with this teacher's opinion, for which each is looked at once.
@@ -66,9 +66,9 @@ class Teacher:
             disable=None if processes.first else True,
         ) as bar:  # fmt: skip
 
-            def ask(sample: Sample) -> Array:
+            def ask(sample: Sample) -> UInt8Array:
                 bar.update(processes.count)
-                place: Array = next(places)
+                place: UInt8Array = next(places)
                 place[:] = self.opinion(sample.image)
                 return place
 
@@ -78,7 +78,7 @@ class Teacher:
             for sample, opinion in zip(samples, opinions, strict=True)
         ]
 
-    def opinion(self, image: Array) -> Array:
+    def opinion(self, image: UInt8Array) -> UInt8Array:
         """Return how likely each class is in every 2 x 2 pixels, 0..255, (H / 2, W / 2, C).
 
         The mean of what it says of the image and of its mirror image, which is right more often.
@@ -91,13 +91,13 @@ class Teacher:
         return np.asarray(levels.round().to(torch.uint8).cpu().numpy(), np.uint8)
 
     @torch.no_grad()
-    def probabilities(self, images: Array) -> Tensor:
+    def probabilities(self, images: UInt8Array) -> Tensor:
         """Return how likely each learned class is, float32 (B, C, H, W), summing to 1.
 
         :param images: uint8 (B, H, W, 3) BGR.
         """
-        pixels = torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2).float()
-        logits = logits_of(self._network, (pixels - self._mean) / self._scale)
+        pixels = self._normalise(torch.from_numpy(images).to(self._device))
+        logits = logits_of(self._network, pixels)
         # A class made of several is as likely as all of them together.
         merged = [logits[:, ids].logsumexp(1) for ids in self._members]
         return torch.stack(merged, 1).softmax(1)

@@ -12,11 +12,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.jpeg import is_jpeg
 from espnet_ros.core.picture_file import content_of, decode
-
-Array = npt.NDArray[np.uint8]
 
 _PNG = b'\x89PNG\r\n\x1a\n'
 _GRAY, _PALETTE = 0, 3
@@ -41,7 +40,7 @@ def pack_rgb(color: tuple[int, ...]) -> int:
     return red << 16 | green << 8 | blue
 
 
-def read_truth(path: Path, code: LabelCode) -> Array:
+def read_truth(path: Path, code: LabelCode) -> UInt8Array:
     """Read a label image as class_id, uint8 (H, W), UNLABELED where void.
 
     :raises DatasetError: if it is missing, cut off or no label image, or holds what the code does
@@ -56,7 +55,7 @@ def read_truth(path: Path, code: LabelCode) -> Array:
     return np.asarray(ids[np.searchsorted(found, values)], np.uint8)
 
 
-def _ids(path: Path) -> Array:
+def _ids(path: Path) -> UInt8Array:
     ids = _decode(path, cv2.IMREAD_UNCHANGED)
     if ids.ndim != 2:
         raise DatasetError(
@@ -83,7 +82,7 @@ def _colors(path: Path) -> npt.NDArray[np.int32]:
     return np.asarray(bgr[..., 2] << 16 | bgr[..., 1] << 8 | bgr[..., 0], np.int32)
 
 
-def _decode(path: Path, flags: int) -> Array:
+def _decode(path: Path, flags: int) -> UInt8Array:
     content = content_of(path)
     kind, depth = _png_kind(content) if flags == cv2.IMREAD_UNCHANGED else (None, 8)
     if kind == _PALETTE:

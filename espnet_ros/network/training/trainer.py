@@ -7,8 +7,8 @@ import json
 import math
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,10 @@ from espnet_ros.network.training.datasets import (
     class_frequencies,
 )
 from espnet_ros.network.training.distillation import distillation_loss
+from espnet_ros.network.training.failures import lost_readers, too_little_memory
 from espnet_ros.network.training.loss import SegmentationLoss
 from espnet_ros.network.training.normalization import freeze_statistics
+from espnet_ros.network.training.pixels import Normalise
 from espnet_ros.network.training.processes import Processes
 from espnet_ros.network.training.recipe import Recipe, learning_rate_at
 from espnet_ros.network.training.start import fitting_tensors, passing_tensors
@@ -83,7 +85,7 @@ class Trainer:
         self.device = device or torch.device('cpu')
         self.arithmetic = Arithmetic(self.device)
         torch.manual_seed(recipe.seed)
-        self.mean, self.std = channel_statistics(first)
+        self._see(*channel_statistics(first))
         self.network = recipe.network(len(classes)).to(
             self.device, memory_format=self.arithmetic.memory_format
         )  # type: ignore[call-overload]
@@ -126,8 +128,7 @@ class Trainer:
         self.network.load_state_dict(begin)
         self.average.network.load_state_dict(begin)
         # Trained is on (x - mean) / std; the model may have scaled that.
-        self.mean = list(bundle.mean)
-        self.std = [float(v) / bundle.input_scale for v in bundle.std]
+        self._see(list(bundle.mean), [float(v) / bundle.input_scale for v in bundle.std])
         return len(taken), len(own)
 
     def run(self, epochs: int, validate_every: int) -> None:
@@ -145,7 +146,7 @@ class Trainer:
             if self.epoch % validate_every == 0 or self.epoch == epochs:
                 matrix = self.evaluate(self.val_samples)
                 row['val_miou'] = round(matrix.miou(), 4)
-                # JSON has no number for a class that is neither in the truth nor in the masks.
+                # JSON has no number for a class that is not in the truth.
                 row['val_iou'] = [
                     None if math.isnan(v) else round(float(v), 3) for v in matrix.iou()
                 ]
@@ -184,7 +185,9 @@ class Trainer:
                 self.curves.pictures(self.epoch, self.val_samples, self.predict)
         with (self.work / 'log.jsonl').open('a') as log:
             log.write(json.dumps(row) + '\n')
-        tqdm.write(json.dumps(row))
+        # A training goes on, though nobody reads any more what it says.
+        with suppress(BrokenPipeError):
+            tqdm.write(json.dumps(row))
 
     def evaluate(self, samples: Sequence[Sample]) -> ConfusionMatrix:
         """Return the confusion matrix of the averaged weights on whole images."""
@@ -236,7 +239,8 @@ class Trainer:
         start = since = time.perf_counter()
         with (
             tqdm(batches, desc=f'epoch {self.epoch + 1}/{epochs}', **self._bar()) as bar,
-            _lost_readers(),
+            too_little_memory(self.recipe),
+            lost_readers(),
         ):
             for step, batch in enumerate(bar):
                 waited += time.perf_counter() - since
@@ -270,19 +274,21 @@ class Trainer:
         try:
             self.optimizer.step()
         except torch.linalg.LinAlgError:
-            # Its first bases are of gradients that must be numbers. Looked at before each step,
-            # they would make a GPU wait.
+            # The first step makes bases of the gradients, which must be numbers for that. Later
+            # ones take what comes, and the loss of the epoch tells.
             self._check_finite('loss', loss.item())
             self._check_finite('gradient', norm.item())
             raise
         self.average.update(self.network)
         return loss.detach()
 
+    def _see(self, mean: list[float], std: list[float]) -> None:
+        """Let the network see images as (image - mean) / std, per channel, BGR, in 0..255."""
+        self.mean, self.std = mean, std
+        self._normalised = Normalise(mean, std, device=self.device)
+
     def _normalise(self, images: Tensor) -> Tensor:
-        pixels = images.permute(0, 3, 1, 2)
-        mean = torch.tensor(self.mean, device=self.device).view(1, 3, 1, 1)
-        std = torch.tensor(self.std, device=self.device).view(1, 3, 1, 1)
-        normalised = (pixels.float() - mean) / std
+        normalised = self._normalised(images)
         return normalised.contiguous(memory_format=self.arithmetic.memory_format)
 
     def _bar(self) -> dict[str, Any]:
@@ -313,7 +319,7 @@ class Trainer:
         self.average.network.load_state_dict(state['average'])
         self.optimizer.load_state_dict(state['soap'])
         # The normalisation stays even if the run goes on with more data.
-        self.mean, self.std = state['mean'], state['std']
+        self._see(state['mean'], state['std'])
         self.epoch, self.average.steps = state['epoch'], state['steps']
         self._row = json.loads(state['row'])
         best = self.work / 'best.pt'
@@ -330,29 +336,11 @@ class Trainer:
                 )
 
 
-@contextmanager
-def _lost_readers() -> Iterator[None]:
-    """Turn what PyTorch raises, at any moment, for a lost process that makes views into an error.
-
-    :raises ParameterError: that says what to do.
-    """
-    try:
-        yield
-    except RuntimeError as error:
-        # Not what such a process raised itself, which is `Caught ... in DataLoader worker`.
-        if not str(error).startswith('DataLoader worker (pid'):
-            raise
-        raise ParameterError(
-            'a process that reads ahead was killed, as where memory runs out: expected more '
-            'memory, a larger /dev/shm (--shm-size in Docker), or fewer --workers'
-        ) from error
-
-
 def _check_samples(train: Sequence[Sample], val: Sequence[Sample], batch: int) -> None:
     if len(train) < batch or not val:
         raise DatasetError(
-            f'training needs at least {batch} training samples (one batch, see --batch) and one '
-            f'for validation, got {len(train)} and {len(val)}'
+            f'training needs at least {batch} training samples (one batch, see --batch; --data '
+            f'or --taught names them) and one for validation, got {len(train)} and {len(val)}'
         )
     check_size(val, 'validation')
     check_labelled(train, 'the training data')

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from espnet_ros.network.training.label_files import Array
+from espnet_ros.core.arrays import UInt8Array
 
 
 def logits_of(network: nn.Module, images: Tensor) -> Tensor:
@@ -25,7 +25,7 @@ def logits_of(network: nn.Module, images: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def mask_of(network: nn.Module, image: Tensor) -> Array:
+def mask_of(network: nn.Module, image: Tensor) -> UInt8Array:
     """Return class_id, uint8 (H, W).
 
     :param network: in evaluation mode.

@@ -64,6 +64,16 @@ def test_mean_std_and_scale_are_those_of_the_deployment() -> None:
     assert same.temperature == pytest.approx(3 / math.log(6), rel=0.02)
 
 
+def test_the_network_gets_pixels_with_the_channels_first() -> None:
+    class Asked(Channels):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            # Channels last, a convolution rounds otherwise than in the shipped models' figures.
+            assert image.is_contiguous() and image.shape == (1, 3, 8, 16)
+            return image
+
+    calibrate(Asked(), [sure_in_three_of_four()], (16, 8), (0.0,) * 3, (10.0,) * 3)
+
+
 def test_labels_of_another_size_keep_their_classes() -> None:
     # The edges are between the centres of the pixels 1 and 2, and 6 and 7, of the 16.
     sample = all_blue(12, 24, known=11)

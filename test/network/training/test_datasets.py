@@ -80,7 +80,7 @@ def test_empty_split_and_unknown_specs_are_refused(tmp_path: Path) -> None:
     (tmp_path / 'train').mkdir()
     with pytest.raises(DatasetError, match=r'no \*\.png'):
         load_dataset(f'camvid:{tmp_path}', 'train')
-    for spec in ('street:0', 'street:x', 'cityscapes:/x', 'camvid:'):
+    for spec in ('street:0', 'street:x', 'street:²', 'cityscapes:/x', 'camvid:'):
         with pytest.raises(DatasetError, match=r'camvid:DIR, street:COUNT or'):
             load_dataset(spec, 'train')
 

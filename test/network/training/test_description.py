@@ -244,7 +244,11 @@ GOOD: dict[str, Any] = {'layout': 'folders', 'splits': SPLITS, 'classes': CLASSE
         ({**GOOD, 'splits': {2: {'images': 'a', 'labels': 'a'}}}, 'got {2: {'),
         ({**GOOD, 'labels': 'rgb'}, "labels must be ids or colors, got 'rgb'"),
         ({**GOOD, 'classes': ['path']}, 'must be a list of {name, color_rgb'),
-        ({**GOOD, 'classes': [{'name': 'path'}]}, 'color_rgb'),
+        (
+            {**GOOD, 'classes': [{'name': 'path'}]},
+            'class 0 (path) lacks color_rgb, kind: each has a name, color_rgb: [r, g, b] and a '
+            'kind, which is ground, upright or sky',
+        ),
         ({**GOOD, 'classes': CLASSES[:1] * 2}, "'path' is used 2 times"),
         ({**GOOD, 'void': [1]}, "'rest': 1 is used twice"),
         ({**GOOD, 'void': [256]}, '`void`: 256 is none of ids'),

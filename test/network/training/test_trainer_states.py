@@ -145,6 +145,28 @@ def test_a_first_step_without_numbers_is_one_error_and_keeps_nothing(
     assert 'keeps' not in str(error.value) and '--work' not in str(error.value)
 
 
+def test_a_step_without_memory_is_one_error_and_keeps_the_epoch_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trainer(tmp_path)
+    run.run(1, validate_every=1)
+    monkeypatch.setattr(run, '_normalise', lambda images: torch.empty(1 << 50))
+    with pytest.raises(ParameterError, match=r'2 views of 48x32: lower --batch \(2\) or --crop'):
+        run.run(2, validate_every=1)
+    assert trainer(tmp_path).epoch == 1
+
+
+def test_a_run_goes_on_though_nobody_reads_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def left(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr('tqdm.tqdm.write', left)
+    trainer(tmp_path).run(2, validate_every=2)
+    assert [row['epoch'] for row in log_rows(tmp_path)] == [1, 2]
+
+
 def test_a_reader_that_is_killed_is_one_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

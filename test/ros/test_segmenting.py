@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from types import SimpleNamespace
 
 import pytest
 
 from espnet_ros.core.errors import BackendError, ImageError
+from espnet_ros.ros import log
 from espnet_ros.ros.diagnostics import CameraMonitor
-from espnet_ros.ros.node import SegmentationNode
+from espnet_ros.ros.segmenting import Segmenting
 
 
 class FakeCamera:
@@ -38,29 +38,27 @@ class FakeCamera:
 
 
 class Rig:
-    """The two steps of a node, without the rest of it."""
+    """The two steps, and what they log and hand on."""
 
     def __init__(self, segmenter_error=None):
         self.logged, self.batches, self.mapped = [], [], []
-        self._error = segmenter_error
+        self.error = segmenter_error
         logger = SimpleNamespace(
-            warning=lambda text, **_: self.logged.append(('warning', text)),
-            error=lambda text, **_: self.logged.append(('error', text)),
+            warning=lambda text: self.logged.append(('warning', text)),
+            error=lambda text: self.logged.append(('error', text)),
         )
-        costmap = SimpleNamespace(put=lambda *given: self.mapped.append(given))
-        self._node = SimpleNamespace(_costmap=costmap, get_logger=lambda: logger)
-        self._node._guard = functools.partial(SegmentationNode._guard, self._node)
+        self._steps = Segmenting(
+            self.segment_together, lambda *given: self.mapped.append(given), logger
+        )
 
     def segment_together(self, images):
         self.batches.append(images)
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
         return [f'mask of {image}' for image in images]
 
     def process(self, *taken):
-        model = SimpleNamespace(segmenter=self)
-        answers = SegmentationNode._segment(self._node, model, list(taken))
-        SegmentationNode._publish(self._node, answers)
+        self._steps.publish(self._steps.segment(list(taken)))
 
 
 @pytest.mark.parametrize('step', ['decode', 'infer', 'publish'])
@@ -104,3 +102,51 @@ def test_a_batch_that_fails_is_counted_for_each_of_its_cameras():
     rig.process((cameras[0], 'a'), (cameras[1], 'b'))
     assert [camera.counts for camera in cameras] == [(0, 1), (0, 1)]
     assert rig.mapped == [] and len(rig.logged) == 1
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Return a clock of complaints that the test moves."""
+    clock = SimpleNamespace(now_s=100.0)
+    monkeypatch.setattr(log, 'time', SimpleNamespace(monotonic=lambda: clock.now_s))
+    return clock
+
+
+def test_each_camera_is_named_and_none_silences_another(clock):
+    rig = Rig()
+    nv12 = ImageError('encoding', "encoding 'nv12'")
+    left, right = FakeCamera('left', 'decode', nv12), FakeCamera('right', 'decode', nv12)
+    rig.process((left, 'a'))
+    rig.process((left, 'b'), (right, 'c'))
+    rejected = [
+        ('warning', f"image of {name} rejected: encoding 'nv12'") for name in ('left', 'right')
+    ]
+    assert rig.logged == rejected
+    clock.now_s += 4.9
+    rig.process((left, 'd'))
+    assert rig.logged == rejected
+    clock.now_s += 0.2
+    rig.process((left, 'e'))
+    assert rig.logged == [*rejected, rejected[0]]
+
+
+def test_a_batch_that_fails_is_told_once_of_the_cameras_whose_turn_it_is(clock):
+    rig = Rig(BackendError('out of memory'))
+    front, left = FakeCamera('front'), FakeCamera('left')
+    rig.process((front, 'a'))
+    rig.process((front, 'b'), (left, 'c'))
+    clock.now_s += 5.0
+    rig.process((front, 'd'), (left, 'e'))
+    assert [text for _, text in rig.logged] == [
+        'image of front lost: out of memory',
+        'image of left lost: out of memory',
+        'image of front, left lost: out of memory',
+    ]
+
+
+def test_an_error_nobody_expects_comes_with_where_it_is_from():
+    rig = Rig(RuntimeError('from C++'))
+    rig.process((FakeCamera(), 'a'))
+    ((level, text),) = rig.logged
+    assert level == 'error' and text.startswith('image lost: RuntimeError: from C++\nTraceback')
+    assert 'segment_together' in text

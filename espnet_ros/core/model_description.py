@@ -1,0 +1,89 @@
+"""What a model is, beside its files: what its ``model.yaml`` says."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from espnet_ros.core.labels import Labels
+
+Description = TypeVar('Description', bound='ModelDescription')
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDescription:
+    """A model without its files.
+
+    :param name: the model's name; one that is written without takes its folder's.
+    :param architecture: ``{name, classes, alpha2, alpha3}``, for ``espnet`` also ``skip``, and
+        ``class_bias`` where its classes have biases.
+    :param size_wh: width and height of the image the model was trained for, multiples of 8.
+    :param channel_order: of the image, always ``BGR``.
+    :param mean: per channel, 0..255; the network sees ``(image - mean) / std * input_scale``.
+    :param std: per channel, 0..255.
+    :param input_scale: 1.0, or 1/255 for the published checkpoints.
+    :param labels: the classes, void included where the model has it.
+    :param metrics: what the model reached, as its makers wrote it down.
+    :param licence: of the weights.
+    :param temperature: confidence is that of softmax(logits / temperature); 1.0 if not named.
+    """
+
+    name: str = ''
+    architecture: Mapping[str, Any]
+    size_wh: tuple[int, int]
+    channel_order: str = 'BGR'
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    input_scale: float
+    labels: Labels
+    metrics: Mapping[str, Any]
+    licence: str
+    temperature: float = 1.0
+
+    @classmethod
+    def from_dict(cls: type[Description], data: Mapping[str, Any], **more: Any) -> Description:
+        """Build from the content of a ``model.yaml`` without problems.
+
+        :param more: what a class that says more of a model has besides.
+        """
+        width, height = data['size_wh']
+        return cls(
+            name=data['name'],
+            architecture=dict(data['architecture']),
+            size_wh=(width, height),
+            channel_order=data['channel_order'],
+            mean=tuple(map(float, data['mean'])),
+            std=tuple(map(float, data['std'])),
+            input_scale=float(data['input_scale']),
+            labels=Labels.from_list(data['classes']),
+            metrics=dict(data['metrics']),
+            licence=data['licence'],
+            temperature=float(data.get('temperature', 1.0)),
+            **more,
+        )
+
+    @classmethod
+    def like(cls, model: ModelDescription, **changes: Any) -> ModelDescription:
+        """Return the description of a model, e.g. a `Bundle`, but for what changes."""
+        same = {field.name: getattr(model, field.name) for field in dataclasses.fields(cls)}
+        return cls(**(same | changes))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for YAML, the inverse of `from_dict`, without format and files."""
+        return {
+            'name': self.name,
+            'architecture': dict(self.architecture),
+            'size_wh': [int(v) for v in self.size_wh],
+            'channel_order': self.channel_order,
+            'mean': [float(v) for v in self.mean],
+            'std': [float(v) for v in self.std],
+            'input_scale': float(self.input_scale),
+            'temperature': float(self.temperature),
+            'classes': self.labels.to_list(),
+            # NumPy's scalars are no YAML; a training must not fail on its last step over that.
+            'metrics': json.loads(json.dumps(dict(self.metrics), default=float)),
+            'licence': self.licence,
+        }

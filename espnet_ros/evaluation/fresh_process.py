@@ -1,0 +1,68 @@
+"""A function called in a process of its own, where nothing but it takes time and memory."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+import queue
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from espnet_ros.core.child import Child
+from espnet_ros.core.errors import EspnetRosError
+from espnet_ros.core.python_child import module_command
+
+T = TypeVar('T')
+
+# BLAS starts its threads when NumPy is imported.
+_ONE_THREAD = {'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1', 'MKL_NUM_THREADS': '1'}
+# Before the answer, behind whatever the function has printed: ASCII's record separator.
+_ANSWER = '\x1e'
+
+
+def in_fresh_process(function: Callable[..., T], *args: Any) -> T:
+    """Return what a function of a module returns in a process of its own, on one thread.
+
+    What it prints goes where this process prints, and so does the traceback of one that fails.
+
+    :raises EspnetRosError: if there is no answer.
+    """
+    lines: queue.Queue[str | None] = queue.Queue()
+    command = module_command('espnet_ros.evaluation.fresh_process')
+    child = Child('measuring', command, lines.put, environment=_ONE_THREAD)
+    try:
+        # The function's module may be one that only this process finds.
+        child.say(json.dumps({'path': sys.path, 'call': _packed((function, args))}))
+        while (line := lines.get()) is not None:
+            printed, is_answer, answer = line.partition(_ANSWER)
+            print(printed, end='', flush=True)
+            if is_answer:
+                return _unpacked(answer)
+        raise EspnetRosError(f'the {child.name} process ended {child.how_it_ended()}')
+    finally:
+        child.end(0.0)
+
+
+def main() -> int:
+    """Answer one process."""
+    request = json.loads(sys.stdin.readline())
+    # Last, as the current folder may be among them.
+    sys.path += [folder for folder in request['path'] if folder and folder not in sys.path]
+    function, args = _unpacked(request['call'])
+    answer = _packed(function(*args))
+    print(f'{_ANSWER}{answer}', flush=True)
+    return 0
+
+
+def _packed(value: Any) -> str:
+    return base64.b64encode(pickle.dumps(value)).decode('ascii')
+
+
+def _unpacked(text: str) -> Any:
+    return pickle.loads(base64.b64decode(text))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""How far the build of an engine is, which may take minutes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class Progress:
+    """Holds the latest sentence for who reports; told from the builder's own thread."""
+
+    def __init__(self) -> None:
+        self.sentence = ''
+        self._lock = threading.Lock()
+        self._report: Callable[[], None] | None = None
+
+    def tell(self, sentence: str) -> None:
+        """Keep a sentence until it is cleared."""
+        with self._lock:
+            self.sentence = sentence
+            if self._report is not None:
+                self._report()
+
+    def clear(self) -> None:
+        """Forget it: nothing is being built any more."""
+        with self._lock:
+            self.sentence = ''
+
+    @contextmanager
+    def reported_at_once(self, report: Callable[[], None]) -> Iterator[None]:
+        """Have each sentence reported by who tells it, meanwhile, and none be left at the end.
+
+        For the thread of the executor, whose timers do not run while it waits for the build.
+        """
+        self._report = report
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.sentence, self._report = '', None
