@@ -15,7 +15,11 @@ from launch_file import described
 from parameter_files import flat
 
 from espnet_ros.bundle import shipped_models
-from espnet_ros.core.config import NodeConfig, parameter_spec
+from espnet_ros.core.camera import CameraModel
+from espnet_ros.core.config import NodeConfig, find_spec
+from espnet_ros.core.labels import CAMVID
+from espnet_ros.core.layers import LETHAL
+from espnet_ros.core.mapper import Look, Mapper, default_layers
 from espnet_ros.core.transforms import camera_mount
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,6 +27,8 @@ PAGES = sorted((ROOT / 'docs').glob('*.md'))
 TEXTS = {page.name: page.read_text(encoding='utf-8') for page in PAGES}
 README = (ROOT / 'README.md').read_text(encoding='utf-8')
 EVERYWHERE = {**TEXTS, 'README.md': README}
+# What the camera sees below and above the foot of a wall.
+WALL = ('Road', 'Building')
 # Of other packages: the RealSense driver, usb_cam, and of ROS itself.
 FOREIGN = {'align_depth.enable', 'enable_sync', 'frame_id', 'camera_info_url', '__node'}
 
@@ -72,10 +78,16 @@ def test_launch_arguments_are_declared_and_take_what_is_given(
             assert value in shipped_models()
 
 
-def test_launch_files_that_include_it_give_declared_arguments(launch_arguments: dict[str, Any]):
-    blocks = re.findall(r'```python\n(.*?)```', README, re.DOTALL)
+@pytest.mark.parametrize('name', ['README.md', 'first_hour.md'])
+def test_launch_files_that_include_it_give_declared_arguments(
+    name: str, launch_arguments: dict[str, Any]
+):
+    blocks = re.findall(r'```python\n(.*?)```', EVERYWHERE[name], re.DOTALL)
     given = [key for block in blocks for key in keys_of('launch_arguments', ast.parse(block))]
     assert given and set(given) <= set(launch_arguments)
+
+
+def test_the_readme_lists_declared_launch_arguments(launch_arguments: dict[str, Any]):
     (listed,) = re.findall(r'--show-args` lists the arguments \(([^)]+)\)', README)
     assert set(re.findall('`(.+?)`', listed)) <= set(launch_arguments)
 
@@ -101,13 +113,13 @@ def test_parameters_named_are_real(name: str):
     groups = 'input|mask|overlay|grid|projection|pose|nav|diagnostics'
     for parameter in re.findall(rf'`((?:{groups})\.\w+)[`:]', EVERYWHERE[name]):
         is_file = parameter.endswith(('.md', '.mp4'))
-        assert is_file or parameter_spec(parameter), parameter
+        assert is_file or find_spec(parameter), parameter
 
 
 @pytest.mark.parametrize('name', EVERYWHERE)
 def test_values_of_parameters_are_taken(name: str):
     for parameter, value in re.findall(r'`([\w.]+): ([^`]+)`', EVERYWHERE[name]):
-        if parameter_spec(parameter):
+        if find_spec(parameter):
             NodeConfig.from_parameters({parameter: yaml.safe_load(value)})
 
 
@@ -121,17 +133,81 @@ def test_the_webcam_looks_where_the_page_says():
     np.testing.assert_allclose(np.array(about_z) @ np.array(about_x), T[:3, :3], atol=1e-4)
 
 
+@pytest.mark.parametrize('wrong_deg', [1.0, -1.0])
+def test_the_pitch_is_found_as_the_page_says(wrong_deg: float):
+    page = TEXTS['costmaps.md']
+    assert '\n      pitch + atan(h / t) - atan(h / s)\n' in page
+
+    def corrected(pitch: float, h: float, t: float, s: float) -> float:
+        return pitch + np.arctan(h / t) - np.arctan(h / s)
+
+    (example,) = re.findall(
+        r'a pitch of (\S+), `h` (\S+) m, `t` (\S+) m and `s` (\S+) m it is (\d+\.\d+)\.', page
+    )
+    *given, result = map(float, example)
+    assert round(corrected(*given), 3) == result
+    # A wall 5 m ahead of a camera that looks 9 degrees down.
+    resolution, height_m, wall_m, true = 0.05, 1.2, 5.0, np.radians(9.0)
+    config = NodeConfig.from_parameters({'grid.resolution': resolution})
+    mapper = Mapper(config, CAMVID)
+    model = CameraModel((640, 480), np.array([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]]))
+    depression = true + np.arctan((np.arange(480) - 240) / 500)
+    rows = np.where(depression > np.arctan(height_m / wall_m), *map(CAMVID.names.index, WALL))
+    mask = np.repeat(rows[:, None], 640, axis=1).astype(np.uint8)
+    pitch = true + np.radians(wrong_deg)
+    mount = camera_mount((0.0, 0.0, height_m), (0.0, pitch, 0.0))
+    sure = np.full_like(mask, 255)
+    mapper.add(Look('', mask, sure, model, mount, np.eye(4), 1.0))
+    shown = mapper.render()
+    ahead = shown.occupancy.combined[-round(shown.spec.origin_m[1] / resolution)]
+    seen_m = shown.spec.origin_m[0] + np.flatnonzero(ahead == LETHAL).min() * resolution
+    # The page: too near with a pitch that is too large, too far with one that is too small.
+    assert (seen_m < wall_m) == (wrong_deg > 0)
+    found = corrected(pitch, height_m, wall_m, seen_m)
+    assert np.degrees(found - true) == pytest.approx(0.0, abs=0.1)
+
+
+def test_rviz_lists_what_the_page_says():
+    view = yaml.safe_load((ROOT / 'rviz/segmentation.rviz').read_text(encoding='utf-8'))
+    groups = view['Visualization Manager']['Displays']
+    listed = [d for group in groups for d in group.get('Displays', [])]
+    topics = {d['Topic']['Value']: d['Class'].rpartition('/')[2] for d in listed}
+    (default,) = default_layers(CAMVID)
+    presets = (ROOT / 'config/layers').glob('*.yaml')
+    values = [yaml.safe_load(path.read_text(encoding='utf-8')) for path in presets]
+    of_presets = [v['/**/segmentation']['ros__parameters']['layers'] for v in values]
+    layers = {default.name, *(name for preset in of_presets for name in preset)}
+    assert topics == {
+        **{f'segmentation/layers/{name}': 'Map' for name in layers},
+        **{f'segmentation/points/{name}': 'PointCloud2' for name in (*layers, 'clear')},
+        'segmentation/nav/points': 'PointCloud2',
+    }
+    assert not any(d['Enabled'] or d['Value'] for d in listed)
+    for display in listed:
+        latched = display['Class'].endswith('/Map')
+        durability = 'Transient Local' if latched else 'Volatile'
+        assert display['Topic']['Durability Policy'] == durability
+
+
+@pytest.mark.parametrize('name', ['README.md', 'first_hour.md', 'costmaps.md'])
+def test_the_layer_of_a_user_who_names_none(name: str):
+    (layer,) = default_layers(CAMVID)
+    text = ' '.join(EVERYWHERE[name].split())
+    (what,) = re.findall(rf'there is one layer, `{layer.name}`: (.+?\d[.]\d)', text)
+    assert what.startswith('all upright classes, lethal') and layer.cost == LETHAL
+    assert float(what.split()[-1]) == layer.min_probability
+
+
 def test_the_page_on_diagnostics_has_every_key():
     pytest.importorskip('rclpy')
     pytest.importorskip('diagnostic_msgs')
-    from espnet_ros.core.labels import CAMVID
     from espnet_ros.core.projection_monitor import ProjectionMonitor
     from espnet_ros.ros.costmap_monitor import CostmapMonitor
     from espnet_ros.ros.diagnostics import CameraMonitor
     from espnet_ros.ros.report import NO_MODEL
 
     _, camera, costmap = re.split('^## .*$', TEXTS['diagnostics.md'], flags=re.MULTILINE)
-    source = (ROOT / 'espnet_ros/ros/costmap.py').read_text(encoding='utf-8')
+    source = (ROOT / 'espnet_ros/ros/costmap_status.py').read_text(encoding='utf-8')
     own = re.findall(r"'(\w+)':", source.partition('def status')[2].partition('def ')[0])
     expected = {
         camera: {'state', *NO_MODEL, *CameraMonitor().values()},

@@ -123,6 +123,10 @@ QUOTED: list[tuple[str, str, list[float | str]]] = [
          float(cell(OPENVINO_INT8, SMALL)), miou(SMALL)],
     ),
     (
+        'docs/cpu_speed.md', "ONNX Runtime's of the same files # and #",
+        [miou(LARGE, 'int8_val'), miou(SMALL, 'int8_val')],
+    ),
+    (
         'docs/tensorrt.md', r'\| `espnet_camvid` \| # \| # \|',
         [miou(LARGE), miou(LARGE, 'int8_val')],
     ),
