@@ -12,7 +12,6 @@ import numpy as np
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.arrays import UInt8Array
-from espnet_ros.core.config import DEVICE
 from espnet_ros.core.errors import (
     BackendError,
     BackendUnavailableError,
@@ -20,6 +19,7 @@ from espnet_ros.core.errors import (
     EspnetRosError,
 )
 from espnet_ros.core.input_size import check_size_wh
+from espnet_ros.core.parameter_checks import DEVICE
 
 # For how many shapes of batch a backend keeps what it made: buffers, a graph compiled for just
 # one, which is several times as fast as one for all, and takes tens of MB.

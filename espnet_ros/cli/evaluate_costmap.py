@@ -152,22 +152,23 @@ def _segment(args: argparse.Namespace, wanted: bool) -> Iterator[tuple[Any, dict
 
 
 def _speed() -> dict[str, Any]:
-    from espnet_ros.evaluation import costmap_figures
+    from espnet_ros.evaluation import costmap_figures, fresh_process
     from espnet_ros.evaluation import costmap_speed as speed
 
+    apart = fresh_process.in_fresh_process
     bars = [functools.partial(_bar, f'updates, {text}') for text in ('alone', 'all in turn')]
-    (alone,) = speed.in_fresh_process(speed.measure_speed, _UPDATES, speed.LOADS[:1], bars[0])
-    in_turn = speed.in_fresh_process(speed.measure_speed, _UPDATES, speed.LOADS, bars[1])
+    (alone,) = apart(speed.measure_speed, _UPDATES, speed.LOADS[:1], bars[0])
+    in_turn = apart(speed.measure_speed, _UPDATES, speed.LOADS, bars[1])
     return costmap_figures.of_speed(speed.LOADS, alone, in_turn)
 
 
 def _memory() -> dict[str, Any]:
-    from espnet_ros.evaluation import costmap_figures
+    from espnet_ros.evaluation import costmap_figures, fresh_process
     from espnet_ros.evaluation import costmap_speed as speed
 
     bar = functools.partial(_bar, f'{_MINUTES} minutes of driving')
     return costmap_figures.of_memory(
-        speed.in_fresh_process(speed.measure_memory, _MINUTES, bar)
+        fresh_process.in_fresh_process(speed.measure_memory, _MINUTES, bar)
     )
 
 

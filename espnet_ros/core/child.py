@@ -26,6 +26,8 @@ if os.getppid() == int(sys.argv[1]):
 class Child:
     """A process of its own, away from the terminal's Ctrl-C, that does not outlive this one.
 
+    Nor the thread that makes it, so make it in one that stays: that is what Linux ties it to.
+
     :param name: for messages.
     :param command: to run, as of `module_command`.
     :param hear: called in a thread of its own with each line of stdout, and with None at the end.

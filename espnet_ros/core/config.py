@@ -16,9 +16,6 @@ from typing import Any
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.layers import LayerSpec
 from espnet_ros.core.parameter_checks import (
-    DEVICE as DEVICE,
-)
-from espnet_ros.core.parameter_checks import (
     band_problem,
     cameras_problem,
     device_problem,

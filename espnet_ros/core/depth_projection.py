@@ -21,6 +21,7 @@ from espnet_ros.core.gates import Gates
 from espnet_ros.core.grid import GridSpec, Observation
 from espnet_ros.core.ground_inputs import check_depth, check_height, check_mask, ground_pose
 from espnet_ros.core.labels import Labels
+from espnet_ros.core.still import WhileStill
 from espnet_ros.core.transforms import rigid
 
 # Points in a cell from which a look at it counts in full, and the fewest that make a thing: a
@@ -118,6 +119,7 @@ class DepthProjector:
             raise ParameterError(f'stride must be 1 or more, got {stride}')
         self._rules, self._stride = rules, stride
         self._rays: tuple[CameraModel, Indices, Floats] | None = None
+        self._sees_below = WhileStill(self._looks_below)
 
     def observe(
         self,
@@ -149,7 +151,14 @@ class DepthProjector:
         ground_pose(pose)
         check_height(T)
         pixels, rays = self._pixels(camera)
-        _check_horizon(rays, T)
+        if not self._sees_below.of(camera, T):
+            # It may see a thing that hangs, but nothing a robot drives on or into; far likelier
+            # is a frame with the axes of a body: its z, forward in an optical frame, points up.
+            raise PoseError(
+                'the camera looks above the horizon with all of its image: is header.frame_id no '
+                'optical frame (z forward, x right, y down)? Check T_base_camera and '
+                'projection.border'
+            )
         depth_m = depth_m.ravel()[pixels]
         known = np.flatnonzero(depth_m > 0)  # often less than half of them
         pixels, rays, depth_m = pixels[known], rays[known], depth_m[known]
@@ -174,6 +183,10 @@ class DepthProjector:
         pixels, _ = self._pixels(camera)
         depth_m = depth_m.ravel()[pixels]
         return mask.ravel()[pixels[(depth_m > 0) & (depth_m < np.inf)]]
+
+    def _looks_below(self, camera: CameraModel, T: Floats) -> bool:
+        """Return whether a ray of a pixel that is used leads below the horizon."""
+        return bool((self._pixels(camera)[1] @ T[2, :3] < 0).any())
 
     def _pixels(self, camera: CameraModel) -> tuple[Indices, Floats]:
         """Return the pixels that are read and their rays, cached while the camera holds."""
@@ -207,21 +220,3 @@ class DepthProjector:
             into_ids[flat[order]] = class_ids[order]
             into_weights[flat[order]] = weights[order]
         return observation
-
-
-def _check_horizon(rays: Floats, T: Floats) -> None:
-    """Refuse a camera that looks up with all of its image.
-
-    It may see a thing that hangs, but nothing a robot drives on or into; far likelier is a frame
-    with the axes of a body: its z, which is forward in an optical frame, points upwards.
-
-    :param rays: of all pixels that are used, (N, 3), optical frame.
-    :param T: (4, 4), base <- optical frame.
-    :raises PoseError: if no ray leads below the horizon.
-    """
-    if not (rays @ T[2, :3] < 0).any():
-        raise PoseError(
-            'the camera looks above the horizon with all of its image: is header.frame_id no '
-            'optical frame (z forward, x right, y down)? Check T_base_camera and '
-            'projection.border'
-        )

@@ -76,6 +76,7 @@ def layer_problems(layers: Sequence[LayerSpec], labels: Labels) -> Iterator[str]
     names = [layer.name for layer in layers]
     for name in sorted({n for n in names if names.count(n) > 1}):
         yield f'layer name {name!r} is used {names.count(name)} times'
+    on_map = {c.kind for c in labels} & {'ground', 'upright'}
     for layer in layers:
         yield from _name_problems(layer.name)
         if not layer.classes:
@@ -84,7 +85,8 @@ def layer_problems(layers: Sequence[LayerSpec], labels: Labels) -> Iterator[str]
             if name not in labels.names:
                 yield f'{layer.name}: unknown class {name!r}{_near(name, labels.names)}'
         kinds = {c.kind for c in labels if c.name in layer.classes}
-        if kinds and not kinds & {'ground', 'upright'}:
+        # Of a model that has no others, its masks are wanted alone.
+        if kinds and not kinds & on_map and on_map:
             yield (
                 f'{layer.name}: nothing of kind {" or ".join(sorted(kinds))} comes to the map '
                 f'({", ".join(layer.classes)}): name ground or upright classes'

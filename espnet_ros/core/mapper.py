@@ -17,7 +17,7 @@ from espnet_ros.core.depth_projection import DepthProjector, DepthRules, HeightB
 from espnet_ros.core.errors import ParameterError, PoseError
 from espnet_ros.core.gates import Gates
 from espnet_ros.core.grid import GridSpec, Observation
-from espnet_ros.core.ground_inputs import check_view
+from espnet_ros.core.ground_inputs import check_depth, check_mask, check_view
 from espnet_ros.core.ground_projection import GroundProjector
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.layers import LETHAL, LayerSpec
@@ -143,12 +143,18 @@ class Mapper:
         """
         pose = rigid(look.T_grid_base, 'T_grid_base')
         camera = self._cameras[look.camera]
-        if look.depth_m is None:
+        check_mask(look.mask, look.confidence, look.model)
+        if look.depth_m is not None:
+            check_depth(look.depth_m, look.mask)
+        else:
             # On a mount that moves they take long to make, and diagnostics wait for the lock.
             camera.ground.tables(look.model, look.T_base_camera, self._grid.spec.resolution_m)
         with self._lock:
             notice = break_since(camera.last, look.stamp_s, pose)
-            if not notice:
+            if notice:
+                # The grid does not follow to a far place for a look that says nothing there.
+                self._check_view(camera, look)
+            else:
                 self._check_clock(look)
             xy = float(pose[0, 3]), float(pose[1, 3])
             self._grid.recentre(xy)
@@ -227,25 +233,31 @@ class Mapper:
 
         :raises ImageError: if it shows nothing, among others.
         """
-        spec = self._grid.spec
-        # What a mask shows is asked only where it says nothing, which is seldom.
+        mask, model, mount, spec = look.mask, look.model, look.T_base_camera, self._grid.spec
         if look.depth_m is None:
-            observation = camera.ground.observe(
-                look.mask, look.confidence, look.model, look.T_base_camera, pose, spec
+            observation = camera.ground.observe(mask, look.confidence, model, mount, pose, spec)
+        else:
+            observation = camera.depth.observe(
+                mask, look.confidence, look.depth_m, model, mount, pose, spec
             )
-            if not observation.weights.any():
-                shown = camera.ground.in_view(
-                    look.mask, look.model, look.T_base_camera, spec.resolution_m
-                )
-                check_view(shown, self._labels, 'where the ground would be')
-            return observation
-        observation = camera.depth.observe(
-            look.mask, look.confidence, look.depth_m, look.model, look.T_base_camera, pose, spec
-        )
+        # Only where it says nothing, which is seldom.
         if not observation.weights.any():
+            self._check_view(camera, look)
+        return observation
+
+    def _check_view(self, camera: _CameraState, look: Look) -> None:
+        """Refuse a look that shows nothing.
+
+        :raises ImageError: if it does.
+        """
+        if look.depth_m is None:
+            shown = camera.ground.in_view(
+                look.mask, look.model, look.T_base_camera, self._grid.spec.resolution_m
+            )
+            check_view(shown, self._labels, 'where the ground would be')
+        else:
             shown = camera.depth.in_view(look.mask, look.depth_m, look.model)
             check_view(shown, self._labels, 'where depth is known')
-        return observation
 
 
 def default_layers(labels: Labels) -> Sequence[LayerSpec]:

@@ -6,6 +6,10 @@ import math
 
 from espnet_ros.core.rate_limit import RateLimit
 
+# Periods. What comes late now and then is not to come more often for it, and two masks in what
+# stays fresh leave twice a period.
+_LONGEST_WAIT = 1.5
+
 
 class MaskRate:
     """Lets masks through at a rate of their stamps, and never leaves the grid without one.
@@ -27,7 +31,7 @@ class MaskRate:
         :param rate_hz: more than 0.
         """
         if not self._limit.allows(stamp_s, rate_hz):
-            if now_s - self._passed_s < 1.0 / rate_hz:
+            if now_s - self._passed_s < _LONGEST_WAIT / rate_hz:
                 return False
             # It takes the turn of the next one.
             self._limit = RateLimit()

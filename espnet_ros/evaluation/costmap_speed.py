@@ -23,7 +23,6 @@ from espnet_ros.core.labels import CAMVID, LabelClass, Labels
 from espnet_ros.core.layers import LayerSpec
 from espnet_ros.core.mapper import Look, Mapper
 from espnet_ros.evaluation.costmap_drive import CAMERA, RATE_HZ, SIZE_WH, SPEED_MPS
-from espnet_ros.evaluation.fresh_process import in_fresh_process as in_fresh_process
 from espnet_ros.sim import Frame, Street
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]

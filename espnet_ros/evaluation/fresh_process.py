@@ -27,7 +27,7 @@ def in_fresh_process(function: Callable[..., T], *args: Any) -> T:
 
     What it prints goes where this process prints, and so does the traceback of one that fails.
 
-    :raises EspnetRosError: if there is no answer.
+    :raises EspnetRosError: if there is no answer, or with the words of one that it raised.
     """
     lines: queue.Queue[str | None] = queue.Queue()
     command = module_command('espnet_ros.evaluation.fresh_process')
@@ -39,7 +39,10 @@ def in_fresh_process(function: Callable[..., T], *args: Any) -> T:
             printed, is_answer, answer = line.partition(_ANSWER)
             print(printed, end='', flush=True)
             if is_answer:
-                return _unpacked(answer)
+                result, problem = _unpacked(answer)
+                if problem:
+                    raise EspnetRosError(problem)
+                return result
         raise EspnetRosError(f'the {child.name} process ended {child.how_it_ended()}')
     finally:
         child.end(0.0)
@@ -51,8 +54,11 @@ def main() -> int:
     # Last, as the current folder may be among them.
     sys.path += [folder for folder in request['path'] if folder and folder not in sys.path]
     function, args = _unpacked(request['call'])
-    answer = _packed(function(*args))
-    print(f'{_ANSWER}{answer}', flush=True)
+    try:
+        answer = function(*args), ''
+    except EspnetRosError as error:
+        answer = None, str(error)
+    print(f'{_ANSWER}{_packed(answer)}', flush=True)
     return 0
 
 

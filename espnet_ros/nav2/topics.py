@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
 
@@ -114,6 +115,7 @@ def _output(text: str, name: str) -> Topic | None:
     return None
 
 
-def _close(name: str) -> str:
+def _close(name: str) -> list[str]:
+    # Topics are told apart by their case, and so is a camera called NAV.
     alike = [o for o in (*SHARED, *PER_CAMERA) if o.count('/') == name.count('/')]
-    return nearest(name, alike, 0.85)
+    return difflib.get_close_matches(name, alike, n=1, cutoff=0.85)

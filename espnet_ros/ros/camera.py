@@ -21,7 +21,7 @@ from espnet_ros.core.topics import of_camera
 from espnet_ros.ros.camera_info import stereo_problem
 from espnet_ros.ros.conversions import read_compressed, read_image
 from espnet_ros.ros.depth import DepthQueue
-from espnet_ros.ros.diagnostics import CameraMonitor, why_silent
+from espnet_ros.ros.diagnostics import OTHER_TRANSPORT, CameraMonitor, why_silent
 from espnet_ros.ros.outputs import CameraOutputs
 from espnet_ros.ros.qos import input_profile
 from espnet_ros.ros.stamps import nanoseconds
@@ -170,7 +170,7 @@ class Camera:
 
     def why_silent(self) -> str:
         """Return the likeliest reason why no image arrives."""
-        return self._why_silent(0, self._type, self.monitor.received > 0)
+        return self._why_silent(0, self._type, self.monitor.received > 0, OTHER_TRANSPORT)
 
     def destroy(self) -> None:
         """Destroy what the constructor made."""
@@ -178,9 +178,9 @@ class Camera:
 
     def _why_no_depth(self) -> str:
         raw = 'remap it to a depth image that is not compressed'
-        return self._why_silent(-1, Image, False, other_type=raw)
+        return self._why_silent(-1, Image, False, raw)
 
-    def _why_silent(self, place: int, kind: Any, came: bool, **cure: str) -> str:
+    def _why_silent(self, place: int, kind: Any, came: bool, other_type: str) -> str:
         """Return why nothing arrives on one of the subscriptions to images."""
         topics = self._topics
         if not topics:
@@ -188,7 +188,7 @@ class Camera:
         type_name = f'sensor_msgs/msg/{kind.__name__}'
         reliable = self._input.reliability == 'reliable'
         return why_silent(
-            self._node, topics[place], type_name, reliable, came, **cure
+            self._node, topics[place], type_name, reliable, came, other_type
         )
 
     def _warn(self, problem: str) -> None:

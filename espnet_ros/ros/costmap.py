@@ -60,15 +60,15 @@ class CostmapFeed:
         self._cameras = self._made_with.camera_names
         self._mapper = Mapper(self._made_with, labels)
         self._clouds: dict[str, CloudOutputs] = {}
-        with ExitStack() as made:
-            self._create_outputs(made)
-            self._made = made.pop_all()
         self._monitor = CostmapMonitor()
         self._watch = CostmapWatch(node, config, silence)
-        self._status = CostmapStatus(
-            config, self._made_with.grid.frame, self._mapper, self._output, self._watch, poses,
-            self._clouds.values(),
-        )  # fmt: skip
+        with ExitStack() as made:
+            self._create_outputs(made)
+            self._status = CostmapStatus(
+                config, self._made_with.grid.frame, self._mapper, self._output, self._watch,
+                poses, self._clouds.values(),
+            )  # fmt: skip
+            self._made = made.pop_all()
         self._quiet = Quiet()
         self._rates: dict[str, MaskRate] = {}
         self._worker: Worker | None = None

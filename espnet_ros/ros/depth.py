@@ -74,8 +74,8 @@ class DepthQueue:
     def at(self, stamp: Any, timeout_s: float) -> Image:
         """Return the depth image of a stamp, or the nearest one within 20 ms.
 
-        It is waited for until one of that stamp or a later one is there: a fast camera's depth of
-        the image before is near, too. Of what is forgotten already none can come any more.
+        It is waited for while a nearer one may come: a fast camera's depth of the image before is
+        near, too. Of what is forgotten already none can come any more.
 
         :param stamp: builtin_interfaces Time.
         :raises ImageError: if none came within 20 ms of it, or it is not kept any more.
@@ -98,8 +98,15 @@ class DepthQueue:
 
     def _is_known(self, wanted_ns: int) -> bool:
         """Tell whether waiting changes nothing."""
-        newest_ns = max(self._kept, default=-1)
-        return newest_ns >= wanted_ns or self._is_forgotten(wanted_ns)
+        if self._is_forgotten(wanted_ns):
+            return True
+        if not self._kept:
+            return False
+        latest = sorted(self._kept)[-2:]
+        ahead_ns, period_ns = wanted_ns - latest[-1], latest[-1] - latest[0]
+        # Of a sensor beside the camera, which is not triggered with it, the next one comes after
+        # as long again as between the last two.
+        return ahead_ns <= 0 or (ahead_ns <= _MAX_OFFSET_NS and 2 * ahead_ns < period_ns)
 
     def _forget_all(self) -> None:
         self._kept.clear()

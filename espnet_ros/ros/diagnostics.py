@@ -15,6 +15,7 @@ from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import ImageError, describe
 from espnet_ros.core.statistics import RollingRate, StageTimes
 
+OTHER_TRANSPORT = 'set input.transport to match'
 # What large images need is in the hands of who sends them.
 _LARGE_IMAGES = (
     'start the camera driver with the Fast DDS profile config/fastdds_large_images.xml, or large '
@@ -133,7 +134,7 @@ def judge(
 
 def why_silent(
     node: Node, topic: str, type_name: str, reliable: bool, came: bool,
-    other_type: str = 'set input.transport to match',
+    other_type: str = OTHER_TRANSPORT,
 ) -> str:  # fmt: skip
     """Return the likeliest reason why no image arrives on a topic.
 

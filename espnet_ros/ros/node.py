@@ -246,10 +246,11 @@ class SegmentationNode(LifecycleNode):
         if self._worker is not None:
             self._worker.stop()
             self._worker = None
-        for camera in self._cameras:
-            camera.unsubscribe()
+        # Nor is a mask to wait for depth of a camera that no longer listens.
         if self._costmap is not None:
             self._costmap.deactivate()
+        for camera in self._cameras:
+            camera.unsubscribe()
 
     def _release(self) -> None:
         for camera in self._cameras:

@@ -33,7 +33,8 @@ class Progress:
 
         For the thread of the executor, whose timers do not run while it waits for the build.
         """
-        self._report = report
+        with self._lock:
+            self._report = report
         try:
             yield
         finally:

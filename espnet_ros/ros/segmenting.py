@@ -55,13 +55,13 @@ class Segmenting:
 
     def _guard(self, cameras: Sequence[Camera], step: Callable[[], T]) -> T | None:
         """Return what a step for the images of some cameras gives, or None and tell why not."""
-        # rclpy refuses two severities from one call.
         try:
             return step()
         except ImageError as error:
             for camera in cameras:
                 camera.monitor.reject(error)
             if text := self._complaint(cameras, 'rejected', error):
+                # Not with the error below in one call, of which rclpy takes one severity.
                 self._logger.warning(text)
         except Exception as error:
             # Whatever a backend throws at one image, the next image gets its chance.

@@ -9,7 +9,7 @@ from espnet_ros.cli import evaluate_costmap as verb
 from espnet_ros.cli.main import main
 from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.core.labels import CAMVID
-from espnet_ros.evaluation import costmap_drive, costmap_speed
+from espnet_ros.evaluation import costmap_drive, costmap_speed, fresh_process
 from espnet_ros.evaluation.costmap_speed import Times
 
 
@@ -64,7 +64,7 @@ def test_speed_and_memory(tmp_path, monkeypatch, capsys):
             return [100.0] * 9 + [100.25]
         return [Times((float(i + 2),), (1.0,)) for i, _ in enumerate(args[1])]
 
-    monkeypatch.setattr(costmap_speed, 'in_fresh_process', fake)
+    monkeypatch.setattr(fresh_process, 'in_fresh_process', fake)
     file = tmp_path / 'figures.json'
     assert evaluate('--parts', 'speed', 'memory', '--json', file) == 0
     report = json.loads(file.read_text())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.core.labels import CAMVID
+from espnet_ros.core.labels import CAMVID, LabelClass, Labels
 from espnet_ros.core.layers import LayerSpec, layer_problems, layers_from_dict
+from espnet_ros.core.mapper import default_layers
 
 
 def test_layers_from_plain_data():
@@ -28,6 +29,9 @@ def test_a_layer_of_what_never_comes_to_the_map_is_refused():
         'above: nothing of kind sky comes to the map (Sky): name ground or upright classes'
     )
     assert not list(layer_problems([LayerSpec('all', ('Sky', 'Road'), 50)], CAMVID))
+    # Whose masks are wanted alone needs no cost maps.
+    stars = Labels([LabelClass('Star', (255, 255, 0), 'sky')])
+    assert not list(layer_problems(default_layers(stars), stars))
 
 
 def test_the_name_of_the_free_ground_is_taken():

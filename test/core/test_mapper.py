@@ -368,10 +368,10 @@ def test_a_camera_that_shows_nothing_is_refused_as_a_silent_one(depth_m, class_i
     grid.add(look(stamp_s=10.0))
     blind = np.full((120, 160), class_ids[0], np.uint8)
     blind[:, :40] = class_ids[-1]
-    # The look that time went back with tells nothing either, not even that.
-    for stamp_s in (10.1, 3.0):
+    # One with which time went back, or that is far away, tells nothing either, not even that.
+    for stamp_s, x in ((10.1, 0.0), (3.0, 0.0), (10.1, 500.0)):
         with pytest.raises(ImageError, match=f'{words}: is the lens covered, .*min_confid') as no:
-            grid.add(look(stamp_s=stamp_s, mask=blind, depth_m=depth_m))
+            grid.add(look(stamp_s=stamp_s, xy=(x, 0.0), mask=blind, depth_m=depth_m))
         assert no.value.reason == 'view'
     assert at(grid.render(), 1.25, 0.05) == 0
 

@@ -34,9 +34,10 @@ def test_what_comes_out_of_turn_takes_the_next_turn():
     rate = MaskRate()
     assert rate.allows(5.0, 0.0, 10.0)
     assert not rate.allows(5.05, 0.05, 10.0)
-    assert rate.allows(5.06, 0.11, 10.0)
-    assert not rate.allows(5.12, 0.17, 10.0)
-    assert rate.allows(5.15, 0.2, 10.0)
+    assert not rate.allows(5.055, 0.14, 10.0)
+    assert rate.allows(5.06, 0.16, 10.0)
+    assert not rate.allows(5.12, 0.22, 10.0)
+    assert rate.allows(5.15, 0.25, 10.0)
 
 
 def test_a_clock_that_begins_anew_leaves_the_stamps_to_count():

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from espnet_ros.core.errors import EspnetRosError
+from espnet_ros.core.gates import Gates
 from espnet_ros.evaluation.fresh_process import in_fresh_process
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +40,12 @@ def test_a_function_that_fails_leaves_its_traceback(capfd):
     with pytest.raises(EspnetRosError, match='the measuring process ended with status 1'):
         in_fresh_process(int, 'seven')
     assert "ValueError: invalid literal for int() with base 10: 'seven'" in capfd.readouterr().err
+
+
+def test_an_error_for_the_user_comes_in_its_own_words(capfd):
+    with pytest.raises(EspnetRosError, match=r'^projection refused: max_range must be above 0'):
+        in_fresh_process(Gates, -1.0)
+    assert capfd.readouterr().err == ''
 
 
 def test_a_process_that_is_killed_says_by_what():

@@ -18,6 +18,7 @@ from espnet_ros.nav2.topics import find_topic
         ('/segmentation/points/clear', 'points/clear', '', ''),
         ('/segmentation/front/points/people', 'points/<layer>', 'people', 'front'),
         ('/segmentation/nav_cam/mask', 'mask', '', 'nav_cam'),
+        ('/segmentation/NAV/mask', 'mask', '', 'NAV'),
         ('/segmentation/overlay/compressed', 'overlay/compressed', '', ''),
         # No output of the node: one grid and one label_info for all cameras, misspelled names.
         ('/segmentation/front/costmap', '', '', ''),

@@ -95,19 +95,20 @@ def test_a_topic_of_two_types_is_refused_and_leaks_nothing(make_node):
         assert counts(node) == before
 
 
-def test_cost_maps_that_fail_leak_nothing(make_node, monkeypatch):
+@pytest.mark.parametrize('part', ['CloudOutputs', 'CostmapStatus', 'CostmapWatch'])
+def test_cost_maps_that_fail_leak_nothing(make_node, monkeypatch, part):
     node = make_node('-p', 'pose.source:=fixed')
     before = counts(node)
 
     def fail(*_):
-        raise RuntimeError('no clouds')
+        raise RuntimeError(f'no {part}')
 
     with monkeypatch.context() as patch:
-        patch.setattr(costmap_module, 'CloudOutputs', fail)
+        patch.setattr(costmap_module, part, fail)
         for _ in range(2):
             assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
             assert counts(node) == before
-    assert node._configure_error == 'no clouds'
+    assert node._configure_error == f'no {part}'
     assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
     node.trigger_cleanup()
     assert counts(node) == before

@@ -199,6 +199,14 @@ def test_a_fast_cameras_depth_of_the_image_before_is_not_taken_while_its_own_may
     late.join()
 
 
+def test_depth_that_is_near_is_taken_at_once_where_the_next_one_will_be_farther_away():
+    queue = DepthQueue(silent)
+    # The next one is of 10.028.
+    fill(queue, 9_962, 9_995)
+    assert queue._is_known(10_000 * 10**6) and not queue._is_known(10_012 * 10**6)
+    assert at_ms(queue, 10_000, DEADLINE_S) == 9_995
+
+
 def test_of_two_sensors_side_by_side_the_nearest_counts_once_a_later_one_is_there():
     queue = DepthQueue(silent)
     fill(queue, 9_995, 10_015)
