@@ -172,10 +172,10 @@ def check_replaceable(path: Path) -> None:
             f'{path} can not be replaced, as something is mounted there (a volume of a container, '
             f'a disk): name a folder inside it, e.g. {path / "model"}'
         )
-    nearest = next((p for p in real.parents if p.exists()), real)
-    if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
+    there = next((p for p in real.parents if p.exists()), real)
+    if not (there.is_dir() and os.access(there, os.W_OK)):
         raise BundleError(
-            f'{path} can not be written: {nearest} is no folder, is read-only, or is not yours; '
+            f'{path} can not be written: {there} is no folder, is read-only, or is not yours; '
             'name another output folder'
         )
 

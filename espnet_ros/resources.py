@@ -39,8 +39,12 @@ def layers_file(text: str) -> Path:
 
     :raises EspnetRosError: if it is neither.
     """
+    path = home_path(text)
+    # A pipe will do. What could be a name is one of config/layers first.
+    if path.exists() and not path.is_dir() and (os.sep in text or path.suffix):
+        return path
     shipped = {p.stem: p for p in (share_directory() / 'config' / 'layers').glob('*.yaml')}
-    path = shipped.get(text) or home_path(text)
+    path = shipped.get(text, path)
     if not path.is_file():
         raise EspnetRosError(
             f'{text} is neither one of {", ".join(sorted(shipped))} nor the path of a YAML file'

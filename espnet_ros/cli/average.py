@@ -31,7 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Average, compare, and write the mean unless it is of no use."""
     from espnet_ros.bundle import Bundle
-    from espnet_ros.core.errors import ParameterError
     from espnet_ros.core.metrics import percent
     from espnet_ros.network.export import check_can_write, write_bundle_like
     from espnet_ros.network.training.average import mean_network
@@ -48,16 +47,15 @@ def run(args: argparse.Namespace) -> int:
     compared.append(f'class mIoU {percent(found.miou)}: their mean; {found}')
     try:
         check_use(found.miou, list(mious.values()))
-    except ParameterError:
+        write_bundle_like(
+            models[0], network, args.output, args.name, found.metrics, found.temperature
+        )
+        compared.append(f'{args.output}: written')
+        figures = {'models': mious, 'temperature': found.temperature, **found.metrics}
+        write_json(args.json, figures)
+    finally:
+        # Not before: where nobody reads it, printing fails.
         print(*compared, sep='\n')
-        raise
-    write_bundle_like(
-        models[0], network, args.output, args.name, found.metrics, found.temperature
-    )
-    figures = {'models': mious, 'temperature': found.temperature, **found.metrics}
-    write_json(args.json, figures)
-    # Not before: where nobody reads it, printing fails.
-    print(*compared, f'{args.output}: written', sep='\n')
     return 0
 
 

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 from typing import Any
 
-from espnet_ros.cli.options import output_file, path, write_json
+from espnet_ros.cli.options import output_file, path, tell
 from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.core.labels import Labels
 
@@ -51,11 +51,7 @@ def run(args: argparse.Namespace) -> int:
         'findings': [dataclasses.asdict(finding) for finding in report.findings],
         'notes': notes,
     }
-    try:
-        # First what was asked for: whoever reads the findings may leave.
-        write_json(args.json, figures)
-    finally:
-        _print(figures)
+    tell(args.json, figures, lambda: _print(figures))
     return 1 if report.findings else 0
 
 

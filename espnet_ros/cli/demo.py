@@ -15,7 +15,7 @@ from espnet_ros.cli.options import (
     positive,
     rate,
     size_wh,
-    write_json,
+    tell,
 )
 
 
@@ -69,12 +69,6 @@ def run(args: argparse.Namespace) -> int:
         output=args.output,
     )
     report = run_demo(options)
-    try:
-        # First what was asked for: whoever reads the table may leave.
-        write_json(args.json, report)
-    finally:
-        print(table(report))
-        for name in FILES:
-            if (args.output / name).exists():
-                print(f'  {args.output / name}')
+    written = [f'  {args.output / name}' for name in FILES if (args.output / name).exists()]
+    tell(args.json, report, lambda: print(table(report), *written, sep='\n'))
     return 0 if report['received'] and not report['faults'] else 1

@@ -11,10 +11,9 @@ import contextlib
 import functools
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, TypeVar
 
-from espnet_ros.cli.options import add_inference_options, output_file, path, write_json
+from espnet_ros.cli.options import add_inference_options, output_file, path, tell
 from espnet_ros.core.metrics import percent
 
 T = TypeVar('T')
@@ -57,27 +56,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure what was asked for, print and write the figures."""
     report: dict[str, Any] = {}
+    parts = {'drive': lambda: _drive(args), 'speed': _speed, 'memory': _memory}
     try:
-        if 'drive' in args.parts:
-            report['drive'] = _drive(args)
-        if 'speed' in args.parts:
-            report['speed'] = _speed()
-        if 'memory' in args.parts:
-            report['memory'] = _memory()
-    finally:
+        for part, measure in parts.items():
+            if part in args.parts:
+                report[part] = measure()
+    except KeyboardInterrupt:
+        # The file stays as it was, as nobody waited for the whole.
+        _print(report)
+        raise
+    except Exception:
         # A part that fails does not cost the figures of those before it.
         if report:
-            _tell(args.json, report)
+            tell(args.json, report, lambda: _print(report))
+        raise
+    tell(args.json, report, lambda: _print(report))
     return 0
 
 
-def _tell(file: Path | None, report: dict[str, Any]) -> None:
-    try:
-        # First what was asked for: whoever reads the figures may leave.
-        write_json(file, report)
-    finally:
-        for part, figures in report.items():
-            _PRINT[part](figures)
+def _print(report: dict[str, Any]) -> None:
+    for part, figures in report.items():
+        _PRINT[part](figures)
 
 
 def _drive(args: argparse.Namespace) -> dict[str, Any]:

@@ -59,31 +59,37 @@ def run(args: argparse.Namespace) -> int:
     if args.class_bias:
         _check_class_bias(args, network)
     lost = (source.path / ALL_FILES['onnx_int8']).exists()
-    # Options may name the same datasets, whose pictures are read once.
+    # Options may name the same datasets, whose pictures are read once and kept.
     load = functools.cache(_load)
     if args.int8:
         _check_int8(args.int8, load)
-    temperature, metrics, said = _fitted(args, network, source, load)
-    write = functools.partial(write_bundle_like, source, network, name=source.name,
-                              metrics=metrics, temperature=temperature)  # fmt: skip
-    if args.int8:
-        bundle, int8 = _with_int8(write, args.output, args.int8, load)
-        said.append(f'int8 on {args.int8}: {int8}')
-    else:
-        bundle = write(output=args.output)
-        if lost:
-            said.append(
-                f'{ALL_FILES["onnx_int8"]} is left out: give --int8 SPEC to calibrate it anew'
-            )
-    figures = {
-        'path': str(bundle.path),
-        'temperature': temperature,
-        'sha256': dict(bundle.sha256),
-        'int8': dataclasses.asdict(int8) if args.int8 else None,
-    }
-    write_json(args.json, figures)
-    # Not before: where nobody reads it, printing fails.
-    print(*said, *_listed(bundle), sep='\n')
+    said: list[str] = []
+    try:
+        temperature, metrics = _fitted(args, network, source, load, said)
+        write = functools.partial(write_bundle_like, source, network, name=source.name,
+                                  metrics=metrics, temperature=temperature)  # fmt: skip
+        if args.int8:
+            bundle, int8 = _with_int8(write, args.output, args.int8, load)
+            said.append(f'int8 on {args.int8}: {int8}')
+        else:
+            bundle = write(output=args.output)
+            if lost:
+                said.append(
+                    f'{ALL_FILES["onnx_int8"]} is left out: give --int8 SPEC to calibrate it anew'
+                )
+        said += _listed(bundle)
+        figures = {
+            'path': str(bundle.path),
+            'temperature': temperature,
+            'sha256': dict(bundle.sha256),
+            'int8': dataclasses.asdict(int8) if args.int8 else None,
+        }
+        write_json(args.json, figures)
+    finally:
+        # Not before: where nobody reads it, printing fails. What was fitted is told even if
+        # the rest is refused.
+        if said:
+            print(*said, sep='\n')
     return 0
 
 
@@ -118,15 +124,20 @@ def _listed(bundle: Any) -> list[str]:
 
 
 def _fitted(
-    args: argparse.Namespace, network: Any, bundle: Any, load: _Loader
-) -> tuple[float, dict[str, Any], list[str]]:
-    """Fit what the options name; return temperature, metrics and what there is to say."""
+    args: argparse.Namespace, network: Any, bundle: Any, load: _Loader, said: list[str]
+) -> tuple[float, dict[str, Any]]:
+    """Fit what the options name; return temperature and metrics.
+
+    :param said: gets what there is to say of it.
+    """
     metrics = {k: v for k, v in bundle.metrics.items() if not k.startswith('int8_')}
-    said = _add_class_bias(network, bundle, args.class_bias, load) if args.class_bias else []
+    if args.class_bias:
+        said += _add_class_bias(network, bundle, args.class_bias, load)
     if not args.calibrate:
-        return bundle.temperature, metrics, said
+        return bundle.temperature, metrics
     found = _calibration(network, bundle, args.calibrate, load)
-    return found.temperature, {**metrics, **found.metrics}, [*said, str(found)]
+    said.append(str(found))
+    return found.temperature, {**metrics, **found.metrics}
 
 
 def _add_class_bias(network: Any, bundle: Any, specs: Sequence[str], load: _Loader) -> list[str]:

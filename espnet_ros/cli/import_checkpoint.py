@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from espnet_ros.cli.options import output_file, path, write_json
+from espnet_ros.cli.options import output_file, path, tell
 from espnet_ros.core.labels import CAMVID, CITYSCAPES, with_void
 
 LICENCE = 'MIT (Sachin Mehta, 2018)'
@@ -58,10 +58,10 @@ def run(args: argparse.Namespace) -> int:
     )
     bundle = write_network(network, description, args.output)
     figures = {'path': str(bundle.path), **architecture, 'parameters': parameters}
-    write_json(args.json, figures)
     depths = ', '.join(f'{key} {value}' for key, value in architecture.items() if key != 'name')
-    print(
+    sentence = (
         f'{bundle.path}: {architecture["name"]} ({depths}), {parameters:,} parameters, '
         f'{size_wh[0]}x{size_wh[1]}; licence of the weights: {LICENCE}'
     )
+    tell(args.json, figures, lambda: print(sentence))
     return 0

@@ -72,6 +72,19 @@ def _try_to_write(path: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
+def tell(file: Path | None, figures: Any, say: Callable[[], object]) -> None:
+    """Write figures and say what there is to say, each even if the other can't be done.
+
+    The file comes first: whoever reads what is printed may leave.
+
+    :param file: of `--json`, None for none.
+    """
+    try:
+        write_json(file, figures)
+    finally:
+        say()
+
+
 def output_picture(text: str) -> Path:
     """Parse the path of a PNG to write."""
     if Path(text).suffix.lower() != '.png':

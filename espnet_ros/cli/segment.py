@@ -17,7 +17,7 @@ from espnet_ros.cli.options import (
     output_file,
     path,
     size_wh,
-    write_json,
+    tell,
 )
 from espnet_ros.core.errors import DatasetError, ParameterError
 
@@ -70,9 +70,8 @@ def _build(args: argparse.Namespace) -> int:
     bundle = Bundle.load(args.model)
     size = args.size or bundle.size_wh
     what, built = build_ahead(bundle, args.device, args.precision, size, args.batch)
-    # First what was asked for: whoever reads the sentence may leave.
-    write_json(args.json, {'engine': what, 'built': built})
-    print(f'{"built and kept" if built else "already there"}: {what}')
+    words = f'{"built and kept" if built else "already there"}: {what}'
+    tell(args.json, {'engine': what, 'built': built}, lambda: print(words))
     return 0
 
 
@@ -100,8 +99,8 @@ def _segment(args: argparse.Namespace) -> int:
                 refused.append(error)
             except BrokenPipeError as error:
                 left = error
-    write_json(args.json, {'model': bundle.name, 'images': figures})
-    _check_all_done(refused, len(images))
+    found = {'model': bundle.name, 'images': figures}
+    tell(args.json, found, lambda: _check_all_done(refused, len(images)))
     if left is not None:
         raise left
     return 0

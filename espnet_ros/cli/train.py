@@ -14,7 +14,7 @@ from espnet_ros.cli.options import (
     path,
     positive,
     size_wh,
-    write_json,
+    tell,
 )
 from espnet_ros.core.architecture import WHOLE
 from espnet_ros.network.training.recipe import Recipe
@@ -326,7 +326,6 @@ def _write(args: argparse.Namespace, trainer: Any, val: Any, licence: str) -> No
         metrics=calibration.metrics, licence=licence, temperature=calibration.temperature,
     )  # fmt: skip
     write_network(network, description, args.output)
-    write_json(args.json, calibration.metrics)
-    # Not before: where nobody reads it, printing fails.
-    print(calibration)
-    print(f'{args.output}: class mIoU {percent(calibration.miou)} on {args.val} (void ignored)')
+    reached = f'class mIoU {percent(calibration.miou)} on {args.val} (void ignored)'
+    words = f'{calibration}\n{args.output}: {reached}'
+    tell(args.json, calibration.metrics, lambda: print(words))

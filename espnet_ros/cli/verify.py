@@ -14,7 +14,7 @@ from espnet_ros.cli.options import (
     output_file,
     path,
     size_wh,
-    write_json,
+    tell,
 )
 
 # Share of equal pixels that is asked for where no threshold is given. In int8, models that lost
@@ -63,11 +63,7 @@ def run(args: argparse.Namespace) -> int:
         threshold=args.threshold,
         thresholds=THRESHOLDS,
     )
-    try:
-        # First what was asked for: whoever reads the sentence may leave.
-        write_json(args.json, figures)
-    finally:
-        print(_sentence(figures))
+    tell(args.json, figures, lambda: print(_sentence(figures)))
     return 0 if figures['passed'] else 1
 
 

@@ -41,6 +41,10 @@ class BundleError(EspnetRosError):
     """A model folder that is missing, incomplete, changed or of another make than asked for."""
 
 
+class MovedError(BundleError):
+    """Something in a replaced model folder that lies elsewhere now, which the message names."""
+
+
 class CheckpointError(EspnetRosError):
     """A checkpoint whose tensors are not those of the architecture."""
 

@@ -65,12 +65,6 @@ class ModelDescription:
             **more,
         )
 
-    @classmethod
-    def like(cls, model: ModelDescription, **changes: Any) -> ModelDescription:
-        """Return the description of a model, e.g. a `Bundle`, but for what changes."""
-        same = {field.name: getattr(model, field.name) for field in dataclasses.fields(cls)}
-        return cls(**(same | changes))
-
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for YAML, the inverse of `from_dict`, without format and files."""
         return {
@@ -87,3 +81,10 @@ class ModelDescription:
             'metrics': json.loads(json.dumps(dict(self.metrics), default=float)),
             'licence': self.licence,
         }
+
+
+def description_like(model: ModelDescription, **changes: Any) -> ModelDescription:
+    """Return the description of a model, e.g. a `Bundle`, but for what changes."""
+    fields = dataclasses.fields(ModelDescription)
+    same = {field.name: getattr(model, field.name) for field in fields}
+    return ModelDescription(**(same | changes))

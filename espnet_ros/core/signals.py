@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from espnet_ros.core.errors import MovedError
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # So soon after the first, a signal is of the same wish, and the cleaning up goes on. A later one
 # is for what hangs, or for a first one that came where Python drops what is raised.
 _ONE_WISH_S = 10.0
+_AGAIN_S = 0.05
 
 
 @contextlib.contextmanager
@@ -36,7 +40,11 @@ def ended_by_signals() -> Iterator[None]:
 
     previous = _take_over(leave)
     try:
-        yield
+        with _sent_again(asked) if previous else contextlib.nullcontext():
+            yield
+    except MovedError:
+        # Where somebody's files are is to be told, whoever ended it.
+        raise
     except (Exception, KeyboardInterrupt):
         # What breaks because the ground is taken away is no news.
         if not asked:
@@ -48,6 +56,32 @@ def ended_by_signals() -> Iterator[None]:
     finally:
         for taken, handler in previous.items():
             signal.signal(taken, handler)
+
+
+@contextlib.contextmanager
+def _sent_again(asked: list[tuple[float, int]]) -> Iterator[None]:
+    """Send a signal again whose interrupt Python dropped, as of callbacks, hooks and __del__.
+
+    :param asked: when and by which signals; emptied then.
+    """
+    before, main = sys.unraisablehook, threading.get_ident()
+
+    def hook(unraisable: Any) -> None:
+        if not (asked and isinstance(unraisable.exc_value, KeyboardInterrupt)):
+            before(unraisable)
+            return
+        number = asked[-1][1]
+        asked.clear()
+        # Not from here, where it would be dropped as well.
+        again = threading.Timer(_AGAIN_S, signal.pthread_kill, (main, number))
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _take_over(handler: Callable[[int, object], None]) -> dict[int, Any]:

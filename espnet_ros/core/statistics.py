@@ -1,4 +1,4 @@
-"""Percentiles, and those and rates of a running pipeline, safe to use from two threads."""
+"""Percentiles, and rolling ones and rates of a running pipeline, for several threads."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from espnet_ros.core.errors import BundleError
+from espnet_ros.core.errors import BundleError, MovedError
 from espnet_ros.core.paths import home_path, write_file
 
 
@@ -27,6 +27,7 @@ def write_folder(
     :param own: names that go with a folder that is replaced; what else is in it stays.
     :param verify: is shown the folder before it comes to its place, and raises what is wrong.
     :raises BundleError: if the folder can't be written or replaced.
+    :raises MovedError: if what was there could not be put back or kept.
     :raises OSError: naming the file, if the disk is full.
     """
     target = real_path(path)
@@ -73,7 +74,7 @@ def _replace(target: Path, fresh: Path, old: Path) -> None:
 def _restore(old: Path, target: Path) -> None:
     """Put the replaced folder back, unless another one has taken its place.
 
-    :raises BundleError: if that fails, naming where it is.
+    :raises MovedError: if that fails, naming where it is.
     """
     # Where somebody else put one meanwhile, that is the newer one.
     if not old.exists() or target.exists():
@@ -81,7 +82,7 @@ def _restore(old: Path, target: Path) -> None:
     try:
         old.rename(target)
     except OSError as error:
-        raise BundleError(
+        raise MovedError(
             f'what was in {target} can not be put back ({error.strerror}): look for it '
             f'in {old}'
         ) from error
@@ -90,7 +91,7 @@ def _restore(old: Path, target: Path) -> None:
 def _carry_over(old: Path, target: Path, own: Collection[str]) -> None:
     """Move what else is in the replaced folder into the one in its place.
 
-    :raises BundleError: if something can't be moved; it stays where it is, and that is said.
+    :raises MovedError: if something can't be moved; it stays where it is, and that is said.
     """
     lost = []
     for entry in sorted(old.iterdir()):
@@ -104,7 +105,7 @@ def _carry_over(old: Path, target: Path, own: Collection[str]) -> None:
         except OSError:
             lost.append(entry.name)
     if lost:
-        raise BundleError(
+        raise MovedError(
             f'{", ".join(lost)} of the replaced {target} can not be moved into the new one: '
             f'look for it in {old}'
         )

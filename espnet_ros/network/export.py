@@ -21,7 +21,7 @@ from espnet_ros.bundle import Bundle, check_replaceable, write_model_folder
 from espnet_ros.bundle_checks import ALL_FILES, CLASSES_KEY
 from espnet_ros.core.errors import BackendUnavailableError, BundleError
 from espnet_ros.core.labels import Labels
-from espnet_ros.core.model_description import ModelDescription
+from espnet_ros.core.model_description import ModelDescription, description_like
 from espnet_ros.core.paths import home_path
 from espnet_ros.network.deploy import DeploymentGraph, in_half_precision
 from espnet_ros.network.espnet import ESPNet, without_class_bias
@@ -153,7 +153,7 @@ def write_bundle_like(
     architecture = without_class_bias(source.architecture)
     if isinstance(network, ESPNet) and network.up1.bias is not None:
         architecture['class_bias'] = True
-    description = ModelDescription.like(
+    description = description_like(
         source, name=name or '', architecture=architecture, metrics=metrics,
         temperature=temperature,
     )  # fmt: skip

@@ -27,7 +27,7 @@ from espnet_ros.bundle_checks import ALL_FILES
 from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import BackendUnavailableError, BundleError
 from espnet_ros.core.metrics import ConfusionMatrix, percent
-from espnet_ros.core.model_description import ModelDescription
+from espnet_ros.core.model_description import description_like
 from espnet_ros.core.resize import image_at, mask_at
 from espnet_ros.network.training.datasets import Sample
 
@@ -90,7 +90,7 @@ def add_int8(
     contents = {role: file.read_bytes() for role, file in bundle.files.items()}
     metrics = {**bundle.metrics, 'int8_val_miou_void_ignored': round(figures.miou_int8, 4)}
     written = write_model_folder(
-        output, ModelDescription.like(bundle, metrics=metrics), {**contents, 'onnx_int8': content}
+        output, description_like(bundle, metrics=metrics), {**contents, 'onnx_int8': content}
     )
     return written, figures
 

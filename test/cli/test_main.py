@@ -265,13 +265,15 @@ def test_without_a_stdout_the_status_is_the_verbs(tmp_path):
 
 
 AT_WORK = """
-import sys, tempfile, threading
+import signal, sys, tempfile, threading
 from types import ModuleType
 from espnet_ros.cli import main
 def run(args):
     with tempfile.TemporaryDirectory():
         print('working', flush=True)
         threading.Event().wait()
+# As in a terminal, though the tests may run under nohup.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 fake = ModuleType('espnet_ros.cli.fake', 'Work.')
 fake.add_arguments, fake.run = lambda parser: None, run
 sys.modules['espnet_ros.cli.fake'] = fake
@@ -296,6 +298,9 @@ def test_every_verb_cleans_up_when_it_is_asked_to_end(number, code, tmp_path):
         assert process.stdout.readline() == 'working\n'
         assert len(list(temporary.iterdir())) == 1
         process.send_signal(number)
-        errors = process.communicate(timeout=60)[1]
+        try:
+            errors = process.communicate(timeout=60)[1]
+        finally:
+            process.kill()
     assert (process.returncode, errors) == (code, '')
     assert list(temporary.iterdir()) == []

@@ -17,6 +17,7 @@ from espnet_ros.cli.options import (
     output_picture,
     path,
     positive,
+    tell,
     write_json,
 )
 
@@ -132,3 +133,12 @@ def test_a_number_within_bounds(text: str) -> None:
 def test_a_number_out_of_bounds_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match=f"^expected 0.1 to 3600 seconds, got '{text}'$"):
         number_within(0.1, 3600.0, '{} seconds')(text)
+
+
+def test_figures_are_there_before_they_are_said_and_said_though_they_can_not_be_written(tmp_path):
+    file, said = tmp_path / 'figures.json', []
+    tell(file, {'n': 2}, lambda: said.append(json.loads(file.read_text())))
+    assert said == [{'n': 2}]
+    with pytest.raises(IsADirectoryError):
+        tell(tmp_path, {}, lambda: said.append('all the same'))
+    assert said[1:] == ['all the same']

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from espnet_ros.core.labels import LabelClass, Labels
-from espnet_ros.core.model_description import ModelDescription
+from espnet_ros.core.model_description import ModelDescription, description_like
 
 PARTS = {
     'name': 'tiny', 'architecture': {'name': 'espnet_c', 'classes': 2, 'alpha2': 1, 'alpha3': 3},
@@ -34,7 +34,7 @@ def test_numbers_of_numpy_become_plain_ones():
 
 def test_one_like_a_model_has_what_is_not_changed():
     model = SimpleNamespace(**PARTS, channel_order='BGR', path='somewhere', files={})
-    found = ModelDescription.like(model, metrics={}, temperature=2.0)
+    found = description_like(model, metrics={}, temperature=2.0)
     assert found == ModelDescription(**{**PARTS, 'metrics': {}, 'temperature': 2.0})
 
 

@@ -3,11 +3,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 
 import pytest
 
 from espnet_ros.core import signals
+from espnet_ros.core.errors import MovedError
 from espnet_ros.core.signals import ended_by_signals
 
 ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -16,6 +18,14 @@ KINDS = [
     (signal.SIGTERM, SystemExit),
     (signal.SIGHUP, SystemExit),
 ]
+
+
+@pytest.fixture(autouse=True)
+def as_in_a_terminal():
+    """Let a hangup end a process, as it does not under nohup."""
+    previous = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, previous)
 
 
 def send(number: int) -> None:
@@ -62,6 +72,28 @@ def test_what_breaks_on_the_way_out_is_no_news(number, kind):
         finally:
             raise RuntimeError('a worker is gone')
     check_code(caught.value, number)
+
+
+def test_where_somebodys_files_are_is_told_even_so():
+    with pytest.raises(MovedError, match='look for it in'), ended_by_signals():
+        try:
+            send(signal.SIGTERM)
+        finally:
+            raise MovedError('look for it in old')
+
+
+@pytest.mark.parametrize(('number', 'kind'), KINDS)
+def test_a_signal_that_python_drops_is_sent_again(number, kind):
+    class Dropping:
+        def __del__(self) -> None:
+            send(number)
+
+    hook, dropping = sys.unraisablehook, [Dropping()]
+    with pytest.raises(kind) as caught, ended_by_signals():
+        dropping.clear()
+        threading.Event().wait(60.0)
+    check_code(caught.value, number)
+    assert sys.unraisablehook is hook
 
 
 def test_errors_without_a_signal_stay():

@@ -21,9 +21,9 @@ from espnet_ros.core.resize import image_at, mask_at
 from espnet_ros.network.training.description import (
     Description,
     camvid,
-    capped,
     read_description,
 )
+from espnet_ros.network.training.image_folders import capped
 from espnet_ros.network.training.label_files import read_truth
 
 # The step between neighbouring values of a channel: what deviates by less is the same everywhere

@@ -26,7 +26,6 @@ from espnet_ros.network.training.image_folders import (
     require_folder,
     with_labels,
 )
-from espnet_ros.network.training.image_folders import capped as capped
 from espnet_ros.network.training.label_files import LabelCode
 
 _COMMON = ('layout', 'root', 'size_wh')
