@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from array import array
 from concurrent.futures import ThreadPoolExecutor
@@ -161,12 +162,36 @@ def test_images_of_one_stamp_take_one_place():
     assert at_ms(queue, 10_000) == 10_000
 
 
+class Announcing(threading.Condition):
+    """Tells when somebody waits, who has let go of it once another one comes in."""
+
+    def __init__(self):
+        super().__init__()
+        self.waited_for = threading.Event()
+
+    def wait(self, timeout=None):
+        self.waited_for.set()
+        return super().wait(timeout)
+
+
+@contextlib.contextmanager
+def filled_once_waited_for(queue, *stamps_ms):
+    queue._changed = changed = Announcing()
+
+    def late():
+        assert changed.waited_for.wait(DEADLINE_S)
+        fill(queue, *stamps_ms)
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(late)
+        yield
+        done.result()
+
+
 def test_it_is_waited_for():
     queue = DepthQueue(silent)
-    late = threading.Timer(0.05, queue.put, (depth(MM, '16UC1', stamp_ns=5_000_000_000),))
-    late.start()
-    assert queue.at(Time(sec=5), 30.0).header.stamp.sec == 5
-    late.join()
+    with filled_once_waited_for(queue, 5_000):
+        assert at_ms(queue, 5_000, DEADLINE_S) == 5_000
 
 
 def test_waiting_ends_when_it_is_not_allowed_and_is_possible_again():
@@ -193,10 +218,8 @@ def test_a_fast_cameras_depth_of_the_image_before_is_not_taken_while_its_own_may
     queue = DepthQueue(silent)
     # At 60 Hz the image before is 17 ms away.
     fill(queue, 9_983)
-    late = threading.Timer(0.05, fill, (queue, 9_990, 10_000))
-    late.start()
-    assert at_ms(queue, 10_000, DEADLINE_S) == 10_000
-    late.join()
+    with filled_once_waited_for(queue, 9_990, 10_000):
+        assert at_ms(queue, 10_000, DEADLINE_S) == 10_000
 
 
 def test_depth_that_is_near_is_taken_at_once_where_the_next_one_will_be_farther_away():
@@ -219,10 +242,8 @@ def test_of_two_sensors_side_by_side_the_nearest_counts_once_a_later_one_is_ther
 @pytest.mark.parametrize('ms', [0, 10, 19])
 def test_times_soon_after_zero_are_waited_for_as_others(ms):
     queue = DepthQueue(silent)
-    late = threading.Timer(0.05, fill, (queue, ms))
-    late.start()
-    assert at_ms(queue, ms, DEADLINE_S) == ms
-    late.join()
+    with filled_once_waited_for(queue, ms):
+        assert at_ms(queue, ms, DEADLINE_S) == ms
     fill(queue, 500)
     with pytest.raises(ImageError, match='synchronise the two'):
         at_ms(queue, 200)
