@@ -6,20 +6,21 @@ import importlib
 import os
 
 from espnet_ros.backends.auto_backend import AutoBackend
-from espnet_ros.backends.base import Backend, check_device
-from espnet_ros.backends.machine import cuda_devices, how_to_get, installed
+from espnet_ros.backends.base import Backend
+from espnet_ros.backends.device import Device
+from espnet_ros.backends.machine import cuda_devices
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import BackendUnavailableError
+from espnet_ros.core.inference import BACKENDS, PRECISIONS
+from espnet_ros.core.libraries import absence, how_to_get, installed
 
-# Name -> module, class and the packages of which it needs one, in the order in which 'auto' tries
-# them after PyTorch on a GPU, which unlike TensorRT does not build for minutes at first.
+# Name -> module, class and the packages of which it needs one.
 _BACKENDS = {
     'tensorrt': ('tensorrt_backend', 'TensorRTBackend', ('tensorrt', 'tensorrt_rtx')),
     'openvino': ('openvino_backend', 'OpenVINOBackend', ('openvino',)),
     'onnx': ('onnx_backend', 'ONNXBackend', ('onnxruntime',)),
     'torch': ('torch_backend', 'TorchBackend', ('torch',)),
 }
-BACKENDS = tuple(_BACKENDS)
 
 
 def create_backend(
@@ -47,16 +48,14 @@ def create_backend(
         names = _choices(device, precision)
         candidates = [_class_of(n)(bundle, d, precision) for n, d in names]
         return AutoBackend(candidates) if len(candidates) > 1 else candidates[0]
-    if name not in _BACKENDS:
+    if name not in BACKENDS:
         raise BackendUnavailableError(
             f'backend must be one of auto, {", ".join(BACKENDS)}, got {name!r}'
         )
     if not is_installed(name):
-        library = library_of(name)
         others = [n for n in BACKENDS if is_installed(n) and _has_device(n)]
         raise BackendUnavailableError(
-            f'backend {name} needs the Python package {library}, which is not installed: '
-            + how_to_get(library)
+            absence(f'backend {name}', library_of(name))
             + (f', or choose backend {" or ".join(others)}' if others else '')
         )
     return _class_of(name)(bundle, device, precision)
@@ -82,20 +81,18 @@ def _has_device(name: str) -> bool:
     return 'cpu' in _class_of(name).device_kinds or cuda_devices() > 0
 
 
-def _check_known(device: str, precision: str) -> None:
-    """Refuse what no backend has on any machine."""
-    precisions = dict.fromkeys(p for name in BACKENDS for p in _class_of(name).precisions)
-    check_device(device)
-    if precision not in ('auto', *precisions):
+def _check_known(precision: str) -> None:
+    """Refuse a precision that no backend has on any machine."""
+    if precision not in ('auto', *PRECISIONS):
         raise BackendUnavailableError(
-            f'precision must be auto, {" or ".join(precisions)}, got {precision!r}'
+            f'precision must be auto, {" or ".join(PRECISIONS)}, got {precision!r}'
         )
 
 
 def _choices(device: str, precision: str) -> list[tuple[str, str]]:
     """Return the backends that can do what is asked for and their devices, best first."""
-    kind = device.partition(':')[0]
-    _check_known(device, precision)
+    kind = Device.parse(device).kind
+    _check_known(precision)
     found = [
         (name, device)
         for name in BACKENDS
@@ -114,9 +111,10 @@ def _choices(device: str, precision: str) -> list[tuple[str, str]]:
     if found:
         return found
     everywhere = [library_of(n) for n in BACKENDS if 'cpu' in _class_of(n).device_kinds]
+    ways = '; '.join(f'{library} ({how_to_get(library)})' for library in everywhere)
     raise BackendUnavailableError(
-        f'no installed backend can compute in {precision} precision on device {device}: install '
-        f'one of {", ".join(everywhere)} with pip, or choose device auto and precision auto'
+        f'no installed backend can compute in {precision} precision on device {device}: choose '
+        f'device auto and precision auto, or install one of {ways}'
     )
 
 

@@ -10,6 +10,7 @@ from espnet_ros.backends.base import Backend
 from espnet_ros.backends.error_frames import clear_frames
 from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import DeviceError, EspnetRosError
+from espnet_ros.core.inference import PRECISIONS
 
 log = logging.getLogger('espnet_ros.backends')
 
@@ -26,7 +27,7 @@ class AutoBackend(Backend):
     """
 
     device_kinds = ('cpu', 'cuda')
-    precisions = ('f32', 'bf16', 'f16', 'int8')
+    precisions = PRECISIONS
 
     def __init__(self, candidates: Sequence[Backend]) -> None:
         first = candidates[0]

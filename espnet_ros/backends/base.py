@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from espnet_ros.backends.device import Device
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import (
@@ -19,28 +20,10 @@ from espnet_ros.core.errors import (
     EspnetRosError,
 )
 from espnet_ros.core.input_size import check_size_wh
-from espnet_ros.core.parameter_checks import DEVICE
 
 # For how many shapes of batch a backend keeps what it made: buffers, a graph compiled for just
 # one, which is several times as fast as one for all, and takes tens of MB.
 MAX_SHAPES = 4
-
-
-def check_device(device: str) -> None:
-    """Refuse what is the name of no device.
-
-    :raises BackendUnavailableError: naming what is.
-    """
-    if not DEVICE.fullmatch(device):
-        raise BackendUnavailableError(
-            f'device must be auto, cpu, cuda or cuda:N, got {device!r}'
-        )
-    # Longer numbers are to libraries not even those of a device that is not there.
-    if len(device) > len('cuda:99'):
-        raise BackendUnavailableError(
-            f'device must be cuda:N with an N of one or two digits, got {device!r}: choose one of '
-            'those that `nvidia-smi -L` lists'
-        )
 
 
 def in_one_line(words: str) -> str:
@@ -106,8 +89,7 @@ class Backend(ABC):
         :raises BackendUnavailableError: naming what it can.
         """
         device, precision = self._asked
-        check_device(device)
-        if device != 'auto' and device.partition(':')[0] not in self.device_kinds:
+        if Device.parse(device).kind not in ('auto', *self.device_kinds):
             raise BackendUnavailableError(
                 f'backend {self.name} runs on {" or ".join(self.device_kinds)}, not on {device!r}'
             )

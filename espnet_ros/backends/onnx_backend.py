@@ -6,15 +6,12 @@ import re
 from typing import Any
 
 from espnet_ros.backends.base import Backend
+from espnet_ros.backends.device import Device
 from espnet_ros.backends.device_memory import CURE
-from espnet_ros.backends.machine import (
-    cuda_devices,
-    import_library,
-    processor_name,
-    processors,
-)
+from espnet_ros.backends.machine import cuda_devices, processor_name, processors
 from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import BackendUnavailableError, DeviceError
+from espnet_ros.core.libraries import import_library
 
 _CUDA = 'CUDAExecutionProvider'
 # As the library's calls of CUDA, cuDNN and cuBLAS and its allocator of device memory say it.
@@ -35,19 +32,19 @@ class ONNXBackend(Backend):
     )
 
     def _load(self, device: str, precision: str) -> tuple[str, str]:
-        runtime = import_library('onnxruntime', self.name)
-        kind, _, index = device.partition(':')
-        here = _CUDA in runtime.get_available_providers() and cuda_devices() > int(index or 0)
-        if kind == 'cuda' and not here:
+        runtime = import_library('onnxruntime', f'backend {self.name}')
+        asked = Device.parse(device)
+        here = _CUDA in runtime.get_available_providers() and cuda_devices() > asked.index
+        if asked.kind == 'cuda' and not here:
             raise BackendUnavailableError(
                 f'backend {self.name} has no device {device!r}: it needs an NVIDIA GPU with its '
                 'driver and `pip install onnxruntime-gpu` (in place of onnxruntime); or choose '
                 'device cpu'
             )
         providers: list[Any] = ['CPUExecutionProvider']
-        if here and kind != 'cpu':
+        if here and asked.kind != 'cpu':
             # TF32 rounds the factors of every product to 10 bits; f32 is to mean f32.
-            providers.insert(0, (_CUDA, {'device_id': int(index or 0), 'use_tf32': 0}))
+            providers.insert(0, (_CUDA, {'device_id': asked.index, 'use_tf32': 0}))
         options = runtime.SessionOptions()
         options.intra_op_num_threads = processors()
         options.log_severity_level = 3
@@ -61,14 +58,14 @@ class ONNXBackend(Backend):
         )
         # A CUDA provider that fails to start is dropped in silence.
         self._on_cuda = self._session.get_providers()[0] == _CUDA
-        if kind == 'cuda' and not self._on_cuda:
+        if asked.kind == 'cuda' and not self._on_cuda:
             raise BackendUnavailableError(
                 f'backend {self.name} could not start on {device!r}: the CUDA and cuDNN versions '
                 'that onnxruntime-gpu was built for are not installed; or choose device cpu'
             )
         # Else it would, at an error of CUDA, go on with the processor in silence.
         self._session.disable_fallback()
-        return f'cuda:{index or 0}' if self._on_cuda else f'CPU ({processor_name()})', 'f32'
+        return f'cuda:{asked.index}' if self._on_cuda else f'CPU ({processor_name()})', 'f32'
 
     def _infer(self, images: UInt8Array) -> tuple[Any, Any]:
         try:

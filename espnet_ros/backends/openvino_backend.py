@@ -6,10 +6,13 @@ import functools
 import re
 from typing import Any
 
-from espnet_ros.backends.base import MAX_SHAPES, Backend
-from espnet_ros.backends.machine import adds_int8_products, import_library
+from espnet_ros.backends.base import Backend
+from espnet_ros.backends.by_shape import ByShape
+from espnet_ros.backends.machine import adds_int8_products
+from espnet_ros.backends.precision import not_in_model
 from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import BackendUnavailableError
+from espnet_ros.core.libraries import import_library
 
 
 class OpenVINOBackend(Backend):
@@ -27,9 +30,9 @@ class OpenVINOBackend(Backend):
     )
 
     def _load(self, device: str, precision: str) -> tuple[str, str]:
-        self._openvino = import_library('openvino', self.name)
+        self._requests: ByShape[Any] = ByShape()
+        self._openvino = import_library('openvino', f'backend {self.name}')
         self._core = _core(self._openvino)
-        self._requests: dict[tuple[int, ...], Any] = {}
         self._check_precision(precision)
         self._role = 'onnx_int8' if precision == 'int8' else 'onnx'
         self._options = {'PERFORMANCE_HINT': 'LATENCY'}
@@ -57,11 +60,7 @@ class OpenVINOBackend(Backend):
                 'AVX-VNNI, this one has neither: choose precision auto or f32'
             )
         if precision == 'int8' and 'onnx_int8' not in self.bundle.files:
-            raise BackendUnavailableError(
-                f'backend {self.name} computes in int8 from a file that model '
-                f'{self.bundle.name} does not have: write the model folder again with '
-                '`espnet_ros export --int8`, or choose precision auto or f32'
-            )
+            raise not_in_model(self.name, precision, self.bundle.name, 'auto or f32')
 
     def _infer(self, images: UInt8Array) -> tuple[Any, Any]:
         request = self._request(images.shape)
@@ -74,21 +73,17 @@ class OpenVINOBackend(Backend):
         )
 
     def _free(self) -> None:
-        self._requests = {}
+        self._requests.clear()
         self._core = None
 
     def _request(self, shape: tuple[int, ...]) -> Any:
-        request = self._requests.pop(shape, None)
-        if request is None:
-            if len(self._requests) == MAX_SHAPES:
-                # The longest unused one: dicts keep order, and a used one is put back last.
-                del self._requests[next(iter(self._requests))]
-            model = self._core.read_model(self.bundle.files[self._role])
-            model.reshape(list(shape))
-            _make_head_planar(model, self._openvino.opset13)
-            request = self._core.compile_model(model, 'CPU', self._options).create_infer_request()
-        self._requests[shape] = request
-        return request
+        return self._requests.of(shape, self._compiled)
+
+    def _compiled(self, shape: tuple[int, ...]) -> Any:
+        model = self._core.read_model(self.bundle.files[self._role])
+        model.reshape(list(shape))
+        _make_head_planar(model, self._openvino.opset13)
+        return self._core.compile_model(model, 'CPU', self._options).create_infer_request()
 
 
 @functools.cache

@@ -6,8 +6,10 @@ from contextlib import closing
 from typing import Any
 
 from espnet_ros.backends import tensorrt_cache
-from espnet_ros.backends.base import MAX_SHAPES, Backend
+from espnet_ros.backends.base import Backend
+from espnet_ros.backends.by_shape import ByShape
 from espnet_ros.backends.cuda_driver import Cuda
+from espnet_ros.backends.device import Device
 from espnet_ros.backends.error_frames import cleared_frames
 from espnet_ros.backends.tensorrt_builder import Profile
 from espnet_ros.backends.tensorrt_engines import Engines, resolve_precision
@@ -42,9 +44,9 @@ class TensorRTBackend(Backend):
         self._cuda: Cuda | None = None
         # By height and width, and by the shape of the batch.
         self._loaded: dict[tuple[int, ...], LoadedEngine] = {}
-        self._runners: dict[tuple[int, ...], Runner] = {}
+        self._runners: ByShape[Runner] = ByShape(self._close)
         self._library = load_library()
-        index = int(device.partition(':')[2] or 0)
+        index = Device.parse(device).index
         self._cuda = Cuda(index)
         gpu = self._cuda.gpu()
         resolved = resolve_precision(precision, self.bundle, self._library, gpu)
@@ -56,12 +58,8 @@ class TensorRTBackend(Backend):
     def _infer(self, images: UInt8Array) -> tuple[Any, Any]:
         assert self._cuda is not None
         with self._cuda.current():
-            runner = self._runners.pop(images.shape, None)
-            if runner is not None:
-                self._runners[images.shape] = runner
-                return runner.run(images)
-            if len(self._runners) == MAX_SHAPES:
-                self._drop(next(iter(self._runners)))
+            if images.shape in self._runners:
+                return self._runners.of(images.shape, self._runner).run(images)
             # The library's objects must not outlive the device.
             with cleared_frames():
                 return self._first_run(images)
@@ -70,33 +68,35 @@ class TensorRTBackend(Backend):
         if self._cuda is None:
             return
         with self._cuda.freeing():
-            for shape in list(self._runners):
-                self._drop(shape)
+            self._runners.clear()
             self._runtime = None
         self._cuda.close()
         self._cuda = None
 
     def _first_run(self, images: UInt8Array) -> tuple[Any, Any]:
+        runner = self._runners.of(images.shape, self._runner)
+        result = runner.run(images)
+        compiled = runner.new_kernels()
+        if compiled:
+            profile = self._loaded[images.shape[1:3]].profile
+            tensorrt_cache.store('kernels', self._engines.kernels_key(profile), compiled)
+        return result
+
+    def _runner(self, shape: tuple[int, ...]) -> Runner:
         assert self._cuda is not None
-        loaded = self._engine(images.shape)
+        loaded = self._engine(shape)
         kernels = None
         if self._library.is_rtx:
             kernels = tensorrt_cache.load('kernels', self._engines.kernels_key(loaded.profile))
         try:
-            runner = Runner(self._library, self._cuda, loaded, images.shape, kernels)
+            return Runner(self._library, self._cuda, loaded, shape, kernels)
         except BaseException:
-            self._drop_unused(images.shape[1:3])
+            self._drop_unused(shape[1:3])
             raise
-        self._runners[images.shape] = runner
-        result = runner.run(images)
-        compiled = runner.compiled_kernels()
-        if compiled and compiled != kernels:
-            tensorrt_cache.store('kernels', self._engines.kernels_key(loaded.profile), compiled)
-        return result
 
-    def _drop(self, shape: tuple[int, ...]) -> None:
-        self._runners.pop(shape).close()
-        self._drop_unused(shape[1:3])
+    def _close(self, runner: Runner) -> None:
+        runner.close()
+        self._drop_unused(runner.shape[1:3])
 
     def _drop_unused(self, size: tuple[int, ...]) -> None:
         """Drop the engine of a size that no runner uses."""
@@ -110,7 +110,7 @@ class TensorRTBackend(Backend):
             return self._loaded[size]
         # Not beside the larger one, which may need the memory.
         for other in [s for s in self._runners if s[1:3] == size]:
-            self._drop(other)
+            self._runners.drop(other)
         profile = Profile(batch, height, width)
         engine = self._engines.load(self._runtime, profile)
         assert self._cuda is not None
@@ -172,7 +172,7 @@ def _build_ahead(
 
 def _device(library: Library, device: str) -> Cuda | None:
     try:
-        return Cuda(int(device.partition(':')[2] or 0))
+        return Cuda(Device.parse(device).index)
     except BackendUnavailableError:
         if library.is_rtx and device == 'auto':
             return None

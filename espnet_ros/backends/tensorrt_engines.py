@@ -7,18 +7,18 @@ from typing import Any
 
 from espnet_ros.backends import tensorrt_cache
 from espnet_ros.backends.cuda_driver import Cuda, Gpu
+from espnet_ros.backends.precision import LEAST_CAPABILITY, not_in_model, not_on_gpu
 from espnet_ros.backends.tensorrt_builder import TURING, Profile, build_engine
 from espnet_ros.backends.tensorrt_errors import failure
 from espnet_ros.backends.tensorrt_library import Library, log
 from espnet_ros.backends.tensorrt_progress import Listener
 from espnet_ros.bundle import Bundle
-from espnet_ros.core.errors import BackendError, BackendUnavailableError, DeviceError
+from espnet_ros.core.errors import BackendError, DeviceError
 
-# Precision -> the file it lives in, and the compute capability from which GPUs have it.
+# Precision -> the file it lives in.
 ROLES = {'f32': 'onnx', 'f16': 'onnx_f16', 'int8': 'onnx_int8'}
-_LEAST = {'f32': (0, 0), 'f16': (5, 3), 'int8': (6, 1)}
 # NVIDIA's support matrix of TensorRT for RTX has no int8 on Turing.
-_LEAST_RTX = {**_LEAST, 'int8': (8, 0)}
+_LEAST_RTX = {**LEAST_CAPABILITY, 'int8': (8, 0)}
 
 
 def resolve_precision(asked: str, bundle: Bundle, library: Library, gpu: Gpu | None) -> str:
@@ -30,7 +30,7 @@ def resolve_precision(asked: str, bundle: Bundle, library: Library, gpu: Gpu | N
     :param gpu: None for a build without one.
     :raises BackendUnavailableError: naming the next best, if the model or the GPU has it not.
     """
-    least = _LEAST_RTX if library.is_rtx else _LEAST
+    least = _LEAST_RTX if library.is_rtx else LEAST_CAPABILITY
     able = [n for n in ROLES if gpu is None or gpu.compute_capability >= least[n]]
     there = [n for n in able if ROLES[n] in bundle.files]
     if asked == 'auto':
@@ -41,16 +41,8 @@ def resolve_precision(asked: str, bundle: Bundle, library: Library, gpu: Gpu | N
     best = next(name for name in reversed(before) if name in there)
     if asked not in able:
         assert gpu is not None
-        raise BackendUnavailableError(
-            f'{library.name} does not compute in {asked} on {gpu.name} (compute capability '
-            f'{".".join(map(str, gpu.compute_capability))}): choose precision {best}, the next '
-            'best here'
-        )
-    raise BackendUnavailableError(
-        f'backend tensorrt computes in {asked} from a file that model {bundle.name} does not '
-        'have: write the model folder again with `espnet_ros export'
-        f'{" --int8" if asked == "int8" else ""}`, or choose precision {best}'
-    )
+        raise not_on_gpu(library.name, asked, gpu.name, gpu.compute_capability, best)
+    raise not_in_model('tensorrt', asked, bundle.name, best)
 
 
 class Engines:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from espnet_ros.backends.machine import how_to_get, import_library, installed
 from espnet_ros.core.errors import BackendUnavailableError
+from espnet_ros.core.libraries import how_to_get, import_library, installed
 
 LIBRARIES = ('tensorrt', 'tensorrt_rtx')
 # The library has no error codes in Python, only what it and, within it, CUDA and the allocator of
@@ -63,7 +63,7 @@ def load_library() -> Library:
             f'backend tensorrt needs TensorRT {_OLDEST} or later, which is not installed: '
             f'{how_to_get("tensorrt")}; or choose another backend'
         )
-    return _opened(import_library(names[0], 'tensorrt'))
+    return _opened(import_library(names[0], 'backend tensorrt'))
 
 
 @lru_cache(maxsize=2)

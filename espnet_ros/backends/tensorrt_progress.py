@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from espnet_ros.backends.tensorrt_library import Library, log
+from espnet_ros.progress import Counter, counter
 
 T = TypeVar('T')
 # Told the per cent of a build that are done.
@@ -73,7 +73,7 @@ class BuildView:
         # Phase -> its parent, its steps and how many of them are done.
         self._phases: dict[str, tuple[str | None, int, int]] = {}
         self._shown = 0.0
-        self._bar: Any = None
+        self._bar: Counter | None = None
         self._next_line = time.monotonic() + _LOG_EVERY_S
         self._next_told = 0.0
 
@@ -91,7 +91,7 @@ class BuildView:
         with self._lock:
             self._phases[phase] = (parent, steps, 0)
             if self._bar is None:
-                self._bar = _bar()
+                self._bar = counter(100, 'building the engine')
 
     def step(self, phase: str, step: int) -> None:
         """Note that a step, counted from 0, is done."""
@@ -120,8 +120,8 @@ class BuildView:
 
     def _show(self) -> None:
         self._shown = self.percent()
-        if self._bar is not None:
-            self._bar.update(int(self._shown) - self._bar.n)
+        if self._bar is not None and self._bar.shown:
+            self._bar.reach(int(self._shown))
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + _LOG_EVERY_S
             log.warning('the engine is built to %d %%', self._shown)
@@ -141,13 +141,3 @@ class BuildView:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-
-
-def _bar() -> Any:
-    if not sys.stderr.isatty():
-        return None
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return None
-    return tqdm(total=100, desc='building the engine', unit='%', leave=False)

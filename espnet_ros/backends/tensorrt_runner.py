@@ -38,13 +38,15 @@ class Runner:
     ) -> None:
         self._library = library
         self._cuda = cuda
-        self._shape = shape
+        self.shape = shape
         self._buffers: dict[str, Buffer] = {}
         self._graph: int | None = None
         self._is_fresh = True
         # Of TensorRT for RTX: what its contexts refer to.
         self._config: Any = None
         self._kernels: Any = None
+        # What they were given, until the first run has shown what there is beyond it.
+        self._known = kernels
         self._context: Any = None
         try:
             self._create_context(loaded, kernels)
@@ -69,7 +71,7 @@ class Runner:
             self._is_fresh = False
             self._capture()
         mask, confidence = (
-            self._buffers[name].array.reshape(self._shape[:3]).copy() for name in OUTPUTS
+            self._buffers[name].array.reshape(self.shape[:3]).copy() for name in OUTPUTS
         )
         return mask, confidence
 
@@ -79,11 +81,15 @@ class Runner:
         self._cuda.upload(self._buffers[INPUT])
         self._cuda.wait()
 
-    def compiled_kernels(self) -> bytes | None:
-        """Return what TensorRT for RTX compiled, to be given to the next start."""
+    def new_kernels(self) -> bytes | None:
+        """Return what TensorRT for RTX compiled in the first run, to be given to the next start.
+
+        None where that is what the runner was given.
+        """
+        known, self._known = self._known, None
         content = None if self._kernels is None else self._kernels.serialize()
         # None too where the library could not, which costs the next start its time.
-        return None if content is None else bytes(content)
+        return None if content is None or bytes(content) == known else bytes(content)
 
     def close(self) -> None:
         """Free what the runner made."""
@@ -125,14 +131,14 @@ class Runner:
         config.set_runtime_cache(self._kernels)
 
     def _bind(self) -> None:
-        pixels = int(np.prod(self._shape[:3]))
+        pixels = int(np.prod(self.shape[:3]))
         for name in (INPUT, *OUTPUTS):
             buffer = self._cuda.allocate(pixels * (3 if name == INPUT else 1))
             self._buffers[name] = buffer
             if not self._context.set_tensor_address(name, buffer.device):
                 raise self._failure(f'refuses the address of {name}')
-        if not self._context.set_input_shape(INPUT, tuple(self._shape)):
-            raise self._failure(f'refuses images of shape {tuple(self._shape)}')
+        if not self._context.set_input_shape(INPUT, tuple(self.shape)):
+            raise self._failure(f'refuses images of shape {tuple(self.shape)}')
 
     def _enqueue(self) -> None:
         self._cuda.upload(self._buffers[INPUT])

@@ -7,14 +7,14 @@ from contextlib import suppress
 from typing import Any
 
 from espnet_ros.backends.base import Backend
-from espnet_ros.backends.machine import import_library, processor_name
+from espnet_ros.backends.device import Device
+from espnet_ros.backends.machine import processor_name
+from espnet_ros.backends.precision import LEAST_CAPABILITY, not_on_gpu
 from espnet_ros.backends.torch_cuda import CudaRunners, device_failure
 from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import BackendUnavailableError
+from espnet_ros.core.libraries import import_library
 from espnet_ros.core.malloc import tune_malloc
-
-# Compute capability from which GPUs have it.
-_LEAST = {'f32': (0, 0), 'f16': (5, 3), 'bf16': (8, 0)}
 
 
 class TorchBackend(Backend):
@@ -35,8 +35,8 @@ class TorchBackend(Backend):
         return True
 
     def _load(self, device: str, precision: str) -> tuple[str, str]:
-        self._torch = torch = import_library('torch', self.name)
-        import_library('safetensors', self.name)
+        self._torch = torch = import_library('torch', f'backend {self.name}')
+        import_library('safetensors', f'backend {self.name}')
         target = self._resolve(device)
         resolved = self._precision_on(target, precision)
         graph = self._deployment_graph(resolved)
@@ -104,18 +104,16 @@ class TorchBackend(Backend):
     def _resolve(self, device: str) -> Any:
         torch = self._torch
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if device == 'auto':
-            return torch.device('cuda:0' if count else 'cpu')
-        target = torch.device(device)
-        if target.type == 'cuda':
-            target = torch.device('cuda', target.index or 0)
-            if target.index >= count:
-                raise BackendUnavailableError(
-                    f'backend {self.name} has no device {device!r}: PyTorch {torch.__version__} '
-                    f'sees {count} CUDA devices; it needs an NVIDIA GPU with its driver and a '
-                    'CUDA build of PyTorch, or choose device cpu'
-                )
-        return target
+        asked = Device.parse(device)
+        if asked.kind == 'cpu' or (asked.kind == 'auto' and not count):
+            return torch.device('cpu')
+        if asked.index >= count:
+            raise BackendUnavailableError(
+                f'backend {self.name} has no device {device!r}: PyTorch {torch.__version__} '
+                f'sees {count} CUDA devices; it needs an NVIDIA GPU with its driver and a '
+                'CUDA build of PyTorch, or choose device cpu'
+            )
+        return torch.device('cuda', asked.index)
 
     def _precision_on(self, target: Any, asked: str) -> str:
         if target.type == 'cpu':
@@ -126,15 +124,12 @@ class TorchBackend(Backend):
                 )
             return 'f32' if asked == 'auto' else asked
         capability = self._torch.cuda.get_device_capability(target)
-        able = [name for name, least in _LEAST.items() if capability >= least]
+        # The last one is the next best to one that is not among them.
+        able = [n for n in ('f32', 'f16', 'bf16') if capability >= LEAST_CAPABILITY[n]]
         if asked == 'auto':
             # Where the file is missing, the export found that float16 changes the masks.
             return 'f16' if 'f16' in able and 'onnx_f16' in self.bundle.files else 'f32'
         if asked not in able:
-            raise BackendUnavailableError(
-                f'backend {self.name} does not compute in {asked} on '
-                f'{self._torch.cuda.get_device_name(target)} (compute capability '
-                f'{".".join(map(str, capability))}): choose precision {able[-1]}, the next best '
-                'here'
-            )
+            gpu = self._torch.cuda.get_device_name(target)
+            raise not_on_gpu(f'backend {self.name}', asked, gpu, capability, able[-1])
         return asked

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from espnet_ros.backends.base import MAX_SHAPES
+from espnet_ros.backends.by_shape import ByShape
 from espnet_ros.backends.device_memory import UNKNOWN, free_of, shortage
 from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import DeviceError
@@ -35,7 +35,7 @@ class CudaRunners:
         self._torch = torch
         self._network = network
         self._device = device
-        self._runners: dict[tuple[int, ...], CudaRunner] = {}
+        self._runners = ByShape(CudaRunner.close)
         # Until one failed, as each that does takes something from PyTorch's allocator (pull
         # requests 180395 and 190348 of PyTorch).
         self._captures = True
@@ -46,9 +46,7 @@ class CudaRunners:
         :raises DeviceError: if the device has too little memory, or is gone.
         """
         try:
-            runner = self._runners.pop(images.shape, None) or self._new(images.shape)
-            self._runners[images.shape] = runner
-            return runner.run(images)
+            return self._runners.of(images.shape, self._new).run(images)
         except RuntimeError as error:
             height, width = images.shape[1:3]
             what = f'{images.shape[0]} images of {width}x{height}'
@@ -65,12 +63,9 @@ class CudaRunners:
 
     def close(self) -> None:
         """Let go of the buffers and graphs of all shapes."""
-        for shape in list(self._runners):
-            self._runners.pop(shape).close()
+        self._runners.clear()
 
     def _new(self, shape: tuple[int, ...]) -> CudaRunner:
-        if len(self._runners) == MAX_SHAPES:
-            self._runners.pop(next(iter(self._runners))).close()
         runner = CudaRunner(self._torch, self._network, self._device, shape, self._captures)
         self._captures = runner.has_graph
         return runner

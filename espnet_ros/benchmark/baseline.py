@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from espnet_ros.backends.machine import import_library, processor_name
+from espnet_ros.backends.machine import processor_name
 from espnet_ros.benchmark.plan import BASELINE
 from espnet_ros.benchmark.timing import UPLOAD
 from espnet_ros.bundle import Bundle
@@ -22,6 +22,7 @@ from espnet_ros.core.architecture import WHOLE
 from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import BackendUnavailableError
 from espnet_ros.core.input_size import STRIDE
+from espnet_ros.core.libraries import import_library
 
 
 class Baseline:
@@ -32,8 +33,8 @@ class Baseline:
     """
 
     def __init__(self, bundle: Bundle, size_wh: tuple[int, int], device: str = 'auto') -> None:
-        self._torch: Any = import_library('torch', BASELINE)
-        import_library('safetensors', BASELINE)
+        self._torch: Any = import_library('torch', f'the {BASELINE}')
+        import_library('safetensors', f'the {BASELINE}')
         from espnet_ros.network.checkpoint import load_bundle
 
         cuda = self._torch.cuda.is_available()

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from espnet_ros.backends import create_backend
+from espnet_ros.backends.open_model import open_model
 from espnet_ros.benchmark.agreement import equal_share
 from espnet_ros.benchmark.baseline import Baseline
 from espnet_ros.benchmark.energy import find_meter
@@ -22,7 +22,6 @@ from espnet_ros.benchmark.roofline import Gemm
 from espnet_ros.benchmark.timing import Upload, full_speed, paced, uploads_ms
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.arrays import UInt8Array
-from espnet_ros.core.pipeline import Segmenter
 
 # Image -> published class ids at network size, and the milliseconds of each stage.
 Segment = Callable[[UInt8Array], tuple[UInt8Array, dict[str, float]]]
@@ -64,7 +63,6 @@ class PipelineJob:
         self._publish, reason = open_publisher(stack) if config['publish'] else (None, None)
         start = time.perf_counter()
         self._segment, self._upload, self.facts = _open(config, stack)
-        self._segment(decode(self._images[0]))
         self.facts |= {'load_s': time.perf_counter() - start, 'publish_reason': reason}
 
     def masks(self, file: str) -> dict[str, Any]:
@@ -131,26 +129,30 @@ class PipelineJob:
 
 
 def _open(config: dict[str, Any], stack: ExitStack) -> tuple[Segment, Upload, dict[str, Any]]:
-    bundle = Bundle.load(config['model'])
+    """Return what segments, warm, what uploads, and what there is to say of them."""
     width, height = config['size_wh']
+    black = np.zeros((1, height, width, 3), np.uint8)
     if config['backend'] == BASELINE:
+        bundle = Bundle.load(config['model'])
         baseline = Baseline(bundle, (width, height), config['device'])
 
         def segment_as_authors(image: UInt8Array) -> tuple[UInt8Array, dict[str, float]]:
             ids, stage_ms = baseline.segment(image)
             return np.asarray(cv2.LUT(ids, bundle.labels.mask_lut), np.uint8), stage_ms
 
+        segment_as_authors(black[0])
         facts = {'device': baseline.device, 'precision': baseline.precision}
         return segment_as_authors, lambda: False, facts
-    backend = stack.enter_context(
-        create_backend(config['backend'], bundle, config['device'], config['precision'])
-    )
-    segmenter = Segmenter(backend, bundle.labels, (width, height), mask_size='network')
+    model = stack.enter_context(
+        open_model(
+            config['model'], config['backend'], config['device'], config['precision'],
+            (width, height), 'network',
+        )
+    )  # fmt: skip
 
     def segment(image: UInt8Array) -> tuple[UInt8Array, dict[str, float]]:
-        result = segmenter.segment(image)
+        result = model.segmenter.segment(image)
         return result.mask, dict(result.stage_ms)
 
-    black = np.zeros((1, height, width, 3), np.uint8)
-    facts = {'device': backend.device, 'precision': backend.precision}
-    return segment, lambda: backend.upload(black), facts
+    facts = {'device': model.backend.device, 'precision': model.backend.precision}
+    return segment, lambda: model.backend.upload(black), facts

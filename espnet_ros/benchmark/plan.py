@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from espnet_ros.backends import BACKENDS
-from espnet_ros.backends.base import check_device
+from espnet_ros.backends.device import Device
 from espnet_ros.core.config import NodeConfig, parameter_specs
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.input_size import check_size_wh
@@ -60,7 +60,7 @@ class Plan:
     encoding: str = ENCODINGS[0]
 
     def __post_init__(self) -> None:
-        check_device(self.device)
+        Device.parse(self.device)
         sizes_wh = self.sizes_wh or ()
         for index, size_wh in enumerate(sizes_wh):
             check_size_wh(size_wh)

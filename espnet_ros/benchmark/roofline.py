@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from espnet_ros.backends.machine import import_library, installed, multiplies_bf16
+from espnet_ros.backends.machine import multiplies_bf16
+from espnet_ros.core.libraries import import_library, installed
 
 # Large enough that packing and starting threads cost nothing, small enough for a slow machine.
 CPU_SIDE = 1024

@@ -10,8 +10,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from espnet_ros.backends import is_installed
 from espnet_ros.backends.machine import processor_name, processors
 from espnet_ros.benchmark.contender import Contender
@@ -24,6 +22,7 @@ from espnet_ros.benchmark.publish import Reception, without_publishing
 from espnet_ros.benchmark.roofline import gemm_kinds, peaks
 from espnet_ros.benchmark.rows import make_row
 from espnet_ros.bundle import Bundle
+from espnet_ros.progress import Counter, counter
 
 # Of a folder: all are held in memory by each worker.
 _MAX_IMAGES = 16
@@ -107,9 +106,7 @@ class _Size:
         contenders = [self._contender(c, c.name, plan.device, publish) for c in candidates]
         label = f'{self._size_wh[0]}x{self._size_wh[1]}'
         steps = 1 + len(contenders) * (1 + plan.rounds)
-        with ExitStack() as stack, tqdm(
-            total=steps, desc=label, unit='', leave=False, disable=None
-        ) as bar:
+        with ExitStack() as stack, counter(steps, label) as bar:
             reference = self._make_reference()
             bar.update()
             for contender in contenders:
@@ -197,7 +194,9 @@ class _Size:
             gemm.load()
         return gemms
 
-    def _round(self, contenders: list[Contender], gemms: list[Contender], bar: Any) -> None:
+    def _round(
+        self, contenders: list[Contender], gemms: list[Contender], bar: Counter
+    ) -> None:
         seconds = self._plan.seconds / self._plan.rounds
         count = max(1, round(seconds * self._plan.rate_hz))
         workers = [self._reception.worker, *(c.worker for c in (*contenders, *gemms))]
@@ -205,7 +204,7 @@ class _Size:
         for gemm in gemms:
             gemm.turn(_GEMM_SHARE * seconds, seconds=_GEMM_SHARE * seconds)
         for contender in contenders:
-            bar.set_postfix_str(contender.name, refresh=False)
+            bar.note(contender.name)
             contender.turn(
                 2 * seconds, seconds=seconds, count=count, rate_hz=self._plan.rate_hz
             )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from espnet_ros.backends import create_backend, is_installed, library_of
 from espnet_ros.backends.base import Backend
-from espnet_ros.benchmark.agreement import Agreement
+from espnet_ros.backends.open_model import OpenModel, open_model
+from espnet_ros.benchmark.agreement import THRESHOLDS, Agreement
 from espnet_ros.benchmark.images import Images, find_images
 from espnet_ros.benchmark.plan import REFERENCES
 from espnet_ros.bundle import Bundle
@@ -19,7 +20,9 @@ from espnet_ros.core.errors import (
     EspnetRosError,
     ParameterError,
 )
+from espnet_ros.core.libraries import absence
 from espnet_ros.core.pipeline import Segmenter
+from espnet_ros.progress import bar
 
 
 def verify(
@@ -32,7 +35,6 @@ def verify(
     images: Path | None,
     reference: str | None,
     threshold: float | None,
-    thresholds: Mapping[str, float],
 ) -> dict[str, Any]:
     """Run both on all images and return how far they agree.
 
@@ -41,27 +43,24 @@ def verify(
     :param reference: ``onnx`` or ``torch``; None for the first that is installed and loads, of
         which the backend's own library is the last.
     :param threshold: share of equal pixels to pass; None for that of the precision.
-    :param thresholds: precision -> share, of every precision.
     :raises EspnetRosError: if backend, reference, model or images are not to be had, the network
         can't take the size, there is nothing to compare, or backend auto moved on meanwhile.
     """
-    bundle = Bundle.load(model)
-    size_wh = size_wh or bundle.size_wh
-    with create_backend(backend, bundle, device, precision) as candidate:
-        # TensorRT builds its engine in the first run, and where that fails auto moves on: only
-        # then is it settled what is compared, and with what.
-        candidate.warm_up(size_wh)
+    # TensorRT builds its engine in the first run, and where that fails auto moves on: only when
+    # it is warm is it settled what is compared, and with what.
+    with open_model(model, backend, device, precision, size_wh, 'network') as ours:
+        candidate, bundle = ours.backend, ours.bundle
         checked = _identity(candidate)
-        asked = thresholds[candidate.precision] if threshold is None else threshold
+        asked = THRESHOLDS[candidate.precision] if threshold is None else threshold
         with _reference(reference, candidate, bundle) as truth:
-            pictures = find_images(images, None if images else size_wh)
-            figures = _compare(candidate, truth, bundle, size_wh, pictures)
+            pictures = find_images(images, None if images else ours.size_wh)
+            figures = _compare(ours, truth, pictures)
         _check_same(candidate, checked)
         return {
             'passed': figures['mask_agreement'] >= asked,
             'threshold': asked,
             'model': bundle.name,
-            'size_wh': list(size_wh),
+            'size_wh': list(ours.size_wh),
             'backend': candidate.name,
             'device': candidate.device,
             'precision': candidate.precision,
@@ -71,29 +70,12 @@ def verify(
         }
 
 
-def _compare(
-    candidate: Backend,
-    truth: Backend,
-    bundle: Bundle,
-    size_wh: tuple[int, int],
-    pictures: Images,
-) -> dict[str, Any]:
-    from tqdm import tqdm
-
+def _compare(ours: OpenModel, truth: Backend, pictures: Images) -> dict[str, Any]:
     agreement = Agreement()
-    ours, theirs = (
-        Segmenter(backend, bundle.labels, size_wh, mask_size='network')
-        for backend in (candidate, truth)
-    )
-    pairs = tqdm(
-        zip(pictures.names, pictures, strict=True),
-        desc=f'{candidate.name} and {truth.name}',
-        total=len(pictures),
-        leave=False,
-        disable=None,
-    )
-    for name, image in pairs:
-        got, expected = ours.segment(image), theirs.segment(image)
+    theirs = Segmenter(truth, ours.bundle.labels, ours.size_wh, mask_size='network')
+    named = zip(pictures.names, pictures, strict=True)
+    for name, image in bar(named, f'{ours.backend.name} and {truth.name}', len(pictures)):
+        got, expected = ours.segmenter.segment(image), theirs.segment(image)
         agreement.update(name, got.mask, got.confidence, expected.mask, expected.confidence)
     return agreement.figures()
 
@@ -126,8 +108,8 @@ def _references(candidate: Backend) -> list[str]:
     found = [name for name in others if is_installed(name)]
     if not found:
         raise BackendUnavailableError(
-            f'nothing to compare backend {candidate.name} with: `pip install '
-            f'{library_of(others[0])}`'
+            f'nothing to compare backend {candidate.name} with: '
+            + absence('the reference', library_of(others[0]))
         )
     alike = candidate.precision == 'f32' and candidate.device.startswith('CPU')
     return found if alike else [*found, *(n for n in REFERENCES if n == candidate.name)]

@@ -9,7 +9,9 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from espnet_ros.cli.options import output_file, path, write_json
+from espnet_ros.cli.options import path
+from espnet_ros.cli.results import add_json, said_last
+from espnet_ros.core.json_file import write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument('--output', type=path, required=True, help='model folder to write')
     parser.add_argument('--name', help="the model's name (default: the output folder's)")
-    parser.add_argument('--json', type=output_file, help='write the figures here')
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,19 +45,16 @@ def run(args: argparse.Namespace) -> int:
     samples = in_classes_of(models[0].labels, load_dataset(args.val, 'val'))
     mious = _compared(models, samples)
     found = _calibration(network, models[0], samples)
-    compared = [f'class mIoU {percent(miou)}: {path}' for path, miou in mious.items()]
-    compared.append(f'class mIoU {percent(found.miou)}: their mean; {found}')
-    try:
+    with said_last() as said:
+        said += [f'class mIoU {percent(miou)}: {path}' for path, miou in mious.items()]
+        said.append(f'class mIoU {percent(found.miou)}: their mean; {found}')
         check_use(found.miou, list(mious.values()))
         write_bundle_like(
             models[0], network, args.output, args.name, found.metrics, found.temperature
         )
-        compared.append(f'{args.output}: written')
+        said.append(f'{args.output}: written')
         figures = {'models': mious, 'temperature': found.temperature, **found.metrics}
         write_json(args.json, figures)
-    finally:
-        # Not before: where nobody reads it, printing fails.
-        print(*compared, sep='\n')
     return 0
 
 

@@ -7,19 +7,18 @@ authors' way of running the network. What this machine can't do is a row with th
 from __future__ import annotations
 
 import argparse
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from espnet_ros.cli.options import (
     number_within,
-    output_file,
     output_picture,
     path,
     rate,
     size_wh,
-    write_json,
 )
+from espnet_ros.cli.results import add_json, tell
 from espnet_ros.core.config import parameter_specs
 
 
@@ -62,9 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--rate', type=rate, default=Plan.rate_hz,
         help=f'then as long again with so many images a second ({Plan.rate_hz:g})',
     )  # fmt: skip
-    parser.add_argument(
-        '--json', type=output_file, help='write the figures here, a row for each backend'
-    )
+    add_json(parser, 'write the figures here, a row for each backend')
     parser.add_argument(
         '--plot', type=output_picture, metavar='FILE.png', help='draw the stages here'
     )
@@ -89,11 +86,7 @@ def run(args: argparse.Namespace) -> int:
     )
     with _ros() as environment:
         report = run_benchmark(plan, environment)
-    with ExitStack() as after:
-        # What was asked for comes first, and a disk that is full meanwhile costs no figures.
-        after.callback(print, table(report))
-        after.callback(_plot, args.plot, report)
-        write_json(args.json, report)
+    tell(args.json, report, lambda: print(table(report)), lambda: _plot(args.plot, report))
     good = [row for row in report['rows'] if row['reason'] is None and row['backend'] != BASELINE]
     return 0 if good else 1
 
@@ -108,7 +101,7 @@ def _plot(file: Path | None, report: dict[str, Any]) -> None:
 
 def _ros() -> AbstractContextManager[dict[str, str] | None]:
     """Return the environment in which masks are published, None where ROS is not installed."""
-    from espnet_ros.backends.machine import installed
+    from espnet_ros.core.libraries import installed
     from espnet_ros.ros.environment import ros_environment
 
     return ros_environment() if installed('rclpy') else nullcontext()

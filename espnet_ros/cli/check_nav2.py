@@ -6,7 +6,8 @@ import argparse
 import dataclasses
 from typing import Any
 
-from espnet_ros.cli.options import output_file, path, tell
+from espnet_ros.cli.options import path
+from espnet_ros.cli.results import add_json, tell
 from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.core.labels import Labels
 
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'path, or the name of a file of config/layers; give it again for each further file, in '
         'the order of params_file and layers of the launch file',
     )
-    parser.add_argument('--json', type=output_file, metavar='FILE', help='write the findings here')
+    add_json(parser, 'write the findings here')
 
 
 def run(args: argparse.Namespace) -> int:

@@ -10,13 +10,12 @@ import argparse
 
 from espnet_ros.cli.options import (
     add_inference_options,
-    output_file,
     output_folder,
     positive,
     rate,
     size_wh,
-    tell,
 )
+from espnet_ros.cli.results import add_json, tell
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--output', type=output_folder, default='output/demo', help='folder (output/demo)'
     )
-    parser.add_argument('--json', type=output_file, help='write a copy of report.json here')
+    add_json(parser, 'write a copy of report.json here')
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from espnet_ros.cli.options import (
     add_inference_options,
-    output_file,
     output_picture,
-    write_json,
 )
+from espnet_ros.cli.results import add_json, tell
 from espnet_ros.core.metrics import percent
 
 WORST = 8
@@ -36,34 +37,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--corruptions', action='store_true',
         help='measure the class mIoU of darker, bluer, blurred ... images as well',
     )  # fmt: skip
-    parser.add_argument(
-        '--json', type=output_file, metavar='FILE',
-        help='write the figures here; IoU and accuracy are shares, 0 to 1',
-    )  # fmt: skip
+    add_json(parser, 'write the figures here; IoU and accuracy are shares, 0 to 1')
 
 
 def run(args: argparse.Namespace) -> int:
     """Segment the split, print and write the figures."""
-    from tqdm import tqdm
-
-    from espnet_ros.backends import create_backend
+    from espnet_ros.backends.open_model import open_model
     from espnet_ros.bundle import Bundle
-    from espnet_ros.core.picture_file import write_picture
-    from espnet_ros.core.pipeline import Segmenter
     from espnet_ros.evaluation.model_figures import ClassMap, figures, measure
-    from espnet_ros.evaluation.model_pictures import confusion_picture
     from espnet_ros.network.training.datasets import check_labelled, load_dataset
+    from espnet_ros.progress import bar
 
     bundle = Bundle.load(args.model)
     dataset = load_dataset(args.dataset, args.split)
     classes, names = ClassMap(bundle.labels, dataset.labels), dataset.labels.names
     check_labelled(dataset.samples, f'{args.dataset} {args.split}')
-    with create_backend(args.backend, bundle, args.device, args.precision) as backend:
-        segmenter = Segmenter(backend, bundle.labels, bundle.size_wh)
-        segmenter.segment(dataset.samples[0].image)  # the first call compiles
+    with open_model(bundle, args.backend, args.device, args.precision) as model:
+        backend, segmenter = model.backend, model.segmenter
         title = f'{bundle.name} on {backend.name}'
-        progress = tqdm(dataset.samples, desc=title, leave=False, disable=None)
-        measurement = measure(segmenter, progress, classes, len(names))
+        measurement = measure(segmenter, bar(dataset.samples, title), classes, len(names))
         found = {
             'model': bundle.name, 'temperature': bundle.temperature, 'dataset': args.dataset,
             'split': args.split, 'images': len(dataset.samples), 'backend': backend.name,
@@ -75,35 +67,46 @@ def run(args: argparse.Namespace) -> int:
         worst = None
         if args.worst:
             worst = _worst(measurement, dataset, segmenter, classes, title)
-    try:
-        # First what was asked for: whoever reads the table may leave.
-        write_json(args.json, found)
-        if worst is not None:
-            write_picture(args.worst, worst)
-        if args.confusion:
-            title = f'{bundle.name} on {args.dataset} {args.split}: per cent of each true class'
-            write_picture(args.confusion, confusion_picture(measurement.matrix, names, title))
-    finally:
-        # A disk that is full meanwhile must not cost the figures.
-        _print_table(found)
+    tell(
+        args.json, found, lambda: _print_table(found),
+        lambda: _write(args.worst, worst),
+        lambda: _write_confusion(args, bundle.name, measurement, names),
+    )  # fmt: skip
     return 0
+
+
+def _write(file: Path | None, pixels: Any) -> None:
+    from espnet_ros.core.picture_file import write_picture
+
+    if file is not None:
+        write_picture(file, pixels)
+
+
+def _write_confusion(
+    args: argparse.Namespace, model: str, measurement: Any, names: Sequence[str]
+) -> None:
+    from espnet_ros.evaluation.model_pictures import confusion_picture
+
+    if args.confusion is not None:
+        title = f'{model} on {args.dataset} {args.split}: per cent of each true class'
+        _write(args.confusion, confusion_picture(measurement.matrix, names, title))
 
 
 def _corrupted(segmenter: Any, dataset: Any, classes: Any) -> dict[str, Any]:
     import dataclasses
 
     import numpy as np
-    from tqdm import tqdm
 
     from espnet_ros.evaluation.corruptions import CORRUPTIONS, corrupt
     from espnet_ros.evaluation.model_figures import figures, measure
+    from espnet_ros.progress import bar
 
     names, mious = dataset.labels.names, {}
     for name in CORRUPTIONS:
         rng = np.random.default_rng(0)
         samples = (
             dataclasses.replace(sample, image=corrupt(sample.image, name, rng))
-            for sample in tqdm(dataset.samples, desc=name, leave=False, disable=None)
+            for sample in bar(dataset.samples, name)
         )
         found = figures(measure(segmenter, samples, classes, len(names)), names)
         mious[name] = found['miou_void_ignored']

@@ -13,8 +13,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
-from espnet_ros.cli.options import add_inference_options, output_file, path, tell
+from espnet_ros.cli.options import add_inference_options, number_within, path
+from espnet_ros.cli.results import add_json, tell
 from espnet_ros.core.metrics import percent
+from espnet_ros.progress import bar
 
 T = TypeVar('T')
 
@@ -41,16 +43,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='whose masks to drive with: the true ones, those of --model (true)',
     )  # fmt: skip
     parser.add_argument(
-        '--pitch-error', nargs='+', type=float, default=(0.0,), metavar='DEGREES',
+        '--pitch-error', nargs='+', type=number_within(-89.0, 89.0, '{} degrees'),
+        default=(0.0,), metavar='DEGREES',
         help='by how much the camera is taken to look further down than it does (0)',
     )  # fmt: skip
     parser.add_argument(
         '--parameters', type=path, metavar='FILE',
-        help='parameter file with the layers, grid and projection of the node segmentation; of '
-        f'other nodes it may hold more ({_PRESET})',
+        help='parameter file with the layers, grid, projection and mask.min_confidence of the '
+        f'node segmentation; of other nodes it may hold more ({_PRESET})',
     )  # fmt: skip
     add_inference_options(parser)
-    parser.add_argument('--json', type=output_file, help='write the figures here')
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -82,31 +85,38 @@ def _print(report: dict[str, Any]) -> None:
 def _drive(args: argparse.Namespace) -> dict[str, Any]:
     from espnet_ros.core.config import NodeConfig
     from espnet_ros.core.labels import CAMVID
+    from espnet_ros.core.node_parameters import read_parameters
     from espnet_ros.evaluation import costmap_drive, costmap_figures
-    from espnet_ros.evaluation.costmap_parameters import read_parameters
     from espnet_ros.resources import share_directory
 
     file = args.parameters or share_directory() / _PRESET
     config = NodeConfig.from_parameters(read_parameters(file, _warn))
+    if config.projection.source == 'depth' and config.projection.height_band[0] >= 0.0:
+        _warn(
+            'the lawns of the street are Tree and below projection.height_band, so with depth '
+            'their rims count as obstacles that were not found: with [-0.1, 2.0] they are marked'
+        )
     views = list(dict.fromkeys(args.masks))
     results: dict[tuple[str, float], list[Any]] = {
         (view, error): [] for view in views for error in args.pitch_error
     }
-    with _segment(args, 'model' in views) as (segment, model):
+    least = config.mask.min_confidence
+    with _segment(args, least, 'model' in views) as (segment, model):
         for seed in args.seeds:
             # One street at a time: a drive is 100 MB.
             recording = costmap_drive.record(
                 seed, args.length, segment, functools.partial(_bar, f'street {seed}')
             )
             for (view, error), found in results.items():
-                bar = functools.partial(_bar, f'{view} masks, {error:+g} degrees, street {seed}')
+                shown = functools.partial(_bar, f'{view} masks, {error:+g} degrees, street {seed}')
                 found.append(
-                    costmap_drive.evaluate_drive(recording, view, config, CAMVID, error, bar)
+                    costmap_drive.evaluate_drive(recording, view, config, CAMVID, error, shown)
                 )
     return {
         'seeds': list(args.seeds),
         'length_m': args.length,
         'parameters': str(file),
+        'projection': config.projection.source,
         'overhang_m': dict(config.overhang_m),
         **model,
         'runs': [
@@ -118,8 +128,13 @@ def _drive(args: argparse.Namespace) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _segment(args: argparse.Namespace, wanted: bool) -> Iterator[tuple[Any, dict[str, str]]]:
-    """Yield what makes masks of images, and what that is; None and {} where none is wanted."""
+def _segment(
+    args: argparse.Namespace, min_confidence: float, wanted: bool
+) -> Iterator[tuple[Any, dict[str, str]]]:
+    """Yield what makes masks of images, and what that is; None and {} where none is wanted.
+
+    :param min_confidence: pixels of a lower probability are UNLABELED.
+    """
     if not wanted:
         yield None, {}
         return
@@ -136,7 +151,9 @@ def _segment(args: argparse.Namespace, wanted: bool) -> Iterator[tuple[Any, dict
             f'{", ".join(bundle.labels.names)}: evaluate a model of the classes of CamVid'
         )
     with create_backend(args.backend, bundle, args.device, args.precision) as backend:
-        segmenter = Segmenter(backend, bundle.labels, bundle.size_wh)
+        segmenter = Segmenter(
+            backend, bundle.labels, bundle.size_wh, min_confidence=round(255 * min_confidence)
+        )
 
         def segment(image: Any) -> tuple[Any, Any]:
             segmentation = segmenter.segment(image)
@@ -165,17 +182,15 @@ def _memory() -> dict[str, Any]:
     from espnet_ros.evaluation import costmap_figures, fresh_process
     from espnet_ros.evaluation import costmap_speed as speed
 
-    bar = functools.partial(_bar, f'{_MINUTES} minutes of driving')
+    shown = functools.partial(_bar, f'{_MINUTES} minutes of driving')
     return costmap_figures.of_memory(
-        fresh_process.in_fresh_process(speed.measure_memory, _MINUTES, bar)
+        fresh_process.in_fresh_process(speed.measure_memory, _MINUTES, shown)
     )
 
 
 def _bar(text: str, items: Iterable[T], total: int) -> Iterable[T]:
     """Return the items with a progress bar; a module's function, for other processes' sake."""
-    from tqdm import tqdm
-
-    return tqdm(items, desc=text, total=total, leave=False, disable=None)
+    return bar(items, text, total)
 
 
 def _print_drive(figures: dict[str, Any]) -> None:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import output_file, path, write_json
+from espnet_ros.cli.options import path
+from espnet_ros.cli.results import add_json, said_last
+from espnet_ros.core.json_file import write_json
 
 # Of a dataset, by SPEC and split.
 _Loader = Callable[[str, str], Any]
@@ -42,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='write model_int8.onnx for TensorRT and OpenVINO, calibrated on the split train of '
         'such a dataset and compared on its split val; without it the folder has none',
     )  # fmt: skip
-    parser.add_argument('--json', type=output_file, help='write the figures here')
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,8 +65,8 @@ def run(args: argparse.Namespace) -> int:
     load = functools.cache(_load)
     if args.int8:
         _check_int8(args.int8, load)
-    said: list[str] = []
-    try:
+    # What was fitted is told even if the rest is refused.
+    with said_last() as said:
         temperature, metrics = _fitted(args, network, source, load, said)
         write = functools.partial(write_bundle_like, source, network, name=source.name,
                                   metrics=metrics, temperature=temperature)  # fmt: skip
@@ -85,11 +87,6 @@ def run(args: argparse.Namespace) -> int:
             'int8': dataclasses.asdict(int8) if args.int8 else None,
         }
         write_json(args.json, figures)
-    finally:
-        # Not before: where nobody reads it, printing fails. What was fitted is told even if
-        # the rest is refused.
-        if said:
-            print(*said, sep='\n')
     return 0
 
 

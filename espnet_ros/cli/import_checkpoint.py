@@ -4,27 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from espnet_ros.cli.options import output_file, path, tell
-from espnet_ros.core.labels import CAMVID, CITYSCAPES, with_void
-
-LICENCE = 'MIT (Sachin Mehta, 2018)'
-# The authors divide by 255 after subtracting mean and dividing by std, and their weights want it.
-INPUT_SCALE = 1 / 255
-# Labels, image size and the statistics of the training images (BGR), as in the authors' code.
-DATASETS = {
-    'cityscapes': (
-        CITYSCAPES,
-        (1024, 512),
-        (72.3923111, 82.90893555, 73.15840149),
-        (45.3192215, 46.15289307, 44.91483307),
-    ),
-    'camvid': (
-        CAMVID,
-        (480, 360),
-        (110.33102643, 108.40886315, 105.03319369),
-        (72.12571015, 72.69074534, 69.90434816),
-    ),
-}
+from espnet_ros.cli.options import path
+from espnet_ros.cli.results import add_json, tell
+from espnet_ros.network.official import DATASETS, INPUT_SCALE, LICENCE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('file', type=path, help='the .pth file, ESPNet or ESPNet-C (encoder)')
     parser.add_argument('--labels', required=True, choices=DATASETS, help='what it was trained on')
     parser.add_argument('--output', type=path, required=True, help='model folder to write')
-    parser.add_argument('--json', type=output_file, help='write the figures here')
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,26 +24,26 @@ def run(args: argparse.Namespace) -> int:
     from espnet_ros.network.export import check_can_write, write_network
 
     check_can_write(args.output)
-    without_void, size_wh, mean, std = DATASETS[args.labels]
-    labels = with_void(without_void)
-    network, architecture = import_official(args.file, len(labels))
+    trained_on = DATASETS[args.labels]
+    network, architecture = import_official(args.file, len(trained_on.labels))
     parameters = sum(p.numel() for p in network.parameters())
     description = ModelDescription(
         architecture=architecture,
-        size_wh=size_wh,
-        mean=mean,
-        std=std,
+        size_wh=trained_on.size_wh,
+        mean=trained_on.mean,
+        std=trained_on.std,
         input_scale=INPUT_SCALE,
-        labels=labels,
+        labels=trained_on.labels,
         metrics={'parameters': parameters},
         licence=LICENCE,
     )
     bundle = write_network(network, description, args.output)
     figures = {'path': str(bundle.path), **architecture, 'parameters': parameters}
     depths = ', '.join(f'{key} {value}' for key, value in architecture.items() if key != 'name')
+    width, height = trained_on.size_wh
     sentence = (
         f'{bundle.path}: {architecture["name"]} ({depths}), {parameters:,} parameters, '
-        f'{size_wh[0]}x{size_wh[1]}; licence of the weights: {LICENCE}'
+        f'{width}x{height}; licence of the weights: {LICENCE}'
     )
     tell(args.json, figures, lambda: print(sentence))
     return 0

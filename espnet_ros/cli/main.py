@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from espnet_ros import __version__
+from espnet_ros.core import libraries
 from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.core.signals import ended_by_signals
 
@@ -35,20 +36,6 @@ VERBS = {
     'check_nav2': "name the traps in a Nav2 parameter file that takes the node's outputs",
 }
 
-# Library -> what brings it.
-_BRINGS = {
-    'av': "`pip install '.[demo]'` in the checkout",
-    'cv2': 'apt install python3-opencv, or pip install opencv-python-headless',
-    'numpy': 'apt install python3-numpy, or pip install numpy',
-    'onnx': "`pip install '.[train]'` in the checkout",
-    'onnxruntime': 'pip install onnxruntime',
-    'pytorch_optimizer': "`pip install '.[train]'` in the checkout",
-    'rclpy': 'source /opt/ros/<distribution>/setup.bash, or `make demo` in the checkout',
-    'safetensors': "`pip install '.[train]'` in the checkout",
-    'torch': "`pip install '.[train]'` in the checkout",
-    'tqdm': 'pip install tqdm',
-    'yaml': 'pip install PyYAML',
-}
 # As of a process that the signal ends, which is how other programs notice it.
 _READER_LEFT = 128 + signal.SIGPIPE
 _WORDS = 300
@@ -129,26 +116,24 @@ def _cure(error: Exception) -> str | None:
 
 def _cure_of_import(error: ImportError | OSError) -> str | None:
     missing = (error.name or '').partition('.')[0] if isinstance(error, ImportError) else ''
-    if isinstance(error, ModuleNotFoundError) and missing in _BRINGS:
-        return f'this needs the Python library {missing}: {_BRINGS[missing]}'
+    if isinstance(error, ModuleNotFoundError) and missing in libraries.KNOWN:
+        return libraries.absence('this', missing)
     library = _being_imported(error)
     # Of one file alone, which has no frames. A name that it does not have is a mistake of ours.
-    if library is None and missing in _BRINGS and 'cannot import name' not in str(error):
+    known = library is None and missing in libraries.KNOWN
+    if known and 'cannot import name' not in str(error):
         library = missing
     if library is None:
         return None
     words = textwrap.shorten(str(error), _WORDS, placeholder=' ...')
-    return (
-        f'this needs the Python library {library}, which is installed but does not load '
-        f'({words}): {_BRINGS[library]}'
-    )
+    return libraries.failed_load('this', library, words)
 
 
 def _being_imported(error: Exception) -> str | None:
     """Return the library that an error comes out of the import of, None if it does not."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         library = str(frame.f_globals.get('__name__')).partition('.')[0]
-        if frame.f_code.co_name == '<module>' and library in _BRINGS:
+        if frame.f_code.co_name == '<module>' and library in libraries.KNOWN:
             return library
     return None
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
-import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from espnet_ros.core.config import parameter_specs
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.input_size import LARGEST
-from espnet_ros.core.paths import home_path, write_file
+from espnet_ros.core.paths import home_path
 
 _MOST = 2**31 - 1
 INFERENCE = ('model', 'backend', 'device', 'precision')
@@ -72,30 +70,11 @@ def _try_to_write(path: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
-def tell(file: Path | None, figures: Any, say: Callable[[], object]) -> None:
-    """Write figures and say what there is to say, each even if the other can't be done.
-
-    The file comes first: whoever reads what is printed may leave.
-
-    :param file: of `--json`, None for none.
-    """
-    try:
-        write_json(file, figures)
-    finally:
-        say()
-
-
 def output_picture(text: str) -> Path:
     """Parse the path of a PNG to write."""
     if Path(text).suffix.lower() != '.png':
         raise argparse.ArgumentTypeError(f'expected a name that ends in .png, got {text!r}')
     return output_file(text)
-
-
-def write_json(file: Path | None, figures: Mapping[str, Any]) -> None:
-    """Write the figures that ``--json`` asked for; None if it did not."""
-    if file is not None:
-        write_file(file, (json.dumps(figures, indent=2) + '\n').encode())
 
 
 def output_folder(text: str) -> Path:

@@ -14,11 +14,10 @@ from typing import Any
 from espnet_ros.cli.options import (
     add_inference_options,
     check_output_folder,
-    output_file,
     path,
     size_wh,
-    tell,
 )
+from espnet_ros.cli.results import add_json, tell
 from espnet_ros.core.errors import DatasetError, ParameterError
 
 SHOWN = 8
@@ -44,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--output', type=path, default='output/segment', help='folder (output/segment)'
     )
-    parser.add_argument('--json', type=output_file, help='write class shares and times here')
+    add_json(parser, 'write class shares and times here')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -76,37 +75,33 @@ def _build(args: argparse.Namespace) -> int:
 
 
 def _segment(args: argparse.Namespace) -> int:
-    from espnet_ros.backends import create_backend
-    from espnet_ros.bundle import Bundle
-    from espnet_ros.core.pipeline import Segmenter
+    from espnet_ros.backends.open_model import open_model
 
     images = _pictures(args.images)
     _check(images, args.output, args.json)
-    bundle = Bundle.load(args.model)
     figures: list[dict[str, Any]] = []
     refused: list[DatasetError] = []
     left: BrokenPipeError | None = None
-    size = args.size or bundle.size_wh
-    with create_backend(args.backend, bundle, args.device, args.precision) as backend:
-        backend.warm_up(size)
-        segmenter = Segmenter(backend, bundle.labels, size)
+    with open_model(
+        args.model, args.backend, args.device, args.precision, args.size
+    ) as model:
         for path in images:
             # A picture that is damaged, or a reader of the names who leaves, costs no other masks.
             try:
-                figures.append(_segment_one(path, args.output, segmenter, bundle.labels))
+                figures.append(_segment_one(path, args.output, model))
                 print(*_files(args.output, path), sep='\n')
             except DatasetError as error:
                 refused.append(error)
             except BrokenPipeError as error:
                 left = error
-    found = {'model': bundle.name, 'images': figures}
+    found = {'model': model.bundle.name, 'images': figures}
     tell(args.json, found, lambda: _check_all_done(refused, len(images)))
     if left is not None:
         raise left
     return 0
 
 
-def _segment_one(path: Path, output: Path, segmenter: Any, labels: Any) -> dict[str, Any]:
+def _segment_one(path: Path, output: Path, model: Any) -> dict[str, Any]:
     """Write the mask and the overlay of a picture; return its figures.
 
     :raises DatasetError: if it can't be read.
@@ -115,7 +110,7 @@ def _segment_one(path: Path, output: Path, segmenter: Any, labels: Any) -> dict[
     from espnet_ros.core.visualize import overlay
 
     image = read_picture(path)
-    result = segmenter.segment(image)
+    result, labels = model.segmenter.segment(image), model.bundle.labels
     drawn = result.mask, overlay(image, result.mask, labels)
     output.mkdir(parents=True, exist_ok=True)
     for file, pixels in zip(_files(output, path), drawn, strict=True):

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from espnet_ros.cli.options import (
     check_output_folder,
     not_negative,
-    output_file,
     path,
     positive,
     size_wh,
-    tell,
 )
+from espnet_ros.cli.results import add_json, tell
 from espnet_ros.core.architecture import WHOLE
+from espnet_ros.core.errors import ParameterError
 from espnet_ros.network.training.recipe import Recipe
-
-GPU_WORKERS = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -140,14 +137,14 @@ def _add_result(group: Any) -> None:
     group.add_argument(
         '--licence', metavar='TEXT',
         help='under which the weights may be used, for the model folder (default: that of the '
-        'model of --start-from, else "not stated")',
+        'model of --start-from that the run began with, else "not stated")',
     )  # fmt: skip
     group.add_argument(
         '--last', action='store_true',
         help='write the weights of the last epoch, not of the best one on --val: for `average`, '
         'or where --val is too small to choose by',
     )  # fmt: skip
-    group.add_argument('--json', type=output_file, help='write the figures here')
+    add_json(group)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -157,50 +154,32 @@ def run(args: argparse.Namespace) -> int:
     processes, device = join()
     try:
         with one_voice(processes):
-            _check_teacher(args)
             return _run(args, processes, device)
     finally:
         leave()
 
 
-def _check_teacher(args: argparse.Namespace) -> None:
-    from espnet_ros.core.errors import ParameterError
+def _run(args: argparse.Namespace, processes: Any, device: Any) -> int:
+    from espnet_ros.core.metrics import percent
+    from espnet_ros.network.training.session import train
 
+    _check_teacher(args)
+    _check_folders(args.work, args.output)
+    reached = train(_job(args), processes, device, print)
+    if reached is not None:
+        miou = f'class mIoU {percent(reached.miou)} on {args.val} (void ignored)'
+        tell(args.json, reached.metrics, lambda: print(f'{reached}\n{args.output}: {miou}'))
+    return 0
+
+
+def _check_teacher(args: argparse.Namespace) -> None:
     if bool(args.taught) != bool(args.teacher):
         raise ParameterError('--taught and --teacher need each other: give both or neither')
     if args.teacher_classes and not args.teacher:
         raise ParameterError('--teacher-classes needs --teacher, whose classes it names')
 
 
-def _run(args: argparse.Namespace, processes: Any, device: Any) -> int:
-    from espnet_ros.network.export import check_can_write
-    from espnet_ros.network.training.state import only_run_of
-
-    # A long run must not fail at its end over what can be told now.
-    check_can_write(args.output)
-    _check_folders(args.work, args.output)
-    with ExitStack() as held:
-        # One that is there may be another training's, which must not go on while this one reads.
-        there = args.work.exists()
-        if processes.first and there:
-            held.enter_context(only_run_of(args.work))
-        trainer, val, start = _prepare(args, processes, device)
-        if processes.first and not there:
-            held.enter_context(only_run_of(args.work))
-        if processes.first:
-            # Not before the lock: what another training wrote beyond their first epoch is hidden.
-            trainer.curves = _curves(args.work / 'tensorboard', val.labels, trainer.epoch)
-        trainer.run(args.epochs, args.validate_every)
-        if processes.first:
-            # Within the lock: another training would write another best.pt.
-            licence = args.licence or (start.licence if start else 'not stated')
-            _write(args, trainer, val, licence)
-    return 0
-
-
 def _check_folders(work: Path, output: Path) -> None:
-    from espnet_ros.core.errors import ParameterError
-
     inner, outer = work.resolve(), output.resolve()
     if outer in (inner, *inner.parents):
         raise ParameterError(
@@ -210,122 +189,17 @@ def _check_folders(work: Path, output: Path) -> None:
     check_output_folder('--work', work)
 
 
-def _prepare(args: argparse.Namespace, processes: Any, device: Any) -> tuple[Any, Any, Any]:
-    """Return a trainer that has said what it has, the validation data, and what it starts from."""
-    from espnet_ros.bundle import Bundle
-    from espnet_ros.network.training.datasets import check_labelled, load_dataset
+def _job(args: argparse.Namespace) -> Any:
+    from espnet_ros.network.training.session import Job
 
-    recipe = _recipe(args)
-    start = Bundle.load(args.start_from) if args.start_from else None
-    val = load_dataset(args.val, 'val')
-    check_labelled(val.samples, f'{args.val} val')
-    train = [_samples(spec, val) for spec in args.data]
-    taught = [_samples(spec, val) for spec in args.taught]
-    if learned := [sample for samples in (*train, *taught) for sample in samples]:
-        check_labelled(learned, f'{", ".join((*args.data, *args.taught))} train')
-    if args.teacher:
-        teacher = _teacher(args, val.labels, device)
-        taught = [teacher.teach(samples, processes) for samples in taught]
-    trainer = _trainer(args, recipe, [*train, *taught], val, processes, device)
-    say = print if processes.first else _nothing
-    if start is not None:
-        taken, tensors = trainer.start_from(start)
-        lent = f'{taken} of {tensors} tensors start as those of {start.name}'
-        say(lent if taken else f'{args.work} has begun: it keeps its weights, not {start.name}')
-    _tell_unseen(trainer, say)
-    say(f'{len(trainer.samples)} training and {len(val.samples)} validation samples, '
-        f'from epoch {trainer.epoch}')  # fmt: skip
-    return trainer, val, start
-
-
-def _nothing(_text: str) -> None:
-    """Say nothing: one process of several speaks for all."""
-
-
-def _tell_unseen(trainer: Any, say: Any) -> None:
-    """Name the classes that are in no image, as when 0/255 masks are read as ids."""
-    from espnet_ros.network.training.datasets import class_frequencies
-
-    shares = class_frequencies(trainer.samples, len(trainer.classes))
-    unseen = [name for name, share in zip(trainer.classes, shares, strict=True) if share == 0]
-    if unseen:
-        say(f'no training image has a pixel of {", ".join(unseen)}: this will not be learned')
-
-
-def _samples(spec: str, val: Any) -> Any:
-    from espnet_ros.core.errors import DatasetError
-    from espnet_ros.network.training.datasets import load_dataset
-
-    dataset = load_dataset(spec, 'train')
-    if dataset.labels.names != val.labels.names:
-        raise DatasetError(
-            f'{spec} has the classes {", ".join(dataset.labels.names)}, but --val has '
-            f'{", ".join(val.labels.names)}: they must be the same, in the same order'
-        )
-    return dataset.samples
-
-
-def _teacher(args: argparse.Namespace, labels: Any, device: Any) -> Any:
-    from espnet_ros.bundle import Bundle
-    from espnet_ros.network.training.distillation import Teacher, read_classes
-
-    classes = read_classes(args.teacher_classes) if args.teacher_classes else None
-    return Teacher(Bundle.load(args.teacher), labels, device, classes)
-
-
-def _recipe(args: argparse.Namespace) -> Recipe:
-    return Recipe(
+    recipe = Recipe(
         args.architecture, args.alpha2, args.alpha3, args.crop, args.batch, args.learning_rate,
         freeze_at=args.freeze_at, paste=args.paste, as_seen=args.as_seen,
         per_epoch=args.per_epoch, seed=args.seed,
     )  # fmt: skip
-
-
-def _trainer(
-    args: argparse.Namespace, recipe: Recipe, train: Any, val: Any, processes: Any, device: Any
-) -> Any:
-    from espnet_ros.network.training.trainer import Trainer
-
-    workers = args.workers
-    if workers is None:
-        workers = GPU_WORKERS if device.type == 'cuda' else 0
-    return Trainer(
-        train, val.samples, val.labels.names, recipe, args.work, device, processes, workers,
-        args.compile,
+    return Job(
+        recipe, args.data, args.val, args.epochs, args.validate_every, args.work, args.output,
+        name=args.name or '', licence=args.licence, last=args.last, start_from=args.start_from,
+        taught=args.taught, teacher=args.teacher, teacher_classes=args.teacher_classes,
+        workers=args.workers, compiled=args.compile,
     )  # fmt: skip
-
-
-def _curves(folder: Path, labels: Any, epoch: int) -> Any:
-    """Return what draws curves, or None and say why: a training does without."""
-    from espnet_ros.network.training.curves import Curves
-
-    try:
-        return Curves(folder, labels, epoch)
-    except ImportError:
-        print('no curves for TensorBoard: it is not installed (pip install tensorboard)')
-    except OSError as error:
-        print(f'no curves for TensorBoard: {folder} can not be written ({error.strerror})')
-    return None
-
-
-def _write(args: argparse.Namespace, trainer: Any, val: Any, licence: str) -> None:
-    from espnet_ros.core.metrics import percent
-    from espnet_ros.core.model_description import ModelDescription
-    from espnet_ros.network.export import write_network
-    from espnet_ros.network.training.calibrate import calibrate
-
-    network = trainer.last_network() if args.last else trainer.best_network()
-    labels = val.labels
-    height, width = val.samples[0].truth.shape
-    calibration = calibrate(network, val.samples, (width, height), trainer.mean, trainer.std)
-    description = ModelDescription(
-        name=args.name or '',
-        architecture=trainer.recipe.architecture_of(len(labels)),
-        labels=labels, size_wh=(width, height),
-        mean=tuple(trainer.mean), std=tuple(trainer.std), input_scale=1.0,
-        metrics=calibration.metrics, licence=licence, temperature=calibration.temperature,
-    )  # fmt: skip
-    write_network(network, description, args.output)
-    reached = f'class mIoU {percent(calibration.miou)} on {args.val} (void ignored)'
-    words = f'{calibration}\n{args.output}: {reached}'
-    tell(args.json, calibration.metrics, lambda: print(words))

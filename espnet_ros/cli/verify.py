@@ -11,20 +11,15 @@ from typing import Any
 from espnet_ros.cli.options import (
     add_inference_options,
     number_within,
-    output_file,
     path,
     size_wh,
-    tell,
 )
-
-# Share of equal pixels that is asked for where no threshold is given. In int8, models that lost
-# less than the allowed point of class mIoU kept 98.3 to 99.4 %, and one that lost three points
-# kept 95.7 % (docs/tensorrt.md, docs/cpu_speed.md).
-THRESHOLDS = {'f32': 0.999, 'bf16': 0.997, 'f16': 0.997, 'int8': 0.98}
+from espnet_ros.cli.results import add_json, tell
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros verify`."""
+    from espnet_ros.benchmark.agreement import THRESHOLDS
     from espnet_ros.benchmark.plan import REFERENCES
 
     add_inference_options(parser)
@@ -45,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--threshold', type=number_within(0.0, 1.0, 'a share of {}'),
         help=f'share of pixels that must be equal ({words})',
     )  # fmt: skip
-    parser.add_argument('--json', type=output_file, help='write the figures here')
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,7 +56,6 @@ def run(args: argparse.Namespace) -> int:
         images=args.images,
         reference=args.reference,
         threshold=args.threshold,
-        thresholds=THRESHOLDS,
     )
     tell(args.json, figures, lambda: print(_sentence(figures)))
     return 0 if figures['passed'] else 1

@@ -110,8 +110,8 @@ class Labels(Sequence[LabelClass]):
         if missing:
             raise DatasetError(
                 f'the model does not know {", ".join(missing)} of the dataset: it knows '
-                f'{", ".join(self.names)}; name a model that was trained on these classes '
-                '(--model), or give a dataset of its own'
+                f'{", ".join(self.names)}; give a model that was trained on these classes, or '
+                'a dataset of classes that it knows'
             )
 
     def to_list(self) -> list[dict[str, Any]]:

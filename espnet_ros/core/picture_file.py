@@ -44,7 +44,7 @@ def _begins_as_picture(path: Path) -> bool:
 
 
 def read_picture(path: Path) -> npt.NDArray[np.uint8]:
-    """Read a picture as uint8 (H, W, 3) BGR.
+    """Read a picture as uint8 (H, W, 3) BGR, as it is stored, see `decode`.
 
     :raises DatasetError: if it can't be read, OpenCV does not decode it, or its end is missing.
     """
@@ -65,6 +65,9 @@ def content_of(path: Path) -> bytes:
 def decode(content: bytes, path: Path, flags: int = cv2.IMREAD_COLOR) -> npt.NDArray[Any]:
     """Return the pixels of a picture's content, of the kind and shape OpenCV has for the flags.
 
+    They are not turned as an EXIF tag may ask, see `is_turned`: nor are they by the node, whose
+    camera matrix is that of the pixels as stored, nor are class ids by OpenCV.
+
     :param path: whose content it is, for messages.
     :raises DatasetError: if OpenCV does not decode it, or its end is missing.
     """
@@ -75,7 +78,8 @@ def decode(content: bytes, path: Path, flags: int = cv2.IMREAD_COLOR) -> npt.NDA
             'save it anew, or remove it'
         )
     try:
-        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
+        stored = flags | cv2.IMREAD_IGNORE_ORIENTATION
+        pixels = _imdecode(content, stored) if content else None
     except cv2.error:
         # As for a header that claims more pixels than OpenCV takes.
         pixels = None
@@ -84,6 +88,23 @@ def decode(content: bytes, path: Path, flags: int = cv2.IMREAD_COLOR) -> npt.NDA
             f'{path} is not a picture that OpenCV reads, or is cut off: remove or convert it'
         )
     return np.asarray(pixels)
+
+
+def is_turned(path: Path) -> bool:
+    """Return whether viewers turn or mirror a picture, as its EXIF orientation asks.
+
+    :param path: of a picture that `read_picture` reads.
+    """
+    content = path.read_bytes()
+    # OpenCV tells no tag; without one in it, nothing needs to be decoded.
+    if b'exif' not in content.lower():
+        return False
+    stored = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    return not np.array_equal(_imdecode(content, cv2.IMREAD_COLOR), _imdecode(content, stored))
+
+
+def _imdecode(content: bytes, flags: int) -> Any:
+    return cv2.imdecode(np.frombuffer(content, np.uint8), flags)
 
 
 def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:

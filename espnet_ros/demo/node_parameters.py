@@ -15,8 +15,8 @@ from espnet_ros.core.errors import BackendUnavailableError
 from espnet_ros.core.labels import CAMVID
 from espnet_ros.core.layers import LayerSpec
 from espnet_ros.core.mapper import default_layers
+from espnet_ros.core.node_parameters import read_parameters
 from espnet_ros.demo.sources import Source
-from espnet_ros.evaluation.costmap_parameters import read_parameters
 from espnet_ros.resources import share_directory
 
 # The street is driven on its road.

@@ -12,7 +12,6 @@ import numpy as np
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.picture_file import write_picture
-from espnet_ros.demo.bars import bar
 from espnet_ros.demo.costmap_pictures import costmap_pictures, costmap_sheet
 from espnet_ros.demo.costmap_report import (
     ReceivedCostmap,
@@ -31,6 +30,7 @@ from espnet_ros.demo.request import Request
 from espnet_ros.demo.sources import Source
 from espnet_ros.evaluation.costmap_scores import Tally
 from espnet_ros.evaluation.truth import Truth
+from espnet_ros.progress import bar
 
 FILES = ('overlay.mp4', 'contact_sheet.png', 'costmap.mp4', 'costmap.png', 'report.json')
 # How many moments of a drive are compared with the truth, and how many are drawn.
@@ -118,7 +118,7 @@ def draw(drive: Drive, report: dict[str, Any], output: Path) -> None:
     )
     write_contact_sheet(output / 'contact_sheet.png', answers, labels, title)
     overlays = overlay_pictures(
-        answers, labels, caption, lambda a, n: bar(a, n, 'writing overlay.mp4')
+        answers, labels, caption, lambda a, n: bar(a, 'writing overlay.mp4', n)
     )
     write_video(output / 'overlay.mp4', overlays, rate_hz)
     if drive.truth is None or not drive.costmaps:
@@ -131,7 +131,7 @@ def draw(drive: Drive, report: dict[str, Any], output: Path) -> None:
         write_picture(output / 'costmap.png', sheet)
     maps = costmap_pictures(
         answers, costmaps, drive.truth, layers, labels, caption,
-        lambda a, n: bar(a, n, 'writing costmap.mp4'),
+        lambda a, n: bar(a, 'writing costmap.mp4', n),
     )  # fmt: skip
     write_video(output / 'costmap.mp4', maps, rate_hz)
 
@@ -140,5 +140,5 @@ def _compare(drive: Drive) -> tuple[Tally, Tally, Tally]:
     if drive.truth is None:
         return Tally(), Tally(), Tally()
     picks = spread(drive.costmaps, _MOMENTS)
-    moments = bar(picks, len(picks), 'comparing costmaps')
+    moments = bar(picks, 'comparing costmaps')
     return compare_drive(drive.costmaps, drive.truth, drive.bundle.labels, moments)

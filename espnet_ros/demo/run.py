@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import sys
 import tempfile
 import time
@@ -15,9 +13,9 @@ from espnet_ros.bundle import Bundle
 from espnet_ros.core.child import Child
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import EspnetRosError
-from espnet_ros.core.paths import write_file
+from espnet_ros.core.json_file import write_json
+from espnet_ros.core.libraries import how_to_get, installed
 from espnet_ros.demo import mask_model
-from espnet_ros.demo.bars import bar, progress_bar
 from espnet_ros.demo.children import Children, Event
 from espnet_ros.demo.drive import Plan, prepare
 from espnet_ros.demo.node_parameters import NodeSetup, node_setup, true_masks_parameters
@@ -25,6 +23,7 @@ from espnet_ros.demo.report import Record
 from espnet_ros.demo.request import STREET_SIZE_WH, Request
 from espnet_ros.demo.results import FILES, Drive, draw, drive_report, true_drive
 from espnet_ros.demo.sources import open_source
+from espnet_ros.progress import bar, counter
 from espnet_ros.ros.environment import discovery_range, ros_environment
 
 # Generous: a cold disk, a compile cache to fill, a machine at work on something else.
@@ -61,13 +60,14 @@ def run_demo(options: Options) -> dict[str, Any]:
     bundle, asked = _model(options)
     source = open_source(options.source, options.request)
     setup = node_setup(asked, bundle, source)
+    _tell('preparing images')
     with tempfile.TemporaryDirectory(prefix='espnet_ros_demo_') as name:
         folder = Path(name)
         plan = prepare(
             source,
             options.request.rate_hz,
             folder,
-            lambda s, n: bar(s, n, 'preparing images'),
+            lambda s, n: bar(s, 'images', n),
             setup.grid_topics,
         )
         record = _drive(setup, plan, folder)
@@ -77,8 +77,7 @@ def run_demo(options: Options) -> dict[str, Any]:
         # What an earlier run drew, and this one may have no reason to draw, is not of this one.
         for name in FILES:
             (options.output / name).unlink(missing_ok=True)
-        figures = (json.dumps(report, indent=2) + '\n').encode()
-        write_file(options.output / 'report.json', figures)
+        write_json(options.output / 'report.json', report)
         if record.received:
             draw(drive, report, options.output)
     return report
@@ -101,11 +100,11 @@ def require_ros() -> None:
 
     :raises EspnetRosError: with the way to get it.
     """
-    missing = [name for name in _ROS_PARTS if importlib.util.find_spec(name) is None]
+    missing = [name for name in _ROS_PARTS if not installed(name)]
     if missing:
         raise EspnetRosError(
-            f'ROS 2 is not installed for {sys.executable} (no {", ".join(missing)}): run '
-            '`make demo`, which brings it, or source /opt/ros/<distribution>/setup.bash'
+            f'ROS 2 is not installed for {sys.executable} (no {", ".join(missing)}): '
+            f'{how_to_get("rclpy")}'
         )
 
 
@@ -142,19 +141,20 @@ def _take_start(record: Record, event: Event) -> None:
 
 def _follow(children: Children, node: Child, plan: Plan, record: Record) -> None:
     """Take in events until the drive is answered and the node has reported on it."""
-    with progress_bar(plan.count, 'masks received') as progress:
+    _tell('segmenting them')
+    with counter(plan.count, 'masks received') as progress:
 
         def take(event: Event) -> None:
             record.add(event)
             if event['event'] == 'mask':
-                progress.update(len(record.received) - progress.n)
+                progress.reach(len(record.received))
                 record.rss_mb = max(record.rss_mb, node.rss_mb())
 
         children.wait('done', plan.count / plan.rate_hz * 2 + _START_S, take)
         late = children.events(time.monotonic() + _LATE_S)
         while not record.is_complete and (event := next(late, None)):
             take(event)
-        progress.update(len(record.received) - progress.n)
+        progress.reach(len(record.received))
     if record.received:
         children.wait('diagnostics', _START_S, record.add)
 

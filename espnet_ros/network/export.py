@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import os
 import sys
 import tempfile
@@ -19,8 +18,9 @@ from torch import nn
 
 from espnet_ros.bundle import Bundle, check_replaceable, write_model_folder
 from espnet_ros.bundle_checks import ALL_FILES, CLASSES_KEY
-from espnet_ros.core.errors import BackendUnavailableError, BundleError
+from espnet_ros.core.errors import BundleError
 from espnet_ros.core.labels import Labels
+from espnet_ros.core.libraries import require
 from espnet_ros.core.model_description import ModelDescription, description_like
 from espnet_ros.core.paths import home_path
 from espnet_ros.network.deploy import DeploymentGraph, in_half_precision
@@ -50,7 +50,7 @@ def export_onnx(
     :raises BackendUnavailableError: if onnx or onnxruntime is not installed.
     :raises BundleError: if ONNX Runtime's masks are not those of PyTorch.
     """
-    _check_libraries()
+    require('writing a model', *_LIBRARIES)
     import onnx
 
     image = torch.from_numpy(
@@ -135,7 +135,7 @@ def check_can_write(output: Path) -> None:
     :raises BackendUnavailableError: if a library is missing that it needs.
     :raises BundleError: as `espnet_ros.bundle.check_replaceable`.
     """
-    _check_libraries()
+    require('writing a model', *_LIBRARIES)
     check_replaceable(output)
 
 
@@ -171,7 +171,13 @@ def _graphs_of(network: nn.Module, description: ModelDescription) -> dict[str, b
         )  # fmt: skip
 
     reference, graph = deployed(network), deployed(rewrite(network))
-    graphs = {'onnx': export_onnx(graph, classes, reference)}
+    try:
+        graphs = {'onnx': export_onnx(graph, classes, reference)}
+    except BundleError as error:
+        raise BundleError(
+            f'nothing was written, as the exported {ALL_FILES["onnx"]} is wrong, {error}: please '
+            'report it'
+        ) from error
     try:
         graphs['onnx_f16'] = export_onnx(
             in_half_precision(graph), classes, reference, MIN_AGREEMENT_F16
@@ -180,17 +186,8 @@ def _graphs_of(network: nn.Module, description: ModelDescription) -> dict[str, b
         # Scores beyond 65504 don't fit into float16; that is no reason to lose a training, and
         # neither is that nobody reads it.
         with suppress(BrokenPipeError):
-            print(f'{ALL_FILES["onnx_f16"]} is left out: {error}', file=sys.stderr)
+            print(f'{ALL_FILES["onnx_f16"]} is left out, as {error}', file=sys.stderr)
     return graphs
-
-
-def _check_libraries() -> None:
-    missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise BackendUnavailableError(
-            f'a model is written and checked with {", ".join(_LIBRARIES)}; get what is missing: '
-            f'`pip install {" ".join(missing)}`'
-        )
 
 
 def _verify(content: bytes, graph: DeploymentGraph, min_agreement: float) -> None:
@@ -207,7 +204,7 @@ def _verify(content: bytes, graph: DeploymentGraph, min_agreement: float) -> Non
     agreement = float((mask == reference.numpy()).mean()) if mask.shape == (1, 72, 40) else 0.0
     if agreement < min_agreement:
         raise BundleError(
-            f'the exported ONNX is wrong: at least {min_agreement:.1%} of the pixels must agree '
-            f'with PyTorch, {agreement:.1%} do; nothing was written. Please report the versions '
-            f'of torch ({torch.__version__}) and onnxruntime ({onnxruntime.__version__})'
+            f'its masks differ: at least {min_agreement:.1%} of the pixels must agree with '
+            f'PyTorch, {agreement:.1%} do (torch {torch.__version__}, onnxruntime '
+            f'{onnxruntime.__version__})'
         )

@@ -20,16 +20,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from espnet_ros.bundle import Bundle, write_model_folder
 from espnet_ros.bundle_checks import ALL_FILES
 from espnet_ros.core.arrays import UInt8Array
-from espnet_ros.core.errors import BackendUnavailableError, BundleError
+from espnet_ros.core.errors import BundleError
+from espnet_ros.core.libraries import require
 from espnet_ros.core.metrics import ConfusionMatrix, percent
 from espnet_ros.core.model_description import description_like
 from espnet_ros.core.resize import image_at, mask_at
 from espnet_ros.network.training.datasets import Sample
+from espnet_ros.progress import bar
 
 CALIBRATION_IMAGES = 64
 # Class mIoU, 0..1: what int8 may cost.
@@ -102,14 +103,11 @@ def quantize_onnx(model: bytes, images: Sequence[UInt8Array]) -> bytes:
     :param images: uint8 (H, W, 3) BGR of one size, to calibrate with.
     :raises BackendUnavailableError: if onnx or onnxruntime is not installed.
     """
-    try:
-        import onnx
-        from onnx import version_converter
-        from onnxruntime import quantization
-    except ImportError as error:
-        raise BackendUnavailableError(
-            'int8 needs the packages onnx and onnxruntime: `pip install onnx onnxruntime`'
-        ) from error
+    require('int8', 'onnx', 'onnxruntime')
+    import onnx
+    from onnx import version_converter
+    from onnxruntime import quantization
+
     graph = version_converter.convert_version(onnx.load_model_from_string(model), _OPSET)
     convolutions = [node for node in graph.graph.node if node.op_type == 'Conv']
     image = convolutions[0].input[0]
@@ -181,7 +179,7 @@ class _Reader:
     """Hands out calibration images, as ONNX Runtime asks for them."""
 
     def __init__(self, images: Sequence[UInt8Array]) -> None:
-        self._images = iter(tqdm(images, desc='calibrate int8', leave=False, disable=None))
+        self._images = iter(bar(images, 'calibrate int8'))
 
     def get_next(self) -> dict[str, UInt8Array] | None:
         """Return the next batch, or None."""
@@ -213,7 +211,7 @@ def _compare(bundle: Bundle, content: bytes, samples: Sequence[Sample]) -> Int8F
     # Void included: what is void to the model is wrong where the truth is a class.
     matrices = [ConfusionMatrix(len(bundle.labels)) for _ in sessions]
     same = []
-    for sample in tqdm(samples, desc='compare int8', leave=False, disable=None):
+    for sample in bar(samples, 'compare int8'):
         image = image_at(sample.image, bundle.size_wh)[None]
         truth = mask_at(sample.truth, bundle.size_wh)
         masks = [session.run(['mask'], {'image': image})[0][0] for session in sessions]

@@ -7,7 +7,10 @@ import pytest
 
 import espnet_ros.backends as backends
 from espnet_ros.backends import create_backend
+from espnet_ros.backends.auto_backend import AutoBackend
+from espnet_ros.core.config import find_spec
 from espnet_ros.core.errors import BackendUnavailableError, BundleError
+from espnet_ros.core.inference import BACKENDS, PRECISIONS
 
 
 @pytest.fixture
@@ -43,6 +46,17 @@ def test_unknown_backends_are_refused(checker):
         create_backend('trt', checker)
 
 
+def test_the_parameters_offer_what_backends_can_do(checker, monkeypatch):
+    assert find_spec('backend').choices == ('auto', *BACKENDS)
+    assert find_spec('precision').choices == ('auto', *PRECISIONS)
+    monkeypatch.setattr(backends, 'installed', lambda library: True)
+    able = {name: create_backend(name, checker).precisions for name in BACKENDS}
+    assert all(set(precisions) <= set(PRECISIONS) for precisions in able.values()), able
+    assert {p for precisions in able.values() for p in precisions} == set(PRECISIONS)
+    assert AutoBackend.precisions == PRECISIONS
+    assert set(backends._BACKENDS) == set(BACKENDS)
+
+
 @pytest.mark.parametrize(
     ('name', 'library', 'others'),
     [
@@ -55,7 +69,7 @@ def test_a_missing_library_comes_with_its_cure(
     name, library, others, checker, without, no_cuda
 ):
     without(library)
-    words = f'backend {name} needs .* `pip install {library}`, or choose backend {others}'
+    words = f'backend {name} needs .* `pip install {library}`.*, or choose backend {others}'
     with pytest.raises(BackendUnavailableError, match=words):
         create_backend(name, checker)
 
@@ -86,7 +100,8 @@ def test_auto_takes_the_first_that_is_installed(checker, without, no_cuda):
     without('onnxruntime')
     assert create_backend('auto', checker).name == 'torch'
     without('torch')
-    with pytest.raises(BackendUnavailableError, match='openvino, onnxruntime, torch with pip'):
+    words = r'openvino \(`pip.*; onnxruntime \(`pip.*; torch \(on a Jetson NVIDIA'
+    with pytest.raises(BackendUnavailableError, match=words):
         create_backend('auto', checker)
 
 
@@ -101,10 +116,10 @@ def test_auto_takes_tensorrt_where_nothing_else_can(checker, monkeypatch):
     monkeypatch.setattr(backends, 'cuda_devices', lambda: 1)
     assert create_backend('auto', checker).name == 'tensorrt'
     assert create_backend('auto', checker, 'cuda:0', 'f16').name == 'tensorrt'
-    with pytest.raises(BackendUnavailableError, match='device cpu: install one of openvino'):
+    with pytest.raises(BackendUnavailableError, match=r'device cpu: .* install one of openv'):
         create_backend('auto', checker, 'cpu')
     monkeypatch.setattr(backends, 'cuda_devices', lambda: 0)
-    with pytest.raises(BackendUnavailableError, match='on device auto: install one of openvino'):
+    with pytest.raises(BackendUnavailableError, match=r'device auto: .* install one of openv'):
         create_backend('auto', checker)
 
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from espnet_ros.backends import machine, tensorrt_backend, tensorrt_builder, tensorrt_library
+from espnet_ros.backends import tensorrt_backend, tensorrt_builder, tensorrt_library
 from espnet_ros.backends.cuda_driver import Gpu
 from espnet_ros.backends.tensorrt_builder import Profile, build_engine
 from espnet_ros.backends.tensorrt_engines import Engines
@@ -20,7 +20,7 @@ from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import BackendError, BackendUnavailableError, DeviceError
 
 needs_rtx = pytest.mark.skipif(
-    not machine.installed('tensorrt_rtx'), reason='tensorrt_rtx is not installed'
+    not tensorrt_library.installed('tensorrt_rtx'), reason='tensorrt_rtx is not installed'
 )
 PLAN = b'vtrt'
 
@@ -438,7 +438,8 @@ def test_a_build_that_fails_takes_its_bar_away(monkeypatch, capsys):
     with BuildView() as view:
         view.start('build', None, 2)
         bar = view._bar
-    assert bar is not None and bar.disable  # as tqdm leaves a closed one
+        assert bar is not None and bar.shown
+    assert not bar.shown
 
 
 @pytest.mark.parametrize(('fails', 'expected'), [(False, range(1, 101, 8)), (True, [1])])

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from fake_tensorrt import FakeContext, FakeKernels, assert_right, every_kind, images, start
 
-from espnet_ros.backends import create_backend, tensorrt_engines
+from espnet_ros.backends import create_backend, tensorrt_cache, tensorrt_engines
 from espnet_ros.backends.cuda_driver import Cuda, Gpu
 from espnet_ros.backends.tensorrt_backend import build_ahead
 from espnet_ros.backends.tensorrt_builder import Profile
@@ -51,12 +51,18 @@ def test_rtx_compiles_its_kernels_once(built, checker, fake_cuda, monkeypatch):
     given = []
     monkeypatch.setattr(FakeKernels, 'given', given)
     monkeypatch.setattr(FakeContext, 'is_stream_capturable', lambda context, stream: False)
-    captured = fake_cuda.fake_captured()
+    captured, kept = fake_cuda.fake_captured(), []
+    store = tensorrt_cache.store
+    monkeypatch.setattr(
+        tensorrt_cache, 'store', lambda kind, *what: kept.append(kind) or store(kind, *what)
+    )
     for _ in range(2):
         with create_backend('tensorrt', checker, precision='f32') as backend:
             for seed in range(3):
                 assert_right(backend, images(seed, 1, 16, 24))
     assert len(built) == 1 and given == [b'kernels']
+    # What it was given is not written once more.
+    assert kept.count('kernels') == 1
     assert fake_cuda.fake_captured() == captured
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from espnet_ros.cli import benchmark as verb
 from espnet_ros.cli.main import main
 from espnet_ros.core.python_child import module_command
 
@@ -72,7 +71,7 @@ def test_nothing_measured_is_a_failure(green_model: Path, pictures: Path, capsys
 def test_without_ros_publishing_is_a_reason(
     green_model: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ):
-    monkeypatch.setattr('espnet_ros.backends.machine.installed', lambda library: False)
+    monkeypatch.setattr('espnet_ros.core.libraries.installed', lambda library: False)
     assert benchmark('--model', green_model, '--images', pictures, '--backends', 'onnx:f32') == 0
     assert 'publish: not measured (ROS 2 is not installed)' in capsys.readouterr().out
 
@@ -107,7 +106,7 @@ def test_the_plot_is_written_when_the_json_can_not_be(
     def fail(file: Path, figures: object) -> None:
         raise OSError(errno.EIO, 'Input/output error', str(file))
 
-    monkeypatch.setattr(verb, 'write_json', fail)
+    monkeypatch.setattr('espnet_ros.cli.results.write_json', fail)
     status = benchmark(
         '--model', green_model, '--images', pictures, '--backends', 'onnx:f32',
         '--json', tmp_path / 'report.json', '--plot', tmp_path / 'plot.png',

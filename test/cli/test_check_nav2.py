@@ -81,7 +81,7 @@ def test_findings_that_can_not_be_written_are_printed(write, green_model, monkey
     def fail(file, figures):
         raise OSError(errno.EIO, 'Input/output error', str(file))
 
-    monkeypatch.setattr('espnet_ros.cli.options.write_json', fail)
+    monkeypatch.setattr('espnet_ros.cli.results.write_json', fail)
     assert main(['check_nav2', write(BAD), '--model', str(green_model), '--json', 'f']) == 2
     out, error = capsys.readouterr()
     assert out.endswith('errors: 1, warnings: 1\n')

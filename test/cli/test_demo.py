@@ -217,7 +217,7 @@ def check_video(path: Path) -> None:
         assert np.abs(right.mean(axis=0) - (50, 120, split / 2)).max() < 12
 
 
-@pytest.mark.parametrize('moment', ['preparing images', 'running on', 'masks received'])
+@pytest.mark.parametrize('moment', ['preparing images', 'running on', 'segmenting them'])
 def test_ctrl_c_ends_everything_without_a_traceback(moment, start, pictures, green_model):
     demo = start('--source', pictures, '--model', green_model, '--rate', 1)
     demo.wait_for(moment)
@@ -233,7 +233,7 @@ def test_ctrl_c_ends_everything_without_a_traceback(moment, start, pictures, gre
 
 def test_no_process_outlives_a_demo_that_was_killed(start, pictures, green_model):
     demo = start('--source', pictures, '--model', green_model, '--rate', 1)
-    demo.wait_for('masks received')
+    demo.wait_for('segmenting them')
     children = demo.children()
     assert len(children) == 3
     demo.process.kill()

@@ -114,7 +114,7 @@ def test_figures_are_printed_where_they_can_not_be_written(
     def fail(path: Path, content: bytes) -> None:
         raise OSError(errno.ENOSPC, 'No space left on device', str(path))
 
-    monkeypatch.setattr('espnet_ros.cli.options.write_file', fail)
+    monkeypatch.setattr('espnet_ros.core.json_file.write_file', fail)
     arguments = ['--model', str(green_model), '--backend', 'onnx', '--dataset', str(labelled)]
     assert main(['evaluate', *arguments, '--json', str(tmp_path / 'f.json')]) == 2
     printed = capsys.readouterr()

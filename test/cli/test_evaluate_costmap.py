@@ -55,6 +55,45 @@ def test_the_masks_of_a_model(small, tmp_path, monkeypatch, capsys):
     assert true['ground_iou'] != model['ground_iou'] > 0.5
 
 
+def test_what_a_model_is_not_sure_of_is_left_out(small, tmp_path):
+    assert pytest.importorskip('onnxruntime')
+    file, sure = tmp_path / 'figures.json', tmp_path / 'sure.yaml'
+    sure.write_text('/**/segmentation:\n  ros__parameters: {mask.min_confidence: 1.0}\n')
+    options = ['--parts', 'drive', '--seeds', 0, '--length', 10, '--masks', 'true', 'model']
+    options += ['--backend', 'onnx', '--parameters', sure]
+    assert evaluate(*options, '--json', file) == 0
+    true, model = json.loads(file.read_text())['drive']['runs']
+    # It is never quite sure where things end.
+    assert model['obstacle_recall'] < 0.2 < 0.5 < true['obstacle_recall']
+
+
+def test_with_depth_lawns_are_spoken_of(small, tmp_path, capsys):
+    file, depth = tmp_path / 'figures.json', tmp_path / 'depth.yaml'
+    found = []
+    for low in (0.05, -0.1):
+        depth.write_text(
+            '/**/segmentation:\n  ros__parameters:\n    projection.source: depth\n'
+            f'    projection.height_band: [{low}, 2.0]\n'
+        )
+        options = ['--parts', 'drive', '--seeds', 1, '--length', 10, '--parameters', depth]
+        assert evaluate(*options, '--json', file) == 0
+        drive = json.loads(file.read_text())['drive']
+        assert drive['projection'] == 'depth'
+        is_warned = 'lawns of the street' in capsys.readouterr().err
+        found.append((drive['runs'][0]['obstacle_recall'], is_warned))
+    assert found[0][0] < 0.5 < 0.8 < found[1][0]
+    assert (found[0][1], found[1][1]) == (True, False)
+
+
+@pytest.mark.parametrize('degrees', ['inf', 'nan', '90', 'steep'])
+def test_a_pitch_error_that_is_none_is_refused_before_the_drive(degrees, capsys):
+    with pytest.raises(SystemExit) as refused:
+        evaluate('--parts', 'drive', '--pitch-error', 0, degrees)
+    assert refused.value.code == 2
+    expected = f"--pitch-error: expected -89 to 89 degrees, got '{degrees}'"
+    assert expected in capsys.readouterr().err
+
+
 def test_speed_and_memory(tmp_path, monkeypatch, capsys):
     asked = []
 

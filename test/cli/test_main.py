@@ -68,7 +68,7 @@ def test_help_lists_every_verb_with_its_summary(capsys):
 
 def test_every_verb_has_its_module_and_nothing_else_is_one():
     folder = Path(module.__file__).parent
-    modules = {p.stem for p in folder.glob('*.py')} - {'__init__', 'main', 'options'}
+    modules = {p.stem for p in folder.glob('*.py')} - {'__init__', 'main', 'options', 'results'}
     assert modules == set(VERBS)
 
 
@@ -127,7 +127,7 @@ def test_the_status_is_what_the_verb_returns(verb):
         (PermissionError(13, 'Permission denied', '/x'), 'espnet_ros: /x: Permission denied\n'),
         (
             ModuleNotFoundError('No module named av', name='av.video'),
-            'espnet_ros: this needs the Python library av: '
+            'espnet_ros: this needs the Python library av, which is not installed: '
             "`pip install '.[demo]'` in the checkout\n",
         ),
         (
@@ -137,8 +137,8 @@ def test_the_status_is_what_the_verb_returns(verb):
         (
             ImportError('libGL.so.1: cannot open\nshared object file', name='cv2'),
             'espnet_ros: this needs the Python library cv2, which is installed but does not load '
-            '(libGL.so.1: cannot open shared object file): apt install python3-opencv, or pip '
-            'install opencv-python-headless\n',
+            '(libGL.so.1: cannot open shared object file); install it again: `apt install '
+            'python3-opencv`, or `pip install opencv-python-headless`\n',
         ),
     ],
 )
@@ -188,7 +188,7 @@ def test_a_library_that_does_not_load_is_one_line(
     assert error.startswith(
         'espnet_ros: this needs the Python library tqdm, which is installed but does not load ('
     )
-    assert error.endswith('): pip install tqdm\n')
+    assert error.endswith('); install it again: `pip install tqdm`\n')
     assert name == 'tqdm.so' or 'no time' in error.replace('_', ' ')
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 from argparse import ArgumentTypeError
 from pathlib import Path
@@ -17,8 +16,6 @@ from espnet_ros.cli.options import (
     output_picture,
     path,
     positive,
-    tell,
-    write_json,
 )
 
 
@@ -110,13 +107,6 @@ def test_a_folder_that_can_not_be_written_into_is_refused_at_once(
     assert sorted(p.name for p in tmp_path.iterdir()) == ['lost', 'notes.txt']
 
 
-def test_figures_are_written_where_they_were_asked_for(tmp_path: Path) -> None:
-    figures = {'path': '/tmp/Straße', 'rows': [1.5, None]}
-    write_json(None, figures)
-    write_json(tmp_path / 'figures.json', figures)
-    assert json.loads((tmp_path / 'figures.json').read_text()) == figures
-
-
 @pytest.mark.parametrize('text', ['0', '-1', '1.5', 'many'])
 def test_a_count_is_a_whole_number_from_one_on(text: str) -> None:
     assert positive('12') == 12
@@ -133,12 +123,3 @@ def test_a_number_within_bounds(text: str) -> None:
 def test_a_number_out_of_bounds_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match=f"^expected 0.1 to 3600 seconds, got '{text}'$"):
         number_within(0.1, 3600.0, '{} seconds')(text)
-
-
-def test_figures_are_there_before_they_are_said_and_said_though_they_can_not_be_written(tmp_path):
-    file, said = tmp_path / 'figures.json', []
-    tell(file, {'n': 2}, lambda: said.append(json.loads(file.read_text())))
-    assert said == [{'n': 2}]
-    with pytest.raises(IsADirectoryError):
-        tell(tmp_path, {}, lambda: said.append('all the same'))
-    assert said[1:] == ['all the same']

@@ -25,8 +25,8 @@ pytest.importorskip('tqdm')
 from espnet_ros.bundle import Bundle
 from espnet_ros.cli.main import main
 from espnet_ros.core.metrics import ConfusionMatrix
-from espnet_ros.network import export
 from espnet_ros.network.checkpoint import load_bundle
+from espnet_ros.network.training import session
 from espnet_ros.network.training.datasets import load_dataset
 from espnet_ros.network.training.trainer import Trainer
 from espnet_ros.network.training.whole_image import mask_of
@@ -141,11 +141,11 @@ def test_the_model_is_written_before_another_training_may_write_its_best(
 
         return call
 
-    monkeypatch.setattr('espnet_ros.network.training.state.only_run_of', only_run_of)
-    for owner, name in ((Trainer, 'best_network'), (export, 'write_network')):
+    monkeypatch.setattr(session, 'only_run_of', only_run_of)
+    for owner, name in ((Trainer, 'best_epoch'), (session, 'write_network')):
         monkeypatch.setattr(owner, name, noted(name, getattr(owner, name)))
     assert main(arguments(site, '--epochs', '1')) == 0
-    assert steps == ['lock', 'best_network', 'write_network', 'unlock']
+    assert steps == ['lock', 'best_epoch', 'write_network', 'unlock']
 
 
 def test_the_model_is_there_though_nobody_reads_what_is_printed(
@@ -317,7 +317,10 @@ def test_a_missing_optimizer_comes_with_its_cure(
     site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, 'pytorch_optimizer', None)
-    monkeypatch.delitem(sys.modules, 'espnet_ros.network.training.trainer', raising=False)
+    for module in ('trainer', 'session'):
+        name = f'espnet_ros.network.training.{module}'
+        monkeypatch.delitem(sys.modules, name, raising=False)
     assert main(arguments(site)) == 2
-    assert "library pytorch_optimizer: `pip install '.[train]'`" in capsys.readouterr().err
+    words = "library pytorch_optimizer, which is not installed: `pip install '.[train]'` in"
+    assert words in capsys.readouterr().err
     assert not (site / 'work').exists()

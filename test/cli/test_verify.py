@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from espnet_ros.backends import open_model
 from espnet_ros.backends.auto_backend import AutoBackend
 from espnet_ros.backends.base import Backend
 from espnet_ros.benchmark import verify as logic
+from espnet_ros.benchmark.agreement import THRESHOLDS
 from espnet_ros.cli.main import main
-from espnet_ros.cli.verify import THRESHOLDS
 from espnet_ros.core.config import parameter_specs
 from espnet_ros.core.errors import BackendError, DeviceError
 
@@ -39,11 +41,15 @@ class StandIn(contextlib.AbstractContextManager):
         return mask, confidence
 
 
+def are_created(monkeypatch: pytest.MonkeyPatch, create: Callable[..., object]) -> None:
+    """Let the backend to check and the reference come from a function."""
+    for module in (open_model, logic):
+        monkeypatch.setattr(module, 'create_backend', create)
+
+
 @pytest.fixture
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        logic, 'create_backend', lambda name, bundle, device, kind: StandIn(name, device, kind)
-    )
+    are_created(monkeypatch, lambda name, bundle, device, kind: StandIn(name, device, kind))
 
 
 class Fake(Backend):
@@ -79,7 +85,7 @@ def moves_on(monkeypatch: pytest.MonkeyPatch, runs: int) -> None:
         first = Fake(bundle, 'tensorrt', 'cuda:0', 'f16', runs)
         return AutoBackend([first, Fake(bundle, 'onnx', 'CPU', 'f32', 99)])
 
-    monkeypatch.setattr(logic, 'create_backend', create)
+    are_created(monkeypatch, create)
     monkeypatch.setattr(logic, 'is_installed', lambda name: True)
 
 
@@ -225,7 +231,7 @@ def onnx_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
         # Any but the reference, which is asked for as f32, computes in what it is asked for.
         return kind(bundle, name, 'CPU', 'f32' if precision == 'auto' else precision, 99)
 
-    monkeypatch.setattr(logic, 'create_backend', create)
+    are_created(monkeypatch, create)
     monkeypatch.setattr(logic, 'is_installed', lambda name: True)
 
 

@@ -15,6 +15,7 @@ from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.picture_file import (
     content_of,
     decode,
+    is_turned,
     pictures_in,
     read_picture,
     write_picture,
@@ -70,17 +71,24 @@ def test_a_file_whose_second_half_is_missing_is_refused(ending: str, tmp_path: P
     np.testing.assert_array_equal(read_picture(path), decoded)
 
 
-def test_an_image_is_turned_as_its_camera_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize('orientation', [None, 1, 3, 6])
+def test_an_image_is_as_stored_whatever_its_camera_says(
+    orientation: int | None, tmp_path: Path
+) -> None:
     pixels = np.zeros((16, 32, 3), np.uint8)
     pixels[:, 16:] = 200
     content = cv2.imencode('.jpg', pixels)[1].tobytes()
-    # Exif: little endian, one entry, orientation (0x112) is the short 6, a quarter turn.
-    tags = b'Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0'
-    segment = b'\xff\xe1' + struct.pack('>H', 2 + len(tags)) + tags
-    (tmp_path / 'a.jpg').write_bytes(content[:2] + segment + content[2:])
-    turned = read_picture(tmp_path / 'a.jpg')
-    assert turned.shape == (32, 16, 3)
-    assert (turned[8, 8] < 50).all() and (turned[24, 8] > 150).all()
+    if orientation is not None:
+        # Exif: little endian, one entry, orientation (0x112) is a short.
+        entry = struct.pack('<HHIHxx', 0x112, 3, 1, orientation)
+        tags = b'Exif\0\0II*\0\x08\0\0\0\1\0' + entry + bytes(4)
+        segment = b'\xff\xe1' + struct.pack('>H', 2 + len(tags)) + tags
+        content = content[:2] + segment + content[2:]
+    (tmp_path / 'a.jpg').write_bytes(content)
+    stored = read_picture(tmp_path / 'a.jpg')
+    assert stored.shape == (16, 32, 3)
+    assert (stored[:, :12] < 50).all() and (stored[:, 20:] > 150).all()
+    assert is_turned(tmp_path / 'a.jpg') == (orientation in (3, 6))
 
 
 def test_pixels_are_as_the_flags_ask(tmp_path: Path) -> None:

@@ -29,10 +29,11 @@ from gpu_figures import EAGER, Peaks, Row, table
 
 from espnet_ros.backends import create_backend
 from espnet_ros.backends.cuda_driver import Cuda
-from espnet_ros.backends.machine import installed
+from espnet_ros.backends.device import Device
 from espnet_ros.bundle import Bundle
 from espnet_ros.cli.options import size_wh
 from espnet_ros.core.errors import BackendUnavailableError, EspnetRosError
+from espnet_ros.core.libraries import installed
 from espnet_ros.sim import Street
 
 CONTENDERS = (
@@ -182,7 +183,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--json', type=Path, help='write the figures here')
     args = parser.parse_args(argv)
     try:
-        cuda = Cuda(int(args.device.partition(':')[2] or 0))
+        cuda = Cuda(Device.parse(args.device).index)
         gpu = cuda.gpu()
         cuda.close()
     except BackendUnavailableError as error:

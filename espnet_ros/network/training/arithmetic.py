@@ -23,7 +23,9 @@ class Arithmetic:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         if device.type == 'cuda':
-            self.bf16 = torch.cuda.is_bf16_supported()
+            # PyTorch calls it supported where it is emulated, too: before NVIDIA's Ampere. AMD's
+            # count from 9 on with ROCm, and it calls it supported by all of them.
+            self.bf16 = torch.cuda.get_device_capability(device) >= (8, 0)
         else:
             self.bf16 = bool(torch.cpu.get_capabilities().get('avx512_bf16'))
         # On CPUs, PyTorch 2.13 computes wrong gradients for dilated convolutions in bfloat16

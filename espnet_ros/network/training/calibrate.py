@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.class_bias import ClassBias, ScoredPixels, fit_class_bias
@@ -20,8 +19,9 @@ from espnet_ros.core.metrics import ConfusionMatrix
 from espnet_ros.core.resize import image_at, mask_at
 from espnet_ros.network.espnet import ESPNet
 from espnet_ros.network.training.datasets import Dataset, Sample
-from espnet_ros.network.training.pixels import Normalise
+from espnet_ros.network.training.normalization import Normalise
 from espnet_ros.network.training.whole_image import logits_of
+from espnet_ros.progress import bar
 
 # So many are enough for one number, and few enough to hold the logits of all.
 PIXELS = 200_000
@@ -131,7 +131,7 @@ def _score(
     share = -(-pixels // len(samples))
     rows, classes = [], []
     matrix = ConfusionMatrix(UNLABELED)  # room for any class_id
-    for sample in tqdm(samples, desc='calibrate', leave=False, disable=None):
+    for sample in bar(samples, 'calibrate'):
         logits = _logits(network, normalise, image_at(sample.image, size_wh))
         truth = mask_at(sample.truth, size_wh).ravel()
         matrix.update(logits.argmax(0).flatten().byte().numpy(), truth)

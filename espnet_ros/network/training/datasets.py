@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.input_size import STRIDE
 from espnet_ros.core.labels import CAMVID, UNLABELED, Labels
 from espnet_ros.core.paths import home_path
-from espnet_ros.core.picture_file import read_picture
+from espnet_ros.core.picture_file import is_turned, read_picture
 from espnet_ros.core.resize import image_at, mask_at
 from espnet_ros.network.training.description import (
     Description,
@@ -25,10 +25,15 @@ from espnet_ros.network.training.description import (
 )
 from espnet_ros.network.training.image_folders import capped
 from espnet_ros.network.training.label_files import read_truth
+from espnet_ros.progress import bar, counter
 
 # The step between neighbouring values of a channel: what deviates by less is the same everywhere
 # but for roundings, which are not to be enlarged.
 LEVEL = 1.0
+UNTURNED = (
+    'which does not count here, as on the robot: if pictures lie on their side, turn their '
+    'pixels, e.g. with `mogrify -auto-orient`, and label these'
+)
 
 
 @dataclass(frozen=True)
@@ -84,19 +89,25 @@ def load_dataset(spec: str, split: str) -> Dataset:
 
 
 def _load(description: Description, split: str) -> Dataset:
-    samples, read, problems = [], [], []
+    samples, read, turned, problems = [], [], [], []
     pairs = description.pairs(split)
-    for image, truth in tqdm(
-        pairs, desc=f'{description.name} {split}', leave=False, disable=None
-    ):
+    for image, truth in bar(pairs, f'{description.name} {split}'):
         try:
             samples.append(_read(image, truth, description))
             read.append(image)
+            if is_turned(image):
+                turned.append(image)
         except DatasetError as error:
             problems.append(str(error))
     problems = capped(problems) + _mixed_sizes(read, samples)
     if problems:
         raise DatasetError('dataset refused:\n  ' + '\n  '.join(problems))
+    if turned:
+        # Whoever labelled them may have seen them otherwise.
+        print(
+            f'{len(turned)} of {len(read)} pictures of {description.name} {split} have an EXIF '
+            f'orientation, e.g. {turned[0]}, {UNTURNED}', file=sys.stderr,
+        )  # fmt: skip
     return Dataset(description.labels, samples)
 
 
@@ -107,8 +118,9 @@ def _read(image_path: Path, truth_path: Path, description: Description) -> Sampl
     truth = read_truth(truth_path, description.code)
     if truth.shape != image.shape[:2]:
         (label_h, label_w), (height, width) = truth.shape, image.shape[:2]
+        exif = f', with an EXIF orientation, {UNTURNED}' if is_turned(image_path) else ''
         raise DatasetError(
-            f'{truth_path}: label is {label_w}x{label_h}, image is {width}x{height}'
+            f'{truth_path}: label is {label_w}x{label_h}, image is {width}x{height}{exif}'
         )
     if description.size_wh is not None:
         # As the node does it, or the model would learn other pixels.
@@ -150,7 +162,7 @@ def render_street(count: int, split: str) -> list[Sample]:
         )
     first_seed = first_seeds[split]
     samples: list[Sample] = []
-    with tqdm(total=count, desc=f'street {split}', leave=False, disable=None) as bar:
+    with counter(count, f'street {split}') as rendered:
         for seed in range(first_seed, first_seed + -(-count // per_street)):
             street = Street(seed=seed, length_m=80.0)
             rng = np.random.default_rng(seed)
@@ -163,7 +175,7 @@ def render_street(count: int, split: str) -> list[Sample]:
                 frame = street.render(float(place), camera=camera)
                 name = f'street {seed} at {place:.1f} m'
                 samples.append(Sample(name, frame.image_bgr, frame.mask))
-                bar.update()
+                rendered.update()
     return samples
 
 
@@ -189,26 +201,33 @@ def check_labelled(samples: Sequence[Sample], source: str) -> None:
     :raises DatasetError: if all of them are void altogether.
     """
     if all(np.all(sample.truth == UNLABELED) for sample in samples):
-        raise DatasetError(
-            f'none of {len(samples)} images of {source} has a labelled pixel, e.g. '
-            f'{samples[0].name}: expected some that are not void (255, or `void` of a data.yaml)'
-        )
+        raise _unlabelled(samples, source)
 
 
-def channel_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[float]]:
+def _unlabelled(samples: Sequence[Sample], source: str) -> DatasetError:
+    return DatasetError(
+        f'none of {len(samples)} images of {source} has a labelled pixel, e.g. '
+        f'{samples[0].name}: expected some that are not void (255, or `void` of a data.yaml)'
+    )
+
+
+def channel_statistics(
+    samples: Sequence[Sample], weights: Sequence[float]
+) -> tuple[list[float], list[float]]:
     """Return mean and standard deviation of each BGR channel over all pixels, 0..255.
 
     One that is the same everywhere, as that of a camera that fills fewer channels, is given a
     deviation of one level: normalised it is 0, and teaches nothing.
 
+    :param weights: how much each sample counts.
     :raises DatasetError: if all pixels have one colour.
     """
-    sums, squares, pixels = np.zeros(3), np.zeros(3), 0
-    for sample in samples:
+    sums, squares, pixels = np.zeros(3), np.zeros(3), 0.0
+    for sample, weight in zip(samples, weights, strict=True):
         flat = sample.image.reshape(-1, 3).astype(np.float64)
-        sums += flat.sum(0)
-        squares += (flat**2).sum(0)
-        pixels += len(flat)
+        sums += weight * flat.sum(0)
+        squares += weight * (flat**2).sum(0)
+        pixels += weight * len(flat)
     mean = sums / pixels
     # Of a constant the rounding may be below 0.
     std = np.sqrt(np.maximum(squares / pixels - mean**2, 0))
@@ -221,7 +240,18 @@ def channel_statistics(samples: Sequence[Sample]) -> tuple[list[float], list[flo
     return [round(float(v), 4) for v in mean], [round(float(v), 4) for v in std]
 
 
-def class_frequencies(samples: Sequence[Sample], classes: int) -> npt.NDArray[np.float64]:
-    """Return each class's share of the labelled pixels, (classes,), of which there must be one."""
-    counts = sum(np.bincount(s.truth.ravel(), minlength=256)[:classes] for s in samples)
-    return np.asarray(counts / np.sum(counts), np.float64)
+def class_frequencies(
+    samples: Sequence[Sample], weights: Sequence[float], classes: int
+) -> npt.NDArray[np.float64]:
+    """Return each class's share of the labelled pixels, (classes,).
+
+    :param samples: to learn from.
+    :param weights: how much each of them counts.
+    :raises DatasetError: if they have no labelled pixel.
+    """
+    counts = np.zeros(classes)
+    for sample, weight in zip(samples, weights, strict=True):
+        counts += weight * np.bincount(sample.truth.ravel(), minlength=256)[:classes]
+    if not counts.any():
+        raise _unlabelled(samples, 'the training data')
+    return counts / counts.sum()

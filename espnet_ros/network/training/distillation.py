@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from tqdm import tqdm
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.arrays import UInt8Array
@@ -23,9 +22,10 @@ from espnet_ros.core.labels import Labels
 from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.training.datasets import Sample, check_size
 from espnet_ros.network.training.description import read_yaml
-from espnet_ros.network.training.pixels import Normalise
+from espnet_ros.network.training.normalization import Normalise
 from espnet_ros.network.training.processes import Processes
 from espnet_ros.network.training.whole_image import logits_of
+from espnet_ros.progress import counter
 
 
 class Teacher:
@@ -61,13 +61,10 @@ class Teacher:
         share = -(-len(samples) // processes.count)
         shape = (share, height // 2, width // 2, len(self._members))
         places = iter(list(np.empty(shape, np.uint8)))
-        with tqdm(
-            total=len(samples), desc='ask the teacher', leave=False,
-            disable=None if processes.first else True,
-        ) as bar:  # fmt: skip
+        with counter(len(samples), 'ask the teacher', processes.first) as asked:
 
             def ask(sample: Sample) -> UInt8Array:
-                bar.update(processes.count)
+                asked.update(processes.count)
                 place: UInt8Array = next(places)
                 place[:] = self.opinion(sample.image)
                 return place

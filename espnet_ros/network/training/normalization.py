@@ -1,25 +1,38 @@
-"""Batch normalisation while a network is trained."""
+"""Images as a network in training, a teacher or a calibration sees them.
+
+What is deployed multiplies instead of dividing, see `espnet_ros.network.deploy`.
+"""
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
 
 
-def freeze_statistics(network: nn.Module, source: nn.Module) -> None:
-    """Normalise by fixed statistics from now on, as inference does.
+class Normalise:
+    """``(image - mean) / (std / input_scale)``.
 
-    Those of a batch differ from those of all images the more, the fewer images it has and the
-    more unlike they are (streets and photographs of streets): what is learned under them does
-    not hold under the others. Scale and shift are learned on.
-
-    :param network: in training mode; `nn.Module.train` ends this.
-    :param source: of the same architecture, whose statistics to take.
+    :param mean: per channel, BGR, in 0..255.
+    :param std: per channel, BGR, in 0..255.
+    :param input_scale: 1.0, or that of a published checkpoint.
+    :param device: where the images are; None for the CPU.
+    :param dtype: it is computed in.
     """
-    for mine, theirs in zip(network.modules(), source.modules(), strict=True):
-        if isinstance(mine, nn.BatchNorm2d):
-            mine.load_state_dict({**mine.state_dict(), **_statistics(theirs)})
-            mine.eval()
 
+    def __init__(
+        self, mean: Sequence[float], std: Sequence[float], input_scale: float = 1.0,
+        device: torch.device | None = None, dtype: torch.dtype = torch.float32,
+    ) -> None:  # fmt: skip
+        shape = (1, 3, 1, 1)
+        self._mean = torch.tensor(mean, dtype=dtype, device=device).view(shape)
+        self._scale = torch.tensor(std, dtype=dtype, device=device).view(shape) / input_scale
 
-def _statistics(norm: nn.Module) -> dict[str, object]:
-    return dict(norm.named_buffers())
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return float32 (B, 3, H, W).
+
+        :param images: uint8 (B, H, W, 3) BGR.
+        """
+        pixels = images.permute(0, 3, 1, 2).to(self._mean.dtype)
+        return ((pixels - self._mean) / self._scale).float()

@@ -74,6 +74,10 @@ class Recipe:
         depths = {'alpha2': self.alpha2, 'alpha3': self.alpha3}
         return {'name': self.architecture, 'classes': classes, **depths, **skip}
 
+    def drawn_of(self, size: int) -> int:
+        """Return how many samples of a dataset of `size` an epoch sees."""
+        return size if self.per_epoch is None else min(size, self.per_epoch)
+
     def network(self, classes: int) -> nn.Module:
         """Return a new network of random weights."""
         # Not above: the help of `espnet_ros train` reads the defaults and waits for no torch.

@@ -10,14 +10,13 @@ import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from pytorch_optimizer import SOAP
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import CheckpointError, DatasetError, ParameterError
@@ -25,28 +24,36 @@ from espnet_ros.core.metrics import ConfusionMatrix
 from espnet_ros.network.espnet import ESPNet
 from espnet_ros.network.training.arithmetic import Arithmetic
 from espnet_ros.network.training.average import WeightAverage
+from espnet_ros.network.training.batch_norm import freeze_statistics
 from espnet_ros.network.training.curves import Curves
-from espnet_ros.network.training.datasets import (
-    Sample,
-    channel_statistics,
-    check_labelled,
-    check_size,
-    class_frequencies,
-)
+from espnet_ros.network.training.datasets import Sample, check_labelled, check_size
 from espnet_ros.network.training.distillation import distillation_loss
 from espnet_ros.network.training.failures import lost_readers, too_little_memory
 from espnet_ros.network.training.loss import SegmentationLoss
-from espnet_ros.network.training.normalization import freeze_statistics
-from espnet_ros.network.training.pixels import Normalise
+from espnet_ros.network.training.normalization import Normalise
 from espnet_ros.network.training.processes import Processes
 from espnet_ros.network.training.recipe import Recipe, learning_rate_at
-from espnet_ros.network.training.start import fitting_tensors, passing_tensors
-from espnet_ros.network.training.state import read_state, write_state
-from espnet_ros.network.training.views import Batch, epoch_batches, epoch_order
+from espnet_ros.network.training.run_folder import RunFolder
+from espnet_ros.network.training.start import Lent, fitting_tensors, passing_tensors
+from espnet_ros.network.training.training_set import TrainingSet
+from espnet_ros.network.training.views import Batch, epoch_batches
 from espnet_ros.network.training.whole_image import mask_of
+from espnet_ros.progress import bar, counter
 
 DISTILLATION = 1.0
-BEST_CURE = 'move it away: the best epoch from here on takes its place'
+
+
+class Trained(NamedTuple):
+    """What came out of an epoch.
+
+    :param network: averaged, on the CPU in evaluation mode.
+    :param mean: per channel, BGR, in 0..255: it sees images as (image - mean) / std.
+    :param std: per channel, BGR, in 0..255.
+    """
+
+    network: nn.Module
+    mean: list[float]
+    std: list[float]
 
 
 class Trainer:
@@ -72,12 +79,11 @@ class Trainer:
         recipe: Recipe, work: Path, device: torch.device | None = None,
         processes: Processes | None = None, workers: int = 0, compiled: bool = False,
     ) -> None:  # fmt: skip
-        self.samples = [sample for samples in train for sample in samples]
-        self.sizes = [len(samples) for samples in train]
-        first = [self.samples[i] for i in epoch_order(self.sizes, recipe, 0)]
-        _check_samples(first, val, recipe.batch)
+        self.training_set = TrainingSet(train, recipe, len(classes))
+        _check_validation(val)
         self.val_samples = val
-        self.classes, self.recipe, self.work = tuple(classes), recipe, work
+        self.classes, self.recipe = tuple(classes), recipe
+        self.folder = RunFolder(work, recipe, self.classes)
         self.processes, self.workers = processes or Processes(), workers
         self.processes.check_batch(recipe.batch)
         # Is told of each epoch, if there is one.
@@ -85,18 +91,21 @@ class Trainer:
         self.device = device or torch.device('cpu')
         self.arithmetic = Arithmetic(self.device)
         torch.manual_seed(recipe.seed)
-        self._see(*channel_statistics(first))
+        self._see(self.training_set.mean, self.training_set.std)
         self.network = recipe.network(len(classes)).to(
             self.device, memory_format=self.arithmetic.memory_format
         )  # type: ignore[call-overload]
         self.average = WeightAverage(self.network)
-        self.loss = SegmentationLoss(class_frequencies(first, len(classes))).to(self.device)
+        self.loss = SegmentationLoss(self.training_set.frequencies).to(self.device)
         # Adam in the eigenbasis of each kernel's gradients (Vyas et al.: SOAP, 2024): a step takes
         # about as long as AdamW's here, and does more; docs/recipe.md has the comparison.
         self.optimizer = SOAP(
             self.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
         )
         self.epoch = 0
+        # Of the model that the run started from; None if it did from none.
+        self.licence: str | None = None
+        # Class mIoU of the best epoch of this run on these validation images.
         self.best = -math.inf
         self._judged_by = _fingerprint(val)
         # Of the last epoch, which a killed run may have saved and not told.
@@ -106,39 +115,43 @@ class Trainer:
             self.network.encoder.classifier.register_forward_hook(self._keep_encoder_logits)
         if compiled:
             self.arithmetic.compile(self.network)
-        if (work / 'last.pt').exists():
-            self._resume(work / 'last.pt')
+        state = self.folder.read_last(self.device)
+        if state is not None:
+            self._resume(state)
         self._shared_network = self.processes.share(self.network)
 
-    def start_from(self, bundle: Bundle) -> tuple[int, int]:
+    def start_from(self, bundle: Bundle) -> Lent:
         """Begin with a model's weights and normalisation; a run that has begun keeps its own.
 
-        Taken is what has the same name and shape: all but the classes of a model of other
-        classes, the encoder of an ESPNet-C, the first modules of a deeper one. Modules that only
-        the new network has pass on what they get, so a deeper one begins as the model was.
+        Taken is what has the same name and shape: all but the classes that the model does not
+        know, the encoder of an ESPNet-C, the first modules of a deeper one. Modules that only the
+        new network has pass on what they get, so a deeper one begins as the model was.
 
-        :returns: how many tensors were taken, and of how many.
-        :raises CheckpointError: if there is none.
+        :returns: what is taken: nothing, if the run has begun.
+        :raises CheckpointError: if nothing fits.
         """
-        own = self.network.state_dict()
         if self.epoch > 0:
-            return 0, len(own)
-        taken = fitting_tensors(own, self.recipe.architecture, bundle)
-        begin = {**own, **passing_tensors(self.network, taken), **taken}
+            return Lent({}, ())
+        own = self.network.state_dict()
+        lent = fitting_tensors(own, self.recipe.architecture, self.classes, bundle)
+        begin = {**own, **passing_tensors(self.network, lent.tensors), **lent.tensors}
         self.network.load_state_dict(begin)
         self.average.network.load_state_dict(begin)
         # Trained is on (x - mean) / std; the model may have scaled that.
         self._see(list(bundle.mean), [float(v) / bundle.input_scale for v in bundle.std])
-        return len(taken), len(own)
+        self.licence = bundle.licence
+        return lent
 
     def run(self, epochs: int, validate_every: int) -> None:
         """Train until `epochs` are done, saving after each one; the curves end with the last.
 
+        If they are done already, and none was validated on these images, the last one is.
+
         :raises ParameterError: if the loss is no number any more; the last good epoch is saved.
         """
-        self.work.mkdir(parents=True, exist_ok=True)
-        if self._row is not None and self.processes.first and not self._is_told(self._row):
-            self._tell(self._row)
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        if self._row is not None:
+            self._catch_up(self._row, epochs)
         while self.epoch < epochs:
             row: dict[str, Any] = {'epoch': self.epoch + 1, **self._train_epoch(epochs)}
             self._check_finite('loss', row['loss'])
@@ -150,51 +163,55 @@ class Trainer:
                 row['val_iou'] = [
                     None if math.isnan(v) else round(float(v), 3) for v in matrix.iou()
                 ]
-                if matrix.miou() > self.best:
-                    self.best = matrix.miou()
-                    self._save('best.pt', row)
-            self._save('last.pt', row)
+                self._keep_best(matrix, row)
+            self._save(self.folder.last, row)
             if self.processes.first:
                 self._tell(row)
         if self.curves is not None:
             self.curves.close()
+
+    def _catch_up(self, row: dict[str, Any], epochs: int) -> None:
+        """Do for the epoch found here what a kill or other validation images make necessary."""
+        first = self.processes.first
+        if first and not self.folder.is_logged(row):
+            self._tell(row)
+        if self.epoch >= epochs and self.best == -math.inf:
+            if first:
+                print('no epoch is left to train: the last one is validated and taken')
+            self._keep_best(self.evaluate(self.val_samples), row)
 
     def _check_finite(self, what: str, value: float) -> None:
         if math.isfinite(value):
             return
         cure = 'give a lower --learning-rate'
         if self.epoch:
-            cure = f'{self.work} keeps the epoch before: {cure} and another --work'
+            cure = f'{self.folder.path} keeps the epoch before: {cure} and another --work'
         raise ParameterError(
             f'epoch {self.epoch + 1}: the {what} is {value}, the learning rate '
             f'{self.recipe.learning_rate} too high; {cure}'
         )
 
-    def _is_told(self, row: Mapping[str, Any]) -> bool:
-        log = self.work / 'log.jsonl'
-        text = log.read_text() if log.exists() else ''
-        whole, newline, torn = text.rpartition('\n')
-        if torn:
-            log.write_text(whole + newline)
-        return json.dumps(row) in whole.splitlines()
+    def _keep_best(self, matrix: ConfusionMatrix, row: Mapping[str, Any]) -> None:
+        if matrix.miou() > self.best:
+            self.best = matrix.miou()
+            self._save(self.folder.best, row)
 
     def _tell(self, row: dict[str, Any]) -> None:
         if self.curves is not None:
             self.curves.numbers(row, self.optimizer.param_groups[0]['lr'])
             if 'val_miou' in row:
                 self.curves.pictures(self.epoch, self.val_samples, self.predict)
-        with (self.work / 'log.jsonl').open('a') as log:
-            log.write(json.dumps(row) + '\n')
+        self.folder.log(row)
         # A training goes on, though nobody reads any more what it says.
         with suppress(BrokenPipeError):
-            tqdm.write(json.dumps(row))
+            print(json.dumps(row), flush=True)
 
     def evaluate(self, samples: Sequence[Sample]) -> ConfusionMatrix:
         """Return the confusion matrix of the averaged weights on whole images."""
         self.processes.as_first(self.average.network)
         matrix = ConfusionMatrix(len(self.classes))
         mine = samples[self.processes.rank :: self.processes.count]
-        for sample in tqdm(mine, desc='validate', **self._bar()):
+        for sample in bar(mine, 'validate', shown=self.processes.first):
             matrix.update(self.predict(sample), sample.truth)
         counts = self.processes.sum(torch.from_numpy(matrix.counts).to(self.device))
         matrix.counts = counts.cpu().numpy()
@@ -205,30 +222,31 @@ class Trainer:
         images = torch.from_numpy(np.ascontiguousarray(sample.image[None])).to(self.device)
         return mask_of(self.average.network.eval(), self._normalise(images))
 
-    def best_network(self) -> nn.Module:
-        """Return the averaged network of the best epoch, on the CPU.
+    def best_epoch(self) -> Trained:
+        """Return what came out of the best epoch.
 
         :raises CheckpointError: if no epoch has been validated yet, or its file can't be read.
         """
-        path = self.work / 'best.pt'
-        if not path.exists():
+        state = self.folder.read_best() if self.best > -math.inf else None
+        if state is None:
             raise CheckpointError(
-                f'{path} is missing: no epoch has been validated since it went, if ever; train on '
-                'with more epochs, or take the last one (--last)'
+                f'{self.folder.best} is missing: no epoch has been validated since it went, if '
+                'ever; train on, or take the last epoch (--last)'
             )
         network = self.recipe.network(len(self.classes))
-        state = read_state(path, self.recipe, self.classes, torch.device('cpu'), BEST_CURE)
         network.load_state_dict(state['average'])
-        return network.eval()
+        return Trained(network.eval(), state['mean'], state['std'])
 
-    def last_network(self) -> nn.Module:
-        """Return a copy of the averaged network as it is now, on the CPU."""
-        return copy.deepcopy(self.average.network).cpu().eval()
+    def last_epoch(self) -> Trained:
+        """Return what there is now."""
+        network = copy.deepcopy(self.average.network).cpu().eval()
+        return Trained(network, self.mean, self.std)
 
     def _train_epoch(self, epochs: int) -> dict[str, float]:
         """Return the mean loss, and the share of the time spent waiting for views."""
+        learned = self.training_set
         batches = epoch_batches(
-            self.samples, self.sizes, self.recipe, self.epoch, self.processes, self.workers,
+            learned.samples, learned.sizes, self.recipe, self.epoch, self.processes, self.workers,
             pinned=self.device.type == 'cuda',
         )  # fmt: skip
         steps = len(batches)
@@ -238,11 +256,11 @@ class Trainer:
             freeze_statistics(self.network, self.average.network)
         start = since = time.perf_counter()
         with (
-            tqdm(batches, desc=f'epoch {self.epoch + 1}/{epochs}', **self._bar()) as bar,
+            counter(steps, f'epoch {self.epoch + 1}/{epochs}', self.processes.first) as done,
             too_little_memory(self.recipe),
             lost_readers(),
         ):
-            for step, batch in enumerate(bar):
+            for step, batch in enumerate(batches):
                 waited += time.perf_counter() - since
                 rate = learning_rate_at(
                     (self.epoch + step / steps) / epochs, self.recipe.learning_rate
@@ -250,7 +268,9 @@ class Trainer:
                 for group in self.optimizer.param_groups:
                     group['lr'] = rate
                 total += self._step(batch.to(self.device))
-                bar.set_postfix(loss=f'{float(total) / (step + 1):.3f}', lr=f'{rate:.1e}')
+                if done.shown:
+                    done.note(f'loss={float(total) / (step + 1):.3f}, lr={rate:.1e}')
+                done.update()
                 since = time.perf_counter()
         # Gradients are averaged, but each process makes SOAP's bases of them itself: the roundings
         # of unlike processors would add up.
@@ -291,21 +311,17 @@ class Trainer:
         normalised = self._normalised(images)
         return normalised.contiguous(memory_format=self.arithmetic.memory_format)
 
-    def _bar(self) -> dict[str, Any]:
-        """Return how progress bars are shown: by one process, and on terminals only."""
-        return {'leave': False, 'disable': None if self.processes.first else True}
-
     def _keep_encoder_logits(self, _module: nn.Module, _inputs: Any, output: Tensor) -> None:
         self._encoder_logits = output
 
-    def _save(self, name: str, row: Mapping[str, Any]) -> None:
+    def _save(self, file: Path, row: Mapping[str, Any]) -> None:
         if not self.processes.first:
             return
-        write_state(
-            self.work / name, self.recipe,
+        self.folder.write(
+            file,
             {
                 'epoch': self.epoch, 'steps': self.average.steps, 'best': self.best,
-                'mean': self.mean, 'std': self.std, 'classes': list(self.classes),
+                'mean': self.mean, 'std': self.std, 'licence': self.licence,
                 'network': self.network.state_dict(),
                 'average': self.average.network.state_dict(),
                 'soap': self.optimizer.state_dict(),
@@ -313,38 +329,36 @@ class Trainer:
             },
         )  # fmt: skip
 
-    def _resume(self, path: Path) -> None:
-        state = read_state(path, self.recipe, self.classes, self.device)
+    def _resume(self, state: Mapping[str, Any]) -> None:
         self.network.load_state_dict(state['network'])
         self.average.network.load_state_dict(state['average'])
         self.optimizer.load_state_dict(state['soap'])
         # The normalisation stays even if the run goes on with more data.
         self._see(state['mean'], state['std'])
         self.epoch, self.average.steps = state['epoch'], state['steps']
+        # Files of earlier versions do not say it.
+        self.licence = state.get('licence')
         self._row = json.loads(state['row'])
-        best = self.work / 'best.pt'
-        if best.exists():
-            # Now, not after the last epoch, is the time to find out that it is damaged.
-            cpu = torch.device('cpu')
-            found = read_state(best, self.recipe, self.classes, cpu, BEST_CURE)
-            if found['val'] == self._judged_by:
-                self.best = found['best']
-            elif self.processes.first:
-                tqdm.write(
-                    f'{best} was the best on other validation images: an epoch from here on, '
-                    'whatever it has on these, takes its place'
-                )
+        # Now, not after the last epoch, is the time to find out that it is damaged.
+        best = self.folder.read_best()
+        if best is None:
+            return
+        if not self.folder.is_of_this_run(best):
+            whose = 'is of another run'
+        elif best['val'] != self._judged_by:
+            whose = 'was the best on other validation images'
+        else:
+            self.best = best['best']
+            return
+        if self.processes.first:
+            print(f'{self.folder.best} {whose}: what is validated from here on takes its place')
 
 
-def _check_samples(train: Sequence[Sample], val: Sequence[Sample], batch: int) -> None:
-    if len(train) < batch or not val:
-        raise DatasetError(
-            f'training needs at least {batch} training samples (one batch, see --batch; --data '
-            f'or --taught names them) and one for validation, got {len(train)} and {len(val)}'
-        )
-    check_size(val, 'validation')
-    check_labelled(train, 'the training data')
-    check_labelled(val, 'the validation data')
+def _check_validation(samples: Sequence[Sample]) -> None:
+    if not samples:
+        raise DatasetError('training needs at least one sample for validation, got none')
+    check_size(samples, 'validation')
+    check_labelled(samples, 'the validation data')
 
 
 def _fingerprint(samples: Sequence[Sample]) -> int:

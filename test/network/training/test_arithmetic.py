@@ -29,6 +29,17 @@ def test_bf16_is_taken_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatc
     assert not Arithmetic(torch.device('cpu')).bf16
 
 
+@pytest.mark.parametrize(('capability', 'able'), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
+def test_bf16_is_taken_where_a_gpu_does_not_emulate_it(
+    capability: tuple[int, int], able: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, 'get_device_capability', lambda _device: capability)
+    # What PyTorch says of a GPU that emulates it, too.
+    monkeypatch.setattr(torch.cuda, 'is_bf16_supported', lambda: True)
+    arithmetic = Arithmetic(torch.device('cuda'))
+    assert arithmetic.bf16 is able and arithmetic.memory_format is torch.channels_last
+
+
 def test_the_gradients_here_are_those_of_float32() -> None:
     arithmetic = Arithmetic(torch.device('cpu'))
     torch.manual_seed(0)

@@ -76,6 +76,35 @@ def test_every_cut_off_image_is_named_before_anything_is_trained(tmp_path: Path)
         assert f'the end of {tmp_path / "pictures" / name}.jpg is missing' in line
 
 
+def test_a_picture_is_learned_as_it_is_stored_and_told_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / 'data.yaml').write_text(
+        'layout: folders\nclasses: [{name: Way, color_rgb: [1, 2, 3], kind: ground}]\n'
+        'splits: {train: {images: pictures, labels: labels}}\n'
+    )
+    for folder in ('pictures', 'labels'):
+        (tmp_path / folder).mkdir()
+    pixels = np.zeros((24, 40, 3), np.uint8)
+    pixels[:, 20:] = 200
+    content = cv2.imencode('.jpg', pixels)[1].tobytes()
+    # Exif: little endian, one entry, orientation (0x112) is the short 6, a quarter turn.
+    exif = b'\xff\xe1\0\x22Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0' + bytes(6)
+    (tmp_path / 'pictures' / 'phone.jpg').write_bytes(content[:2] + exif + content[2:])
+    (tmp_path / 'pictures' / 'robot.jpg').write_bytes(content)
+    for name in ('phone', 'robot'):
+        cv2.imwrite(str(tmp_path / 'labels' / f'{name}.png'), np.zeros((24, 40), np.uint8))
+    phone, robot = load_dataset(str(tmp_path / 'data.yaml'), 'train').samples
+    np.testing.assert_array_equal(phone.image, robot.image)
+    told = capsys.readouterr().err
+    assert '1 of 2 pictures of data.yaml train have an EXIF orientation, e.g. ' in told
+    assert 'phone.jpg, which does not count here' in told
+    # Labelled as it is shown.
+    cv2.imwrite(str(tmp_path / 'labels' / 'phone.png'), np.zeros((40, 24), np.uint8))
+    with pytest.raises(DatasetError, match='label is 24x40, image is 40x24, with an EXIF orient'):
+        load_dataset(str(tmp_path / 'data.yaml'), 'train')
+
+
 def test_empty_split_and_unknown_specs_are_refused(tmp_path: Path) -> None:
     (tmp_path / 'train').mkdir()
     with pytest.raises(DatasetError, match=r'no \*\.png'):
@@ -107,14 +136,24 @@ def test_statistics_and_frequencies_by_hand() -> None:
         Sample('a', image, np.array([[0, 0, 255], [1, 255, 255]], np.uint8)),
         Sample('b', np.zeros((1, 4, 3), np.uint8), np.array([[2, 2, 2, 255]], np.uint8)),
     ]
-    mean, std = channel_statistics(samples)
+    mean, std = channel_statistics(samples, [1, 1])
     # One of ten pixels: a tenth of it, and sqrt(0.1 * 0.9) of it.
     assert mean == [0.4, 0.8, 20.0]
     assert std == pytest.approx([1.2, 2.4, 60.0])
-    np.testing.assert_allclose(class_frequencies(samples, 4), [2 / 6, 1 / 6, 3 / 6, 0])
+    frequencies = class_frequencies(samples, [1, 1], 4)
+    np.testing.assert_allclose(frequencies, [2 / 6, 1 / 6, 3 / 6, 0])
+    # One of 6 + 3.5 * 4 pixels, and the classes of 3 + 3.5 * 3.
+    mean, std = channel_statistics(samples, [1, 3.5])
+    assert mean == [0.2, 0.4, 10.0]
+    # The first is 0.87, less than a level.
+    assert std == pytest.approx([1.0, 1.7436, 43.589], abs=1e-4)
+    frequencies = class_frequencies(samples, [1, 3.5], 4)
+    np.testing.assert_allclose(frequencies, [2 / 13.5, 1 / 13.5, 10.5 / 13.5, 0])
     void = Sample('void.png', image, np.full((2, 3), 255, np.uint8))
     with pytest.raises(DatasetError, match=r'none of 2 images of d val .* e\.g\. void\.png'):
         check_labelled([void, void], 'd val')
+    with pytest.raises(DatasetError, match=r'none of 2 images of the training data'):
+        class_frequencies([void, void], [1, 1], 4)
     check_labelled([void, *samples], 'd val')
 
 
@@ -124,12 +163,12 @@ def test_a_channel_that_is_the_same_everywhere_teaches_nothing() -> None:
     image[..., 0], image[::2, :, 1] = 77, 100
     images = [image, image.copy(), image.copy()]
     samples = [Sample(str(i), image, image[..., 0]) for i, image in enumerate(images)]
-    mean, std = channel_statistics(samples)
+    mean, std = channel_statistics(samples, [1, 1, 1])
     assert mean == [77.0, 50.0, 0.0] and std == [1.0, 50.0, 1.0]
     for image in images:
         image[..., 1] = 3
     with pytest.raises(DatasetError, match=r'all pixels of the 3 .* have one colour, .* e\.g\. 0'):
-        channel_statistics(samples)
+        channel_statistics(samples, [1, 1, 1])
 
 
 def test_of_many_bad_files_the_first_are_named(tmp_path: Path) -> None:

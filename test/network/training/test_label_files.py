@@ -81,6 +81,18 @@ def test_colours_are_rgb_in_the_table_and_alpha_does_not_count(tmp_path: Path) -
     assert truth.tolist() == [[0, 0, 0], [255, 1, 255]]
 
 
+def test_labels_are_as_stored_whatever_exif_says(tmp_path: Path) -> None:
+    indices = np.array([[0, 0, 1], [1, 1, 1]], np.uint8)
+    content = palette_png(indices, 8, [RED, GREEN])
+    # Big endian, one entry, orientation (0x112) is the short 3, upside down; behind the header.
+    exif = b'eXIfMM\0*\0\0\0\x08\0\1' + struct.pack('>HHIHxx', 0x112, 3, 1, 3) + bytes(4)
+    chunk = struct.pack('>I', len(exif) - 4) + exif + struct.pack('>I', zlib.crc32(exif))
+    (tmp_path / 'a.png').write_bytes(content[:33] + chunk + content[33:])
+    code = LabelCode({0: 0, 1: 1})
+    np.testing.assert_array_equal(read_truth(tmp_path / 'a.png', code), indices)
+    np.testing.assert_array_equal(read_truth(tmp_path / 'a.png', COLORS), indices)
+
+
 def test_unknown_ids_and_colours_are_named(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / 'a.png'), np.array([[0, 7, 9]], np.uint8))
     with pytest.raises(DatasetError, match=r'a\.png: class ids \[7, 9\] .* has 0\.\.2, 5, 255'):

@@ -1,55 +1,34 @@
-"""Fixed statistics: what a batch holds no longer matters; scale and shift still learn."""
+"""All that a network sees of the 256 levels of a channel."""
 
 from __future__ import annotations
 
-import copy
-
+import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch')
 
-from torch import Tensor, nn
+from espnet_ros.network.official import DATASETS, INPUT_SCALE
+from espnet_ros.network.training.normalization import Normalise
 
-from espnet_ros.network.training.normalization import freeze_statistics
-
-
-def normalising(mean: float, var: float) -> nn.Sequential:
-    norm = nn.BatchNorm2d(2, eps=1e-9)
-    norm.running_mean.fill_(mean)
-    norm.running_var.fill_(var)
-    return nn.Sequential(norm, nn.ReLU())
-
-
-def batch() -> Tensor:
-    return torch.arange(2 * 2 * 3 * 5, dtype=torch.float32).reshape(2, 2, 3, 5)
+LEVELS = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(1, 8, 32, 3)
+NORMALISATIONS = [
+    pytest.param(trained_on.mean, trained_on.std, scale, id=f'{name} {scale:.3f}')
+    for name, trained_on in DATASETS.items()
+    for scale in (1.0, INPUT_SCALE)
+]
 
 
-def test_the_statistics_are_the_sources_whatever_the_batch() -> None:
-    network = normalising(0.0, 1.0).train()
-
-    freeze_statistics(network, normalising(10.0, 4.0))
-
-    torch.testing.assert_close(network(batch()), ((batch() - 10) / 2).relu())
-    assert torch.equal(network[0].running_mean, torch.full((2,), 10.0))
-
-
-def test_scale_and_shift_stay_the_networks_own_and_learn() -> None:
-    network, source = normalising(0.0, 1.0).train(), normalising(10.0, 4.0)
-    nn.init.constant_(network[0].weight, 3.0)
-
-    freeze_statistics(network, source)
-    network(batch()).sum().backward()
-
-    assert network[0].weight.tolist() == [3.0, 3.0]
-    assert source[0].weight.tolist() == [1.0, 1.0]
-    assert network[0].weight.grad.abs().min() > 0
+@pytest.mark.parametrize(('mean', 'std', 'scale'), NORMALISATIONS)
+def test_it_divides_in_single_precision(mean, std, scale) -> None:
+    seen = Normalise(mean, std, scale)(torch.from_numpy(LEVELS))
+    assert seen.shape == (1, 3, 8, 32) and seen.dtype == torch.float32
+    divisor = np.float32(std) / np.float32(scale)
+    expected = (LEVELS.astype(np.float32) - np.float32(mean)) / divisor
+    np.testing.assert_array_equal(seen.permute(0, 2, 3, 1).numpy(), expected)
 
 
-def test_training_mode_ends_it() -> None:
-    network = normalising(0.0, 1.0).train()
-    freeze_statistics(network, copy.deepcopy(network))
-
-    network.train()
-    network(batch())
-
-    assert network[0].running_mean.abs().min() > 0
+@pytest.mark.parametrize(('mean', 'std', 'scale'), NORMALISATIONS)
+def test_or_in_double_precision_rounded_once(mean, std, scale) -> None:
+    seen = Normalise(mean, std, scale, dtype=torch.float64)(torch.from_numpy(LEVELS))
+    expected = ((LEVELS - np.array(mean)) / np.array(std) * scale).astype(np.float32)
+    np.testing.assert_array_equal(seen.permute(0, 2, 3, 1).numpy(), expected)

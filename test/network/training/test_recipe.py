@@ -23,6 +23,11 @@ def test_a_learning_rate_that_is_none_is_refused(rate: float) -> None:
         Recipe(learning_rate=rate)
 
 
+def test_an_epoch_sees_of_a_dataset_what_it_has_at_most() -> None:
+    assert [Recipe(per_epoch=3).drawn_of(size) for size in (2, 3, 9)] == [2, 3, 3]
+    assert Recipe().drawn_of(9) == 9
+
+
 def test_a_crop_the_network_cannot_take_is_refused() -> None:
     for crop in ((50, 32), (0, 0), (-8, 8), (8,), (16384, 8)):
         with pytest.raises(ParameterError, match=rf'multiples of 8.* got {re.escape(str(crop))}'):

@@ -36,7 +36,7 @@ def test_it_learns_and_keeps_the_best(tmp_path: Path) -> None:
     assert [r['epoch'] for r in rows] == list(range(1, 51))
     assert rows[-1]['loss'] < rows[0]['loss']
     assert max(r.get('val_miou', 0) for r in rows) == pytest.approx(run.best, abs=1e-4)
-    logits = run.best_network()(run._normalise(torch.from_numpy(samples(1)[0].image[None])))
+    logits = run.best_epoch().network(run._normalise(torch.from_numpy(samples(1)[0].image[None])))
     assert (logits.argmax(1)[0].numpy() == samples(1)[0].truth).mean() > 0.9
 
 
@@ -67,22 +67,28 @@ def test_another_models_weights_begin_a_run_but_not_a_resumed_one(tmp_path: Path
         [LabelClass('dark', (0, 0, 0), 'ground'), LabelClass('bright', (9, 9, 9), 'sky')]
     )
     write_bundle_from_network(
-        teacher.best_network(), architecture, labels=labels,
+        teacher.best_epoch().network, architecture, labels=labels,
         size_wh=(64, 48), mean=(1.0, 2.0, 3.0), std=(4.0, 5.0, 6.0), input_scale=0.5, metrics={},
         licence='none', name='a', output=tmp_path / 'model',
     )  # fmt: skip
     bundle = Bundle.load(tmp_path / 'model')
     student = trainer(tmp_path / 'b')
-    student.start_from(bundle)
-    expected = torch.cat([p.detach().flatten() for p in teacher.best_network().parameters()])
+    assert student.licence is None
+    lent = student.start_from(bundle)
+    assert lent.classes == CLASSES and set(lent.tensors) == set(student.network.state_dict())
+    assert student.licence == 'none'
+    expected = torch.cat([p.detach().flatten() for p in teacher.best_epoch().network.parameters()])
     torch.testing.assert_close(weights(student), expected)
     assert student.mean == [1.0, 2.0, 3.0]
     # It sees what the model saw: (21 - 1) / 4 / 2, and so on.
     pixel = student._normalise(torch.full((1, 8, 16, 3), 21, dtype=torch.uint8))[0, :, 0, 0]
     assert pixel.tolist() == pytest.approx([2.5, 1.9, 1.5])
     before = weights(teacher)
-    teacher.start_from(bundle)
+    assert teacher.start_from(bundle) == ({}, ()) and teacher.licence is None
     torch.testing.assert_close(weights(teacher), before)
+    # Once begun, it stays what it began with.
+    student.run(1, validate_every=1)
+    assert trainer(tmp_path / 'b').licence == 'none'
 
 
 def test_fewer_samples_than_a_batch_are_refused(tmp_path: Path) -> None:
@@ -109,7 +115,7 @@ def test_a_model_of_other_classes_lends_all_but_the_classes(tmp_path: Path) -> N
     teacher.run(1, validate_every=1)
     labels = Labels([LabelClass(n, (0, 0, 0), 'ground') for n in ('dark', 'bright')])
     write_bundle_from_network(
-        teacher.best_network(),
+        teacher.best_epoch().network,
         {'name': 'espnet', 'classes': 2, 'alpha2': 1, 'alpha3': 1, 'skip': 'joined'},
         labels=labels, size_wh=(64, 48), mean=(1.0, 2.0, 3.0), std=(4.0, 5.0, 6.0),
         input_scale=1.0, metrics={}, licence='none', name='a', output=tmp_path / 'model',
@@ -117,16 +123,16 @@ def test_a_model_of_other_classes_lends_all_but_the_classes(tmp_path: Path) -> N
     other = Trainer([samples(4)], samples(2), 'abcdef', RECIPE, tmp_path / 'b')
     assert len(other.network.merge2[1].branches) > len(teacher.network.merge2[1].branches)
     before = other.network.state_dict()['up1.weight'].clone()
-    taken, tensors = other.start_from(Bundle.load(tmp_path / 'model'))
-    assert 0 < taken < tensors
-    theirs, ours = teacher.best_network().state_dict(), other.network.state_dict()
+    lent = other.start_from(Bundle.load(tmp_path / 'model'))
+    assert lent.tensors and lent.classes == ()
+    theirs, ours = teacher.best_epoch().network.state_dict(), other.network.state_dict()
     for name in ('encoder.level1.0.weight', 'encoder.level3.blocks.0.reduce.weight'):
         torch.testing.assert_close(ours[name], theirs[name])
     torch.testing.assert_close(ours['up1.weight'], before)
     assert ours['encoder.classifier.weight'].shape[0] == 6
     # And the other way, where the model has tensors that the new one lacks.
     fewer = Trainer([samples(4)], samples(2), 'a', RECIPE, tmp_path / 'c')
-    assert fewer.start_from(Bundle.load(tmp_path / 'model'))[0] > 0
+    assert fewer.start_from(Bundle.load(tmp_path / 'model')).tensors
 
 
 def encoder_bundle(tmp_path: Path) -> Bundle:
@@ -135,7 +141,7 @@ def encoder_bundle(tmp_path: Path) -> Bundle:
     run = trainer(tmp_path / 'encoder', recipe)
     run.run(1, validate_every=1)
     write_bundle_from_network(
-        run.best_network(),
+        run.best_epoch().network,
         {'name': 'espnet_c', 'classes': 2, 'alpha2': 1, 'alpha3': 2},
         labels=Labels([LabelClass(n, (0, 0, 0), 'ground') for n in ('dark', 'bright')]),
         size_wh=(64, 48), mean=(1.0, 2.0, 3.0), std=(4.0, 5.0, 6.0), input_scale=1.0, metrics={},
@@ -147,11 +153,11 @@ def encoder_bundle(tmp_path: Path) -> Bundle:
 def test_an_encoder_begins_the_whole_network_even_a_shallower_one(tmp_path: Path) -> None:
     bundle = encoder_bundle(tmp_path)
     run = trainer(tmp_path / 'whole')
-    taken, tensors = run.start_from(bundle)
+    lent = run.start_from(bundle)
     own = run.network.state_dict()
     theirs = load_bundle(bundle).state_dict()
     encoder = [name.removeprefix('encoder.') for name in own if name.startswith('encoder.')]
-    assert taken == len(encoder) < tensors
+    assert len(lent.tensors) == len(encoder) and lent.classes == ()
     for name in encoder:
         torch.testing.assert_close(own[f'encoder.{name}'], theirs[name])
     assert 'level3.blocks.1.reduce.weight' in theirs
@@ -163,7 +169,7 @@ def test_an_encoder_learns_alone(tmp_path: Path) -> None:
     run = trainer(tmp_path, recipe)
     run.run(50, validate_every=10)
     assert run.best > 0.75
-    logits = run.best_network()(run._normalise(torch.from_numpy(samples(1)[0].image[None])))
+    logits = run.best_epoch().network(run._normalise(torch.from_numpy(samples(1)[0].image[None])))
     assert logits.shape == (1, 2, 6, 8)
 
 

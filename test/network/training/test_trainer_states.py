@@ -107,7 +107,7 @@ def test_the_best_on_other_images_gives_way(
     run = trainer(tmp_path)
     run.run(1, validate_every=1)
     run.best = 2.0
-    run._save('best.pt', {})
+    run._save(run.folder.best, {})
     capsys.readouterr()
     assert trainer(tmp_path).best == 2.0
     assert capsys.readouterr().out == ''
@@ -117,6 +117,98 @@ def test_the_best_on_other_images_gives_way(
     other.run(2, validate_every=1)
     assert trainer(tmp_path).best == -math.inf
     assert Trainer([samples(4)], samples(3), CLASSES, RECIPE, tmp_path).best == other.best > 0
+
+
+def test_a_finished_run_is_judged_on_other_images_by_its_last_epoch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trainer(tmp_path).run(2, validate_every=1)
+    last, log = (tmp_path / 'last.pt').read_bytes(), (tmp_path / 'log.jsonl').read_text()
+    # As if the best had been an earlier epoch.
+    best = torch.load(tmp_path / 'best.pt', weights_only=True)
+    best['average'] = {name: tensor * 0 for name, tensor in best['average'].items()}
+    torch.save(best, tmp_path / 'best.pt')
+    capsys.readouterr()
+
+    run = Trainer([samples(4)], samples(3), CLASSES, RECIPE, tmp_path)
+    run.run(2, validate_every=1)
+
+    assert 'no epoch is left to train: the last one is validated' in capsys.readouterr().out
+    assert run.best == run.evaluate(samples(3)).miou() > 0
+    found = run.best_epoch().network.state_dict()
+    for name, tensor in run.average.network.state_dict().items():
+        torch.testing.assert_close(found[name], tensor)
+    assert (tmp_path / 'last.pt').read_bytes() == last
+    assert (tmp_path / 'log.jsonl').read_text() == log
+    # On the same images as before, there is nothing to do and to say.
+    again = Trainer([samples(4)], samples(3), CLASSES, RECIPE, tmp_path)
+    again.run(2, validate_every=1)
+    assert again.best == run.best and capsys.readouterr().out == ''
+
+
+def break_off_in_epoch(number: int, run: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train, and end before an epoch is done, counted from 1."""
+    train_epoch = run._train_epoch
+
+    def broken_off(epochs: int) -> dict[str, float]:
+        if run.epoch == number - 1:
+            raise KeyboardInterrupt
+        return train_epoch(epochs)
+
+    monkeypatch.setattr(run, '_train_epoch', broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        run.run(4, validate_every=4)
+
+
+def test_the_best_of_another_run_in_the_folder_gives_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = trainer(tmp_path)
+    left._see([9.0, 9.0, 9.0], [7.0, 7.0, 7.0])
+    left.run(6, validate_every=1)
+    # As the message about a damaged one advises.
+    (tmp_path / 'last.pt').unlink()
+    break_off_in_epoch(2, trainer(tmp_path), monkeypatch)
+    capsys.readouterr()
+
+    resumed = trainer(tmp_path)
+
+    assert resumed.epoch == 1 and resumed.best == -math.inf
+    assert 'best.pt is of another run: what is validated from here' in capsys.readouterr().out
+    with pytest.raises(CheckpointError, match='no epoch has been validated since'):
+        resumed.best_epoch()
+    resumed.run(4, validate_every=4)
+    best = torch.load(tmp_path / 'best.pt', weights_only=True)
+    assert best['epoch'] == 4 and best['mean'] == resumed.mean != [9.0, 9.0, 9.0]
+    assert trainer(tmp_path).best == resumed.best > 0
+
+
+def test_files_of_an_earlier_version_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = trainer(tmp_path)
+    run.run(1, validate_every=1)
+    for name in ('last.pt', 'best.pt'):
+        state = torch.load(tmp_path / name, weights_only=True)
+        for key in ('run', 'licence'):
+            del state[key]
+        torch.save(state, tmp_path / name)
+    capsys.readouterr()
+    resumed = trainer(tmp_path)
+    assert resumed.epoch == 1 and resumed.best == run.best and resumed.licence is None
+    resumed.run(3, validate_every=1)
+    assert trainer(tmp_path).best == resumed.best
+    assert 'another run' not in capsys.readouterr().out
+
+
+def test_weights_come_with_the_normalisation_they_learned_under(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    run.run(1, validate_every=1)
+    best = torch.load(tmp_path / 'best.pt', weights_only=True)
+    torch.save({**best, 'mean': [1.0, 2.0, 3.0], 'std': [4.0, 5.0, 6.0]}, tmp_path / 'best.pt')
+    resumed = trainer(tmp_path)
+    assert resumed.best_epoch()[1:] == ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0])
+    assert resumed.last_epoch()[1:] == (run.mean, run.std)
 
 
 def test_a_loss_that_is_no_number_keeps_the_epoch_before(tmp_path: Path) -> None:
@@ -255,7 +347,7 @@ def test_a_kill_while_saving_leaves_the_save_before(tmp_path: Path) -> None:
     assert process.returncode == -signal.SIGXFSZ, process.stderr
     resumed = trainer(tmp_path)
     assert resumed.epoch == 2 and resumed.best > 0
-    resumed.best_network()
+    resumed.best_epoch()
     resumed.run(3, validate_every=1)
 
 

@@ -1,0 +1,19 @@
+"""Figures in a file, for other programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from espnet_ros.core.paths import write_file
+
+
+def write_json(file: Path | None, figures: Mapping[str, Any]) -> None:
+    """Write figures as JSON, whole or not at all.
+
+    :param file: None for nowhere, where none was asked for.
+    """
+    if file is not None:
+        write_file(file, (json.dumps(figures, indent=2) + '\n').encode())

@@ -1,0 +1,82 @@
+"""The files of one run: ``last.pt``, ``best.pt`` and ``log.jsonl``."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from espnet_ros.network.training.recipe import Recipe
+from espnet_ros.network.training.state import read_state, write_state
+
+BEST_CURE = 'move it away: the best epoch from here on takes its place'
+
+
+class RunFolder:
+    """Where a run keeps its last epoch, its best one, and what it says of each.
+
+    :ivar path: the folder.
+    :param recipe: that its files must be of.
+    :param classes: names that its files must be of, in this order.
+    """
+
+    def __init__(self, path: Path, recipe: Recipe, classes: Sequence[str]) -> None:
+        self.path = path
+        self.last, self.best = path / 'last.pt', path / 'best.pt'
+        self._log = path / 'log.jsonl'
+        self._recipe, self._classes = recipe, classes
+        # A best.pt may be left from another run, if its last.pt was moved away. Not of the
+        # recipe's random numbers.
+        self._run: str | None = uuid.uuid4().hex
+
+    def read_last(self, device: torch.device) -> dict[str, Any] | None:
+        """Return what `write` wrote of the last epoch; None if there is none.
+
+        :raises CheckpointError: as `read_state`.
+        """
+        if not self.last.exists():
+            return None
+        state = read_state(self.last, self._recipe, self._classes, device)
+        # Those of earlier versions have none.
+        self._run = state.get('run')
+        return state
+
+    def read_best(self) -> dict[str, Any] | None:
+        """Return what `write` wrote of the best epoch, on the CPU; None if there is none.
+
+        :raises CheckpointError: as `read_state`.
+        """
+        if not self.best.exists():
+            return None
+        return read_state(
+            self.best, self._recipe, self._classes, torch.device('cpu'), BEST_CURE
+        )
+
+    def is_of_this_run(self, state: Mapping[str, Any]) -> bool:
+        """Tell whether a best epoch is not one that another run left here."""
+        return state.get('run') == self._run
+
+    def write(self, path: Path, state: Mapping[str, Any]) -> None:
+        """Replace `last` or `best`.
+
+        :raises CheckpointError: as `write_state`.
+        """
+        names = {'classes': list(self._classes), 'run': self._run}
+        write_state(path, self._recipe, {**state, **names})
+
+    def is_logged(self, row: Mapping[str, Any]) -> bool:
+        """Tell whether the log has a row; what a kill tore is removed from its end."""
+        text = self._log.read_text() if self._log.exists() else ''
+        whole, newline, torn = text.rpartition('\n')
+        if torn:
+            self._log.write_text(whole + newline)
+        return json.dumps(row) in whole.splitlines()
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Add a row to the log."""
+        with self._log.open('a') as log:
+            log.write(json.dumps(row) + '\n')
