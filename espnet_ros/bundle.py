@@ -93,7 +93,8 @@ def find_bundle(name_or_path: str | os.PathLike[str]) -> Path:
     """Return the folder of a model.
 
     :param name_or_path: a folder, or the name of a shipped model.
-    :raises BundleError: if it is neither; the shipped names and the nearest one are named.
+    :raises BundleError: if it is neither; the shipped names and, unless it is a file, the
+        nearest one are named.
     """
     text = os.fspath(name_or_path)
     folder = home_path(text)
@@ -105,10 +106,14 @@ def find_bundle(name_or_path: str | os.PathLike[str]) -> Path:
         return _models_folder() / text
     if folder.is_dir():
         return folder
-    near = nearest(text, names, 0.5)
+    hint = ''
+    if folder.is_file():
+        hint = '; name the folder that holds it'
+    elif near := nearest(text, names, 0.5):
+        hint = f'; did you mean {near!r}?'
     raise BundleError(
         f'no model {text!r}: it is neither a folder nor one of the shipped models '
-        f'({", ".join(names) or "none"})' + (f'; did you mean {near!r}?' if near else '')
+        f'({", ".join(names) or "none"}){hint}'
     )
 
 
@@ -197,7 +202,8 @@ def _read_description(folder: Path) -> dict[str, Any]:
     except OSError as error:
         raise BundleError(
             f'{folder} is no model folder: {DESCRIPTION} can not be read ({error.strerror}); '
-            f'expected {DESCRIPTION}, {", ".join(FILES.values())}'
+            f'expected {DESCRIPTION}, {", ".join(FILES.values())} of a network of the ESPNet '
+            'family, as no other runs here'
         ) from error
     return _parse_description(folder / DESCRIPTION, content)
 

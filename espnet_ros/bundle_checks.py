@@ -155,7 +155,10 @@ def _architecture_problems(architecture: Any, classes: Any) -> Iterator[str]:
         return
     name = architecture.get('name')
     if not isinstance(name, str) or name not in ARCHITECTURES:
-        yield f'architecture.name must be one of {", ".join(ARCHITECTURES)}, got {name!r}'
+        yield (
+            f'architecture.name must be one of {", ".join(ARCHITECTURES)}, got {name!r}: only '
+            'networks of the ESPNet family run here'
+        )
     else:
         yield from _unknown(architecture, architecture_keys(name), 'architecture.', name)
     for key in ('classes', 'alpha2', 'alpha3'):

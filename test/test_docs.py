@@ -15,8 +15,10 @@ from launch_file import described
 from parameter_files import flat
 
 from espnet_ros.bundle import shipped_models
+from espnet_ros.cli.main import VERBS
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.config import NodeConfig, find_spec
+from espnet_ros.core.errors import REJECTIONS
 from espnet_ros.core.labels import CAMVID
 from espnet_ros.core.layers import LETHAL
 from espnet_ros.core.mapper import Look, Mapper, default_layers
@@ -29,8 +31,12 @@ README = (ROOT / 'README.md').read_text(encoding='utf-8')
 EVERYWHERE = {**TEXTS, 'README.md': README}
 # What the camera sees below and above the foot of a wall.
 WALL = ('Road', 'Building')
-# Of other packages: the RealSense driver, usb_cam, and of ROS itself.
-FOREIGN = {'align_depth.enable', 'enable_sync', 'frame_id', 'camera_info_url', '__node'}
+# Of other packages: drivers of cameras, camera_calibration, and of ROS itself.
+FOREIGN = {
+    'align_depth.enable', 'enable_sync', 'rgb_camera.color_profile', 'frame_id', 'framerate',
+    'camera_info_url', 'gscam_config', 'image', 'publish_tf', 'publish_map_tf', 'tf_static',
+    '__node', '__ns',
+}  # fmt: skip
 
 
 def test_the_readme_leads_to_every_page():
@@ -78,11 +84,8 @@ def test_launch_arguments_are_declared_and_take_what_is_given(
             assert value in shipped_models()
 
 
-@pytest.mark.parametrize('name', ['README.md', 'first_hour.md'])
-def test_launch_files_that_include_it_give_declared_arguments(
-    name: str, launch_arguments: dict[str, Any]
-):
-    blocks = re.findall(r'```python\n(.*?)```', EVERYWHERE[name], re.DOTALL)
+def test_launch_files_that_include_it_give_declared_arguments(launch_arguments: dict[str, Any]):
+    blocks = re.findall(r'```python\n(.*?)```', TEXTS['first_hour.md'], re.DOTALL)
     given = [key for block in blocks for key in keys_of('launch_arguments', ast.parse(block))]
     assert given and set(given) <= set(launch_arguments)
 
@@ -131,6 +134,53 @@ def test_the_webcam_looks_where_the_page_says():
     about_z = [[np.cos(yaw), -np.sin(yaw), 0], [np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]]
     T = camera_mount((0.2, 0.0, 1.2), (0.0, np.radians(10.0), 0.0))
     np.testing.assert_allclose(np.array(about_z) @ np.array(about_x), T[:3, :3], atol=1e-4)
+
+
+def test_the_robot_hangs_below_its_zed_as_the_camera_stands_on_the_robot():
+    commands = re.findall(r'static_transform_publisher (.+)', TEXTS['first_hour.md'])
+    (below,) = (c for c in commands if '--frame-id zed_camera_link' in c)
+    x, z, pitch = (float(re.findall(rf'--{name} (\S+)', below)[0]) for name in ('x', 'z', 'pitch'))
+    # The camera in the frame of the robot, as the page has it for a driver's body frame.
+    assert '`--x 0.2 --z 1.2 --pitch 0.1745`' in TEXTS['first_hour.md']
+    assert pitch == -0.1745
+    # About y, a pitch takes (x, z) to (x cos + z sin, z cos - x sin).
+    turned = x * np.cos(0.1745) + z * np.sin(0.1745), z * np.cos(0.1745) - x * np.sin(0.1745)
+    np.testing.assert_allclose(np.add(turned, (0.2, 1.2)), 0.0, atol=1e-4)
+
+
+def test_the_messages_that_the_page_helps_with_are_those_of_the_node():
+    section = TEXTS['first_hour.md'].partition('## If nothing comes')[2].partition('\n## ')[0]
+    seen = ' '.join(re.findall(r'^\| ([^|]+) \|', section, re.MULTILINE))
+    quoted = [text for text in re.findall('`([^`]+)`', seen) if ' ' in text]
+    assert len(quoted) == 6
+    texts = [path.read_text(encoding='utf-8') for path in (ROOT / 'espnet_ros').rglob('*.py')]
+    # Strings in lines of their own are one, and what is filled in is something.
+    source = re.sub(r"'\s*\n\s*f?'", '', '\n'.join(texts))
+    source = re.sub(r'\{[^{}]*\}', '…', source)
+    for text in quoted:
+        filled = re.sub(r'camera_mount|/[\w/]+', '…', text)
+        assert filled in source, text
+
+
+def test_what_a_metre_of_a_cost_counts_to_the_planners_of_nav2():
+    section = TEXTS['costmaps.md'].partition('### Have the planner')[2].partition('\n## ')[0]
+    rows = re.findall(r'^\| (\d+) \| (\d+) \| (\S+) \| (\S+) \| (\S+) \|$', section, re.MULTILINE)
+    # static_layer.cpp: truncated. navfn.hpp: 50 and 0.8, truncated. node_2d.cpp, node_hybrid.cpp:
+    # shares of 252, and for the latter a reward of 1 - 0.015 for distance.
+    for cost, raw, *counts in rows:
+        c = int(int(cost) / 100 * 254)
+        assert c == int(raw)
+        by_hand = int(50 + 0.8 * c) / 50, 1 + c / 252, (0.985 + 2.0 * c / 252) / 0.985
+        assert counts == [f'{count:.1f}' for count in by_hand]
+    assert '60' in [cost for cost, *_ in rows]
+
+
+@pytest.mark.parametrize('name', ['README.md', 'first_hour.md', 'costmaps.md'])
+def test_verbs_are_called_by_a_path_that_there_is(name: str):
+    # A robot's PATH has no espnet_ros.
+    calls = rf'([^\n`]*)espnet_ros (?:{"|".join(VERBS)})(?![.\w])'
+    before = re.findall(calls, EVERYWHERE[name])
+    assert before and all(b.endswith(('.venv/bin/', 'ros2 run espnet_ros ')) for b in before)
 
 
 @pytest.mark.parametrize('wrong_deg', [1.0, -1.0])
@@ -189,10 +239,9 @@ def test_rviz_lists_what_the_page_says():
         assert display['Topic']['Durability Policy'] == durability
 
 
-@pytest.mark.parametrize('name', ['README.md', 'first_hour.md', 'costmaps.md'])
-def test_the_layer_of_a_user_who_names_none(name: str):
+def test_the_layer_of_a_user_who_names_none():
     (layer,) = default_layers(CAMVID)
-    text = ' '.join(EVERYWHERE[name].split())
+    text = ' '.join(TEXTS['costmaps.md'].split())
     (what,) = re.findall(rf'there is one layer, `{layer.name}`: (.+?\d[.]\d)', text)
     assert what.startswith('all upright classes, lethal') and layer.cost == LETHAL
     assert float(what.split()[-1]) == layer.min_probability
@@ -202,18 +251,22 @@ def test_the_page_on_diagnostics_has_every_key():
     pytest.importorskip('rclpy')
     pytest.importorskip('diagnostic_msgs')
     from espnet_ros.core.projection_monitor import ProjectionMonitor
-    from espnet_ros.ros.costmap_monitor import CostmapMonitor
-    from espnet_ros.ros.diagnostics import CameraMonitor
-    from espnet_ros.ros.report import NO_MODEL
+    from espnet_ros.ros.camera_monitor import CameraMonitor
+    from espnet_ros.ros.costmap_monitor import FAILURES, CostmapMonitor
+    from espnet_ros.ros.model import NO_FACTS
 
     _, camera, costmap = re.split('^## .*$', TEXTS['diagnostics.md'], flags=re.MULTILINE)
     source = (ROOT / 'espnet_ros/ros/costmap_status.py').read_text(encoding='utf-8')
     own = re.findall(r"'(\w+)':", source.partition('def status')[2].partition('def ')[0])
     expected = {
-        camera: {'state', *NO_MODEL, *CameraMonitor().values()},
+        camera: {'state', *NO_FACTS, *CameraMonitor().values()},
         costmap: {*own, *CostmapMonitor().values(), *ProjectionMonitor(CAMVID).values()},
     }
+    reasons = []
     for section, keys in expected.items():
         rows = re.findall(r'^\| (`.*?) \|', section, re.MULTILINE)
         named = {key for row in rows for key in re.findall('`([^`]+)`', row)}
-        assert {k for k in named if not k.startswith(('rejected_', 'skipped_'))} == keys
+        counters = {k for k in named if k.startswith(('rejected_', 'skipped_'))}
+        assert named - counters == keys
+        reasons += [key.partition('_')[2] for key in counters]
+    assert sorted(reasons) == sorted([*REJECTIONS, *FAILURES.values()])

@@ -25,13 +25,14 @@ ARROWS = {
     'bundle_checks': {'core'},
     'resources': {'core'},
     'core': {'core'},
-    'network': {'bundle', 'bundle_checks', 'core', 'network', 'resources'},
-    'backends': {'backends', 'bundle', 'bundle_checks', 'core', 'resources'},
+    'progress': set(),
+    'network': {'bundle', 'bundle_checks', 'core', 'network', 'progress', 'resources'},
+    'backends': {'backends', 'bundle', 'bundle_checks', 'core', 'progress', 'resources'},
     'ros': {'backends', 'bundle', 'core', 'resources', 'ros'},
     'sim': {'core', 'sim'},
     'nav2': {'core', 'nav2'},
     'evaluation': {'core', 'evaluation', 'sim'},
-    'benchmark': {'backends', 'benchmark', 'bundle', 'core', 'network', 'sim'},
+    'benchmark': {'backends', 'benchmark', 'bundle', 'core', 'network', 'progress', 'sim'},
 }
 # Lent to one file each: the backend that runs the network itself, publishing as the node does, and
 # drawn training images.
@@ -98,6 +99,31 @@ def test_the_core_needs_only_numpy_opencv_and_yaml(part: str):
 def test_only_ros_imports_ros(path: Path):
     found = {n for n in libraries(path) if n in ROS or n.endswith('_msgs') or n.endswith('_srvs')}
     assert not found or part_of(path) == 'ros'
+
+
+def reached(module: str) -> set[str]:
+    """Return the package's modules that one imports, itself or by others."""
+    found, left = set(), {module}
+    while left:
+        name = left.pop()
+        path = ROOT / f'{name.replace(".", "/")}.py'
+        if name not in found and path.is_file():
+            found.add(name)
+            # What follows the last dot may be a name in a module.
+            left |= {n for i in imported(path) for n in (i, i.rpartition('.')[0])}
+    return found
+
+
+@pytest.mark.parametrize(
+    'module',
+    [
+        'core.clouds', 'core.depth_projection', 'core.ground_projection', 'core.occupancy',
+        'core.semantic_grid', 'evaluation.costmap_scores',
+    ],
+)  # fmt: skip
+def test_neither_geometry_nor_figures_change_with_the_defaults_of_the_node(module: str):
+    assert 'espnet_ros.core.config' in reached('espnet_ros.core.mapper')
+    assert 'espnet_ros.core.config' not in reached(f'espnet_ros.{module}')
 
 
 def test_ros_imports_no_inference_library():

@@ -139,3 +139,22 @@ def test_a_preset_names_itself_and_its_free_ground(path):
     head = path.read_text(encoding='utf-8').split('/**/segmentation')[0]
     assert f'--params-file {path.name}' in head
     assert f'here {" and ".join(sorted(FREE[path.stem], reverse=True))}.' in head
+
+
+@pytest.mark.parametrize('namespace', ['', '/robot1'])
+def test_the_lifecycle_manager_reads_its_file_in_any_namespace(namespace: str, ros_domain: int):
+    rclpy = pytest.importorskip('rclpy')
+    path = ROOT / 'config/nav2/lifecycle_manager.yaml'
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=ros_domain)
+    try:
+        node = rclpy.create_node(
+            'lifecycle_manager_segmentation', namespace=namespace, context=context,
+            cli_args=['--ros-args', '--params-file', str(path)],
+            automatically_declare_parameters_from_overrides=True,
+        )  # fmt: skip
+        assert node.get_parameter('bond_timeout').value == 0.0
+        assert node.get_parameter('node_names').value == ['segmentation']
+        node.destroy_node()
+    finally:
+        rclpy.shutdown(context=context)

@@ -22,6 +22,8 @@ _THIN_PRISM = ('s1', 's2', 's3', 's4')
 _TILT = ('tau_x', 'tau_y')
 # Share of the image's side; a lens that shows all around has 1 / (2 pi) = 0.16 (equidistant).
 _SHORTEST_FOCAL = 0.05
+# Far beyond those of any lens, and far below what overflows in the powers and products of them.
+_LARGEST_COEFFICIENT = 1e6
 
 
 def needed_coefficients(D: Floats, distortion_model: str) -> Floats:
@@ -80,6 +82,11 @@ def _distortion_problems(model: CameraModel) -> Iterator[str]:
     D, name = model.D, model.distortion_model
     if not np.isfinite(D).all():
         yield f'D must be finite, got {D.tolist()}'
+    elif (np.abs(D) > _LARGEST_COEFFICIENT).any():
+        yield (
+            f'the values of D must lie within +-{_LARGEST_COEFFICIENT:.0e}, got {D.tolist()}: '
+            'calibrate the camera again'
+        )
     if name == '' and not D.any():
         return
     if name not in _LENGTHS:

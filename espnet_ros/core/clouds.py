@@ -17,7 +17,6 @@ import numpy.typing as npt
 
 from espnet_ros.core.arrays import Floats, Indices, UInt8Array
 from espnet_ros.core.camera import CameraModel
-from espnet_ros.core.config import NavConfig
 from espnet_ros.core.depth_projection import DepthRules
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.ground_inputs import check_depth, check_mask
@@ -135,7 +134,7 @@ class CloudMaker:
         projector: GroundProjector,
         layers: Sequence[LayerSpec],
         resolution_m: float,
-        stride: int = NavConfig.stride,
+        stride: int = 4,
     ) -> None:
         if stride < 1:
             raise ParameterError(f'stride must be 1 or more, got {stride}')

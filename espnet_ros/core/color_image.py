@@ -26,10 +26,12 @@ class ColorImage:
 
     :param pixels: uint8 (H, W, C), may be a view of a message.
     :param to_bgr: OpenCV's code of the conversion, one of `MOVES`; None for BGR.
+    :param upside_down: whether a network has to get it turned by 180 degrees.
     """
 
     pixels: UInt8Array
     to_bgr: int | None = None
+    upside_down: bool = False
 
     @property
     def size_wh(self) -> tuple[int, int]:

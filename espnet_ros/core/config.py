@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.inference import BACKENDS, PRECISIONS
 from espnet_ros.core.layers import LayerSpec
 from espnet_ros.core.parameter_checks import (
     band_problem,
@@ -25,15 +27,18 @@ from espnet_ros.core.parameter_checks import (
 )
 from espnet_ros.core.parameter_families import (
     Mount,
+    check_mounts,
+    check_upside_down,
     find_family,
     layers_of,
     mounts_of,
     overhang_of,
     unknown_parameter,
+    upside_down_of,
 )
 from espnet_ros.core.parameter_spec import ParameterSpec, build, parameter, specs_of
 
-# Masks of each camera that come into the grid while it is fresh, however low the rate.
+# Masks of each camera that come into the grid while it is fresh, however low the rates.
 _LEAST_WHILE_FRESH = 2
 
 
@@ -67,6 +72,21 @@ class InputConfig:
         'The images are rectified (image_rect): project with P of camera_info and no distortion, '
         'instead of K and D.',
         'configure',
+    )
+    upside_down: bool = parameter(
+        False,
+        'The camera is mounted upside down: the network gets its images turned by 180 degrees. '
+        'All that is published stays as the images came.',
+        'configure',
+    )
+    max_rate: float = parameter(
+        0.0,
+        'Images of each camera that are segmented a second, at most (but two within '
+        'grid.stale_after); 0.0 is all. Others are left out before they are decoded, to spare '
+        'the processor.',
+        'live',
+        minimum=0.0,
+        maximum=100.0,
     )
 
 
@@ -170,9 +190,14 @@ class GridConfig:
     )
 
     @property
+    def least_hz(self) -> float:
+        """Return how many masks of each camera a second keep the grid fresh."""
+        return _LEAST_WHILE_FRESH / self.stale_after
+
+    @property
     def masks_hz(self) -> float:
         """Return how many masks of each camera come into the grid a second, at most."""
-        return max(self.update_rate, _LEAST_WHILE_FRESH / self.stale_after)
+        return max(self.update_rate, self.least_hz)
 
 
 @dataclass(frozen=True)
@@ -291,6 +316,7 @@ class NodeConfig:
     :param layers: of the family ``layers``; empty for one layer of all upright classes.
     :param overhang_m: of the family ``projection.overhang``, by class.
     :param mounts: of the family ``camera_mount``, by camera.
+    :param upside_down: of the family ``input.<camera>.upside_down``, by camera.
     """
 
     model: str = parameter(
@@ -301,7 +327,7 @@ class NodeConfig:
         'Inference library; auto takes the first that works of PyTorch with CUDA, TensorRT, '
         'OpenVINO, ONNX Runtime, PyTorch.',
         'configure',
-        choices=('auto', 'openvino', 'onnx', 'torch', 'tensorrt'),
+        choices=('auto', *BACKENDS),
     )
     device: str = parameter(
         'auto', 'Where to infer: auto, cpu, cuda or cuda:N.', 'configure', check=device_problem
@@ -311,7 +337,7 @@ class NodeConfig:
         'Arithmetic of the network; auto takes the fastest that hardly changes a mask (f16, bf16 '
         'or f32), int8 must be named.',
         'configure',
-        choices=('auto', 'f32', 'bf16', 'f16', 'int8'),
+        choices=('auto', *PRECISIONS),
     )
     cameras: tuple[str, ...] = parameter(
         (),
@@ -340,11 +366,32 @@ class NodeConfig:
     layers: tuple[LayerSpec, ...] = ()
     overhang_m: Mapping[str, float] = dataclasses.field(default_factory=dict)
     mounts: Mapping[str, Mount] = dataclasses.field(default_factory=dict)
+    upside_down: Mapping[str, bool] = dataclasses.field(default_factory=dict)
 
     @property
     def camera_names(self) -> tuple[str, ...]:
         """Return the cameras; the one without a prefix is ''."""
         return self.cameras or ('',)
+
+    @property
+    def images_hz(self) -> float:
+        """Return how many images of each camera are segmented a second, at most."""
+        rate_hz = self.input.max_rate
+        return max(rate_hz, self.grid.least_hz) if rate_hz else math.inf
+
+    def is_upside_down(self, camera: str) -> bool:
+        """Tell whether the images of a camera are turned for the network."""
+        return self.upside_down.get(camera, self.input.upside_down)
+
+    def check_cameras(self) -> None:
+        """Refuse what is said of cameras that are not there, which is how typos go unnoticed.
+
+        Not while the config is made, as `cameras` and the others may be set one after the other.
+
+        :raises ParameterError: naming it.
+        """
+        check_mounts(self.mounts, self.camera_names)
+        check_upside_down(self.upside_down, self.camera_names)
 
     @classmethod
     def from_parameters(cls, values: Mapping[str, Any]) -> NodeConfig:
@@ -365,6 +412,7 @@ class NodeConfig:
             layers=layers_of(given),
             overhang_m=overhang_of(given),
             mounts=mounts_of(given),
+            upside_down=upside_down_of(given),
         )
 
 

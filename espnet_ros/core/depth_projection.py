@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from espnet_ros.core.arrays import Floats, Indices, UInt8Array
 from espnet_ros.core.camera import CameraModel
-from espnet_ros.core.config import ProjectionConfig
 from espnet_ros.core.errors import ParameterError, PoseError
 from espnet_ros.core.gates import Gates
 from espnet_ros.core.grid import GridSpec, Observation
@@ -40,8 +39,8 @@ class HeightBand:
     """
 
     ground_m: float = 0.15
-    low_m: float = ProjectionConfig.height_band[0]
-    high_m: float = ProjectionConfig.height_band[1]
+    low_m: float = 0.05
+    high_m: float = 2.0
 
     def __post_init__(self) -> None:
         problems = []
@@ -156,8 +155,8 @@ class DepthProjector:
             # is a frame with the axes of a body: its z, forward in an optical frame, points up.
             raise PoseError(
                 'the camera looks above the horizon with all of its image: is header.frame_id no '
-                'optical frame (z forward, x right, y down)? Check T_base_camera and '
-                'projection.border'
+                'optical frame (z forward, x right, y down)? Check camera_mount or the TF of the '
+                'camera, and projection.border'
             )
         depth_m = depth_m.ravel()[pixels]
         known = np.flatnonzero(depth_m > 0)  # often less than half of them

@@ -1,5 +1,26 @@
 """The errors this package raises: each message says what was expected, what came, what to do."""
 
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+# What an image is refused for. Diagnostics count by it (docs/diagnostics.md), as rejected_...
+# what a camera sends and as skipped_... what is kept out of the cost maps.
+Rejection = Literal[
+    'encoding',  # not of a colour image, or not known
+    'size',  # no pixel, or not what something else has
+    'step',  # too few bytes a row
+    'data',  # too few bytes
+    'decode',  # a compressed image, or an encoding of cv_bridge, that can't be unpacked
+    'array',  # not uint8 (H, W, 3)
+    'mask',  # not uint8 (H, W)
+    'confidence',  # not like its mask
+    'depth',  # none, or not registered to the colour image
+    'view',  # shows neither ground nor anything upright
+    'stamp',  # not after that of the last image
+]
+REJECTIONS: tuple[Rejection, ...] = get_args(Rejection)
+
 
 class EspnetRosError(Exception):
     """Base of all errors that are the caller's to mend, printed without a traceback."""
@@ -8,10 +29,10 @@ class EspnetRosError(Exception):
 class ImageError(EspnetRosError):
     """An image (message or array) that can't be used.
 
-    :param reason: short key under which diagnostics count the rejection, e.g. ``encoding``.
+    :param reason: one of `REJECTIONS`, under which diagnostics count it, e.g. ``encoding``.
     """
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: Rejection, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 

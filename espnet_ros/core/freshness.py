@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from espnet_ros.core.pose_history import RESTART_S
+from espnet_ros.core.time_rules import RESTART_S
 
 # No simulation is so fast that its clock gets so far from one question to the next.
 _JUMP_S = 60.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from espnet_ros.core.config import ProjectionConfig
 from espnet_ros.core.errors import ParameterError, PoseError
 
 Pixel = tuple[int, int]
@@ -23,15 +22,16 @@ class Gates:
     :raises ParameterError: if a value is out of bounds; all offenders are listed.
     """
 
-    max_range_m: float = ProjectionConfig.max_range
-    min_range_m: float = ProjectionConfig.min_range
-    min_depression_deg: float = ProjectionConfig.min_depression
-    border_px: int = ProjectionConfig.border
+    max_range_m: float = 8.0
+    min_range_m: float = 0.0
+    min_depression_deg: float = 2.0
+    border_px: int = 2
 
     def __post_init__(self) -> None:
+        # For callers without a config: the bounds of the parameters are narrower.
         problems = []
-        if not 0.0 < self.max_range_m <= 100.0:
-            problems.append(f'max_range must be above 0, up to 100 m, got {self.max_range_m}')
+        if not 0.0 < self.max_range_m < math.inf:
+            problems.append(f'max_range must be above 0 m, and finite, got {self.max_range_m}')
         if not 0.0 <= self.min_range_m < self.max_range_m:
             problems.append(f'min_range must be 0 m up to max_range, got {self.min_range_m}')
         if not 0.0 < self.min_depression_deg < 90.0:

@@ -11,11 +11,31 @@ import numpy.typing as npt
 
 from espnet_ros.core.errors import ParameterError
 
+# For callers without a config: the bounds of the parameter are narrower.
+_RESOLUTION_M = (0.001, 10.0)
 # nav2_ros_common/validate_messages.hpp refuses longer sides; more cells than this is a typing
 # error in the resolution rather than a wish.
 _MAX_SIDE = 32767
 _MAX_CELLS = 16_000_000
-_RESOLUTION_M = (0.001, 10.0)
+
+
+def cells_along(size_m: tuple[float, float], resolution_m: float) -> tuple[int, int]:
+    """Return the whole cells nearest to two sides, columns and rows.
+
+    :param size_m: along x and y.
+    """
+    return round(size_m[0] / resolution_m), round(size_m[1] / resolution_m)
+
+
+def cells_problem(size_cells: tuple[int, int]) -> str:
+    """Return what is wrong with a number of columns and rows, '' if nothing is."""
+    cols, rows = size_cells
+    if 1 <= cols <= _MAX_SIDE and 1 <= rows <= _MAX_SIDE and cols * rows <= _MAX_CELLS:
+        return ''
+    return (
+        f'size must be 1..{_MAX_SIDE} cells a side and {_MAX_CELLS} cells in all, '
+        f'got {cols}x{rows}'
+    )
 
 
 @dataclass(frozen=True)
@@ -40,12 +60,8 @@ class GridSpec:
         low, high = _RESOLUTION_M
         if not low <= self.resolution_m <= high:
             problems.append(f'resolution must be {low}..{high} m, got {self.resolution_m}')
-        cols, rows = self.size_cells
-        if not (1 <= cols <= _MAX_SIDE and 1 <= rows <= _MAX_SIDE and cols * rows <= _MAX_CELLS):
-            problems.append(
-                f'size must be 1..{_MAX_SIDE} cells a side and {_MAX_CELLS} cells in all, '
-                f'got {cols}x{rows}'
-            )
+        of_size = cells_problem(self.size_cells)
+        problems += [of_size] if of_size else []
         if problems:
             raise ParameterError('grid refused: ' + '; '.join(problems))
 
@@ -69,7 +85,7 @@ class GridSpec:
             raise ParameterError(
                 f'grid refused: resolution must be {low}..{high} m, got {resolution_m}'
             )
-        cols, rows = (round(side / resolution_m) for side in size_m)
+        cols, rows = cells_along(size_m, resolution_m)
         x, y = (math.floor(c / resolution_m) for c in center_m)
         return cls(resolution_m, (cols, rows), (x - cols // 2, y - rows // 2))
 

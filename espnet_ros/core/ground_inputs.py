@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -40,7 +41,7 @@ def check_mask(mask: UInt8Array, confidence: UInt8Array | None, camera: CameraMo
         width, height = camera.image_wh
         raise CameraInfoError(
             f'the camera model is for masks of {width}x{height} pixels, the mask has '
-            f'{mask.shape[1]}x{mask.shape[0]}: use CameraModel.fitted'
+            f'{mask.shape[1]}x{mask.shape[0]}: image and camera_info must come from one camera'
         )
 
 
@@ -87,8 +88,8 @@ def check_height(T_base_camera: npt.NDArray[np.float64]) -> None:
     height = float(T_base_camera[2, 3])
     if not height > _MIN_HEIGHT_M:
         raise PoseError(
-            f'the camera must be above the ground, z = 0 of the base frame, got {height:.3f} m: '
-            'check T_base_camera'
+            'the camera must be above the ground, z = 0 of pose.base_frame, got '
+            f'{height:.3f} m: check camera_mount or the TF of the camera, and pose.base_frame'
         )
 
 
@@ -100,8 +101,8 @@ def ground_pose(T_grid_base: npt.ArrayLike) -> npt.NDArray[np.float64]:
     T = rigid(T_grid_base, 'T_grid_base')
     if T[2, 2] < _MIN_COS_TILT:
         raise PoseError(
-            'the base frame is tilted by more than 60 degrees against the frame of the grid: '
-            'check T_grid_base'
+            'pose.base_frame is tilted by more than 60 degrees against grid.frame: check these '
+            'two, and the odometry or TF between them'
         )
     return T[:2][:, [0, 1, 3]]
 
@@ -110,6 +111,9 @@ def check_rules(
     labels: Labels, ground_cover: Sequence[str], overhang_m: Mapping[str, float]
 ) -> None:
     """Refuse what `GroundProjector` can't be told about classes.
+
+    For callers without a config; one that has been checked (`espnet_ros.core.config_rules`) always
+    passes.
 
     :raises ParameterError: all offenders are listed.
     """
@@ -121,9 +125,9 @@ def check_rules(
         if name not in uprights
     ]
     problems += [
-        f'overhang of {name} must be 0..2 m, got {reach}'
+        f'overhang of {name} must be 0 m or more, and finite, got {reach}'
         for name, reach in overhang_m.items()
-        if not 0.0 <= reach <= 2.0
+        if not 0.0 <= reach < math.inf
     ]
     if problems:
         upright = f' (upright classes: {", ".join(uprights)})'

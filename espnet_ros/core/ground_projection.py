@@ -7,7 +7,8 @@ Two rules, because a picture has no depth:
    the ground that leaves the camera's foot, the place where what is seen turns from ground to
    upright. One cell is marked there; what is behind is hidden and stays unobserved until ground
    is seen again. The lower edge of a thing that reaches over the border of the image is not in
-   view: nothing is marked, since it is nearer than anything the image shows.
+   view: nothing is marked, since it is nearer than anything the image shows. What rounding makes
+   a contact beside a thing's upright edge is none; see `espnet_ros.core.strays`.
 
 Sky, void and UNLABELED say nothing; a contact may hide under a seam of them.
 
@@ -43,7 +44,7 @@ from espnet_ros.core.overhang import Overhang
 from espnet_ros.core.still import WhileStill
 from espnet_ros.core.transforms import rigid
 
-_NOTHING, _GROUND, _COVER, _UPRIGHT = 0, 1, 2, 3
+_NOTHING, _GROUND, _COVER, _UPRIGHT, _UNSEEN = 0, 1, 2, 3, 4
 
 
 class GroundProjector:
@@ -144,15 +145,17 @@ class GroundProjector:
 
         :param mask: class ids, uint8 (H, W), of the fan's camera.
         """
-        kinds = (self._kinds.take(mask.ravel().take(fan.pixels)) * fan.seen).ravel()
+        kinds = self._kinds.take(mask.ravel().take(fan.pixels))
+        # A ray may leave the image and come back, over what is met where nobody sees it.
+        np.copyto(kinds, _UNSEEN, where=~fan.seen)
+        kinds = kinds.ravel()
         # Where runs of one kind begin; each ray begins with a place that is not seen.
         starts = np.flatnonzero(kinds[1:] != kinds[:-1]) + 1
-        starts = starts[kinds[starts] != _NOTHING]
-        ray, place = np.divmod(starts, fan.seen.shape[1])
+        runs = kinds[starts]
+        starts, runs = starts[runs != _NOTHING], runs[runs != _NOTHING]
         # The kinds are ordered: ground < cover < upright, each a contact after any lower one.
-        rises = kinds[starts[1:]] > kinds[starts[:-1]]
-        met = np.flatnonzero(rises & (ray[1:] == ray[:-1])) + 1
-        return ray[met], place[met]
+        met = starts[1:][(runs[1:] > runs[:-1]) & (runs[1:] != _UNSEEN)]
+        return np.divmod(fan.strays.without_strays(met), fan.seen.shape[1])
 
     def standing_contacts(self, mask: UInt8Array, fan: Fan) -> tuple[npt.NDArray[np.intp], ...]:
         """Return `contacts` without the floating edges of things that stand nearer."""

@@ -20,6 +20,7 @@ from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.errors import PoseError
 from espnet_ros.core.gates import Gates
 from espnet_ros.core.ground_inputs import check_height
+from espnet_ros.core.strays import StrayFilter, stray_filter
 
 Indices = npt.NDArray[np.int32]
 
@@ -40,6 +41,7 @@ class Fan:
     :param height_m: of the camera above it.
     :param ranges_m: (R,) from the foot, evenly spaced.
     :param weights: float32 (R,), see `_View.weight`; 0 outside of the range gates.
+    :param strays: finds what is no contact on these rays.
     """
 
     pixels: Indices
@@ -49,6 +51,7 @@ class Fan:
     height_m: float
     ranges_m: Floats
     weights: npt.NDArray[np.float32]
+    strays: StrayFilter
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +108,8 @@ def build_tables(
         raise PoseError(
             f'the camera, {height:.2f} m above the ground, sees none of it between '
             f'{gates.min_range_m:g} and {reach:.2f} m: does it look above the horizon, or is '
-            'header.frame_id no optical frame (z forward, x right, y down)? Check T_base_camera, '
-            'projection.border and the range gates'
+            'header.frame_id no optical frame (z forward, x right, y down)? Check camera_mount or '
+            'the TF of the camera, projection.border, projection.min_range and max_range'
         )
     return GroundTables(fan, _plan(view, fan))
 
@@ -173,16 +176,18 @@ def _fan(view: _View) -> Fan:
     # Most rays lead where the camera does not look: every fourth one tells.
     some = view.look(foot + directions[::4, None] * ranges[::2, None])[1].any(axis=1)
     some |= np.roll(some, 1) | np.roll(some, -1)
-    directions = directions[np.repeat(some, 4)[:count]]
+    rays = np.flatnonzero(np.repeat(some, 4)[:count])
+    directions = directions[rays]
     pixels, seen = view.look(foot + directions[:, None] * ranges[:, None])
     seen[:, 0] = False  # where rays begin, see GroundProjector.contacts
     useful = seen.any(axis=1)
     end = int(np.flatnonzero(seen.any(axis=0)).max(initial=-1)) + 1
     pixels = np.ascontiguousarray(pixels[useful, :end])
     seen = np.ascontiguousarray(seen[useful, :end])
-    height = float(view.T[2, 3])
+    height, ranges = float(view.T[2, 3]), ranges[:end]
+    strays = stray_filter(rays[useful], count, ranges, height, view.camera.focal_px)
     return Fan(
-        pixels, seen, directions[useful], foot, height, ranges[:end], view.weight(ranges[:end])
+        pixels, seen, directions[useful], foot, height, ranges, view.weight(ranges), strays
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.core.labels import Labels
+from espnet_ros.core.labels import UNLABELED, Labels
 from espnet_ros.core.names import LAYER
 from espnet_ros.core.spelling import nearest
 
@@ -47,26 +48,29 @@ def layers_from_dict(layers: Mapping[str, Mapping[str, object]]) -> list[LayerSp
     :raises ParameterError: if a key is missing or unknown or a value of another type; all
         offenders are listed.
     """
-    specs, problems = [], []
-    for name, values in layers.items():
-        known = {'classes', 'cost', 'min_probability'}
-        wrong = [f'unknown {key!r}{_near(key, known)}' for key in values if key not in known]
-        wrong += [f'{key!r} is missing' for key in ('classes', 'cost') if key not in values]
-        classes, cost = values.get('classes', ()), values.get('cost', 0)
-        probability = values.get('min_probability', LayerSpec.min_probability)
-        if not isinstance(classes, (list, tuple)) or not all(isinstance(c, str) for c in classes):
-            wrong.append(f'classes must be a list of names, got {classes!r}')
-        if isinstance(cost, bool) or not isinstance(cost, int):
-            wrong.append(f'cost must be a whole number 0..100, got {cost!r}')
-        if isinstance(probability, bool) or not isinstance(probability, (int, float)):
-            wrong.append(f'min_probability must be a number, got {probability!r}')
-        problems += [f'{name}: {what}' for what in wrong]
-        problems += _name_problems(name)
-        if not wrong:
-            specs.append(LayerSpec(name, tuple(classes), cost, float(probability)))  # type: ignore[arg-type]
+    problems = [f'{n}: {p}' for n, values in layers.items() for p in plain_problems(n, values)]
     if problems:
         raise ParameterError('layers refused: ' + '; '.join(problems))
-    return specs
+    return [_from_plain(name, values) for name, values in layers.items()]
+
+
+def plain_problems(name: str, values: Mapping[str, object]) -> Iterator[str]:
+    """Yield why plain data, see `layers_from_dict`, are not those of a layer.
+
+    :param name: of the layer.
+    """
+    known = {'classes', 'cost', 'min_probability'}
+    yield from (f'unknown {key!r}{_near(key, known)}' for key in values if key not in known)
+    yield from (f'{key!r} is missing' for key in ('classes', 'cost') if key not in values)
+    classes, cost = values.get('classes', ()), values.get('cost', 0)
+    probability = values.get('min_probability', LayerSpec.min_probability)
+    if not isinstance(classes, (list, tuple)) or not all(isinstance(c, str) for c in classes):
+        yield f'classes must be a list of names, got {classes!r}'
+    if isinstance(cost, bool) or not isinstance(cost, int):
+        yield f'cost must be a whole number 0..100, got {cost!r}'
+    if isinstance(probability, bool) or not isinstance(probability, (int, float)):
+        yield f'min_probability must be a number, got {probability!r}'
+    yield from _name_problems(name)
 
 
 def layer_problems(layers: Sequence[LayerSpec], labels: Labels) -> Iterator[str]:
@@ -76,28 +80,49 @@ def layer_problems(layers: Sequence[LayerSpec], labels: Labels) -> Iterator[str]
     names = [layer.name for layer in layers]
     for name in sorted({n for n in names if names.count(n) > 1}):
         yield f'layer name {name!r} is used {names.count(name)} times'
-    on_map = {c.kind for c in labels} & {'ground', 'upright'}
     for layer in layers:
-        yield from _name_problems(layer.name)
-        if not layer.classes:
-            yield f'{layer.name}: expected at least one class'
-        for name in layer.classes:
-            if name not in labels.names:
-                yield f'{layer.name}: unknown class {name!r}{_near(name, labels.names)}'
-        kinds = {c.kind for c in labels if c.name in layer.classes}
-        # Of a model that has no others, its masks are wanted alone.
-        if kinds and not kinds & on_map and on_map:
-            yield (
-                f'{layer.name}: nothing of kind {" or ".join(sorted(kinds))} comes to the map '
-                f'({", ".join(layer.classes)}): name ground or upright classes'
-            )
-        if not 0 <= layer.cost <= LETHAL:
-            yield f'{layer.name}: cost must be 0..{LETHAL}, got {layer.cost}'
-        if not 0.0 < layer.min_probability <= 1.0:
-            yield (
-                f'{layer.name}: min_probability must be above 0, up to 1, '
-                f'got {layer.min_probability}'
-            )
+        yield from (f'{layer.name}: {problem}' for problem in problems_of(layer, labels))
+
+
+def problems_of(layer: LayerSpec, labels: Labels | None) -> Iterator[str]:
+    """Yield what is wrong with one layer.
+
+    :param labels: of the model, None to leave the names of classes unchecked.
+    """
+    yield from _name_problems(layer.name)
+    if not layer.classes:
+        yield 'expected at least one class'
+    yield from _count_problems(layer) if labels is None else _class_problems(layer, labels)
+    if not 0 <= layer.cost <= LETHAL:
+        yield f'cost must be 0..{LETHAL}, got {layer.cost}'
+    if not 0.0 < layer.min_probability <= 1.0:
+        yield f'min_probability must be above 0, up to 1, got {layer.min_probability}'
+
+
+def _count_problems(layer: LayerSpec) -> Iterator[str]:
+    count = len(set(layer.classes))
+    # The ids are 0 to one below that of no class.
+    if count > UNLABELED:
+        yield f'expected at most {UNLABELED} classes, as no model has more, got {count}'
+
+
+def _class_problems(layer: LayerSpec, labels: Labels) -> Iterator[str]:
+    for name in layer.classes:
+        if name not in labels.names:
+            yield f'unknown class {name!r}{_near(name, labels.names)}'
+    on_map = {c.kind for c in labels} & {'ground', 'upright'}
+    kinds = {c.kind for c in labels if c.name in layer.classes}
+    # Of a model that has no others, its masks are wanted alone.
+    if kinds and not kinds & on_map and on_map:
+        yield (
+            f'nothing of kind {" or ".join(sorted(kinds))} comes to the map '
+            f'({", ".join(layer.classes)}): name ground or upright classes'
+        )
+
+
+def _from_plain(name: str, values: Mapping[str, Any]) -> LayerSpec:
+    probability = float(values.get('min_probability', LayerSpec.min_probability))
+    return LayerSpec(name, tuple(values['classes']), values['cost'], probability)
 
 
 def _name_problems(name: str) -> Iterator[str]:

@@ -11,10 +11,12 @@ import numpy.typing as npt
 
 from espnet_ros.core.arrays import Floats, UInt8Array
 from espnet_ros.core.camera import CameraModel
+from espnet_ros.core.camera_roll import roll_problem
 from espnet_ros.core.clouds import CloudMaker
 from espnet_ros.core.config import NodeConfig
+from espnet_ros.core.config_rules import check_map
 from espnet_ros.core.depth_projection import DepthProjector, DepthRules, HeightBand
-from espnet_ros.core.errors import ParameterError, PoseError
+from espnet_ros.core.errors import PoseError
 from espnet_ros.core.gates import Gates
 from espnet_ros.core.grid import GridSpec, Observation
 from espnet_ros.core.ground_inputs import check_depth, check_mask, check_view
@@ -22,10 +24,11 @@ from espnet_ros.core.ground_projection import GroundProjector
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.layers import LETHAL, LayerSpec
 from espnet_ros.core.occupancy import LayerSet, Occupancy
+from espnet_ros.core.parameter_families import upside_down_name
 from espnet_ros.core.pose_break import break_since
-from espnet_ros.core.pose_history import RESTART_S
 from espnet_ros.core.projection_monitor import ProjectionMonitor
 from espnet_ros.core.semantic_grid import Memory, SemanticGrid
+from espnet_ros.core.time_rules import RESTART_S
 from espnet_ros.core.transforms import rigid
 
 # Half-lives by which a camera may be behind the others: its looks then still weigh a quarter.
@@ -77,6 +80,7 @@ class _CameraState:
     :param clouds: makes points of both.
     :param monitor: watches the pose of looks without depth.
     :param last: stamp and (4, 4) pose of the newest look that could be used, None before one.
+    :param roll_problem: why the network does not see its images upright, '' if it does.
     """
 
     ground: GroundProjector
@@ -84,6 +88,7 @@ class _CameraState:
     clouds: CloudMaker
     monitor: ProjectionMonitor
     last: tuple[float, Floats] | None = None
+    roll_problem: str = ''
 
 
 class Mapper:
@@ -97,11 +102,7 @@ class Mapper:
 
     def __init__(self, config: NodeConfig, labels: Labels) -> None:
         grid, projection = config.grid, config.projection
-        if grid.recentre_step > min(grid.size) / 2:
-            raise ParameterError(
-                f'grid.recentre_step must be at most half of the shorter side of the grid, '
-                f'{min(grid.size):g} m, or the robot leaves it, got {grid.recentre_step:g} m'
-            )
+        check_map(config, labels)
         self.layers = LayerSet(config.layers or default_layers(labels), labels)
         gates = Gates(
             projection.max_range, projection.min_range, projection.min_depression,
@@ -120,6 +121,7 @@ class Mapper:
             return _CameraState(ground, DepthProjector(rules), clouds, ProjectionMonitor(labels))
 
         self._labels = labels
+        self._upside_down = {n: config.is_upside_down(n) for n in config.camera_names}
         self._cameras = {name: camera() for name in config.camera_names}
         spec = GridSpec.around((0.0, 0.0), grid.size, grid.resolution)
         memory = Memory(grid.half_life, grid.recentre_step)
@@ -150,6 +152,9 @@ class Mapper:
             # On a mount that moves they take long to make, and diagnostics wait for the lock.
             camera.ground.tables(look.model, look.T_base_camera, self._grid.spec.resolution_m)
         with self._lock:
+            camera.roll_problem = roll_problem(
+                look.T_base_camera, self._upside_down[look.camera], upside_down_name(look.camera)
+            )
             notice = break_since(camera.last, look.stamp_s, pose)
             if notice:
                 # The grid does not follow to a far place for a look that says nothing there.
@@ -203,9 +208,12 @@ class Mapper:
         return GridSnapshot(spec, Occupancy(dict.fromkeys(names, full), full))
 
     def problems(self) -> dict[str, str]:
-        """Return by camera what shows that its assumed pose is wrong, '' for nothing."""
+        """Return by camera what is wrong with its assumed pose, '' for nothing."""
         with self._lock:
-            return {name: camera.monitor.problem() for name, camera in self._cameras.items()}
+            return {
+                name: '; '.join(filter(None, (camera.roll_problem, camera.monitor.problem())))
+                for name, camera in self._cameras.items()
+            }
 
     def figures(self) -> dict[str, dict[str, str]]:
         """Return by camera what that is judged by, for diagnostics."""

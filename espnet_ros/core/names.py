@@ -1,9 +1,29 @@
-"""What users may call their cameras and layers, as patterns of `re`: the names become topics."""
+"""What the node is called, what users may call cameras and layers, and how messages name them."""
 
 from __future__ import annotations
 
+# That the node of this package is started with.
+NODE = 'segmentation'
+# As patterns of `re`: the names become topics.
 # ROS allows no part of a topic to begin with a digit or to be empty.
 CAMERA = r'[A-Za-z][A-Za-z0-9_]*(?:/[A-Za-z][A-Za-z0-9_]*)*'
 LAYER = r'[a-z][a-z0-9_]*'
 # What the cost maps are called on /diagnostics, beside the cameras.
 COSTMAP_STATUS = 'costmap'
+
+
+def about(camera: str, text: str) -> str:
+    """Return a text with the name of the camera before it that it is about.
+
+    :param camera: '' for the one without a name.
+    :param text: '' stays as it is.
+    """
+    return f'{camera}: {text}' if camera and text else text
+
+
+def mount_parameter(camera: str) -> str:
+    """Return what the parameters begin with that say where a camera is on the robot.
+
+    :param camera: '' for the one without a name.
+    """
+    return f'camera_mount.{camera}' if camera else 'camera_mount'

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.core.layers import LayerSpec, layers_from_dict
-from espnet_ros.core.names import CAMERA, LAYER
+from espnet_ros.core.layers import LayerSpec, layers_from_dict, plain_problems
+from espnet_ros.core.names import CAMERA, LAYER, mount_parameter
 from espnet_ros.core.parameter_checks import three_problem
 from espnet_ros.core.parameter_spec import ParameterSpec
 from espnet_ros.core.spelling import nearest
@@ -93,6 +93,10 @@ FAMILIES = (
             ('rpy', 'Its roll, pitch (positive looks down) and yaw, radians, as in URDF.'),
         )
     ),
+    _family(
+        'input.<key>.upside_down', CAMERA, False,
+        'input.upside_down of one of several cameras, where it is not that of all.',
+    ),
 )  # fmt: skip
 
 
@@ -117,11 +121,28 @@ def unknown_parameter(name: str, fixed: Sequence[str]) -> str:
         )
     # A forgotten group ("opacity") is nearer to the user's mind than any spelling.
     tails = [n for n in fixed if n.rpartition('.')[2] == name.rpartition('.')[2]]
-    is_family = name.startswith(tuple(family.head for family in FAMILIES))
+    # A group that holds other parameters, too, says little about what is meant.
+    heads = [f.head for f in FAMILIES if not any(n.startswith(f.head) for n in fixed)]
+    is_family = name.startswith(tuple(heads))
     near = '' if is_family or not tails else tails[0]
     near = near or nearest(name, [*made, *fixed], _NEAR)
     end = f'did you mean {near!r}?' if near else 'and none is called nearly so'
     return f'unknown parameter {name!r}, {end}'
+
+
+def incomplete(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what `layers_of` and `mounts_of` refuse of flat, checked values.
+
+    :returns: the group of parameters, as ``layers.road``, and what is wrong with it.
+    """
+    for name, values in _plain_layers(given).items():
+        problems = [f'{name}: {problem}' for problem in plain_problems(name, values)]
+        if problems:
+            yield f'layers.{name}', '; '.join(problems)
+    places, angles = _mount_leaves(given)
+    for name in angles:
+        if name not in places:
+            yield mount_parameter(name), _without_places([name])
 
 
 def layers_of(given: Mapping[str, Any]) -> tuple[LayerSpec, ...]:
@@ -129,11 +150,15 @@ def layers_of(given: Mapping[str, Any]) -> tuple[LayerSpec, ...]:
 
     :raises ParameterError: if one lacks its classes or cost.
     """
+    return tuple(layers_from_dict(dict(sorted(_plain_layers(given).items()))))
+
+
+def _plain_layers(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     layers: dict[str, dict[str, Any]] = {}
     for leaf in ('classes', 'cost', 'min_probability'):
         for name, value in _members(given, f'layers.<key>.{leaf}').items():
             layers.setdefault(name, {})[leaf] = value
-    return tuple(layers_from_dict(dict(sorted(layers.items()))))
+    return layers
 
 
 def overhang_of(given: Mapping[str, Any]) -> dict[str, float]:
@@ -146,32 +171,65 @@ def mounts_of(given: Mapping[str, Any]) -> dict[str, Mount]:
 
     :raises ParameterError: if one has angles but no place.
     """
+    places, angles = _mount_leaves(given)
+    lost = [name for name in angles if name not in places]
+    if lost:
+        raise ParameterError(_without_places(lost))
+    return {name: Mount(xyz, angles.get(name, Mount.rpy)) for name, xyz in places.items()}
+
+
+def _mount_leaves(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the places and the angles of mounts, by camera."""
     places = _members(given, 'camera_mount.<key>.xyz')
     angles = _members(given, 'camera_mount.<key>.rpy')
     for own, leaf in ((places, 'xyz'), (angles, 'rpy')):
         if f'camera_mount.{leaf}' in given:
             own[''] = given[f'camera_mount.{leaf}']
-    lost = [name for name in angles if name not in places]
-    if lost:
-        raise ParameterError(
-            'camera_mount has rpy without xyz for '
-            f'{", ".join(name or "the camera" for name in lost)}: give both'
-        )
-    return {name: Mount(xyz, angles.get(name, Mount.rpy)) for name, xyz in places.items()}
+    return places, angles
 
 
-def check_mounts(mounts: Mapping[str, Mount], cameras: Sequence[str]) -> None:
+def _without_places(cameras: Sequence[str]) -> str:
+    names = ', '.join(name or 'the camera' for name in cameras)
+    return f'camera_mount has rpy without xyz for {names}: give both'
+
+
+def upside_down_of(given: Mapping[str, Any]) -> dict[str, bool]:
+    """Return whether images are turned, by camera; those that do not say are left out."""
+    return _members(given, 'input.<key>.upside_down')
+
+
+def upside_down_name(camera: str) -> str:
+    """Return the parameter that says whether the images of a camera are turned."""
+    return f'input.{camera}.upside_down' if camera else 'input.upside_down'
+
+
+def check_mounts(mounts: Iterable[str], cameras: Sequence[str]) -> None:
     """Refuse mounts of cameras that are not there, which is how typos go unnoticed.
 
+    :param mounts: names of the cameras that have one.
     :param cameras: names of the cameras, '' for the one without.
     :raises ParameterError: naming them.
     """
     # The one without a name may stay in a file when cameras are named.
-    lost = [f'camera_mount.{name}' for name in mounts if name and name not in cameras]
+    lost = [name for name in mounts if name and name not in cameras]
+    _refuse(lost, cameras, mount_parameter)
+
+
+def check_upside_down(upside_down: Iterable[str], cameras: Sequence[str]) -> None:
+    """Refuse to turn images of cameras that are not there.
+
+    :param upside_down: names of cameras that the parameters speak of.
+    :param cameras: names of the cameras, '' for the one without.
+    :raises ParameterError: naming them.
+    """
+    _refuse([name for name in upside_down if name not in cameras], cameras, upside_down_name)
+
+
+def _refuse(lost: Sequence[str], cameras: Sequence[str], parameter: Callable[[str], str]) -> None:
     if lost:
-        expected = ', '.join(f'camera_mount.{name}'.rstrip('.') for name in cameras)
         raise ParameterError(
-            f'{", ".join(lost)} is of no camera: expected {expected}, by the parameter cameras'
+            f'{", ".join(map(parameter, lost))} is of no camera: expected '
+            f'{", ".join(map(parameter, cameras))}, by the parameter cameras'
         )
 
 

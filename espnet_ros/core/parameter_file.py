@@ -15,8 +15,6 @@ from espnet_ros.core.ros_scalar import ros_scalar
 from espnet_ros.core.yaml_file import syntax_errors, value_errors
 
 PARAMETERS = 'ros__parameters'
-# The name that the node of this package is started with.
-NODE = 'segmentation'
 _TEXT, _NULL = 'tag:yaml.org,2002:str', 'tag:yaml.org,2002:null'
 
 

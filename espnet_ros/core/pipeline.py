@@ -87,7 +87,7 @@ class Segmenter:
         :raises BackendError: if the backend can't infer them.
         """
         start = time.perf_counter()
-        batch = _stack([image.resized(self._size_wh) for image in images])
+        batch = _stack([_upright(image, self._size_wh) for image in images])
         resized = time.perf_counter()
         masks, confidences = self._backend.infer(batch)
         shared_ms = {
@@ -95,7 +95,7 @@ class Segmenter:
             'infer': (time.perf_counter() - resized) * 1e3,
         }
         return [
-            self._finish(mask, confidence, image.size_wh, shared_ms)
+            self._finish(mask, confidence, image, shared_ms)
             for mask, confidence, image in zip(masks, confidences, images, strict=True)
         ]
 
@@ -103,17 +103,31 @@ class Segmenter:
         self,
         network_mask: UInt8Array,
         confidence: UInt8Array,
-        image_wh: tuple[int, int],
+        image: ColorImage,
         shared_ms: dict[str, float],
     ) -> Segmentation:
         start = time.perf_counter()
+        if image.upside_down:
+            # While they are small; later, only ties between two pixels would fall otherwise.
+            network_mask, confidence = _turned(network_mask), _turned(confidence)
         mask: UInt8Array = cv2.LUT(network_mask, self._lut)  # type: ignore[assignment]
         if self._min_confidence > 0:
             mask[confidence < self._min_confidence] = UNLABELED
         if self._resize_back:
-            mask = mask_at(mask, image_wh)
+            mask = mask_at(mask, image.size_wh)
         post_ms = (time.perf_counter() - start) * 1e3
         return Segmentation(mask, confidence, {**shared_ms, 'post': post_ms})
+
+
+def _upright(image: ColorImage, size_wh: tuple[int, int]) -> UInt8Array:
+    """Return what the network gets of an image, uint8 (h, w, 3) BGR."""
+    pixels = image.resized(size_wh)
+    return _turned(pixels) if image.upside_down else pixels
+
+
+def _turned(pixels: UInt8Array) -> UInt8Array:
+    """Return an image, mask or confidence turned by 180 degrees."""
+    return np.asarray(cv2.flip(pixels, -1), np.uint8)
 
 
 def _stack(images: list[UInt8Array]) -> UInt8Array:

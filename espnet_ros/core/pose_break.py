@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from espnet_ros.core.arrays import Floats
-from espnet_ros.core.pose_history import RESTART_S
+from espnet_ros.core.time_rules import RESTART_S
 
 # No robot for which this package is meant moves farther between two looks.
 _JUMP_M, _JUMP_M_PER_S = 1.0, 30.0

@@ -10,10 +10,9 @@ import numpy.typing as npt
 
 from espnet_ros.core.arrays import Floats
 from espnet_ros.core.errors import AbandonedError, PoseError
+from espnet_ros.core.time_rules import RESTART_S
 from espnet_ros.core.transforms import interpolate, rigid
 
-# A stamp further back than this is no straggler: a simulation or a bag was restarted.
-RESTART_S = 1.0
 # Over longer pauses a straight line says nothing about where the robot was.
 MAX_GAP_S = 1.0
 

@@ -13,6 +13,7 @@ second sign is silent; where no far ground is in view, the first one is.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -44,6 +45,20 @@ _MEMORY_PAIRS, _FEWEST_PAIRS, _FEWEST_CELLS = 20, 3, 30
 _FEWEST_KEPT = 0.45
 
 
+@dataclass(frozen=True, eq=False)
+class _Horizon:
+    """Where the horizon is assumed, in an image that is turned so that the ground comes first.
+
+    :param turns: of 90 degrees, as `np.rot90` has them: a camera may hang upside down.
+    :param above: which pixels look above it, by the margin.
+    :param below: which look below it by the margin, or nowhere: lenses have pixels without a ray.
+    """
+
+    turns: int
+    above: Bools
+    below: Bools
+
+
 class ProjectionMonitor:
     """Watches the projection of one camera; to be used from one thread at a time.
 
@@ -52,7 +67,7 @@ class ProjectionMonitor:
 
     def __init__(self, labels: Labels) -> None:
         self._ground, self._upright = labels.of_kind('ground'), labels.of_kind('upright')
-        self._horizon: WhileStill[tuple[Bools, Bools]] = WhileStill(_horizon)
+        self._horizon: WhileStill[_Horizon] = WhileStill(_horizon)
         self._looks = 0
         self._shares = RollingPercentiles(_MEMORY_LOOKS)
         self._last: tuple[Observation, tuple[float, float]] | None = None
@@ -73,10 +88,10 @@ class ProjectionMonitor:
         if not count:
             return
         T = rigid(T_base_camera, 'T_base_camera')
-        above, near = self._horizon.of(camera, T)
+        horizon = self._horizon.of(camera, T)
         # Far ground reaches up over the horizon; a patch of a house taken for road hangs there.
-        rising = np.logical_and.accumulate((ground | ~near)[::-1])[::-1]
-        over = int(np.count_nonzero(rising & above))
+        rising = np.logical_and.accumulate(np.rot90(ground, horizon.turns) | horizon.below)
+        over = int(np.count_nonzero(rising & horizon.above))
         self._shares.add(over / count)
         self._looks += 1
 
@@ -159,16 +174,19 @@ class ProjectionMonitor:
         return self._shares.percentile(_PERCENTILE) or 0.0
 
 
-def _horizon(camera: CameraModel, T: npt.NDArray[np.float64]) -> tuple[Bools, Bools]:
-    """Return which pixels look above the horizon and which not below it, by the margin."""
+def _horizon(camera: CameraModel, T: npt.NDArray[np.float64]) -> _Horizon:
     width, height = camera.image_wh
     down, across = _strides(camera)
     u, v = np.meshgrid(np.arange(0, width, across), np.arange(0, height, down))
     rays = camera.rays(np.stack([u, v], axis=-1)) @ T[:3, :3].T
     rise = math.tan(math.radians(_MARGIN_DEG))
-    with np.errstate(invalid='ignore'):  # lenses have pixels without a ray
+    # Of the sides that come first after so many turns, from the upper one on, the lowest.
+    right, lower = T[2, :2]
+    turns = int(np.argmax([lower, -right, -lower, right]))
+    rays = np.rot90(rays, turns)
+    with np.errstate(invalid='ignore'):  # NaN has no ray
         limit = rise * np.hypot(rays[..., 0], rays[..., 1])
-        return rays[..., 2] > limit, rays[..., 2] > -limit
+        return _Horizon(turns, rays[..., 2] > limit, ~(rays[..., 2] > -limit))
 
 
 def _strides(camera: CameraModel) -> tuple[int, int]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from espnet_ros.core.config import GridConfig
 from espnet_ros.core.errors import ParameterError, PoseError
 from espnet_ros.core.grid import GridSpec, Observation
 
@@ -33,10 +32,11 @@ class Memory:
     :raises ParameterError: if a value is out of bounds; all offenders are listed.
     """
 
-    half_life_s: float = GridConfig.half_life
-    recentre_step_m: float = GridConfig.recentre_step
+    half_life_s: float = 5.0
+    recentre_step_m: float = 1.0
 
     def __post_init__(self) -> None:
+        # For callers without a config: the bounds of the parameters are narrower.
         problems = []
         if not self.half_life_s > 0.0:
             problems.append(f'half_life must be above 0 s, got {self.half_life_s}')

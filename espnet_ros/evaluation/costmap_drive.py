@@ -1,7 +1,8 @@
 """Cost maps of a drive along the virtual street, against the truth about it.
 
-The looks go through the `Mapper` that the node runs, ten a second at 5 m/s. What the figures mean
-is said where `compare` is defined.
+The looks go through the `Mapper` that the node runs, ten a second at 5 m/s, with the street's own
+depth where `projection.source` asks for one. What the figures mean is said where `compare` is
+defined.
 """
 
 from __future__ import annotations
@@ -118,6 +119,7 @@ def evaluate_drive(
     truth = recording.truth
     mapper, camera = Mapper(config, labels), config.camera_names[0]
     assumed = truth.T_base_camera @ _looking_down(pitch_error_deg)
+    has_depth = config.projection.source == 'depth'
     signatures = ground_signatures(mapper.layers.layers, labels)
     total, end, ground = Tally(), Tally(), dict.fromkeys(signatures, (0, 0))
     warnings: list[str] = []
@@ -126,7 +128,7 @@ def evaluate_drive(
         mask, confidence = looks[index]
         _take_in(mapper, Look(
             camera, mask, confidence, truth.camera, assumed, truth.poses[index],
-            truth.stamp_s(index),
+            truth.stamp_s(index), truth.depth_m[index].astype(np.float32) if has_depth else None,
         ))  # fmt: skip
         warnings.append(mapper.problems()[camera])
         if (last - index) % EVERY == 0:

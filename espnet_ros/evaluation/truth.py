@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from espnet_ros.core.camera import CameraModel
-from espnet_ros.core.config import ProjectionConfig
 from espnet_ros.core.transforms import rigid_inverse
 
 # What is on the ground at (N, 2) metres in odom at a time in seconds: uint8 (N,).
@@ -18,9 +17,9 @@ ClassAt = Callable[[npt.NDArray[np.floating], float], npt.NDArray[np.uint8]]
 Points = npt.NDArray[np.floating]
 Flags = npt.NDArray[np.bool_]
 
-# What the node leaves out, unless told otherwise: what is far, and an image's outermost pixels.
-RANGE_M = ProjectionConfig.max_range
-_BORDER_PX = ProjectionConfig.border
+# What is in view: that is part of what the figures mean, whatever a node is told to leave out.
+RANGE_M = 8.0
+_BORDER_PX = 2
 # What is seen where a point should be may lie this far before or behind it, and still be it:
 # half a cell, and what the depth of neighbouring pixels differs by.
 _SAME_DEPTH_M, _SAME_DEPTH_SHARE = 0.1, 0.05

@@ -9,12 +9,8 @@ from typing import Any
 
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.labels import Labels
-from espnet_ros.core.parameter_file import (
-    NODE,
-    NodeSection,
-    ParameterFile,
-    read_parameter_file,
-)
+from espnet_ros.core.names import NODE
+from espnet_ros.core.parameter_file import NodeSection, ParameterFile, read_parameter_file
 from espnet_ros.nav2 import (
     costmap_checks,
     file_checks,

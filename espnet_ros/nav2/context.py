@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from espnet_ros.core.config import GridConfig, ProjectionConfig, find_spec
+from espnet_ros.core.config import GridConfig, NodeConfig, ProjectionConfig, find_spec
 from espnet_ros.core.labels import CAMVID, Labels
 from espnet_ros.core.mapper import default_layers
-from espnet_ros.core.parameter_file import NODE, NodeSection
+from espnet_ros.core.names import NODE
+from espnet_ros.core.parameter_file import NodeSection
 from espnet_ros.nav2.views import View
 
 
@@ -45,10 +46,16 @@ class Context:
         return float(rate) if isinstance(rate, (int, float)) else GridConfig().publish_rate
 
     @property
+    def grid_resolution_m(self) -> float:
+        """Return the side of a cell of the node's grids."""
+        return self._checked('grid.resolution')
+
+    @property
     def cloud_period_s(self) -> float:
         """Return the seconds between two masks or clouds of a camera, at least."""
-        rate_hz, fresh_s = (self._checked(f'grid.{k}') for k in ('update_rate', 'stale_after'))
-        return 1.0 / GridConfig(update_rate=rate_hz, stale_after=fresh_s).masks_hz
+        keys = ('grid.update_rate', 'grid.stale_after', 'input.max_rate')
+        config = NodeConfig.from_parameters({key: self._checked(key) for key in keys})
+        return 1.0 / min(config.grid.masks_hz, config.images_hz)
 
     def _checked(self, key: str) -> float:
         """Return a number of the node, its default where the node refuses what is given."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from espnet_ros.core.layers import LETHAL
 from espnet_ros.nav2.context import Context
-from espnet_ros.nav2.costmaps import CostmapSection
-from espnet_ros.nav2.plugins import INFLATION, RANGE, STATIC
+from espnet_ros.nav2.costmaps import CostmapSection, Layer
+from espnet_ros.nav2.plugins import DENOISE, INFLATION, RANGE, STATIC
 from espnet_ros.nav2.value_types import wrong_types
 from espnet_ros.nav2.views import Finding
 
@@ -140,6 +141,33 @@ def after_inflation(costmap: CostmapSection, context: Context) -> Iterator[Findi
             )
 
 
+def denoised(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
+    """Find layers before a DenoiseLayer, which clears small groups of lethal cells.
+
+    Below `minimal_group_size` (2) cells, that is, and the contact of a thin pole is one cell.
+    """
+    for index, layer in enumerate(costmap.layers):
+        size = layer.number('minimal_group_size', 2)
+        if layer.kind != DENOISE or layer.value('enabled', True) is False or size is None:
+            continue
+        # In a container it sees what the container's layers found.
+        scope = layer.prefix.removesuffix(f'{layer.name}.')
+        before = [la for la in costmap.layers[:index] if la.prefix.startswith(scope)]
+        names = ', '.join(la.name for la in before if la.is_ours and _may_be_lethal(la, context))
+        if names and size > 1:
+            yield layer.warning(
+                'minimal_group_size',
+                f'{layer.says("minimal_group_size", 2)}: {layer.name} clears smaller groups of '
+                f'lethal cells of {names}, such as a thin pole',
+                f'{layer.name} before {names} in plugins, or minimal_group_size: 1',
+            )
+
+
+def _may_be_lethal(layer: Layer, context: Context) -> bool:
+    cost = context.layer_cost(layer.map_topic.layer) if layer.map_topic else None
+    return cost is None or cost >= LETHAL
+
+
 def _last(frame: str) -> str:
     return frame.rpartition('/')[2]
 
@@ -154,4 +182,5 @@ CHECKS = (
     disabled,
     overwritten,
     after_inflation,
+    denoised,
 )

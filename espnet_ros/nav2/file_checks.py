@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from espnet_ros.core.parameter_file import NODE, PARAMETERS, ParameterFile
+from espnet_ros.core.names import NODE
+from espnet_ros.core.parameter_file import PARAMETERS, ParameterFile
 from espnet_ros.core.topics import PER_CAMERA
 from espnet_ros.nav2.context import Context
 from espnet_ros.nav2.topics import OUTPUTS_FOR, Topic

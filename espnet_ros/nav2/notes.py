@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from espnet_ros.core.parameter_file import NODE, ParameterFile
+from espnet_ros.core.names import NODE
+from espnet_ros.core.parameter_file import ParameterFile
 from espnet_ros.nav2.context import Context
 from espnet_ros.nav2.costmaps import CostmapSection
 from espnet_ros.nav2.plugins import nearest_plugin

@@ -8,7 +8,7 @@ from espnet_ros.core.layers import LETHAL
 from espnet_ros.core.topics import CLEAR_CLOUD, CLOUD
 from espnet_ros.nav2.context import Context
 from espnet_ros.nav2.costmaps import Layer, Source
-from espnet_ros.nav2.plugins import VOXEL
+from espnet_ros.nav2.plugins import DENOISE, INFLATION, VOXEL
 from espnet_ros.nav2.views import Finding, View
 
 # Beyond this many seconds without a cloud a robot has gone too far.
@@ -190,8 +190,8 @@ def never_current(layer: Layer, context: Context) -> Iterator[Finding]:
             yield source.error(
                 'expected_update_rate',
                 f'expected_update_rate is {seconds:g} s, but clouds come every {period:g} s at '
-                'best (grid.update_rate): in between the costmap is not current and the robot '
-                'stops',
+                'best (grid.update_rate, input.max_rate): in between the costmap is not current '
+                'and the robot stops',
                 'expected_update_rate: 1.0',
             )
 
@@ -220,6 +220,66 @@ def voxels_too_low(layer: Layer, context: Context) -> Iterator[Finding]:
         )
 
 
+def mark_threshold(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find a `mark_threshold` above 0, the default: more voxels than that must be marked.
+
+    Without depth, all points of a thing are on the ground, so in one voxel.
+    """
+    threshold = layer.number('mark_threshold', 0)
+    if layer.kind != VOXEL or threshold is None or threshold < 1:
+        return
+    says = f'mark_threshold is {threshold:g}: cells need {threshold + 1:g} marked voxels'
+    cure = 'mark_threshold: 0'
+    if context.has_depth:
+        yield layer.warning(
+            'mark_threshold', f'{says}, and what is too low for that is not marked', cure
+        )
+    else:
+        yield layer.error(
+            'mark_threshold',
+            f'{says}, but without depth the points of a thing are in one, on the ground: '
+            f'{layer.name} marks nothing',
+            cure,
+        )
+
+
+def combination_method(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find a `combination_method` that Humble does not know: it merges nothing then.
+
+    From Jazzy on, 2 is the maximum where the costmap is known already, and others are taken for 1.
+    """
+    method = layer.number('combination_method', 1)
+    if method is None or method in (0, 1):
+        return
+    cure = 'combination_method: 1 (the maximum)'
+    if method == 2 and _starts_unknown(layer):
+        yield layer.error(
+            'combination_method',
+            f'combination_method is 2, which changes no unknown cell, and no layer before '
+            f'{layer.name} makes cells known: it marks nothing',
+            cure,
+        )
+    else:
+        yield layer.warning(
+            'combination_method',
+            f'combination_method is {method:g}: on Humble nothing of {layer.name} comes into the '
+            'costmap',
+            cure,
+        )
+
+
+def _starts_unknown(layer: Layer) -> bool:
+    """Return whether a layer finds the costmap, or the container that it is in, all unknown."""
+    layers = [la for la in layer.costmap.layers if la.parent == layer.parent]
+    before = layers[: [la.prefix for la in layers].index(layer.prefix)]
+    fills = [
+        la for la in before
+        if la.value('enabled', True) is not False and la.kind not in (DENOISE, *INFLATION)
+    ]  # fmt: skip
+    tracks = layer.costmap.value('track_unknown_space', False) is True
+    return not fills and (tracks or bool(layer.parent))
+
+
 def _height(view: View) -> str:
     return '0.3' if _is_clear(view) else '2.0'
 
@@ -241,4 +301,6 @@ CHECKS = (
     update_rate_is_a_time,
     never_current,
     voxels_too_low,
+    mark_threshold,
+    combination_method,
 )

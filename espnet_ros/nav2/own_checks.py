@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from espnet_ros.core.config import NodeConfig, find_spec, unknown_name
-from espnet_ros.core.errors import ParameterError
-from espnet_ros.core.grid import GridSpec
+from espnet_ros.core.config_rules import Refusal, camera_refusals, map_refusals
 from espnet_ros.core.known_parameters import ROS_SPECS, unknown_names
-from espnet_ros.core.labels import UNLABELED, LabelClass, Labels
-from espnet_ros.core.mapper import Mapper
-from espnet_ros.core.parameter_families import check_mounts
-from espnet_ros.core.parameter_file import NODE, NodeSection, ParameterFile
+from espnet_ros.core.labels import Labels
+from espnet_ros.core.names import NODE
+from espnet_ros.core.parameter_families import incomplete
+from espnet_ros.core.parameter_file import NodeSection, ParameterFile
 from espnet_ros.nav2.context import own_sections
 from espnet_ros.nav2.value_types import is_filled_in
 from espnet_ros.nav2.views import Finding, View, in_file, named
 
-Rule = Callable[[NodeConfig, Labels | None], object]
-
 _CURE = 'mend it, or the node does not start'
+# Families whose members are of use together only.
+_GROUPED = ('layers', 'camera_mount')
 _ROS_SPECS = {spec.name: spec for spec in ROS_SPECS}
 
 
@@ -97,10 +96,10 @@ def layers(given: Mapping[str, Given], labels: Labels | None) -> Iterator[Findin
 
     :param given: by name, to one node.
     """
-    for group, names in _groups(given, 'layers'):
-        yield from _refused(names, given, labels, _map, f'{group}.')
-        cost = given.get(f'{group}.cost')
-        if cost is not None and cost.value == 99:
+    yield from (_found(each, given) for each in _refusals(given, labels) if _of_layer(each))
+    for name, cost in given.items():
+        group = _group(name)
+        if name.startswith('layers.') and name == f'{group}.cost' and cost.value == 99:
             says = 'cost is 99, which Nav2 takes for inscribed: sent as 98'
             found = cost.view(f'{group}.').warning('cost', says, 'cost: 98 or 100')
             yield from in_file(cost.file, [found])
@@ -111,78 +110,46 @@ def together(given: Mapping[str, Given], labels: Labels | None) -> Iterator[Find
 
     :param given: by name, to one node.
     """
-    for keys, rule in _RULES:
-        yield from _refused(keys, given, labels, rule)
-    for name in given:
-        if name.startswith('projection.overhang.'):
-            yield from _refused((name,), given, labels, _map)
-    for _, names in _groups(given, 'camera_mount'):
-        yield from _refused((*names, 'cameras'), given, labels, _mount)
+    yield from (_found(each, given) for each in _refusals(given, labels) if not _of_layer(each))
 
 
-def _refused(
-    names: Iterable[str],
-    given: Mapping[str, Given],
-    labels: Labels | None,
-    rule: Rule,
-    prefix: str = '',
-) -> Iterator[Finding]:
-    """Find what a rule has against parameters, all others being left at their defaults.
+def _refusals(given: Mapping[str, Given], labels: Labels | None) -> Iterator[Refusal]:
+    """Yield what the node has against values that it takes alone, all others being as they are.
 
-    :param prefix: what the finding is about; by default the first of them.
+    Nobody knows what goes with one that it does not take, or that launch fills in.
     """
-    known = {name: given[name] for name in names if name in given}
-    if not known or not all(each.is_judged(name) for name, each in known.items()):
-        return
-    try:
-        rule(NodeConfig.from_parameters({n: each.value for n, each in known.items()}), labels)
-    except ParameterError as error:
-        first, where = next(iter(known.items()))
-        key = '' if prefix else first
-        problem = str(error).removeprefix('layers refused: ')
-        yield from in_file(where.file, [where.view(prefix).error(key, problem, _CURE)])
+    vague = {_group(name) for name, each in given.items() if not each.is_judged(name)}
+    values = {n: each.value for n, each in given.items() if _group(n) not in vague}
+    for group, sentence in incomplete(values):
+        vague.add(group)
+        yield Refusal((group,), sentence)
+    values = {name: value for name, value in values.items() if _group(name) not in vague}
+    config = NodeConfig.from_parameters(values)
+    for refusal in (*map_refusals(config, labels), *camera_refusals(config)):
+        if vague.isdisjoint(refusal.names):
+            yield refusal
 
 
-def _map(config: NodeConfig, labels: Labels | None) -> None:
-    # The fewest cells, as the mapper takes memory for all of them.
-    grid = dataclasses.replace(config.grid, resolution=min(10.0, *config.grid.size))
-    Mapper(dataclasses.replace(config, grid=grid), labels or _any_labels(config))
+def _found(refusal: Refusal, given: Mapping[str, Given]) -> Finding:
+    """Return a refusal as a finding about the first of its parameters that is given."""
+    first: dict[str, Given] = {}
+    for name, each in given.items():
+        first.setdefault(_group(name), each)
+    name = next(name for name in refusal.names if name in first)
+    where = first[name]
+    prefix, key = ('', name) if name in given else (f'{name}.', '')
+    found = where.view(prefix).error(key, refusal.sentence, _CURE)
+    return dataclasses.replace(found, file=str(where.file))
 
 
-def _cells(config: NodeConfig, labels: Labels | None) -> None:
-    GridSpec.around((0.0, 0.0), config.grid.size, config.grid.resolution)
+def _of_layer(refusal: Refusal) -> bool:
+    return refusal.names[0].startswith('layers.')
 
 
-def _mount(config: NodeConfig, labels: Labels | None) -> None:
-    check_mounts(config.mounts, config.camera_names)
-
-
-# Parameters -> what they must fulfil together.
-_RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
-    (('grid.recentre_step', 'grid.size'), _map),
-    (('grid.resolution', 'grid.size'), _cells),
-    (('projection.min_range', 'projection.max_range'), _map),
-    (('projection.ground_cover',), _map),
-)
-
-
-def _any_labels(config: NodeConfig) -> Labels:
-    """Return classes of which none that the config names is missing."""
-    names = {name for layer in config.layers for name in layer.classes}
-    names |= {'any', *config.projection.ground_cover, *config.overhang_m}
-    # No model has more of them than that.
-    most = sorted(names)[:UNLABELED]
-    return Labels([LabelClass(name, (0, 0, 0), 'upright') for name in most])
-
-
-def _groups(given: Mapping[str, Given], family: str) -> list[tuple[str, list[str]]]:
-    """Return the names of a family by what they have in common, but for their last part."""
-    groups: dict[str, list[str]] = {}
-    for name in given:
-        parts = name.split('.')
-        if parts[0] == family:
-            groups.setdefault('.'.join(parts[:-1][:2]), []).append(name)
-    return list(groups.items())
+def _group(name: str) -> str:
+    """Return a parameter's name; of layers and mounts that of the group they are made by."""
+    parts = name.split('.')
+    return '.'.join(parts[:-1][:2]) if parts[0] in _GROUPED else name
 
 
 def _own_names(files: Iterable[ParameterFile]) -> list[str]:

@@ -10,9 +10,9 @@ STATIC, OBSTACLE, VOXEL = f'{_NAV2}StaticLayer', f'{_NAV2}ObstacleLayer', f'{_NA
 CONTAINER = f'{_NAV2}PluginContainerLayer'
 SEMANTIC = 'semantic_segmentation_layer::SemanticSegmentationLayer'
 RANGE = f'{_NAV2}RangeSensorLayer'
+DENOISE = f'{_NAV2}DenoiseLayer'
 INFLATION = tuple(f'{_NAV2}{kind}InflationLayer' for kind in ('', 'Legacy', 'Asymmetric'))
 _OTHERS = (
-    'DenoiseLayer',
     'KeepoutFilter',
     'SpeedFilter',
     'BinaryFilter',
@@ -25,6 +25,7 @@ PLUGINS = (
     CONTAINER,
     SEMANTIC,
     RANGE,
+    DENOISE,
     *INFLATION,
     *(f'{_NAV2}{name}' for name in _OTHERS),
 )

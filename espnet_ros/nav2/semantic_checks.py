@@ -147,8 +147,8 @@ def samples(layer: Layer, context: Context) -> Iterator[Finding]:
                 yield source.error(
                     key,
                     f'samples_to_max_cost is {count:g}, but a tile forgets after {seconds:g} s, '
-                    f'and at most {most} come in them (grid.update_rate): max_cost is never '
-                    'reached',
+                    f'and at most {most} come in them (grid.update_rate, input.max_rate): '
+                    'max_cost is never reached',
                     'samples_to_max_cost: 3',
                 )
 
@@ -178,6 +178,18 @@ def nothing_marked(layer: Layer, context: Context) -> Iterator[Finding]:
                 'is marked',
                 'tile_map_decay_time: 2.0',
             )
+
+
+def combination_method(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find ways to merge that the layer does not know: it merges nothing then."""
+    method = layer.number('combination_method', 1)
+    if method is not None and method not in (0, 1):
+        yield layer.error(
+            'combination_method',
+            f'combination_method is {method:g}, neither 0 nor 1: nothing of {layer.name} comes '
+            'into the costmap',
+            'combination_method: 1 (the maximum)',
+        )
 
 
 def fitting_topics(layer: Layer, context: Context) -> Iterator[Finding]:
@@ -255,6 +267,7 @@ CHECKS = (
     cost_order,
     samples,
     nothing_marked,
+    combination_method,
     fitting_topics,
     no_effect,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from espnet_ros.core.depth_projection import HeightBand
-from espnet_ros.core.parameter_file import NODE, ParameterFile
+from espnet_ros.core.names import NODE
+from espnet_ros.core.parameter_file import ParameterFile
 from espnet_ros.core.topics import CLEAR_CLOUD
 from espnet_ros.nav2.context import Context, own_sections
 from espnet_ros.nav2.topics import OUTPUTS_FOR, Topic

@@ -11,6 +11,8 @@ from espnet_ros.nav2.context import Context
 from espnet_ros.nav2.costmaps import CostmapSection, Layer
 from espnet_ros.nav2.views import Finding
 
+# What two sides of a cell may differ by and be the same.
+_SAME_M = 1e-6
 # (server, its wait for a costmap in seconds): what Nav2 gives up after.
 _WAITS = {'local': ('controller_server', 0.3), 'global': ('planner_server', 1.0)}
 
@@ -68,6 +70,23 @@ def wrong_frame(layer: Layer, context: Context) -> Iterator[Finding]:
             f'{costmap.says("global_frame", "map")}, but the grid of {layer.name} is in {frame} '
             'and would be moved by the latest transform, not by that of its time',
             f'global_frame: {frame}, or grid.frame: {given} in the node segmentation',
+        )
+
+
+def coarse_costmap(layer: Layer, context: Context) -> Iterator[Finding]:
+    """Find costmaps coarser than the grid: of each of their cells one place is read, its middle.
+
+    What lies between two middles is lost, and obstacles are marked one cell thick. Only a rolling
+    costmap reads so; a fixed one takes the grid's resolution.
+    """
+    costmap, fine_m = layer.costmap, context.grid_resolution_m
+    side_m = costmap.number('resolution', 0.1)
+    if side_m is not None and side_m > fine_m + _SAME_M and not costmap.is_fixed:
+        yield costmap.error(
+            'resolution',
+            f'{costmap.says("resolution", 0.1)}, but the cells of {layer.name} are {fine_m:g} m: '
+            'Nav2 reads one of them for each cell of the costmap, and whole walls fall between',
+            f'resolution: {fine_m:g}, or grid.resolution: {side_m:g} in the node segmentation',
         )
 
 
@@ -181,6 +200,7 @@ CHECKS = (
     volatile_map,
     non_rolling,
     wrong_frame,
+    coarse_costmap,
     unknown_beats_lethal,
     special_values,
     slow_update,

@@ -6,8 +6,7 @@ import difflib
 import re
 from dataclasses import dataclass
 
-from espnet_ros.core.names import CAMERA
-from espnet_ros.core.parameter_file import NODE
+from espnet_ros.core.names import CAMERA, NODE
 from espnet_ros.core.spelling import nearest
 from espnet_ros.core.topics import (
     ANY_LAYER,

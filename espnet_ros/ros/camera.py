@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,14 +17,17 @@ from espnet_ros.core.color_image import ColorImage
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import CameraInfoError
 from espnet_ros.core.labels import Labels
+from espnet_ros.core.names import about
 from espnet_ros.core.pipeline import Segmentation
+from espnet_ros.core.rate_limit import RateLimit
 from espnet_ros.core.topics import of_camera
 from espnet_ros.ros.camera_info import stereo_problem
+from espnet_ros.ros.camera_monitor import CameraMonitor
 from espnet_ros.ros.conversions import read_compressed, read_image
 from espnet_ros.ros.depth import DepthQueue
-from espnet_ros.ros.diagnostics import OTHER_TRANSPORT, CameraMonitor, why_silent
 from espnet_ros.ros.outputs import CameraOutputs
 from espnet_ros.ros.qos import input_profile
+from espnet_ros.ros.silence import OTHER_TRANSPORT, why_silent
 from espnet_ros.ros.stamps import nanoseconds
 
 # transport -> (message type, suffix of the topic, decoder)
@@ -81,6 +85,7 @@ class Camera:
         self._node = node
         self._config = config
         self._input = config().input
+        self._upside_down = config().is_upside_down(name)
         self._type, suffix, self._decode = _TRANSPORTS[self._input.transport]
         self._image_topic = of_camera(name, f'image{suffix}')
         # Fully qualified while it is listened to.
@@ -100,11 +105,16 @@ class Camera:
         :param deliver: takes the camera and an image; returns whether that pushed out another.
         """
         self.monitor = CameraMonitor()
+        limit = RateLimit()
 
         def on_image(message: Any) -> None:
             self.monitor.receive()
-            if not self._config().enabled:
+            config = self._config()
+            if not config.enabled:
                 self.monitor.paused += 1
+            # By the time of arrival, for it is the processor that is to be spared.
+            elif not limit.allows(time.monotonic(), config.images_hz):
+                self.monitor.above_rate += 1
             elif deliver(self, message):
                 self.monitor.dropped += 1
 
@@ -146,6 +156,8 @@ class Camera:
         """
         start = time.perf_counter()
         image = self._decode(message)
+        if self._upside_down:
+            image = dataclasses.replace(image, upside_down=True)
         return Decoded(message.header, image, (time.perf_counter() - start) * 1e3)
 
     def publish(self, decoded: Decoded, segmentation: Segmentation) -> Segmented:
@@ -193,8 +205,7 @@ class Camera:
 
     def _warn(self, problem: str) -> None:
         if problem:
-            name = f'{self.name}: ' if self.name else ''
-            self._node.get_logger().warning(name + problem)
+            self._node.get_logger().warning(about(self.name, problem))
 
     def _latency_ms(self, header: Header) -> dict[str, float]:
         stamp_ns = nanoseconds(header.stamp)

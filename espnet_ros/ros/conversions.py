@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -56,6 +57,11 @@ _WIDE = {
 }
 ENCODINGS = {**_COLOR, **_WIDE}
 _DEPTH = ('16UC1', '32FC1', '64FC1')
+# A channel of 16 bits of which the high byte is looked at.
+_HIGH_BYTE_BIG, _HIGH_BYTE_LITTLE = (
+    np.dtype({'names': ['high'], 'formats': ['u1'], 'offsets': [offset], 'itemsize': 2})
+    for offset in (0, 1)
+)
 
 
 def read_image(message: Image) -> ColorImage:
@@ -67,51 +73,53 @@ def read_image(message: Image) -> ColorImage:
     :raises ImageError: if the encoding is not a colour one, or ``width``, ``height``, ``step``
         and the length of ``data`` contradict each other.
     """
-    encoding = _encoding(message)
-    _check_layout(message, encoding)
-    pixel_bytes = encoding.channels * encoding.depth_bytes
-    # The high byte of a 16-bit channel comes first in big-endian images only.
-    high_byte = 1 if encoding.depth_bytes == 2 and not message.is_bigendian else 0
-    pixels: UInt8Array = np.ndarray(
-        (message.height, message.width, encoding.channels),
-        np.uint8,
-        buffer=message.data,
-        offset=high_byte,
-        strides=(message.step, pixel_bytes, encoding.depth_bytes),
-    )
-    if encoding.depth_bytes == 2:
-        pixels = np.ascontiguousarray(pixels)
-    if encoding.to_bgr is None or encoding.to_bgr in MOVES:
-        return ColorImage(pixels, encoding.to_bgr)
+    encoding = _encoding(message.encoding)
+    _check_size(message, encoding)
+    if encoding.depth_bytes == 1:
+        pixels: UInt8Array = raw_view(message, np.dtype(np.uint8), encoding.channels)
+    else:
+        high_byte = _HIGH_BYTE_BIG if message.is_bigendian else _HIGH_BYTE_LITTLE
+        pixels = np.ascontiguousarray(raw_view(message, high_byte, encoding.channels)['high'])
+    return _to_color(pixels, message.encoding)
+
+
+def _to_color(pixels: UInt8Array, name: str) -> ColorImage:
+    """Return the pixels of an image.
+
+    :param pixels: uint8 (H, W, C) of an encoding, of 16-bit channels the high bytes.
+    :param name: of the encoding.
+    """
+    to_bgr = _encoding(name).to_bgr
+    if to_bgr is None or to_bgr in MOVES:
+        return ColorImage(pixels, to_bgr)
     try:
-        converted = cv2.cvtColor(np.ascontiguousarray(pixels), encoding.to_bgr)
+        converted = cv2.cvtColor(np.ascontiguousarray(pixels), to_bgr)
         return ColorImage(np.asarray(converted, np.uint8))
     except cv2.error as error:
+        height, width = pixels.shape[:2]
         raise ImageError(
             'decode',
-            f'OpenCV could not convert the {message.width}x{message.height} image from '
-            f'{message.encoding}: {error.err}',
+            f'OpenCV could not convert the {width}x{height} image from {name}: {error.err}',
         ) from error
 
 
-def _encoding(message: Image) -> _Encoding:
-    encoding = ENCODINGS.get(message.encoding)
+def _encoding(name: str) -> _Encoding:
+    encoding = ENCODINGS.get(name)
     if encoding:
         return encoding
-    if message.encoding in _DEPTH:
+    if name in _DEPTH:
         raise ImageError(
             'encoding',
-            f'{message.encoding} is a depth encoding: give a colour image to "image" '
+            f'{name} is a depth encoding: give a colour image to "image" '
             '(a 16-bit grey camera should publish mono16)',
         )
     raise ImageError(
         'encoding',
-        f'encoding {message.encoding!r} is not supported: expected one of '
-        f'{", ".join(sorted(ENCODINGS))}',
+        f'encoding {name!r} is not supported: expected one of {", ".join(sorted(ENCODINGS))}',
     )
 
 
-def _check_layout(message: Image, encoding: _Encoding) -> None:
+def _check_size(message: Image, encoding: _Encoding) -> None:
     if message.width == 0 or message.height == 0:
         raise ImageError('size', f'the image is empty: {message.width}x{message.height} pixels')
     if encoding.channels == 2 and message.width % 2:
@@ -121,7 +129,15 @@ def _check_layout(message: Image, encoding: _Encoding) -> None:
             f'a {message.encoding} image shares colours between pairs of pixels, so its width '
             f'must be even, got {message.width}x{message.height}',
         )
-    row_bytes = message.width * encoding.channels * encoding.depth_bytes
+
+
+def raw_view(message: Image, dtype: np.dtype[Any], channels: int) -> npt.NDArray[Any]:
+    """Return a view (H, W, C) of what a message holds, padded rows and all.
+
+    :param dtype: of a channel, byte order and all.
+    :raises ImageError: if ``step`` is less than a row, or ``data`` less than all rows.
+    """
+    row_bytes = message.width * channels * dtype.itemsize
     if message.step < row_bytes:
         raise ImageError(
             'step',
@@ -135,19 +151,47 @@ def _check_layout(message: Image, encoding: _Encoding) -> None:
             f'{message.step} have {message.height * message.step}: the camera driver must send '
             'all',
         )
+    return np.ndarray(
+        (message.height, message.width, channels),
+        dtype,
+        buffer=message.data,
+        strides=(message.step, channels * dtype.itemsize, dtype.itemsize),
+    )
 
 
 def read_compressed(message: CompressedImage) -> ColorImage:
     """Return the pixels of a JPEG or PNG image.
 
-    :raises ImageError: if it can't be decoded or was cut off.
+    A Bayer image that was compressed as it is gets its colours, as by `read_image`.
+
+    :raises ImageError: if it can't be decoded, was cut off, is a depth image, or a Bayer image
+        that was made grey.
     """
-    if 'compressedDepth' in message.format or message.format.partition(';')[0] in _DEPTH:
+    # As image_transport writes it: 'rgb8; jpeg compressed bgr8'.
+    source, _, how = message.format.partition(';')
+    if 'compressedDepth' in message.format or source in _DEPTH:
         raise ImageError('encoding', f'{message.format!r} is a depth format: give a colour image')
+    if not source.startswith('bayer_'):
+        return ColorImage(_decode(message, cv2.IMREAD_COLOR))
+    stored = how.partition('compressed')[2].strip()
+    if stored.startswith('mono'):
+        raise ImageError(
+            'encoding',
+            f'{message.format!r} is a Bayer image whose colours were lost when it was compressed: '
+            'debayer it before, or take it raw (input.transport)',
+        )
+    pixels = _decode(message, cv2.IMREAD_ANYCOLOR)
+    if stored or pixels.ndim == 3:
+        return ColorImage(pixels)
+    return _to_color(pixels[..., None], source)
+
+
+def _decode(message: CompressedImage, color_flag: int) -> UInt8Array:
+    """Return uint8 (H, W, 3), or (H, W) where the flag lets a grey image be grey."""
     data = np.frombuffer(message.data, np.uint8)
     cut_off = is_cut_off(data.tobytes())
     # The camera matrix belongs to the pixels as stored: no rotation by the EXIF tag.
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    flags = color_flag | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = None if cut_off or not data.size else cv2.imdecode(data, flags)
     except cv2.error:
@@ -159,7 +203,7 @@ def read_compressed(message: CompressedImage) -> ColorImage:
             f'the compressed image of {data.size} bytes, format {message.format!r}, could not '
             f'be decoded: {reason}',
         )
-    return ColorImage(np.asarray(image, np.uint8))
+    return np.asarray(image, np.uint8)
 
 
 def array_to_image(pixels: UInt8Array, header: Header, encoding: str) -> Image:

@@ -106,14 +106,16 @@ class CostmapFeed:
 
     def put(self, camera: str, segmented: Segmented) -> None:
         """Leave a mask for the grid; the newest of each camera counts, at most at a rate."""
-        if self._worker is None:
+        # Another thread may deactivate meanwhile; a worker that has stopped forgets what it gets.
+        worker = self._worker
+        if worker is None:
             return
         now_s = self._watch.now_s
         # A camera may leave its stamps empty.
         stamp_s = seconds(segmented.header.stamp) or time.monotonic()
         if not self._rates[camera].allows(stamp_s, now_s, self._config().grid.masks_hz):
             self._monitor.above_rate += 1
-        elif self._worker.put(camera, segmented):
+        elif worker.put(camera, segmented):
             self._monitor.dropped += 1
 
     def status(self, state: str) -> tuple[bytes, str, dict[str, Any]]:
@@ -164,13 +166,13 @@ class CostmapFeed:
             notice, stage_ms = self._map(look, segmented.header.stamp)
             self._watch.mark(camera, stamp_s)
         self._monitor.update({'pose': (posed - start) * 1e3, **stage_ms})
+        is_stale = self._watch.is_stale
+        if not (is_stale and self._config().grid.on_stale in FILL):
+            self._output.publish_newest(not is_stale)
         if notice:
             self._monitor.clear(notice)
             if self._quiet.is_due('cleared'):
                 self._node.get_logger().warning(f'cost maps cleared: {notice}')
-        is_stale = self._watch.is_stale
-        if not (is_stale and self._config().grid.on_stale in FILL):
-            self._output.publish_newest(not is_stale)
         return look
 
     def _map(self, look: Look, stamp: Any) -> tuple[str, dict[str, float]]:

@@ -12,6 +12,10 @@ from espnet_ros.core.statistics import RollingRate, StageTimes
 
 # `update` is from mask to the arrays of all layers: project and render.
 STAGES = ('pose', 'project', 'render', 'update', 'publish')
+# What a mask is counted under that is left out for no `Rejection` of its image.
+FAILURES: dict[type[Exception], str] = {
+    PoseError: 'pose', CameraInfoError: 'camera_info', Exception: 'failed',
+}  # fmt: skip
 
 
 class CostmapMonitor:
@@ -97,5 +101,4 @@ def _times(count: int) -> str:
 def _key(error: Exception) -> str:
     if isinstance(error, ImageError):
         return error.reason
-    kinds = {PoseError: 'pose', CameraInfoError: 'camera_info'}
-    return next((key for kind, key in kinds.items() if isinstance(error, kind)), 'failed')
+    return next(key for kind, key in FAILURES.items() if isinstance(error, kind))

@@ -125,8 +125,6 @@ class CostmapOutput:
         with self._lock:
             if pose is not None:
                 self._mapper.recentre(pose)
-            if self._told != (policy, cause):
-                self._log_stale(policy, why, cause)
             self._stale = policy
             if policy in FILL:
                 self._publish_fill(FILL[policy], cause == Cause.ENDED)
@@ -137,6 +135,9 @@ class CostmapOutput:
             elif self._has_turn():
                 self._waiting = None  # What is known now is newer.
                 self._send(self._mapper.render(), self._now())
+            # Last, as what stops a robot is to wait for nothing.
+            if self._told != (policy, cause):
+                self._log_stale(policy, why, cause)
 
     def publish_cleared(self) -> None:
         """Forget the map that waits, and replace what is out there by what the mapper knows now.
@@ -171,11 +172,11 @@ class CostmapOutput:
     def _publish_waiting(self, is_fresh: bool) -> None:
         if self._waiting is None or not self._has_turn():
             return
-        if is_fresh:
-            self._end_stale()
         cost_map, stamp = self._waiting
         self._waiting = None
         self._send(cost_map, stamp)
+        if is_fresh:
+            self._end_stale()
 
     def _end_stale(self) -> None:
         self._stale = ''

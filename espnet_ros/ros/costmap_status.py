@@ -9,6 +9,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.mapper import Mapper
+from espnet_ros.core.names import about
 from espnet_ros.ros.clouds import CloudOutputs
 from espnet_ros.ros.costmap_monitor import CostmapMonitor
 from espnet_ros.ros.costmap_output import Cause, CostmapOutput
@@ -62,10 +63,7 @@ class CostmapStatus:
         if age_s > self._config().grid.stale_after:
             return self._judge_stale(age_s, monitor)
         problems = [clouds.problem() for clouds in self._clouds] + [still, news]
-        problems += [
-            f'{name}: {problem}' if name and problem else problem
-            for name, problem in self._mapper.problems().items()
-        ]
+        problems += [about(name, problem) for name, problem in self._mapper.problems().items()]
         problems.append(self._poses.problem())
         # Cameras may share one, and a pose that is missing is the news of the last mask, too.
         problem = '; '.join(dict.fromkeys(filter(None, problems)))

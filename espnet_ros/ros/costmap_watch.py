@@ -10,6 +10,7 @@ from rclpy.node import Node
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import ImageError
 from espnet_ros.core.freshness import Freshness
+from espnet_ros.core.names import about
 from espnet_ros.ros.clocks import AgeClock
 from espnet_ros.ros.costmap_output import Cause
 
@@ -103,7 +104,7 @@ class CostmapWatch:
         _, camera, reason = self._freshness.oldest(now_s)
         # Where no image comes any more, what was wrong with the last one is no reason.
         why = self._silence(camera) or reason or 'images come, but no mask has been made of one'
-        return f'{camera}: {why}' if camera else why, Cause.LOST
+        return about(camera, why), Cause.LOST
 
     def clock_problem(self) -> str:
         """Return why nothing ages, '' if it does."""

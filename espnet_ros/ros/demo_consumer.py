@@ -23,14 +23,16 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
 from espnet_ros.core.malloc import tune_malloc
+from espnet_ros.core.names import NODE
 from espnet_ros.ros.demo_camera import ODOMETRY_FRAME
 from espnet_ros.ros.demo_grids import GridInputs
 from espnet_ros.ros.demo_pipe import emit
 from espnet_ros.ros.stamps import nanoseconds
 
-NODE = '/segmentation'
+# As it is in no namespace.
+_NODE = f'/{NODE}'
 # status -> event
-_REPORTS = {f'{NODE}: image': 'diagnostics', f'{NODE}: costmap': 'costmap_diagnostics'}
+_REPORTS = {f'{_NODE}: image': 'diagnostics', f'{_NODE}: costmap': 'costmap_diagnostics'}
 
 
 class Consumer:
@@ -47,9 +49,9 @@ class Consumer:
         self._waited_for = {'mask', 'confidence', 'camera_info'}
         qos = QoSProfile(depth=10)
         subscribe = node.create_subscription
-        subscribe(Image, f'{NODE}/mask', self._on_mask, qos)
-        subscribe(Image, f'{NODE}/confidence', self._on_confidence, qos)
-        subscribe(CameraInfo, f'{NODE}/camera_info', self._on_camera_info, qos)
+        subscribe(Image, f'{_NODE}/mask', self._on_mask, qos)
+        subscribe(Image, f'{_NODE}/confidence', self._on_confidence, qos)
+        subscribe(CameraInfo, f'{_NODE}/camera_info', self._on_camera_info, qos)
         subscribe(DiagnosticArray, '/diagnostics', self._on_diagnostics, qos)
 
     def _on_mask(self, message: Any) -> None:
@@ -115,7 +117,7 @@ def main() -> None:
         Path(plan['grids']).open('wb', buffering=0) as grids,
     ):
         Consumer(node, plan, masks)
-        GridInputs(node, NODE, tuple(plan['grid_topics']), ODOMETRY_FRAME, grids)
+        GridInputs(node, _NODE, tuple(plan['grid_topics']), ODOMETRY_FRAME, grids)
         emit('ready')
         with contextlib.suppress(ExternalShutdownException):
             rclpy.spin(node)

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from sensor_msgs.msg import Image
 
 from espnet_ros.core.errors import AbandonedError, ImageError
-from espnet_ros.core.pose_history import RESTART_S
+from espnet_ros.core.time_rules import RESTART_S
+from espnet_ros.ros.conversions import raw_view
 from espnet_ros.ros.stamps import SECOND_NS, nanoseconds
 
 DepthArray = npt.NDArray[np.float32]
@@ -172,16 +173,10 @@ def depth_to_meters(
         )  # fmt: skip
     kind, scale = kinds[message.encoding]
     dtype = np.dtype(('>' if message.is_bigendian else '<') + kind)
-    row = message.width * dtype.itemsize
-    if message.step < row or len(message.data) < message.height * message.step:
-        raise ImageError(
-            'depth', f'step {message.step} and {len(message.data)} bytes of data are too few for '
-            f'{message.width}x{message.height} pixels of {message.encoding}'
-        )  # fmt: skip
-    pixels = np.ndarray(
-        (message.height, message.width), dtype, buffer=message.data,
-        strides=(message.step, dtype.itemsize),
-    )  # fmt: skip
+    try:
+        pixels = raw_view(message, dtype, 1)[..., 0]
+    except ImageError as error:
+        raise ImageError('depth', f'depth image: {error}') from error
     if mask_wh != image_wh:
         # Between two depths there is nothing.
         native = np.ascontiguousarray(pixels, dtype.newbyteorder('='))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from espnet_ros.backends import create_backend
 from espnet_ros.backends.base import MAX_SHAPES, Backend
@@ -13,6 +12,21 @@ from espnet_ros.bundle import Bundle
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.pipeline import Segmenter
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What diagnostics say about a model, as text."""
+
+    backend: str = ''
+    device: str = ''
+    precision: str = ''
+    model: str = ''
+    size_wh: str = ''
+
+
+# Said while there is no model.
+NO_FACTS: dict[str, str] = asdict(_Facts())
 
 
 @dataclass(frozen=True)
@@ -31,15 +45,17 @@ class LoadedModel:
     _resources: ExitStack
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, str]:
         """Return what diagnostics say about it; backend auto may have moved on meanwhile."""
-        return {
-            'backend': self._backend.name,
-            'device': self._backend.device,
-            'precision': self._backend.precision,
-            'model': self._backend.bundle.name,
-            'size_wh': f'{self._size_wh[0]}x{self._size_wh[1]}',
-        }
+        backend = self._backend
+        facts = _Facts(
+            backend=backend.name,
+            device=backend.device,
+            precision=backend.precision,
+            model=backend.bundle.name,
+            size_wh=f'{self._size_wh[0]}x{self._size_wh[1]}',
+        )
+        return asdict(facts)
 
     @property
     def images_at_once(self) -> int:

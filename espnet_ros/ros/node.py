@@ -19,15 +19,17 @@ from espnet_ros.core.color_image import ColorImage
 from espnet_ros.core.config import find_spec
 from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.core.labels import Labels
-from espnet_ros.core.parameter_families import check_mounts
+from espnet_ros.core.names import NODE
 from espnet_ros.core.pipeline import Segmentation
 from espnet_ros.core.transforms import camera_mount
 from espnet_ros.ros.camera import Camera, Segmented
 from espnet_ros.ros.clocks import steady_timer
+from espnet_ros.ros.console_logger import ConsoleLogger
 from espnet_ros.ros.costmap import CostmapFeed
+from espnet_ros.ros.diagnostics import active_statuses, idle_statuses
 from espnet_ros.ros.label_info import publish_label_info
 from espnet_ros.ros.log import details
-from espnet_ros.ros.model import LoadedModel, load_model
+from espnet_ros.ros.model import NO_FACTS, LoadedModel, load_model
 from espnet_ros.ros.parameters import (
     as_declared,
     check_overrides,
@@ -37,7 +39,6 @@ from espnet_ros.ros.parameters import (
 )
 from espnet_ros.ros.poses import create_poses
 from espnet_ros.ros.progress import Progress
-from espnet_ros.ros.report import NO_MODEL, active_statuses, idle_statuses
 from espnet_ros.ros.segmenting import Segmenting
 from espnet_ros.ros.transitions import answer_refusals
 from espnet_ros.ros.worker import Worker
@@ -51,11 +52,13 @@ class SegmentationNode(LifecycleNode):
 
     def __init__(self) -> None:
         try:
-            super().__init__('segmentation')
+            super().__init__(NODE)
         except InvalidParameterTypeException:
             # By one that rclpy declares itself; named here together with all the others.
             check_overrides(self)
             raise
+        # In place of rclpy's own, with which it logs for this node, too.
+        self._logger = ConsoleLogger(self.get_logger().name)
         answer_refusals(self)
         self._model: LoadedModel | None = None
         self._cameras: list[Camera] = []
@@ -198,7 +201,7 @@ class SegmentationNode(LifecycleNode):
 
     def _make_costmap(self, labels: Labels) -> CostmapFeed:
         pose, frame = self._config.pose, self._config.grid.frame
-        check_mounts(self._config.mounts, self._config.camera_names)
+        self._config.check_cameras()
         mounts = {n: camera_mount(m.xyz, m.rpy) for n, m in self._config.mounts.items()}
         poses = create_poses(self, pose.source, frame, pose.base_frame, pose.timeout, mounts)
         depths = {c.name: c.depth for c in self._cameras if c.depth is not None}
@@ -227,7 +230,7 @@ class SegmentationNode(LifecycleNode):
     def _report(self) -> None:
         name = self.get_fully_qualified_name()
         state = self._state_machine.current_state[1]
-        facts = {'state': state, **(self._model.facts if self._model else NO_MODEL)}
+        facts = {'state': state, **(self._model.facts if self._model else NO_FACTS)}
         if self._cameras:
             statuses = active_statuses(
                 name, facts, self._config, self._cameras, self._costmap, self._progress.sentence
@@ -242,13 +245,14 @@ class SegmentationNode(LifecycleNode):
         self._diagnostics.publish(array)
 
     def _stop(self) -> None:
+        # First, as what stops a robot is to wait for no image in hand, nor is a mask to wait for
+        # depth of a camera that no longer listens.
+        if self._costmap is not None:
+            self._costmap.deactivate()
         # The image in hand still needs what its camera listens to.
         if self._worker is not None:
             self._worker.stop()
             self._worker = None
-        # Nor is a mask to wait for depth of a camera that no longer listens.
-        if self._costmap is not None:
-            self._costmap.deactivate()
         for camera in self._cameras:
             camera.unsubscribe()
 

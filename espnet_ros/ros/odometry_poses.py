@@ -14,9 +14,11 @@ from espnet_ros.core.arrays import Floats
 from espnet_ros.core.errors import PoseError
 from espnet_ros.core.pose_history import PoseHistory
 from espnet_ros.ros.pose_inputs import mount_of, read_odometry, stamp_seconds
+from espnet_ros.ros.silence import type_mismatch
 
 TOPIC = 'odometry'
 _TYPE = 'nav_msgs/msg/Odometry'
+_CURE = 'remap odometry, or set pose.source'
 # Messages waiting to be read, and judged by `problem`: about a second's.
 _DEPTH = 50
 
@@ -88,13 +90,10 @@ class OdometryPoses:
                 f'refused: {refusals[-1]}'
             )
         types = {p.topic_type for p in self._node.get_publishers_info_by_topic(self.topic)}
-        if not types:
-            return f'nobody publishes {self.topic}: remap odometry, or set pose.source'
-        if _TYPE not in types:
-            return f'{self.topic} has type {", ".join(sorted(types))}, not {_TYPE}'
-        if not self._refusals:
-            return f'{self.topic} has a publisher, but no message has come'
-        return ''
+        mismatch = type_mismatch(self.topic, _TYPE, types, _CURE, _CURE)
+        if mismatch or self._refusals:
+            return mismatch
+        return f'{self.topic} has a publisher, but no message has come'
 
     def allow_waiting(self, allowed: bool) -> None:
         """Let `at` wait, or end its waiting."""

@@ -9,6 +9,7 @@ from std_msgs.msg import Header
 
 from espnet_ros.core.arrays import Floats
 from espnet_ros.core.errors import PoseError
+from espnet_ros.core.names import mount_parameter
 from espnet_ros.core.transforms import from_quaternion
 from espnet_ros.ros.stamps import seconds
 
@@ -32,7 +33,7 @@ def mount_of(mounts: Mapping[str, Floats], camera: str) -> Floats:
     :raises PoseError: if its mount is not known.
     """
     if camera not in mounts:
-        prefix = f'camera_mount.{camera}' if camera else 'camera_mount'
+        prefix = mount_parameter(camera)
         raise PoseError(
             f'{prefix}.xyz and {prefix}.rpy are not set: where poses do not come from tf they '
             'must say where the camera is on the robot'

@@ -12,6 +12,7 @@ from std_msgs.msg import Header
 
 from espnet_ros.core.arrays import Floats
 from espnet_ros.core.errors import ParameterError
+from espnet_ros.core.names import mount_parameter
 from espnet_ros.ros.odometry_poses import TOPIC, OdometryPoses
 from espnet_ros.ros.pose_inputs import mount_of
 from espnet_ros.ros.tf_poses import TfPoses
@@ -91,7 +92,7 @@ def create_poses(
 def _warn_of_unused(node: Node, source: str, mounts: Mapping[str, Floats]) -> None:
     if not mounts:
         return
-    names = ', '.join(f'camera_mount.{camera}'.rstrip('.') for camera in sorted(mounts))
+    names = ', '.join(map(mount_parameter, sorted(mounts)))
     node.get_logger().warning(
         f'{names} and the topic {TOPIC} are not used: with pose.source {source} and tf2_ros '
         'installed, cameras and robot are where tf says; to use them, set pose.source to odometry '

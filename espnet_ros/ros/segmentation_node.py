@@ -29,6 +29,7 @@ def _spin(stop: Stop) -> int:
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
 
+    from espnet_ros.ros.console import never_wait
     from espnet_ros.ros.log import forwarded_log
     from espnet_ros.ros.node import SegmentationNode
 
@@ -36,6 +37,8 @@ def _spin(stop: Stop) -> int:
     if {'-h', '--help'}.intersection(words):
         print(_help())
         return 0
+    # Not before: whoever asks for help wants to read all of it.
+    never_wait()
     _init(words)
     try:
         node = SegmentationNode()

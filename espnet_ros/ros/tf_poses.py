@@ -15,7 +15,7 @@ from std_msgs.msg import Header
 
 from espnet_ros.core.arrays import Floats
 from espnet_ros.core.errors import AbandonedError, PoseError
-from espnet_ros.core.pose_history import RESTART_S
+from espnet_ros.core.time_rules import RESTART_S
 from espnet_ros.core.transforms import from_quaternion
 from espnet_ros.ros.ground_check import GroundCheck
 from espnet_ros.ros.pose_inputs import stamp_seconds

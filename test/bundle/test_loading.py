@@ -61,7 +61,10 @@ def test_what_was_saved_is_loaded(folder):
 
 
 def test_a_folder_without_description_is_refused(tmp_path):
-    words = r'no model folder: model\.yaml can not be read \(No such file or directory\)'
+    words = (
+        r'no model folder: model\.yaml can not be read \(No such file or directory\); expected '
+        r'model\.yaml, .* of a network of the ESPNet family, as no other runs here'
+    )
     with pytest.raises(BundleError, match=words):
         Bundle.load(tmp_path)
 
@@ -196,7 +199,8 @@ def test_the_graph_in_half_precision_may_be_there(folder):
         ({'architecture': 'espnet'}, 'architecture must be a mapping'),
         (
             {'architecture': {'name': 'resnet', 'classes': 4, 'alpha2': -1}},
-            "architecture.name must be .* got 'resnet'; architecture.alpha2 must be .* got -1; "
+            "architecture.name must be .* got 'resnet': only networks of the ESPNet family run "
+            'here; architecture.alpha2 must be .* got -1; '
             'architecture.alpha3 must be .* got None; architecture.classes is 4, but 3 classes',
         ),
         ({'architecture': {'name': ['espnet']}}, r"architecture.name must be .* got \['espnet'\]"),
@@ -258,6 +262,15 @@ def test_unknown_models_come_with_the_shipped_and_the_nearest_name(shipped):
         find_bundle('espnet_camvit')
     with pytest.raises(BundleError, match=r'espnet_street\)$'):
         find_bundle('/nowhere/else')
+
+
+def test_of_a_file_the_folder_is_asked_for(shipped):
+    file = shipped / 'espnet_camvid' / 'model.onnx'
+    with pytest.raises(BundleError) as caught:
+        find_bundle(file)
+    told = str(caught.value)
+    assert told.startswith(f"no model '{file}': it is neither a folder nor one of the shipped")
+    assert told.endswith('; name the folder that holds it')
 
 
 def test_a_folder_of_the_same_name_does_not_hide_a_shipped_model(shipped, tmp_path, monkeypatch):

@@ -323,6 +323,9 @@ def test_a_camera_that_is_not_calibrated_is_not_blamed_on_its_units():
         ({'D': [0.1] * 12, 'distortion_model': 'equidistant'}, 'must have 0 or 4 values, got 12'),
         ({'D': [], 'distortion_model': 'fisheye'}, "equidistant, got 'fisheye'"),
         ({'D': [np.inf, 0, 0, 0, 0]}, 'D must be finite'),
+        # Squared they are infinite.
+        ({'D': [1e308] * 5}, r'D must lie within \+-1e\+06, got \[1e\+308.*calibrate'),
+        ({'D': [0, 0, 0, -1e308], 'distortion_model': 'equidistant'}, 'D must lie within'),
         ({'roi_xywh': (300, 0, 40, 0)}, 'region of interest'),
         ({'roi_xywh': (10, 0, 0, 0)}, 'region of interest'),
         ({'roi_xywh': (-1, 0, 40, 30)}, 'region of interest'),

@@ -20,8 +20,8 @@ from espnet_ros.core.parameter_spec import APPLIES, specs_of
 
 NAMES = [
     'model', 'backend', 'device', 'precision', 'cameras', 'autostart', 'enabled',
-    'input.transport', 'input.reliability', 'input.size_wh', 'input.rectified', 'mask.size',
-    'mask.min_confidence',
+    'input.transport', 'input.reliability', 'input.size_wh', 'input.rectified',
+    'input.upside_down', 'input.max_rate', 'mask.size', 'mask.min_confidence',
     'overlay.opacity', 'overlay.jpeg_quality', 'grid.frame', 'grid.size', 'grid.resolution',
     'grid.recentre_step', 'grid.half_life', 'grid.update_rate', 'grid.publish_rate',
     'grid.stale_after', 'grid.on_stale', 'projection.source', 'projection.max_range',
@@ -78,7 +78,8 @@ def test_the_usual_ways_to_write_no_cameras():
 @pytest.mark.parametrize(
     ('name', 'value', 'words'),
     [
-        ('backend', 'tensorflow', 'expected one of auto, openvino'),
+        ('backend', 'tensorflow', 'expected one of auto, tensorrt, openvino, onnx, torch'),
+        ('precision', 'fp16', 'expected one of auto, f32, bf16, f16, int8'),
         ('device', 'cuda:', 'expected auto, cpu, cuda or cuda:N'),
         ('model', 3, 'expected a value of type string'),
         ('enabled', 1, 'expected a value of type bool'),
@@ -92,6 +93,8 @@ def test_the_usual_ways_to_write_no_cameras():
         ('input.size_wh', [480, 362], 'multiples of 8'),
         ('input.size_wh', [0, 360], 'multiples of 8'),
         ('input.size_wh', '480', 'expected a list of type integer'),
+        ('input.max_rate', -1.0, 'expected 0.0 to 100.0'),
+        ('input.front.upside_down', 1, 'expected a value of type bool'),
         ('cameras', ['front', 'front'], 'expected names that differ'),
         ('cameras', ['a', 'a/nav'], 'begin no topics of others, unlike a/nav, got'),
         ('cameras', ['a', 'a/points'], 'begin no topics of others, unlike a/points, got'),
@@ -131,6 +134,10 @@ def test_a_refused_value_is_named_with_what_was_expected(name, value, words):
         ('input.size', 'mask.size'),
         ('input.size_hw', 'input.size_wh'),
         ('Model', 'model'),
+        ('input.trasport', 'input.transport'),
+        ('input.upsidedown', 'input.upside_down'),
+        ('input.front.upside_donw', 'input.front.upside_down'),
+        ('front.upside_down', 'input.upside_down'),
         ('layers.road.costs', 'layers.road.cost'),
         ('layer.road.cost', 'layers.road.cost'),
         ('layers.road', 'layers.road.cost'),
@@ -205,6 +212,44 @@ def test_two_masks_come_within_the_time_in_which_a_grid_is_fresh(
     update_rate, stale_after, expected
 ):
     assert GridConfig(update_rate=update_rate, stale_after=stale_after).masks_hz == expected
+
+
+@pytest.mark.parametrize(
+    ('max_rate', 'stale_after', 'expected'),
+    [(0.0, 1.0, math.inf), (10.0, 1.0, 10.0), (0.5, 1.0, 2.0), (0.5, 5.0, 0.5)],
+)
+def test_as_many_images_are_segmented_as_the_grid_needs(max_rate, stale_after, expected):
+    values = {'input.max_rate': max_rate, 'grid.stale_after': stale_after}
+    assert NodeConfig.from_parameters(values).images_hz == expected
+
+
+def test_cameras_are_upside_down_as_all_or_as_they_say_themselves():
+    def turned(**values):
+        names = {key.replace('__', '.'): value for key, value in values.items()}
+        config = NodeConfig.from_parameters({'cameras': ['front', 'a/b'], **names})
+        config.check_cameras()
+        return [config.is_upside_down(camera) for camera in config.camera_names]
+
+    assert turned() == [False, False]
+    assert turned(input__upside_down=True) == [True, True]
+    assert turned(**{'input.a/b.upside_down': True}) == [False, True]
+    assert turned(input__upside_down=True, input__front__upside_down=False) == [False, True]
+    assert NodeConfig.from_parameters({'input.upside_down': True}).is_upside_down('')
+
+
+def test_no_camera_that_is_not_there_is_upside_down():
+    values = {'cameras': ['front', 'left'], 'input.fornt.upside_down': True}
+    expected = (
+        r'input\.fornt\.upside_down is of no camera: expected input\.front\.upside_down, '
+        r'input\.left\.upside_down, by the parameter cameras'
+    )
+    with pytest.raises(ParameterError, match=expected):
+        NodeConfig.from_parameters(values).check_cameras()
+    values['cameras'] = []
+    with pytest.raises(ParameterError, match=r'expected input\.upside_down, by'):
+        NodeConfig.from_parameters(values).check_cameras()
+    with pytest.raises(ParameterError, match=r'camera_mount\.left is of no camera'):
+        NodeConfig.from_parameters({'camera_mount.left.xyz': [0.0, 0.0, 1.0]}).check_cameras()
 
 
 def test_a_camera_in_a_group_may_be_called_like_the_status_of_the_cost_maps():

@@ -24,10 +24,12 @@ from ground_by_hand import (
     row_edge_m,
 )
 
+from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.grid import GridSpec
 from espnet_ros.core.ground_projection import GroundProjector
 from espnet_ros.core.labels import UNLABELED
+from espnet_ros.core.transforms import camera_mount
 
 
 def test_a_wall_is_met_where_it_stands_and_hides_what_is_behind():
@@ -90,6 +92,30 @@ def test_a_contact_may_hide_under_a_seam(seam: int):
     row = middle_row(observe(mask))
     assert row[19] == WALL
     assert (row[17:19] == UNLABELED).all()
+
+
+def test_nothing_is_met_where_a_ray_comes_back_into_the_image():
+    # Through this lens, rays about 101 degrees to the left leave the image for 1.2 m.
+    camera = CameraModel((160, 120), [[50.0, 0, 79.5], [0, 50.0, 59.5], [0, 0, 1]], np.zeros(4),
+                         'equidistant')  # fmt: skip
+    T = camera_mount([0.0, 0.0, 1.2], [0.3, 0.5, 0.0])
+    away = np.array([math.cos(math.radians(101)), math.sin(math.radians(101))])
+    u, v = np.meshgrid(np.arange(160), np.arange(120))
+    rays = camera.rays(np.stack([u, v], axis=-1)) @ T[:3, :3].T
+    with np.errstate(divide='ignore', invalid='ignore'):
+        reach = np.where(rays[..., 2] < 0, -1.2 / rays[..., 2] * (rays[..., :2] @ away), np.inf)
+    # An endless wall stands across, 1 m away, and on the other side is road.
+    mask = np.where((reach < 1.0) | (rays[..., :2] @ away <= 0), ROAD, WALL).astype(np.uint8)
+    projector = GroundProjector(LABELS, GATES)
+    fan = projector.tables(camera, T, 0.1).fan
+    ray, place = projector.contacts(mask, fan)
+    met = (fan.directions[ray] @ away) * fan.ranges_m[place]
+    met = met[met > 0]
+    assert len(met) > 80
+    assert met == pytest.approx(1.0, abs=0.15)
+    # They do come back, and behind the wall.
+    back = (np.diff(fan.seen.astype(int), axis=1) == 1).sum(axis=1) > 1
+    assert back.sum() > 10
 
 
 def test_ground_cover_lets_things_stand_on_plants():

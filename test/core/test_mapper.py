@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import queue
 import threading
@@ -15,11 +16,15 @@ from announcing_lock import DEADLINE_S, AnnouncingLock
 
 from espnet_ros.core import ground_projection
 from espnet_ros.core.camera import CameraModel
+from espnet_ros.core.clouds import CloudMaker
 from espnet_ros.core.config import NodeConfig
+from espnet_ros.core.depth_projection import HeightBand
 from espnet_ros.core.errors import CameraInfoError, ImageError, ParameterError, PoseError
+from espnet_ros.core.gates import Gates
 from espnet_ros.core.ground_tables import build_tables
 from espnet_ros.core.labels import CAMVID, LabelClass, Labels
 from espnet_ros.core.mapper import Look, Mapper, default_layers
+from espnet_ros.core.semantic_grid import Memory
 from espnet_ros.core.transforms import camera_mount
 
 LABELS = Labels([
@@ -482,6 +487,26 @@ def test_ground_above_the_horizon_is_told_of_its_camera():
     assert 'above the assumed horizon' in problems['left']
 
 
+@pytest.mark.parametrize('depth_m', [None, DEPTH_M])
+def test_a_camera_that_does_not_see_upright_is_told(depth_m):
+    hanging = camera_mount((0, 0, 1.0), (math.pi, math.pi / 4, 0))
+    grid = mapper()
+    grid.add(look('left', depth_m=depth_m))
+    grid.add(look('front', T_base_camera=hanging, depth_m=depth_m))
+    problems = grid.problems()
+    assert problems['left'] == ''
+    assert 'set input.front.upside_down to true' in problems['front']
+    # It is judged by the newest look.
+    grid.add(look('front', stamp_s=1.1, depth_m=depth_m))
+    assert grid.problems()['front'] == ''
+    turned = mapper(**{'input.front.upside_down': True})
+    turned.add(look('front', T_base_camera=hanging, depth_m=depth_m))
+    turned.add(look('left', depth_m=depth_m))
+    assert turned.problems() == {'front': '', 'left': ''}
+    turned.add(look('front', stamp_s=1.1, depth_m=depth_m))
+    assert 'input.front.upside_down is true, but' in turned.problems()['front']
+
+
 def test_the_users_layers_and_rules_are_checked_against_the_model():
     with pytest.raises(ParameterError, match="unknown class 'raod'"):
         mapper(**{'layers.ways.classes': ['raod'], 'layers.ways.cost': 0})
@@ -505,6 +530,18 @@ def test_fine_grids_and_long_ranges_that_are_taken_give_a_map(fine):
     assert grid.add(look()) == ''
     shown = grid.render()
     assert (at(shown, 1.67, 0.005), at(shown, 1.25, 0.005)) == (100, 0)
+
+
+def test_geometry_without_a_config_is_that_of_the_defaults():
+    grid, projection = NodeConfig().grid, NodeConfig().projection
+    assert Gates() == Gates(
+        projection.max_range, projection.min_range, projection.min_depression, projection.border
+    )
+    low_m, high_m = projection.height_band
+    assert HeightBand() == HeightBand(low_m=low_m, high_m=high_m)
+    assert Memory() == Memory(grid.half_life, grid.recentre_step)
+    stride = inspect.signature(CloudMaker).parameters['stride']
+    assert stride.default == NodeConfig().nav.stride
 
 
 def test_default_layers():

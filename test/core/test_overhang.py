@@ -9,6 +9,7 @@ import pytest
 
 from espnet_ros.core.ground_tables import Fan
 from espnet_ros.core.overhang import Overhang
+from espnet_ros.core.strays import StrayFilter
 
 BIKE, WALL = 3, 7
 
@@ -21,6 +22,7 @@ def fan_of(degrees: np.ndarray, places: int = 80, height_m: float = 1.2) -> Fan:
         np.zeros(shape, np.int32), np.ones(shape, bool),
         np.stack([np.cos(angles), np.sin(angles)], axis=1), np.zeros(2), height_m,
         0.1 * np.arange(places) + 0.05, np.ones(places, np.float32),
+        StrayFilter(np.full((2, len(angles)), -1), np.zeros(places, np.intp)),
     )  # fmt: skip
 
 

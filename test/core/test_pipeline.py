@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -71,6 +72,57 @@ def test_an_image_of_the_network_size_is_not_touched():
     image = np.random.default_rng(0).integers(0, 2, (8, 16, 3), dtype=np.uint8)
     result = Segmenter(BlueIsTheClass(), LABELS, (16, 8)).segment(image)
     np.testing.assert_array_equal(result.mask, image[..., 0])
+
+
+class ByPlace(BlueIsTheClass):
+    """A backend whose answer depends on where in its image a pixel is."""
+
+    def infer(self, images):
+        mask, confidence = super().infer(images)
+        rows, columns = np.indices(mask.shape[1:])
+        mask = (mask // 64 + rows // 3) % 2
+        return mask.astype(np.uint8), confidence // 2 + columns.astype(np.uint8)
+
+
+def noise(width, height, seed):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+@pytest.mark.parametrize('mask_size', ['image', 'network'])
+@pytest.mark.parametrize('size_wh', [(32, 24), (48, 40), (16, 8)])
+def test_an_image_upside_down_is_segmented_as_one_that_was_turned(size_wh, mask_size):
+    image = noise(*size_wh, 1)
+    segmenter = Segmenter(ByPlace(), LABELS, (16, 8), mask_size, min_confidence=60)
+    hanging = ColorImage(image, upside_down=True)
+    upright = segmenter.segment(np.ascontiguousarray(image[::-1, ::-1]))
+    (result,) = segmenter.segment_together([hanging])
+    np.testing.assert_array_equal(result.mask, upright.mask[::-1, ::-1])
+    np.testing.assert_array_equal(result.confidence, upright.confidence[::-1, ::-1])
+    # The image itself stays as it came, and seen so it would give something else.
+    np.testing.assert_array_equal(hanging.bgr, image)
+    assert (result.mask != segmenter.segment(image).mask).any()
+
+
+def test_in_a_batch_only_the_images_upside_down_are_turned():
+    images = [noise(32, 24, seed) for seed in (1, 2, 3)]
+    segmenter = Segmenter(ByPlace(), LABELS, (16, 8))
+    flags = (True, False, True)
+    batch = [ColorImage(i, upside_down=flag) for i, flag in zip(images, flags, strict=True)]
+    together = segmenter.segment_together(batch)
+    for one, result in zip(batch, together, strict=True):
+        (alone,) = segmenter.segment_together([one])
+        np.testing.assert_array_equal(result.mask, alone.mask)
+        np.testing.assert_array_equal(result.confidence, alone.confidence)
+    np.testing.assert_array_equal(together[1].mask, segmenter.segment(images[1]).mask)
+
+
+def test_padded_grey_rows_may_be_upside_down():
+    grey = np.zeros((8, 20, 1), np.uint8)
+    grey[0, 0] = 1
+    image = ColorImage(grey[:, :16], cv2.COLOR_GRAY2BGR, upside_down=True)
+    (result,) = Segmenter(BlueIsTheClass(), LABELS, (16, 8)).segment_together([image])
+    np.testing.assert_array_equal(result.mask, grey[:, :16, 0])
+    assert result.mask.flags.c_contiguous
 
 
 def test_void_and_ids_without_a_class_become_unlabeled():

@@ -70,6 +70,24 @@ def test_ground_above_the_horizon_is_a_camera_that_looks_further_down():
     assert '\n' not in problem
 
 
+# By roll: as it is, upside down, and lying on either side, where the image's top is.
+@pytest.mark.parametrize('turns', [0, 1, 2, 3])
+def test_a_camera_may_be_mounted_with_any_side_up(turns: int):
+    # Optical axes of the image that np.rot90 turns `turns` times to be upright: 90 degrees each.
+    T = LEVEL.copy()
+    for _ in range(turns):
+        T[:3, :3] = T[:3, :3] @ np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]])
+    c = [31.5, 23.5] if turns % 2 == 0 else [23.5, 31.5]
+    size = (64, 48) if turns % 2 == 0 else (48, 64)
+    camera = CameraModel(size, [[320.0, 0, c[0]], [0, 320.0, c[1]], [0, 0, 1]])
+    for row, problem in ((20, '3.571 % of the ground'), (24, '')):
+        monitor = ProjectionMonitor(LABELS)
+        for _ in range(20):
+            monitor.see(np.ascontiguousarray(np.rot90(mask_from(row), -turns)), camera, T)
+        assert monitor.problem().startswith(problem)
+        assert bool(monitor.problem()) == bool(problem)
+
+
 def test_a_trembling_mount_does_not_cost_new_rays(monkeypatch):
     made = []
     rays = CameraModel.rays

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,26 @@ def test_what_comes_at_the_rate_but_a_little_early_or_late_all_passes():
     jitter = np.random.default_rng(0).uniform(-0.009, 0.009, 200)
     times = np.arange(200) / 10 + jitter
     assert len(passed(times, 10.0)) == 200
+
+
+@pytest.mark.parametrize(
+    ('coming_hz', 'rate_hz', 'least', 'most'),
+    [
+        # Every third one, second one and so on, and of 20 of 30 two of three; each of 20 s.
+        (30, 10, 198, 202), (30, 15, 297, 303), (30, 20, 390, 402), (30, 7.5, 148, 152),
+        (15, 10, 195, 202), (60, 10, 198, 202), (30, 30, 594, 600),
+    ],
+)  # fmt: skip
+def test_jitter_of_what_comes_hardly_changes_the_rate(coming_hz, rate_hz, least, most):
+    # A sixth of a period early or late, as of a camera whose images come by the executor.
+    for seed in range(5):
+        jitter = np.random.default_rng(seed).uniform(-1, 1, 20 * coming_hz) / 6
+        times = (np.arange(20 * coming_hz) + jitter) / coming_hz
+        assert least <= len(passed(times, rate_hz)) <= most
+
+
+def test_without_end_all_passes():
+    assert passed([0.0, 1e-9, 2e-9], math.inf) == [0.0, 1e-9, 2e-9]
 
 
 def test_what_comes_more_than_a_fifth_early_waits_for_the_next_one():

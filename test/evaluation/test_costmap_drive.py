@@ -6,6 +6,7 @@ u = 119.5 - 80 y / z, v = 79.5 + 80 (1 - x) / (1 + x): the wall's foot at v = 39
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -91,6 +92,16 @@ def test_masks_that_show_nothing_are_left_out_as_in_the_node():
     sky = np.full((160, 240), CAMVID.names.index('Sky'), np.uint8)
     result = evaluate_drive(recording(sky=sky), 'sky', CONFIG, CAMVID)
     assert result.total.ground_iou == 0.0
+
+
+def test_depth_is_used_where_the_parameters_ask_for_it():
+    # All of the image is wall: where it stands, the ground plane can't tell.
+    wall = np.full((160, 240), BUILDING, np.uint8)
+    drive = recording(wall=wall)
+    assert evaluate_drive(drive, 'wall', CONFIG, CAMVID).total.obstacle_recall == 0.0
+    projection = dataclasses.replace(CONFIG.projection, source='depth')
+    depth = dataclasses.replace(CONFIG, projection=projection)
+    assert evaluate_drive(drive, 'wall', depth, CAMVID).total.obstacle_recall == 1.0
 
 
 def test_a_pitch_error_puts_the_wall_nearer():

@@ -1,7 +1,15 @@
 """Traps of a whole costmap."""
 
 import pytest
-from parameter_files import OBSTACLE, STATIC, Trap, assert_all_have_a_trap, assert_found, check
+from parameter_files import (
+    OBSTACLE,
+    STATIC,
+    Trap,
+    assert_all_have_a_trap,
+    assert_found,
+    check,
+    own,
+)
 
 from espnet_ros.nav2.costmap_checks import CHECKS, FOR_ALL
 
@@ -178,6 +186,16 @@ TRAPS = [
         'overwritten',
         'semantic overwrites lidar',
     ),
+    Trap(
+        'static',
+        '[lidar, grid, inflation]',
+        '[lidar, grid, noise, inflation]\n'
+        '      noise: {plugin: "nav2_costmap_2d::DenoiseLayer"}  # HERE',
+        'denoised',
+        'minimal_group_size is 2 by default: noise clears smaller groups of lethal cells of grid,',
+        'warning',
+        cure='noise before grid in plugins, or minimal_group_size: 1',
+    ),
 ]
 
 
@@ -188,6 +206,46 @@ def test_a_trap_is_found_where_it_is(trap, tmp_path):
 
 def test_every_check_has_a_trap():
     assert_all_have_a_trap([*CHECKS, *FOR_ALL], TRAPS)
+
+
+@pytest.mark.parametrize(
+    ('plugins', 'noise', 'layer', 'is_found'),
+    [
+        ('lidar, grid, noise, inflation', '', '', True),
+        ('lidar, grid, noise, inflation', 'minimal_group_size: 3', '', True),
+        ('lidar, grid, noise, inflation', 'minimal_group_size: 1', '', False),
+        ('lidar, grid, noise, inflation', 'enabled: false', '', False),
+        ('lidar, noise, grid, inflation', '', '', False),
+        # Only lethal cells are cleared.
+        ('lidar, grid, noise, inflation', '', 'grass', False),
+        ('lidar, grid, noise, inflation', '', 'people', True),
+    ],
+)
+def test_a_denoise_layer_clears_what_comes_before_it(tmp_path, plugins, noise, layer, is_found):
+    text = STATIC.replace('[lidar, grid, inflation]', f'[{plugins}]').replace(
+        '      inflation:\n',
+        f'      noise: {{plugin: "nav2_costmap_2d::DenoiseLayer", {noise}}}\n      inflation:\n',
+    )
+    if layer:
+        text = text.replace('segmentation/costmap', f'segmentation/layers/{layer}')
+    layers = '{grass: {classes: [Tree], cost: 60}, people: {classes: [Car], cost: 100}}'
+    found = check(tmp_path, own(f'{{layers: {layers}}}') + text)
+    assert [f.check for f in found] == ['denoised'] * is_found
+
+
+def test_a_denoise_layer_in_a_container_sees_the_layers_in_there(tmp_path):
+    text = STATIC.replace('[lidar, grid, inflation]', '[grid, both, inflation]').replace(
+        '      inflation:\n',
+        '      both:\n        plugin: nav2_costmap_2d::PluginContainerLayer\n'
+        '        plugins: [noise]\n        noise.plugin: nav2_costmap_2d::DenoiseLayer\n'
+        '      inflation:\n',
+    )
+    assert check(tmp_path, text) == ()
+    moved = text.replace('[grid, both', '[both').replace('[noise]', '[grid, noise]')
+    start, end = moved.index('      grid:'), moved.index('      both:')
+    grid = ''.join(f'  {line}\n' for line in moved[start:end].splitlines())
+    moved = moved[:start] + moved[end:].replace('        noise.', f'{grid}        noise.')
+    assert [f.check for f in check(tmp_path, moved)] == ['denoised']
 
 
 def test_two_layers_of_the_node_overwrite_each_other(tmp_path):

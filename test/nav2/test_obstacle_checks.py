@@ -167,6 +167,31 @@ TRAPS = [
     ),
     Trap(
         'obstacle',
+        'VoxelLayer',
+        'VoxelLayer\n      mark_threshold: 1  # HERE',
+        'mark_threshold',
+        'cells need 2 marked voxels, but without depth the points of a thing are in one',
+        cure='mark_threshold: 0',
+    ),
+    Trap(
+        'obstacle',
+        'VoxelLayer',
+        'VoxelLayer\n      combination_method: 2  # HERE',
+        'combination_method',
+        'is 2: on Humble nothing of people_and_cars comes into the costmap',
+        'warning',
+        cure='combination_method: 1',
+    ),
+    Trap(
+        'obstacle',
+        'rolling_window: true',
+        'rolling_window: true\n    track_unknown_space: true\n'
+        '    people_and_cars.combination_method: 2  # HERE',
+        'combination_method',
+        'no layer before people_and_cars makes cells known: it marks nothing',
+    ),
+    Trap(
+        'obstacle',
         '/robot1/local',
         own('{layers: {danger: {classes: [Road], cost: 60}}}') + '/robot1/local',
         'graded_layer',
@@ -180,6 +205,50 @@ TRAPS = [
 @pytest.mark.parametrize('trap', TRAPS, ids=lambda t: f'{t.check}-{t.says[:30]}')
 def test_a_trap_is_found_where_it_is(trap, tmp_path):
     assert_found(trap, tmp_path)
+
+
+def test_with_depth_a_mark_threshold_loses_what_is_low(tmp_path):
+    text = OBSTACLE.replace('VoxelLayer', 'VoxelLayer\n      mark_threshold: 1')
+    (found,) = check(tmp_path, own('{projection: {source: depth}}') + text)
+    assert (found.check, found.severity) == ('mark_threshold', 'warning')
+    assert 'what is too low for that' in found.problem
+    # An ObstacleLayer has no voxels.
+    assert check(tmp_path, text.replace('VoxelLayer', 'ObstacleLayer')) == ()
+
+
+@pytest.mark.parametrize(
+    ('first', 'method', 'severity'),
+    [
+        ('{plugin: nav2_costmap_2d::ObstacleLayer}', 2, 'warning'),
+        ('{plugin: nav2_costmap_2d::ObstacleLayer, enabled: false}', 2, 'error'),
+        ('{plugin: nav2_costmap_2d::DenoiseLayer}', 2, 'error'),
+        # From Jazzy on taken for 1.
+        ('{plugin: nav2_costmap_2d::DenoiseLayer}', 3, 'warning'),
+    ],
+)
+def test_what_is_unknown_depends_on_the_layers_before(tmp_path, first, method, severity):
+    text = OBSTACLE.replace('[people', '[first, people').replace(
+        'rolling_window: true',
+        f'rolling_window: true\n    track_unknown_space: true\n    first: {first}\n'
+        f'    people_and_cars.combination_method: {method}',
+    )
+    (found,) = check(tmp_path, text)
+    assert (found.check, found.severity) == ('combination_method', severity)
+
+
+def test_a_container_of_layers_starts_unknown(tmp_path):
+    old = OBSTACLE[OBSTACLE.index('    people_and_cars:') : OBSTACLE.index('    inflation:')]
+    inner = ''.join(f'  {line}\n' for line in old.splitlines())
+    text = OBSTACLE.replace('[people_and_cars', '[lidar, both').replace(
+        old,
+        '    lidar: {plugin: nav2_costmap_2d::ObstacleLayer}\n    both:\n'
+        '      plugin: nav2_costmap_2d::PluginContainerLayer\n      plugins: [people_and_cars]\n'
+        + inner,
+    )
+    assert check(tmp_path, text) == ()
+    text = text.replace('VoxelLayer', 'VoxelLayer\n        combination_method: 2')
+    (found,) = check(tmp_path, text)
+    assert (found.check, found.severity) == ('combination_method', 'error')
 
 
 def test_every_check_has_a_trap():
@@ -207,9 +276,14 @@ def test_with_depth_a_least_height_above_the_greatest_drops_every_point(tmp_path
         # Two masks come within stale_after, however low the rate.
         ('{update_rate: 0.5, stale_after: 0.8}', 0.4, ['never_current']),
         ('{update_rate: 0.5, stale_after: 0.8}', 0.41, []),
+        # Nor does more than is segmented come.
+        ('{update_rate: 9.0}, input: {max_rate: 4.0}', 0.25, ['never_current']),
+        ('{update_rate: 9.0}, input: {max_rate: 4.0}', 0.26, []),
+        ('{update_rate: 4.0}, input: {max_rate: 9.0}', 0.25, ['never_current']),
+        ('{stale_after: 0.8}, input: {max_rate: 0.5}', 0.41, []),
     ],
 )
-def test_the_time_between_clouds_follows_the_grid(grid, seconds, expected, tmp_path):
+def test_the_time_between_clouds_follows_the_rates(grid, seconds, expected, tmp_path):
     text = own(f'{{grid: {grid}}}') + OBSTACLE.replace('rate: 1.0', f'rate: {seconds}')
     assert [f.check for f in check(tmp_path, text)] == expected
 

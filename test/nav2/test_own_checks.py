@@ -78,6 +78,11 @@ TRAPS = [
         'together',
         'camera_mount.left is of no camera: expected camera_mount, by',
     ),
+    added(
+        'input.left.upside_down: true',
+        'together',
+        'input.left.upside_down is of no camera: expected input.upside_down, by',
+    ),
     added('camera_mount: {rpy: [0.0, 0.1, 0.0]}', 'together', 'has rpy without xyz for the cam'),
     *OF_CLASSES,
 ]

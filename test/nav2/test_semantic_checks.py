@@ -10,6 +10,14 @@ from espnet_ros.nav2.semantic_checks import CHECKS
 TRAPS = [
     Trap(
         'semantic',
+        'front\n',
+        'front\n        combination_method: 2  # HERE\n',
+        'combination_method',
+        'is 2, neither 0 nor 1: nothing of semantic comes into the costmap',
+        cure='combination_method: 1',
+    ),
+    Trap(
+        'semantic',
         '          class_types: [free, danger]\n',
         '',
         'class_types',

@@ -63,6 +63,22 @@ TRAPS = [
     ),
     Trap(
         'static',
+        'use_maximum: true',
+        'use_maximum: true\n      resolution: 0.2  # HERE',
+        'coarse_costmap',
+        'resolution is 0.2, but the cells of grid are 0.1 m',
+        cure='resolution: 0.1, or grid.resolution: 0.2 in the node',
+    ),
+    Trap(
+        'static',
+        'controller_server:',
+        own('{grid: {resolution: 0.05}}') + 'controller_server:',
+        'coarse_costmap',
+        'resolution is 0.1 by default, but the cells of grid are 0.05 m',
+        at='# COSTMAP',
+    ),
+    Trap(
+        'static',
         'track_unknown_space: false',
         'track_unknown_space: true  # HERE',
         'unknown_beats_lethal',
@@ -185,6 +201,24 @@ def test_a_trinary_costmap_loses_nothing_of_layers_that_are_lethal(
     text = own(given) + STATIC.replace('trinary_costmap: false', 'trinary_costmap: true')
     found = check(tmp_path, text.replace('segmentation/costmap', f'segmentation/{topic}'))
     assert [f.check for f in found] == ['trinary_costmap'] * is_found
+
+
+@pytest.mark.parametrize(
+    ('grid_m', 'costmap_m', 'rolls', 'expected'),
+    [
+        (0.05, 0.05, True, []),
+        # Each cell of the grid comes into several of the costmap.
+        (0.1, 0.05, True, []),
+        (0.09, 0.1, True, ['coarse_costmap']),
+        # Nav2 gives a costmap that does not roll the grid's cells, which is another trap.
+        (0.05, 0.1, False, ['non_rolling']),
+    ],
+)
+def test_the_costmap_must_be_as_fine_as_the_grid(tmp_path, grid_m, costmap_m, rolls, expected):
+    text = STATIC.replace('use_maximum: true', f'use_maximum: true\n      resolution: {costmap_m}')
+    text = text.replace('rolling_window: true', f'rolling_window: {str(rolls).lower()}')
+    found = check(tmp_path, own(f'{{grid: {{resolution: {grid_m}}}}}') + text)
+    assert [f.check for f in found] == expected
 
 
 @pytest.mark.parametrize(

@@ -123,18 +123,23 @@ def slow_model(tmp_path_factory):
 class NodeProcess:
     """The node as users start it.
 
+    :param console: file descriptor of what it writes to, in place of the log.
+    :param program: code that starts it otherwise.
     :param parameters: name -> value, written as on the command line.
     """
 
-    def __init__(self, log: Path, environment=None, arguments=(), **parameters):
-        command = [sys.executable, '-m', 'espnet_ros.ros.segmentation_node', '--ros-args']
+    def __init__(
+        self, log: Path, environment=None, arguments=(), console=None, program=None, **parameters
+    ):
+        how = ['-c', program] if program else ['-m', 'espnet_ros.ros.segmentation_node']
+        command = [sys.executable, *how, '--ros-args']
         for name, value in parameters.items():
             command += ['-p', f'{name}:={value}']
         self.log = log
         with log.open('w') as output:
             self.process = subprocess.Popen(
                 [*command, *arguments],
-                stdout=output,
+                stdout=output if console is None else console,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **(environment or {})},
                 start_new_session=True,

@@ -219,6 +219,49 @@ def test_compressed_depth_is_refused(kind):
     assert caught.value.reason == 'encoding'
 
 
+def mosaic(dtype=np.uint8):
+    """Return what a sensor whose first row is red, green, ... sees of an orange thing."""
+    pixels = np.full((6, 10), 90, dtype)
+    pixels[0::2, 0::2], pixels[1::2, 1::2] = 200, 30
+    return pixels
+
+
+@pytest.mark.parametrize(
+    ('kind', 'pixels'),
+    [
+        ('bayer_rggb8; png compressed ', mosaic()),
+        ('bayer_rggb8; png compressed', mosaic()),
+        # 200 * 256 + 77 and so on: the high byte counts.
+        ('bayer_rggb16; png compressed ', mosaic(np.uint16) * 256 + 77),
+    ],
+)
+def test_a_bayer_image_that_was_compressed_as_it_is_gets_its_colours(kind, pixels):
+    png = cv2.imencode('.png', pixels)[1].tobytes()
+    image = read_compressed(CompressedImage(format=kind, data=array('B', png))).bgr
+    np.testing.assert_array_equal(image[2:4, 2:8], np.broadcast_to((30, 90, 200), (2, 6, 3)))
+
+
+def test_a_bayer_image_that_was_compressed_in_colour_is_left_as_it_is():
+    pixels, data = jpeg()
+    for kind in ('bayer_rggb8; jpeg compressed bgr8', 'bayer_rggb8; jpeg compressed '):
+        image = read_compressed(CompressedImage(format=kind, data=array('B', data))).bgr
+        assert np.abs(image[:, :20].astype(int) - pixels[:, :20]).max() < 6
+
+
+@pytest.mark.parametrize(
+    ('kind', 'words'),
+    [
+        ('bayer_rggb8; jpeg compressed mono8', 'colours were lost when it was compressed: deb'),
+        ('bayer_what8; png compressed ', "'bayer_what8' is not supported"),
+    ],
+)
+def test_a_bayer_image_without_colours_is_refused(kind, words):
+    png = cv2.imencode('.png', mosaic())[1].tobytes()
+    with pytest.raises(ImageError, match=words) as caught:
+        read_compressed(CompressedImage(format=kind, data=array('B', png)))
+    assert caught.value.reason == 'encoding'
+
+
 def test_a_mask_has_no_padding_and_shares_the_header():
     header = Header(frame_id='camera_optical')
     header.stamp.sec = 12

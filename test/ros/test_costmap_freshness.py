@@ -81,6 +81,7 @@ class Rig:
         # Why no look is made of a camera's masks.
         self.faults = {}
         self.on_silence = lambda: None
+        self.on_log = lambda text: None
         self.clouds = SimpleNamespace(publish=lambda *_: None, problem=lambda: '', destroy=int)
         told = SimpleNamespace(
             **{level: partial(self._log, level) for level in ('info', 'warning', 'error')}
@@ -141,6 +142,7 @@ class Rig:
 
     def _log(self, level, text, **_):
         self.log.append((self.at_s, level, text))
+        self.on_log(text)
 
     def set(self, **grid):
         self.config = dataclasses.replace(
@@ -200,6 +202,16 @@ def test_an_image_that_is_repeated_for_ever_keeps_nothing_fresh(make):
     rig.mask(2.0, stamp_s=3.0)
     rig.tick(2.9)
     assert rig.sent[-1] == (2.0, '0 1.6 2')
+
+
+def test_that_all_is_forgotten_is_told_after_the_new_map_went_out(make):
+    rig = make()
+    rig.mask(0.0)
+    rig.mapper.add = lambda look: rig.mapper.clear() or rig.mapper.looks.append(look) or 'a jump'
+    told = []
+    rig.on_log = lambda text: told.append((text, rig.sent[-1]))
+    rig.mask(1.0)
+    assert told == [('cost maps cleared: a jump', (1.0, '1'))]
 
 
 def test_a_mask_that_comes_while_somebody_asks_why_none_does_is_not_followed_by_a_stop(make):

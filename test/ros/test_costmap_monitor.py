@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from espnet_ros.core.errors import PoseError
+import pytest
+
+from espnet_ros.core.errors import CameraInfoError, ImageError, PoseError
 from espnet_ros.ros.costmap_monitor import CostmapMonitor
 
 
@@ -31,3 +33,20 @@ def test_maps_that_had_to_be_cleared_are_news_and_a_wish_is_none():
     assert monitor.news() == (
         'cost maps cleared once: time went back by 3.0 s; 1 masks left out: no odometry'
     )
+
+
+@pytest.mark.parametrize(
+    ('error', 'key'),
+    [
+        (ImageError('view', 'nothing to see'), 'skipped_view'),
+        (PoseError('no odometry'), 'skipped_pose'),
+        (CameraInfoError('no K'), 'skipped_camera_info'),
+        (ZeroDivisionError('oh'), 'skipped_failed'),
+    ],
+)
+def test_a_mask_left_out_is_counted_by_its_reason(error, key):
+    monitor = CostmapMonitor()
+    monitor.skip(error)
+    values = monitor.values()
+    assert [name for name in values if name.startswith('skipped_')] == [key]
+    assert (values[key], values['skipped']) == (1, 1)

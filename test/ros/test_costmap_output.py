@@ -26,6 +26,7 @@ class Rig:
             layers=layers, render=lambda fill: SimpleNamespace(spec=None, fill=fill)
         )
         self.log = []
+        self.sent_when_logged = []
         told = SimpleNamespace(to_msg=lambda: None)
         node = SimpleNamespace(
             get_logger=lambda: SimpleNamespace(
@@ -40,6 +41,7 @@ class Rig:
 
     def _log(self, level, text):
         self.log.append((round(self.now_s - 10.0, 2), level, text))
+        self.sent_when_logged.append(len(self.sent))
 
     def _told(self, cost_map):
         return round(self.now_s - 10.0, 2), cost_map
@@ -85,6 +87,18 @@ def test_the_map_left_behind_is_no_error(rig):
     rig.output.stop('the node is not active')
     assert rig.sent[-1][1].fill == costmap_output.FILL['lethal']
     assert rig.log == [(0.0, 'info', 'cost maps end as stale (lethal): the node is not active')]
+
+
+def test_what_stops_a_robot_goes_out_before_anybody_is_told(rig):
+    rig.monitor.update({})
+    rig.mask(0.0)
+    rig.stale(0.6)
+    rig.mask(1.0)
+    rig.output.stop('the node is not active')
+    assert [text.split(' (')[0] for _, _, text in rig.log] == [
+        'cost maps are stale', 'cost maps are fresh again', 'cost maps end as stale',
+    ]  # fmt: skip
+    assert rig.sent_when_logged == [2, 3, 4]
 
 
 STALE = 'cost maps are stale (lethal): no image'

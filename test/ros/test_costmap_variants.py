@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
-from costmap_rig import HEIGHT, LATCHED, LAYERS, NODE, WALL, WIDTH, Rig, at, cells, stamp
+from costmap_rig import HEIGHT, LATCHED, LAYERS, NODE, WALL, WIDTH, Rig, at, cells, stamp, view
 from diagnostic_msgs.msg import DiagnosticStatus
 from nav_msgs.msg import OccupancyGrid
 from rcl_interfaces.srv import SetParameters
@@ -76,6 +76,27 @@ def test_two_cameras_fill_one_grid(start):
         lambda level, *_: level == DiagnosticStatus.ERROR, 'an error'
     )
     assert 'left: no image for' in message
+
+
+def test_cameras_that_hang_upside_down_are_told_unless_they_say_so(start):
+    hanging = f'[{math.pi}, {math.pi / 4}, 0.0]'
+    mounts = {
+        **FRONT_AND_LEFT, 'camera_mount__front__rpy': hanging, 'camera_mount__left__rpy': hanging
+    }
+    rig = start(('front', 'left'), input__front__upside_down='true', **mounts, **LAYERS)
+    image = view()[::-1, ::-1]
+
+    def road_and_wall():
+        grids = rig.grids()
+        return grids and (at(grids[-1], 1.25, 0.05), at(grids[-1], 1.75, 0.05)) == (98, 100)
+
+    rig.send_until(road_and_wall, 'cost map', image, ('front', 'left'))
+    _, message, _ = rig.send_until(
+        lambda: (s := rig.status()) and 'left: the camera hangs upside down' in s[1] and s,
+        'warning', image, ('front', 'left'),
+    )  # fmt: skip
+    assert 'set input.left.upside_down to true' in message
+    assert 'front: the camera' not in message and 'input.front' not in message
 
 
 def test_depth_places_things_where_they_are_measured(start):

@@ -71,8 +71,13 @@ def test_what_does_not_fit_is_refused():
         depth_to_meters(other, (3, 2), (3, 2))
     short = depth(MM, '16UC1')
     short.data = short.data[:-1]
-    with pytest.raises(ImageError, match='too few'):
+    with pytest.raises(ImageError, match='data has 11 bytes, but 2 rows of step 6') as caught:
         depth_to_meters(short, (3, 2), (3, 2))
+    assert caught.value.reason == 'depth'
+    narrow = depth(MM, '16UC1')
+    narrow.step = 5
+    with pytest.raises(ImageError, match='step is 5, but a row of 3 16UC1 pixels has 6 bytes'):
+        depth_to_meters(narrow, (3, 2), (3, 2))
 
 
 def test_the_nearest_stamp_within_20_ms_is_taken():

@@ -8,7 +8,7 @@ import pytest
 from espnet_ros.backends.base import Backend
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.labels import UNLABELED
-from espnet_ros.ros.model import load_model
+from espnet_ros.ros.model import NO_FACTS, load_model
 
 
 def test_pixels_below_min_confidence_get_no_label(toy_model) -> None:
@@ -33,6 +33,7 @@ def test_facts_follow_a_backend_that_moves_on(toy_model, monkeypatch) -> None:
         assert model._backend.on_progress == told.append
         facts = model.facts
         assert (facts['backend'], facts['model'], facts['size_wh']) == ('onnx', 'toy', '32x24')
+        assert facts.keys() == NO_FACTS.keys() and set(NO_FACTS.values()) == {''}
         model._backend.name, model._backend.device = 'torch', 'cuda:0 (Orin)'
         assert (model.facts['backend'], model.facts['device']) == ('torch', 'cuda:0 (Orin)')
     finally:

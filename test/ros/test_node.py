@@ -261,13 +261,32 @@ def test_disabled_drops_and_enabled_serves(driver, make_quadrants):
     driver.send_until(driver.message(make_quadrants(64, 48)))
 
 
+def test_images_above_the_rate_are_left_out_before_all_else(driver, make_quadrants):
+    before = driver.wait_for_status(lambda *_: True, 'a status')[2]
+    # With less, the grid would want more than one each 10 s.
+    assert driver.set('grid.stale_after', 3600.0).successful
+    assert driver.set('input.max_rate', 0.1).successful
+    with driver.flood(make_quadrants(64, 48)):
+        _, text, values = driver.wait_for_status(
+            lambda level, text, values: int(values['above_rate']) >= 20, 'images left out'
+        )
+    # They have come all the same.
+    assert 'no image' not in text
+    more = {key: int(values[key]) - int(before[key]) for key in ('received', 'processed')}
+    assert more['received'] >= 20 and more['processed'] <= 2
+    assert values['dropped'] == before['dropped']
+    assert driver.set('input.max_rate', 0.0).successful
+    assert driver.set('grid.stale_after', 1.0).successful
+    driver.send_until(driver.message(make_quadrants(64, 48)))
+
+
 def test_parameters_are_refused_with_a_reason(driver):
     result = driver.set('opacity', 0.3)
     assert not result.successful
     assert "did you mean 'overlay.opacity'?" in result.reason
     result = driver.set('backend', 'onxx')
     assert not result.successful
-    assert 'expected one of auto, openvino, onnx, torch' in result.reason
+    assert 'expected one of auto, tensorrt, openvino, onnx, torch' in result.reason
     assert not driver.set('overlay.opacity', 1.5).successful
     assert not driver.set('autostart', False).successful
     assert driver.set('overlay.opacity', 1).successful

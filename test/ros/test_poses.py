@@ -100,7 +100,7 @@ def test_late_odometry_is_an_error_after_the_time_out(make_poses, publisher):
     poses, node = make_poses('odometry', timeout_s=0.05)
     with pytest.raises(PoseError, match=r'no odometry has come, nor within 0\.05 s of the image'):
         place(poses, 1.0)
-    told = f'nobody publishes {node.get_namespace()}/odometry: remap odometry, or set pose.source'
+    told = f'nobody publishes {node.get_namespace()}/odometry; remap odometry, or set pose.source'
     assert poses.problem() == told
 
 
@@ -126,7 +126,8 @@ def test_a_topic_of_another_type_is_named(make_poses, monkeypatch):
     monkeypatch.setattr(node, 'get_publishers_info_by_topic', lambda topic: [other])
     topic = f'{node.get_namespace()}/odometry'
     assert poses.problem() == (
-        f'{topic} has type geometry_msgs/msg/PoseStamped, not nav_msgs/msg/Odometry'
+        f'{topic} has type geometry_msgs/msg/PoseStamped, not nav_msgs/msg/Odometry; '
+        'remap odometry, or set pose.source'
     )
 
 
@@ -172,7 +173,7 @@ def test_auto_without_tf2_is_fixed_until_odometry_comes_and_never_again(
     assert poses.name == 'odometry'
     with pytest.raises(PoseError, match='no odometry has come'):
         place(poses, 1.0)
-    assert poses.problem().startswith(f'nobody publishes {topic}: remap odometry')
+    assert poses.problem().startswith(f'nobody publishes {topic}; remap odometry')
 
 
 def test_auto_without_tf2_follows_the_odometry(make_poses, publisher, no_tf2):

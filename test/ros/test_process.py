@@ -33,7 +33,9 @@ def start(body, grace_s=20.0, before=AS_BY_DEFAULT):
         f'sys.exit(run_until_signal(body, {grace_s}))\n'
     )
     pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'text': True}
-    process = subprocess.Popen([sys.executable, '-c', code], env=dict(os.environ), **pipes)
+    # With it, Python forgets what could not be written.
+    environment = {k: v for k, v in os.environ.items() if k != 'PYTHONUNBUFFERED'}
+    process = subprocess.Popen([sys.executable, '-c', code], env=environment, **pipes)
     assert process.stdout.readline() == 'ready\n'
     return process
 
@@ -86,6 +88,29 @@ def test_a_body_that_is_stuck_ends_after_the_grace_time():
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=15)
     assert (process.returncode, errors) == (0, '')
+
+
+def test_a_body_that_waits_for_somebody_to_read_ends_after_the_grace_time():
+    # More than the pipe takes; the lock of sys.stderr is held meanwhile.
+    process = start('sys.stderr.write("x" * 1_000_000)', grace_s=0.2)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(DEADLINE_S) == 0
+    process.communicate()
+
+
+def test_an_error_that_nobody_reads_has_its_code_all_the_same():
+    process = start(
+        'import os\n'
+        'from espnet_ros.ros.console import never_wait\n'
+        'never_wait()\n'
+        'try:\n'
+        '    while True:\n'
+        '        os.write(2, bytes(4096))\n'
+        'except BlockingIOError:\n'
+        '    raise ParameterError("no such parameter")\n'
+    )
+    assert process.wait(DEADLINE_S) == 2
+    process.communicate()
 
 
 def test_what_breaks_during_the_stop_is_no_news():

@@ -8,7 +8,7 @@ import pytest
 
 from espnet_ros.core.errors import BackendError, ImageError
 from espnet_ros.ros import log
-from espnet_ros.ros.diagnostics import CameraMonitor
+from espnet_ros.ros.camera_monitor import CameraMonitor
 from espnet_ros.ros.segmenting import Segmenting
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.known_parameters import OF_ROS, passed_over, unknown_names
-from espnet_ros.core.parameter_file import NODE, ParameterFile, read_parameter_file
+from espnet_ros.core.names import NODE
+from espnet_ros.core.parameter_file import ParameterFile, read_parameter_file
 
 
 def read_parameters(file: Path, warn: Callable[[str], object] = print) -> dict[str, Any]:

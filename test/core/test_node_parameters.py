@@ -4,7 +4,7 @@ import pytest
 
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.evaluation.costmap_parameters import read_parameters
+from espnet_ros.core.node_parameters import read_parameters
 from espnet_ros.resources import share_directory
 
 # As a robot's one file has it: other nodes, a namespace, something for all.

@@ -1,0 +1,77 @@
+"""Contacts that only rounding makes, behind the upright edges of things.
+
+A ray on the ground and all that stands above it are one line in the image, so a ray that just
+misses a thing runs along its upright edge, within half a pixel of it. Its places are read by turns
+from pixels of the thing and from those beside it, and where the first of the thing comes there
+seems to be a contact: anywhere on what the thing hides, metres too far.
+
+Such a contact is alone: the ray on its one side meets the thing itself, nearer, and the one on its
+other side goes past. What really stands there is met by one of both about as far away.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from espnet_ros.core.arrays import Floats, Indices
+
+# About as far, where neither a pixel nor what a wall along the line of sight differs by is more.
+_AS_FAR_M = 0.25
+# How much farther the next ray meets a wall depends on how near its line passes by the camera's
+# foot: of one that is nearer than this, what is far ahead is taken for strays.
+_PAST_WALL_M = 0.3
+
+
+@dataclass(frozen=True, eq=False)
+class StrayFilter:
+    """Finds stray contacts on the rays of a fan.
+
+    :param beside: intp (2, A), by ray those a pixel or more to either side, -1 for none.
+    :param as_far: intp (R,), by place within how many places another contact is about as far.
+    """
+
+    beside: Indices
+    as_far: Indices
+
+    def without_strays(self, met: Indices) -> Indices:
+        """Return those of the contacts that are no strays.
+
+        :param met: ray * R + place of each, (N,), rising.
+        """
+        places = len(self.as_far)
+        ray, place = np.divmod(met, places)
+        low = np.maximum(place - self.as_far[place], 0)
+        high = np.minimum(place + self.as_far[place], places - 1)
+        is_behind, is_held = np.zeros((2, len(met)), bool)
+        for side in self.beside:
+            # Before the first place of all there is no contact: that is where ray -1 is.
+            first = side[ray] * places
+            start = np.searchsorted(met, first + low)
+            is_behind |= start > np.searchsorted(met, first)
+            is_held |= np.searchsorted(met, first + high, 'right') > start
+        return met[is_held | ~is_behind]
+
+
+def stray_filter(
+    rays: Indices, count: int, ranges_m: Floats, height_m: float, focal_px: float
+) -> StrayFilter:
+    """Return the filter of a fan.
+
+    :param rays: which of `count` rays all around it has, (A,).
+    :param ranges_m: of its places, (R,), evenly spaced.
+    :param height_m: of the camera above the foot.
+    :param focal_px: of the camera.
+    """
+    # Where rays are closer than pixels, several of them run along one edge.
+    apart = math.ceil(count / (2 * math.pi * focal_px))
+    at = np.full(count, -1, np.intp)
+    at[rays] = np.arange(len(rays))
+    beside = at[np.stack([rays - apart, rays + apart]) % count]
+    step_m = ranges_m[1] - ranges_m[0] if len(ranges_m) > 1 else 1.0
+    pixel_m = (ranges_m**2 + height_m**2) / (height_m * focal_px)
+    wall_m = ranges_m**2 * (2 * math.pi * apart / count) / _PAST_WALL_M
+    as_far_m = np.maximum(_AS_FAR_M, np.maximum(pixel_m, wall_m))
+    return StrayFilter(beside, np.ceil(as_far_m / step_m).astype(np.intp))

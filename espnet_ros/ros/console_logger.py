@@ -1,0 +1,53 @@
+"""The node's logger, which tells how much of the log the console did not take."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+from rclpy.impl import rcutils_logger
+from rclpy.impl.rcutils_logger import RcutilsLogger
+
+from espnet_ros.ros.console import takes_text
+
+# rclpy keeps apart the places that log by the first one outside of these files; a list of its own,
+# without which `once=True` and the like hold for all places together.
+getattr(rcutils_logger, '_internal_callers', []).append(os.path.realpath(__file__))
+
+
+class ConsoleLogger(RcutilsLogger):
+    """Logs as rclpy does, but waits for no console; may be used from several threads.
+
+    What the console does not take is still on /rosout and in the log file after
+    `console.never_wait`. Where that could do nothing, it is left out there, too.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._counter = RcutilsLogger(name)
+        self._left_out = 0
+        self._lock = threading.Lock()
+
+    def log(self, message: str, severity: Any, name: str | None = None, **kwargs: Any) -> bool:
+        """Log a message, as `rclpy.impl.rcutils_logger.RcutilsLogger.log`."""
+        if not self.is_enabled_for(severity):
+            return False
+        fd = 1 if os.environ.get('RCUTILS_LOGGING_USE_STDOUT') == '1' else 2
+        if self._left_out and takes_text(fd):
+            self._tell_left_out()
+        if not takes_text(fd):
+            with self._lock:
+                self._left_out += 1
+            if os.get_blocking(fd):
+                return False
+        return super().log(message, severity, name, **kwargs)
+
+    def _tell_left_out(self) -> None:
+        with self._lock:
+            count, self._left_out = self._left_out, 0
+        if count:
+            self._counter.warning(
+                f'{count} lines of the log are missing here, as nobody read this console: what '
+                'is wrong now is on /diagnostics'
+            )
