@@ -18,7 +18,8 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from espnet_ros.core.config import parameter_specs
 from espnet_ros.core.errors import EspnetRosError, ParameterError
-from espnet_ros.core.parameter_file import NODE, read_parameter_file
+from espnet_ros.core.names import NODE
+from espnet_ros.core.parameter_file import read_parameter_file
 from espnet_ros.resources import layers_file, share_directory
 from espnet_ros.ros.transport import large_image_environment
 
