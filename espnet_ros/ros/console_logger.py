@@ -29,8 +29,11 @@ class ConsoleLogger(RcutilsLogger):
         self._left_out = 0
         self._lock = threading.Lock()
 
-    def log(self, message: str, severity: Any, name: str | None = None, **kwargs: Any) -> bool:
-        """Log a message, as `rclpy.impl.rcutils_logger.RcutilsLogger.log`."""
+    def log(self, message: str, severity: Any, *args: Any, **kwargs: Any) -> bool:
+        """Log a message, as `rclpy.impl.rcutils_logger.RcutilsLogger.log`.
+
+        :param args: the logger's name, from Kilted on.
+        """
         if not self.is_enabled_for(severity):
             return False
         fd = 1 if os.environ.get('RCUTILS_LOGGING_USE_STDOUT') == '1' else 2
@@ -41,7 +44,7 @@ class ConsoleLogger(RcutilsLogger):
                 self._left_out += 1
             if os.get_blocking(fd):
                 return False
-        return super().log(message, severity, name, **kwargs)
+        return super().log(message, severity, *args, **kwargs)
 
     def _tell_left_out(self) -> None:
         with self._lock:
