@@ -57,14 +57,18 @@ def test_the_masks_of_a_model(small, tmp_path, monkeypatch, capsys):
 
 def test_what_a_model_is_not_sure_of_is_left_out(small, tmp_path):
     assert pytest.importorskip('onnxruntime')
-    file, sure = tmp_path / 'figures.json', tmp_path / 'sure.yaml'
-    sure.write_text('/**/segmentation:\n  ros__parameters: {mask.min_confidence: 1.0}\n')
-    options = ['--parts', 'drive', '--seeds', 0, '--length', 10, '--masks', 'true', 'model']
-    options += ['--backend', 'onnx', '--parameters', sure]
-    assert evaluate(*options, '--json', file) == 0
-    true, model = json.loads(file.read_text())['drive']['runs']
-    # It is never quite sure where things end.
-    assert model['obstacle_recall'] < 0.2 < 0.5 < true['obstacle_recall']
+    file, parameters, found = tmp_path / 'figures.json', tmp_path / 'parameters.yaml', []
+    options = ['--parts', 'drive', '--seeds', 0, '--length', 10, '--masks', 'model']
+    options += ['--backend', 'onnx', '--parameters', parameters, '--json', file]
+    for least in (0.0, 1.0):
+        parameters.write_text(
+            f'/**/segmentation:\n  ros__parameters: {{mask.min_confidence: {least}}}\n'
+        )
+        assert evaluate(*options) == 0
+        (model,) = json.loads(file.read_text())['drive']['runs']
+        found.append(model['obstacle_recall'])
+    # It is never quite sure where things end; how often depends on how OpenCV makes masks smaller.
+    assert found[1] < 0.9 * found[0]
 
 
 def test_with_depth_lawns_are_spoken_of(small, tmp_path, capsys):
