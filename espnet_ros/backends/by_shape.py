@@ -17,7 +17,8 @@ class ByShape(Mapping[Shape, T]):
     What makes a thing is given when one is asked for, not kept: an owner that is in a circle with
     this would not be freed, with what it has on a device, before Python looks for circles.
 
-    :param close: called with each thing that is let go of, once it is not in here any more.
+    :param close: called with each thing that is let go of, once it is not in here any more. An
+        owner whose own method it is has such a circle, and must call `clear`.
     """
 
     def __init__(self, close: Callable[[T], object] | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
 
     bundle = Bundle.load(args.model)
     dataset = load_dataset(args.dataset, args.split)
+    if dataset.note:
+        print(dataset.note, file=sys.stderr)
     classes, names = ClassMap(bundle.labels, dataset.labels), dataset.labels.names
     check_labelled(dataset.samples, f'{args.dataset} {args.split}')
     with open_model(bundle, args.backend, args.device, args.precision) as model:

@@ -7,6 +7,7 @@ NAME_overlay.png (the class colours over the picture).
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -76,12 +77,14 @@ def _build(args: argparse.Namespace) -> int:
 
 def _segment(args: argparse.Namespace) -> int:
     from espnet_ros.backends.open_model import open_model
+    from espnet_ros.core.picture_file import is_turned, turned_note
 
     images = _pictures(args.images)
     _check(images, args.output, args.json)
     figures: list[dict[str, Any]] = []
     refused: list[DatasetError] = []
     left: BrokenPipeError | None = None
+    turned: list[Path] = []
     with open_model(
         args.model, args.backend, args.device, args.precision, args.size
     ) as model:
@@ -89,11 +92,15 @@ def _segment(args: argparse.Namespace) -> int:
             # A picture that is damaged, or a reader of the names who leaves, costs no other masks.
             try:
                 figures.append(_segment_one(path, args.output, model))
+                if is_turned(path):
+                    turned.append(path)
                 print(*_files(args.output, path), sep='\n')
             except DatasetError as error:
                 refused.append(error)
             except BrokenPipeError as error:
                 left = error
+    if note := turned_note(turned, len(figures), 'pictures'):
+        print(note, file=sys.stderr)
     found = {'model': model.bundle.name, 'images': figures}
     tell(args.json, found, lambda: _check_all_done(refused, len(images)))
     if left is not None:

@@ -64,9 +64,13 @@ def failed_load(who: str, library: str, reason: str) -> str:
 
     :param reason: in the words of who tried.
     """
+    # pip does nothing for what is there already.
+    again = f'remove it, and install it again: {how_to_get(library)}'
+    if library in _PIP:
+        again = f'install it again: `pip install --force-reinstall {_PIP[library]}`'
     return (
         f'{who} needs the Python library {library}, which is installed but does not load '
-        f'({reason}); install it again: {how_to_get(library)}'
+        f'({reason}); {again}'
     )
 
 

@@ -18,7 +18,6 @@ import pytest
 
 pytest.importorskip('av')
 pytest.importorskip('rclpy')
-pytest.importorskip('tqdm')
 
 from espnet_ros.cli.main import main
 from espnet_ros.demo import run as run_module

@@ -15,7 +15,6 @@ from espnet_ros.evaluation.costmap_speed import Times
 
 @pytest.fixture
 def small(monkeypatch):
-    pytest.importorskip('tqdm')
     monkeypatch.setattr(costmap_drive, 'SIZE_WH', (240, 180))
 
 

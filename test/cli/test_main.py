@@ -137,8 +137,8 @@ def test_the_status_is_what_the_verb_returns(verb):
         (
             ImportError('libGL.so.1: cannot open\nshared object file', name='cv2'),
             'espnet_ros: this needs the Python library cv2, which is installed but does not load '
-            '(libGL.so.1: cannot open shared object file); install it again: `apt install '
-            'python3-opencv`, or `pip install opencv-python-headless`\n',
+            '(libGL.so.1: cannot open shared object file); remove it, and install it again: `apt '
+            'install python3-opencv`, or `pip install opencv-python-headless`\n',
         ),
     ],
 )
@@ -188,7 +188,7 @@ def test_a_library_that_does_not_load_is_one_line(
     assert error.startswith(
         'espnet_ros: this needs the Python library tqdm, which is installed but does not load ('
     )
-    assert error.endswith('); install it again: `pip install tqdm`\n')
+    assert error.endswith('); install it again: `pip install --force-reinstall tqdm`\n')
     assert name == 'tqdm.so' or 'no time' in error.replace('_', ' ')
 
 

@@ -100,6 +100,24 @@ def test_of_a_folder_the_pictures_in_it_are_segmented(pictures, green_model, tmp
     assert len(list((tmp_path / 'out').iterdir())) == 20
 
 
+def test_a_picture_that_viewers_turn_is_taken_as_stored_and_told_of(
+    green_model, tmp_path, capsys
+):
+    picture = np.zeros((24, 40, 3), np.uint8)
+    picture[:, 20:] = 200
+    content = cv2.imencode('.jpg', picture)[1].tobytes()
+    # Exif: little endian, one entry, orientation (0x112) is the short 6, a quarter turn.
+    exif = b'\xff\xe1\0\x22Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0' + bytes(6)
+    (tmp_path / 'phone.jpg').write_bytes(content[:2] + exif + content[2:])
+    cv2.imwrite(str(tmp_path / 'robot.png'), picture)
+    pictures = [tmp_path / name for name in ('phone.jpg', 'robot.png')]
+    assert segment(*pictures, '--model', green_model, '--output', tmp_path / 'out') == 0
+    mask = cv2.imread(str(tmp_path / 'out' / 'phone_mask.png'), cv2.IMREAD_UNCHANGED)
+    assert mask.shape == (24, 40)
+    told = capsys.readouterr().err
+    assert told.startswith(f'1 of 2 pictures have an EXIF orientation, e.g. {pictures[0]}, which')
+
+
 @pytest.mark.parametrize('name', ['missing.png', 'text.png'])
 def test_a_file_that_is_no_picture_is_one_line(name, green_model, tmp_path, capsys):
     (tmp_path / 'text.png').write_text('text')

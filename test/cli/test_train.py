@@ -20,7 +20,6 @@ torch = pytest.importorskip('torch')
 pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
 pytest.importorskip('safetensors')
-pytest.importorskip('tqdm')
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.cli.main import main
@@ -157,7 +156,6 @@ def test_the_model_is_there_though_nobody_reads_what_is_printed(
             raise BrokenPipeError
 
     monkeypatch.setattr('builtins.print', left)
-    monkeypatch.setattr('tqdm.tqdm.write', left)
     options = ['--epochs', '2', '--validate-every', '1']
     assert main(arguments(site, *options)) == 128 + signal.SIGPIPE
     assert torch.load(site / 'work' / 'last.pt', weights_only=True)['epoch'] == 2

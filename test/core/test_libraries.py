@@ -76,5 +76,5 @@ def test_one_that_does_not_load_says_why(tmp_path: Path, monkeypatch: pytest.Mon
     words = failed_load('backend openvino', 'openvino', 'libtbb.so.12: cannot open')
     assert str(error.value) == words == (
         'backend openvino needs the Python library openvino, which is installed but does not load '
-        '(libtbb.so.12: cannot open); install it again: `pip install openvino`'
+        '(libtbb.so.12: cannot open); install it again: `pip install --force-reinstall openvino`'
     )

@@ -71,12 +71,8 @@ def test_a_file_whose_second_half_is_missing_is_refused(ending: str, tmp_path: P
     np.testing.assert_array_equal(read_picture(path), decoded)
 
 
-@pytest.mark.parametrize('orientation', [None, 1, 3, 6])
-def test_an_image_is_as_stored_whatever_its_camera_says(
-    orientation: int | None, tmp_path: Path
-) -> None:
-    pixels = np.zeros((16, 32, 3), np.uint8)
-    pixels[:, 16:] = 200
+def write_jpeg(path: Path, pixels: np.ndarray, orientation: int | None) -> None:
+    """Write a JPEG file with an EXIF orientation."""
     content = cv2.imencode('.jpg', pixels)[1].tobytes()
     if orientation is not None:
         # Exif: little endian, one entry, orientation (0x112) is a short.
@@ -84,7 +80,26 @@ def test_an_image_is_as_stored_whatever_its_camera_says(
         tags = b'Exif\0\0II*\0\x08\0\0\0\1\0' + entry + bytes(4)
         segment = b'\xff\xe1' + struct.pack('>H', 2 + len(tags)) + tags
         content = content[:2] + segment + content[2:]
-    (tmp_path / 'a.jpg').write_bytes(content)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize('orientation', [None, 1, 3, 6])
+def test_a_small_picture_may_be_turned_though_an_eighth_of_it_looks_the_same(
+    orientation: int | None, tmp_path: Path
+) -> None:
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    pixels[:, 4:8] = pixels[:, 12:] = 200
+    write_jpeg(tmp_path / 'a.jpg', pixels, orientation)
+    assert is_turned(tmp_path / 'a.jpg') == (orientation in (3, 6))
+
+
+@pytest.mark.parametrize('orientation', [None, 1, 3, 6])
+def test_an_image_is_as_stored_whatever_its_camera_says(
+    orientation: int | None, tmp_path: Path
+) -> None:
+    pixels = np.zeros((16, 32, 3), np.uint8)
+    pixels[:, 16:] = 200
+    write_jpeg(tmp_path / 'a.jpg', pixels, orientation)
     stored = read_picture(tmp_path / 'a.jpg')
     assert stored.shape == (16, 32, 3)
     assert (stored[:, :12] < 50).all() and (stored[:, 20:] > 150).all()

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip('av')
-pytest.importorskip('tqdm')
 
 from espnet_ros.demo import results, run
 from espnet_ros.demo.pictures import Answer

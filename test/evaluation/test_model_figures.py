@@ -8,8 +8,6 @@ import math
 import numpy as np
 import pytest
 
-pytest.importorskip('tqdm')
-
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.labels import CAMVID, CITYSCAPES, UNLABELED, LabelClass, Labels, with_void
 from espnet_ros.core.metrics import ConfusionMatrix

@@ -10,7 +10,6 @@ torch = pytest.importorskip('torch')
 onnx = pytest.importorskip('onnx')
 onnxruntime = pytest.importorskip('onnxruntime')
 pytest.importorskip('safetensors')
-pytest.importorskip('tqdm')
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.cli import export as export_verb

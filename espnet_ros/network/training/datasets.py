@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.input_size import STRIDE
 from espnet_ros.core.labels import CAMVID, UNLABELED, Labels
 from espnet_ros.core.paths import home_path
-from espnet_ros.core.picture_file import is_turned, read_picture
+from espnet_ros.core.picture_file import UNTURNED, is_turned, read_picture, turned_note
 from espnet_ros.core.resize import image_at, mask_at
 from espnet_ros.network.training.description import (
     Description,
@@ -30,10 +29,6 @@ from espnet_ros.progress import bar, counter
 # The step between neighbouring values of a channel: what deviates by less is the same everywhere
 # but for roundings, which are not to be enlarged.
 LEVEL = 1.0
-UNTURNED = (
-    'which does not count here, as on the robot: if pictures lie on their side, turn their '
-    'pixels, e.g. with `mogrify -auto-orient`, and label these'
-)
 
 
 @dataclass(frozen=True)
@@ -59,10 +54,12 @@ class Dataset:
 
     :param labels: its classes.
     :param samples: images and truths, all of one size.
+    :param note: what a user should know of them, '' for nothing.
     """
 
     labels: Labels
     samples: list[Sample]
+    note: str = ''
 
 
 def load_dataset(spec: str, split: str) -> Dataset:
@@ -102,13 +99,9 @@ def _load(description: Description, split: str) -> Dataset:
     problems = capped(problems) + _mixed_sizes(read, samples)
     if problems:
         raise DatasetError('dataset refused:\n  ' + '\n  '.join(problems))
-    if turned:
-        # Whoever labelled them may have seen them otherwise.
-        print(
-            f'{len(turned)} of {len(read)} pictures of {description.name} {split} have an EXIF '
-            f'orientation, e.g. {turned[0]}, {UNTURNED}', file=sys.stderr,
-        )  # fmt: skip
-    return Dataset(description.labels, samples)
+    # Whoever labelled them may have seen them otherwise.
+    note = turned_note(turned, len(read), f'pictures of {description.name} {split}')
+    return Dataset(description.labels, samples, note)
 
 
 def _read(image_path: Path, truth_path: Path, description: Description) -> Sample:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from espnet_ros.network.training.recipe import Recipe
-from espnet_ros.network.training.state import read_state, write_state
+from espnet_ros.network.training.state import check_state, read_state, write_state
 
 BEST_CURE = 'move it away: the best epoch from here on takes its place'
 
@@ -36,11 +36,12 @@ class RunFolder:
     def read_last(self, device: torch.device) -> dict[str, Any] | None:
         """Return what `write` wrote of the last epoch; None if there is none.
 
-        :raises CheckpointError: as `read_state`.
+        :raises CheckpointError: as `read_state` and `check_state`.
         """
         if not self.last.exists():
             return None
-        state = read_state(self.last, self._recipe, self._classes, device)
+        state = read_state(self.last, device)
+        check_state(self.last, state, self._recipe, self._classes)
         # Those of earlier versions have none.
         self._run = state.get('run')
         return state
@@ -48,13 +49,16 @@ class RunFolder:
     def read_best(self) -> dict[str, Any] | None:
         """Return what `write` wrote of the best epoch, on the CPU; None if there is none.
 
-        :raises CheckpointError: as `read_state`.
+        That of another run, see `is_of_this_run`, may be of any recipe and classes.
+
+        :raises CheckpointError: as `read_state` and, if it is of this run, `check_state`.
         """
         if not self.best.exists():
             return None
-        return read_state(
-            self.best, self._recipe, self._classes, torch.device('cpu'), BEST_CURE
-        )
+        state = read_state(self.best, torch.device('cpu'), BEST_CURE)
+        if self.is_of_this_run(state):
+            check_state(self.best, state, self._recipe, self._classes)
+        return state
 
     def is_of_this_run(self, state: Mapping[str, Any]) -> bool:
         """Tell whether a best epoch is not one that another run left here."""

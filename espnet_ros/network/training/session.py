@@ -112,10 +112,13 @@ def _prepare(
     """Return a trainer that has said what it has, and the validation data."""
     start = Bundle.load(job.start_from) if job.start_from else None
     val = load_dataset(job.val, 'val')
+    if val.note:
+        say(val.note)
     check_labelled(val.samples, f'{job.val} val')
+    learned = _learned(job, val.labels, processes, device, say)
     trainer = Trainer(
-        _learned(job, val.labels, processes, device), val.samples, val.labels.names, job.recipe,
-        job.work, device, processes, _workers(job, device), job.compiled,
+        learned, val.samples, val.labels.names, job.recipe, job.work, device, processes,
+        _workers(job, device), job.compiled,
     )  # fmt: skip
     if start is not None:
         say(_lent(trainer, trainer.start_from(start), start))
@@ -133,11 +136,12 @@ def _nothing(_text: str) -> None:
 
 
 def _learned(
-    job: Job, labels: Labels, processes: Processes, device: torch.device
-) -> list[list[Sample]]:
+    job: Job, labels: Labels, processes: Processes, device: torch.device,
+    say: Callable[[str], None],
+) -> list[list[Sample]]:  # fmt: skip
     """Return the datasets to learn from, with the teacher's opinion where it counts."""
-    data = [_samples(spec, labels, job.val) for spec in job.data]
-    taught = [_samples(spec, labels, job.val) for spec in job.taught]
+    data = [_samples(spec, labels, job.val, say) for spec in job.data]
+    taught = [_samples(spec, labels, job.val, say) for spec in job.taught]
     if learned := [sample for samples in (*data, *taught) for sample in samples]:
         check_labelled(learned, f'{", ".join((*job.data, *job.taught))} train')
     if job.teacher:
@@ -147,8 +151,12 @@ def _learned(
     return [*data, *taught]
 
 
-def _samples(spec: str, labels: Labels, val: str) -> list[Sample]:
+def _samples(
+    spec: str, labels: Labels, val: str, say: Callable[[str], None]
+) -> list[Sample]:
     dataset = load_dataset(spec, 'train')
+    if dataset.note:
+        say(dataset.note)
     if dataset.labels.names != labels.names:
         raise DatasetError(
             f'{spec} has the classes {", ".join(dataset.labels.names)}, but --val {val} has '

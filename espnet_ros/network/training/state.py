@@ -75,15 +75,11 @@ def write_state(path: Path, recipe: Recipe, state: Mapping[str, Any]) -> None:
         ) from error
 
 
-def read_state(
-    path: Path, recipe: Recipe, classes: Sequence[str], device: torch.device, cure: str = ANEW
-) -> dict[str, Any]:
-    """Read what `write_state` wrote.
+def read_state(path: Path, device: torch.device, cure: str = ANEW) -> dict[str, Any]:
+    """Read what `write_state` wrote, of whichever run.
 
-    :param classes: names that it must be of, in this order.
     :param cure: what to do about a damaged file, for the message.
-    :raises CheckpointError: if it can't be read, is no such file, of another recipe or of other
-        classes.
+    :raises CheckpointError: if it can't be read or is no such file.
     """
     try:
         content = io.BytesIO(path.read_bytes())
@@ -106,13 +102,24 @@ def read_state(
         raise CheckpointError(f'{path} can not be read ({error}): {cure}') from error
     if missing:
         raise CheckpointError(f'{path} lacks {", ".join(missing)}: {cure}')
+    return dict(state)
+
+
+def check_state(
+    path: Path, state: Mapping[str, Any], recipe: Recipe, classes: Sequence[str]
+) -> None:
+    """Refuse a state from which a run can't go on.
+
+    :param path: that it was read from, for the message.
+    :param classes: names that it must be of, in this order.
+    :raises CheckpointError: if it is of another recipe or of other classes.
+    """
     _check_recipe(path, recipe, json.loads(state['recipe']))
     if state['classes'] != list(classes):
         raise CheckpointError(
             f'{path} is of other classes: expected {", ".join(classes)}, got '
             f'{", ".join(state["classes"])}, and the order counts; use another work folder'
         )
-    return dict(state)
 
 
 def _check_recipe(path: Path, recipe: Recipe, found: Mapping[str, Any]) -> None:

@@ -105,6 +105,8 @@ class Trainer:
         self.epoch = 0
         # Of the model that the run started from; None if it did from none.
         self.licence: str | None = None
+        # Files of earlier versions do not say it: only the command does.
+        self._is_licence_told = True
         # Class mIoU of the best epoch of this run on these validation images.
         self.best = -math.inf
         self._judged_by = _fingerprint(val)
@@ -131,6 +133,8 @@ class Trainer:
         :raises CheckpointError: if nothing fits.
         """
         if self.epoch > 0:
+            if not self._is_licence_told:
+                self.licence = bundle.licence
             return Lent({}, ())
         own = self.network.state_dict()
         lent = fitting_tensors(own, self.recipe.architecture, self.classes, bundle)
@@ -336,8 +340,7 @@ class Trainer:
         # The normalisation stays even if the run goes on with more data.
         self._see(state['mean'], state['std'])
         self.epoch, self.average.steps = state['epoch'], state['steps']
-        # Files of earlier versions do not say it.
-        self.licence = state.get('licence')
+        self.licence, self._is_licence_told = state.get('licence'), 'licence' in state
         self._row = json.loads(state['row'])
         # Now, not after the last epoch, is the time to find out that it is damaged.
         best = self.folder.read_best()

@@ -4,8 +4,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-pytest.importorskip('tqdm')
-
 from espnet_ros.core.labels import UNLABELED
 from espnet_ros.network.training.augment import (
     AS_SEEN,

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip('torch')
-pytest.importorskip('tqdm')
 
 from espnet_ros.core.labels import LabelClass, Labels
 from espnet_ros.network.training.curves import Curves

@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 import yaml
 
-pytest.importorskip('tqdm')
-
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.labels import CAMVID, CITYSCAPES
 from espnet_ros.network.training.datasets import load_dataset

@@ -12,7 +12,6 @@ torch = pytest.importorskip('torch')
 pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
 pytest.importorskip('safetensors')
-pytest.importorskip('tqdm')
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import DatasetError

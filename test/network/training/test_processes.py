@@ -15,7 +15,6 @@ torch = pytest.importorskip('torch')
 pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
 pytest.importorskip('safetensors')
-pytest.importorskip('tqdm')
 
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.network.training.processes import Processes

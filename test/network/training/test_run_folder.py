@@ -8,6 +8,7 @@ import pytest
 
 torch = pytest.importorskip('torch')
 
+from espnet_ros.core.errors import CheckpointError
 from espnet_ros.network.training.recipe import Recipe
 from espnet_ros.network.training.run_folder import RunFolder
 
@@ -47,6 +48,21 @@ def test_a_run_that_begins_anew_does_not(tmp_path: Path) -> None:
     resumed = folder(tmp_path)
     resumed.read_last(CPU)
     assert not resumed.is_of_this_run(best)
+
+
+def test_the_best_of_another_run_may_be_of_another_recipe(tmp_path: Path) -> None:
+    other = RunFolder(tmp_path, Recipe(learning_rate=0.5), 'abc')
+    other.write(other.best, STATE)
+    run = folder(tmp_path)
+    run.write(run.last, STATE)
+    best = run.read_best()
+    assert best and not run.is_of_this_run(best)
+    # Of this run it must be of its recipe.
+    run.write(run.best, STATE)
+    same = RunFolder(tmp_path, Recipe(), 'abc')
+    same._run = run._run
+    with pytest.raises(CheckpointError, match='of other classes: expected a, b, c, got a, b'):
+        same.read_best()
 
 
 def test_what_a_kill_tore_is_removed_from_the_log(tmp_path: Path) -> None:

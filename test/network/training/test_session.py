@@ -11,7 +11,6 @@ torch = pytest.importorskip('torch')
 pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
 pytest.importorskip('safetensors')
-pytest.importorskip('tqdm')
 
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import CheckpointError
@@ -73,6 +72,19 @@ def test_weights_of_no_model_are_not_under_the_licence_of_one(
     told_by(job(tmp_path))
     told_by(job(tmp_path, start_from=str(start)))
     assert Bundle.load(tmp_path / 'model').licence == 'not stated'
+
+
+def test_a_run_of_an_earlier_version_has_the_licence_that_its_command_gives(
+    start: Path, tmp_path: Path
+) -> None:
+    told_by(job(tmp_path, start_from=str(start)))
+    last = tmp_path / 'work' / 'last.pt'
+    state = torch.load(last, weights_only=True)
+    for name in ('licence', 'run'):
+        del state[name]
+    torch.save(state, last)
+    told_by(job(tmp_path, start_from=str(start)))
+    assert Bundle.load(tmp_path / 'model').licence == 'CC-BY-4.0'
 
 
 def test_a_run_that_another_training_began_meanwhile_is_not_begun_anew(

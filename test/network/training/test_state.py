@@ -53,11 +53,11 @@ def test_a_file_that_can_not_be_read_may_be_good(
     file = tmp_path / 'last.pt'
     file.write_bytes(b'damaged')
     with pytest.raises(CheckpointError, match=r'can not be read .*: move it away to start anew'):
-        read_state(file, Recipe(), 'ab', torch.device('cpu'))
+        read_state(file, torch.device('cpu'))
     monkeypatch.setattr(Path, 'read_bytes', fail)
     monkeypatch.setattr('zipfile.ZipFile', lambda path: fail(path))
     with pytest.raises(CheckpointError) as error:
-        read_state(file, Recipe(), 'ab', torch.device('cpu'))
+        read_state(file, torch.device('cpu'))
     words = f'last.pt can not be read ({os.strerror(number)}): make it readable'
     assert words in str(error.value) and 'anew' not in str(error.value)
 

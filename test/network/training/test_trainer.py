@@ -13,7 +13,6 @@ torch = pytest.importorskip('torch')
 pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
 pytest.importorskip('safetensors')
-pytest.importorskip('tqdm')
 
 from tiny_run import CLASSES, RECIPE, samples, trainer, weights
 

@@ -7,8 +7,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-pytest.importorskip('tqdm')
-
 from espnet_ros.core.errors import DatasetError
 from espnet_ros.network.training.datasets import Sample
 from espnet_ros.network.training.recipe import Recipe

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch')
-pytest.importorskip('tqdm')
 
 from espnet_ros.network.training.augment import AS_SEEN, VARIED, View, random_view
 from espnet_ros.network.training.datasets import Sample
