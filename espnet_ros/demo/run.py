@@ -60,8 +60,9 @@ def run_demo(options: Options) -> dict[str, Any]:
     bundle, asked = _model(options)
     source = open_source(options.source, options.request)
     setup = node_setup(asked, bundle, source)
-    _tell('preparing images')
     with tempfile.TemporaryDirectory(prefix='espnet_ros_demo_') as name:
+        # Within, as whoever reads it may stop the demo at once.
+        _tell('preparing images')
         folder = Path(name)
         plan = prepare(
             source,
