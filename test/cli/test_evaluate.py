@@ -86,6 +86,25 @@ def test_corrupted_images(green_model, labelled, tmp_path, capsys, monkeypatch) 
     assert f'corrupted images {100 * found["miou_corrupted"]:.2f}: none' in capsys.readouterr().out
 
 
+def test_pictures_that_viewers_turn_are_told_of(green_model, labelled, capsys) -> None:
+    picture = np.zeros((24, 32, 3), np.uint8)
+    picture[:, 16:] = (0, 200, 0)
+    content = cv2.imencode('.jpg', cv2.resize(picture, _size_wh(labelled)))[1].tobytes()
+    # Exif: little endian, one entry, orientation (0x112) is the short 3, half a turn.
+    exif = b'\xff\xe1\0\x22Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\3\0' + bytes(6)
+    (labelled.parent / '0.png').unlink()
+    (labelled.parent / '0.jpg').write_bytes(content[:2] + exif + content[2:])
+    arguments = ['--model', str(green_model), '--backend', 'onnx', '--dataset', str(labelled)]
+    assert main(['evaluate', *arguments]) == 0
+    told = capsys.readouterr().err
+    assert told.count('1 of 10 pictures of data.yaml val have an EXIF orientation') == 1
+
+
+def _size_wh(data: Path) -> tuple[int, int]:
+    height, width = cv2.imread(str(data.parent / '1.png')).shape[:2]
+    return width, height
+
+
 def test_a_split_that_is_void_altogether_is_refused(green_model, labelled, capsys) -> None:
     for path in (labelled.parent / 'labels').glob('*.png'):
         cv2.imwrite(str(path), np.full((48, 64), 255, np.uint8))

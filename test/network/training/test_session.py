@@ -87,6 +87,20 @@ def test_a_run_of_an_earlier_version_has_the_licence_that_its_command_gives(
     assert Bundle.load(tmp_path / 'model').licence == 'CC-BY-4.0'
 
 
+def test_what_there_is_to_know_of_the_data_is_said_once_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load = session.load_dataset
+    monkeypatch.setattr(
+        session, 'load_dataset',
+        lambda spec, split: dataclasses.replace(load(spec, split), note=f'{split} is turned'),
+    )  # fmt: skip
+    said: list[str] = []
+    session._prepare(job(tmp_path), Processes(), CPU, said.append)
+    assert (said.count('train is turned'), said.count('val is turned')) == (1, 1)
+    assert 'is turned' not in ''.join(capsys.readouterr())
+
+
 def test_a_run_that_another_training_began_meanwhile_is_not_begun_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
