@@ -155,7 +155,7 @@ class GroundProjector:
         starts, runs = starts[runs != _NOTHING], runs[runs != _NOTHING]
         # The kinds are ordered: ground < cover < upright, each a contact after any lower one.
         met = starts[1:][(runs[1:] > runs[:-1]) & (runs[1:] != _UNSEEN)]
-        return np.divmod(fan.strays.without_strays(met), fan.seen.shape[1])
+        return np.divmod(fan.strays.without_strays(met, kinds), fan.seen.shape[1])
 
     def standing_contacts(self, mask: UInt8Array, fan: Fan) -> tuple[npt.NDArray[np.intp], ...]:
         """Return `contacts` without the floating edges of things that stand nearer."""

@@ -5,8 +5,10 @@ misses a thing runs along its upright edge, within half a pixel of it. Its place
 from pixels of the thing and from those beside it, and where the first of the thing comes there
 seems to be a contact: anywhere on what the thing hides, metres too far.
 
-Such a contact is alone: the ray on its one side meets the thing itself, nearer, and the one on its
-other side goes past. What really stands there is met by one of both about as far away.
+Such a contact is alone: the ray on its one side meets the thing itself, nearer, and still shows it
+where the contact is; the one on its other side goes past. What really stands there is met by one
+of both about as far away, or seen over what is nearer: beside a pole behind a low wall, or on a
+lawn, other rays meet wall or lawn first, too, but show ground or lawn where the pole is.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from espnet_ros.core.arrays import Floats, Indices
+from espnet_ros.core.arrays import Floats, Indices, UInt8Array
 
 # About as far, where neither a pixel nor what a wall along the line of sight differs by is more.
 _AS_FAR_M = 0.25
@@ -36,10 +38,11 @@ class StrayFilter:
     beside: Indices
     as_far: Indices
 
-    def without_strays(self, met: Indices) -> Indices:
+    def without_strays(self, met: Indices, kinds: UInt8Array) -> Indices:
         """Return those of the contacts that are no strays.
 
         :param met: ray * R + place of each, (N,), rising.
+        :param kinds: of what is seen, (rays * R,): a thing is of one kind all over.
         """
         places = len(self.as_far)
         ray, place = np.divmod(met, places)
@@ -50,7 +53,8 @@ class StrayFilter:
             # Before the first place of all there is no contact: that is where ray -1 is.
             first = side[ray] * places
             start = np.searchsorted(met, first + low)
-            is_behind |= start > np.searchsorted(met, first)
+            is_nearer = start > np.searchsorted(met, first)
+            is_behind |= is_nearer & (kinds[np.maximum(first + place, 0)] == kinds[met])
             is_held |= np.searchsorted(met, first + high, 'right') > start
         return met[is_held | ~is_behind]
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from ground_by_hand import LABELS, ROAD, WALL
+from ground_by_hand import LABELS, PLANT, ROAD, WALL
 
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.gates import Gates
@@ -26,11 +26,17 @@ def filter_of(rays, height_m: float = 1.0, focal_px: float = FOCAL_PX) -> StrayF
     return stray_filter(np.array(rays), 360, RANGES_M, height_m, focal_px)
 
 
-def kept(contacts, strays: StrayFilter | None = None) -> list[tuple[int, int]]:
-    """Return which contacts, (ray, place) each, are none of the strays of rays 0 to 9."""
+def kept(contacts, strays: StrayFilter | None = None, ground=()) -> list[tuple[int, int]]:
+    """Return which contacts, (ray, place) each, are none of the strays of rays 0 to 9.
+
+    :param ground: (ray, first place) each, from where on a ray sees ground again.
+    """
     strays = filter_of(range(10)) if strays is None else strays
     met = np.array(sorted(ray * PLACES + place for ray, place in contacts), np.intp)
-    return [divmod(int(m), PLACES) for m in strays.without_strays(met)]
+    kinds = np.full((10, PLACES), 3, np.uint8)
+    for ray, place in ground:
+        kinds[ray, place:] = 1
+    return [divmod(int(m), PLACES) for m in strays.without_strays(met, kinds.ravel())]
 
 
 @pytest.mark.parametrize('side', [1, -1])
@@ -55,6 +61,14 @@ def test_a_pole_that_one_ray_meets_is_kept():
     wall = [(r, 70) for r in (2, 3, 5, 6)]
     assert kept([(4, 60), *wall]) == sorted([(4, 60), *wall])
     assert kept([(3, 12), (5, 60)]) == [(3, 12), (5, 60)]
+
+
+def test_a_pole_that_is_seen_over_what_is_nearer_is_kept():
+    wall = [(r, 12) for r in range(10)]
+    over = [(r, 30) for r in range(10) if r != 5]
+    assert kept([*wall, (5, 60)], ground=over) == sorted([*wall, (5, 60)])
+    # Beside one ray that shows the same there it may be of the edge of that.
+    assert kept([*wall, (5, 60)], ground=over[:4]) == wall
 
 
 def test_no_contacts_are_none():
@@ -107,21 +121,26 @@ MOUNT = camera_mount([0.0, 0.0, 1.2], [0.0, math.radians(10.0), 0.0])
 
 
 def drawn(low, high) -> np.ndarray:
-    """Return the mask of a box on a road, each pixel by its own ray."""
+    """Return which pixels show a box, each by its own ray."""
     u, v = np.meshgrid(np.arange(640), np.arange(480))
     rays = CAMERA.rays(np.stack([u, v], axis=-1)) @ MOUNT[:3, :3].T
     with np.errstate(divide='ignore'):
         faces = np.sort([(np.array(x) - MOUNT[:3, 3]) / rays for x in (low, high)], axis=0)
     near, far = faces[0].max(axis=-1), faces[1].min(axis=-1)
-    return np.where((near <= far) & (far > 0), WALL, ROAD).astype(np.uint8)
+    return (near <= far) & (far > 0)
+
+
+def contacts_in(mask, **rules) -> np.ndarray:
+    """Return where things are met, (N, 2) metres."""
+    projector = GroundProjector(LABELS, Gates(max_range_m=8.0), **rules)
+    fan = projector.tables(CAMERA, MOUNT, 0.1).fan
+    ray, place = projector.contacts(mask, fan)
+    return fan.directions[ray] * fan.ranges_m[place][:, None]
 
 
 def contacts_of(low, high) -> np.ndarray:
-    """Return where the box is met, (N, 2) metres."""
-    projector = GroundProjector(LABELS, Gates(max_range_m=8.0))
-    fan = projector.tables(CAMERA, MOUNT, 0.1).fan
-    ray, place = projector.contacts(drawn(low, high), fan)
-    return fan.directions[ray] * fan.ranges_m[place][:, None]
+    """Return where a box on a road is met, (N, 2) metres."""
+    return contacts_in(np.where(drawn(low, high), WALL, ROAD).astype(np.uint8))
 
 
 # Seen past the left edge, the right one and both, they were met up to 3.5 m behind; a pole too.
@@ -140,3 +159,17 @@ def test_a_wall_along_the_way_is_met_all_along(aside_m: float):
     x = np.sort(contacts_of([0.0, aside_m, 0.0], [20.0, aside_m + 0.2, 2.0])[:, 0])
     assert x[-1] > 6.0
     assert np.diff(x).max() < 1.1
+
+
+# As seen from half a metre to the left to as much to the right, in steps that no pixel divides.
+@pytest.mark.parametrize('y', np.arange(-0.5, 0.5, 0.043))
+@pytest.mark.parametrize('before', ['a lawn', 'a low wall'])
+def test_a_thin_pole_on_a_lawn_or_behind_a_low_wall_is_met(before: str, y: float):
+    mask = np.full((480, 640), ROAD, np.uint8)
+    if before == 'a lawn':
+        mask[drawn([3.0, -6.0, 0.0], [20.0, 6.0, 0.001])] = PLANT
+    else:
+        mask[drawn([2.5, -6.0, 0.0], [2.7, 6.0, 0.3])] = WALL
+    mask[drawn([7.0, y - 0.025, 0.0], [7.05, y + 0.025, 2.5])] = WALL
+    met = contacts_in(mask, ground_cover=['plant'])
+    assert (np.abs(met - [7.0, y]).max(axis=1) < 0.3).any()
