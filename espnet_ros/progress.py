@@ -5,6 +5,7 @@ In a log file a bar is a line each time it is drawn.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterable
 from types import TracebackType
@@ -39,7 +40,7 @@ def counter(total: int, text: str, shown: bool = True) -> Counter:
 
 
 class Counter:
-    """Counts what is done, and shows it where there is a bar.
+    """Counts what is done, and shows it where there is a bar, and the terminal takes it.
 
     :param drawn: a bar of tqdm, or None.
     """
@@ -71,7 +72,8 @@ class Counter:
     def reach(self, done: int) -> None:
         """Note that so many are done by now."""
         if self._drawn is not None:
-            self._drawn.update(done - self._done)
+            with contextlib.suppress(BlockingIOError):
+                self._drawn.update(done - self._done)
         self._done = done
 
     def note(self, text: str) -> None:
@@ -81,9 +83,10 @@ class Counter:
 
     def close(self) -> None:
         """Take the bar away."""
-        if self._drawn is not None:
-            self._drawn.close()
-            self._drawn = None
+        drawn, self._drawn = self._drawn, None
+        if drawn is not None:
+            with contextlib.suppress(BlockingIOError):
+                drawn.close()
 
 
 def _tqdm() -> Any:

@@ -53,6 +53,22 @@ def test_a_counter_shows_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
         assert str(done._drawn).startswith('masks: 2 [')
 
 
+def test_what_a_stopped_terminal_does_not_take_costs_no_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    terminal = on_terminal(monkeypatch)
+    done = counter(100, 'building')
+
+    def full(_: str) -> int:
+        raise BlockingIOError(11, 'Resource temporarily unavailable')
+
+    monkeypatch.setattr(terminal, 'write', full)
+    done._drawn.mininterval = 0.0
+    done.reach(50)
+    done.close()
+    assert not done.shown
+
+
 @pytest.mark.parametrize('where', ['log file', 'nowhere', 'terminal without tqdm', 'not shown'])
 def test_elsewhere_there_is_none_and_nothing_changes(
     where: str, monkeypatch: pytest.MonkeyPatch

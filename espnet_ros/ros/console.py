@@ -7,11 +7,17 @@ waits, and rclpy's log calls hold Python's lock meanwhile: all threads of the pr
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
 import stat
 import sys
 from typing import TextIO
+
+# For a reader that comes late, as ros2 launch does while it starts other nodes: what Linux lets
+# every user have.
+_PIPE_BYTES = 1 << 20
+_LAST_WAIT_S = 0.5
 
 
 def never_wait() -> None:
@@ -27,22 +33,35 @@ def never_wait() -> None:
                 # Opened anew, as the flag would hold for everybody who has it from the same shell.
                 flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY
                 opened = os.open(f'/proc/self/fd/{fd}', flags)
+                with contextlib.suppress(OSError):
+                    fcntl.fcntl(opened, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
                 os.dup2(opened, fd)
                 os.close(opened)
 
 
-def takes_text(fd: int) -> bool:
-    """Tell whether something can be written now; what is closed or broken makes nobody wait."""
+def takes_text(fd: int, wait_s: float = 0.0) -> bool:
+    """Tell whether something can be written; what is closed or broken makes nobody wait.
+
+    :param wait_s: for that to be so, at most; other threads go on meanwhile.
+    """
     poll = select.poll()
     poll.register(fd, select.POLLOUT)
-    return bool(poll.poll(0))
+    return bool(poll.poll(1e3 * wait_s))
+
+
+def tell(text: str) -> None:
+    """Write last words to stderr, if that takes them before long."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            takes_text(sys.stderr.fileno(), _LAST_WAIT_S)
+            print(text.rstrip(), file=sys.stderr, flush=True)
 
 
 def flush() -> bool:
-    """Flush stdout and stderr unless that would wait; return whether all is out."""
+    """Flush stdout and stderr unless they take nothing for long; return whether all is out."""
     try:
         for stream in _streams():
-            if not takes_text(stream.fileno()):
+            if not takes_text(stream.fileno(), _LAST_WAIT_S):
                 return False
             stream.flush()
     except OSError:

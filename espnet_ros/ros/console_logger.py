@@ -15,9 +15,12 @@ from espnet_ros.ros.console import takes_text
 # without which `once=True` and the like hold for all places together.
 getattr(rcutils_logger, '_internal_callers', []).append(os.path.realpath(__file__))
 
+# For a reader that is late.
+_PATIENCE_S = 0.1
+
 
 class ConsoleLogger(RcutilsLogger):
-    """Logs as rclpy does, but waits for no console; may be used from several threads.
+    """Logs as rclpy does, but hardly waits for a console; may be used from several threads.
 
     What the console does not take is still on /rosout and in the log file after
     `console.never_wait`. Where that could do nothing, it is left out there, too.
@@ -27,6 +30,8 @@ class ConsoleLogger(RcutilsLogger):
         super().__init__(name)
         self._counter = RcutilsLogger(name)
         self._left_out = 0
+        # Once it has waited in vain, it waits no more until the console takes something.
+        self._patience_s = _PATIENCE_S
         self._lock = threading.Lock()
 
     def log(self, message: str, severity: Any, *args: Any, **kwargs: Any) -> bool:
@@ -39,7 +44,9 @@ class ConsoleLogger(RcutilsLogger):
         fd = 1 if os.environ.get('RCUTILS_LOGGING_USE_STDOUT') == '1' else 2
         if self._left_out and takes_text(fd):
             self._tell_left_out()
-        if not takes_text(fd):
+        is_taken = takes_text(fd, self._patience_s)
+        self._patience_s = _PATIENCE_S if is_taken else 0.0
+        if not is_taken:
             with self._lock:
                 self._left_out += 1
             if os.get_blocking(fd):
@@ -51,6 +58,6 @@ class ConsoleLogger(RcutilsLogger):
             count, self._left_out = self._left_out, 0
         if count:
             self._counter.warning(
-                f'{count} lines of the log are missing here, as nobody read this console: what '
-                'is wrong now is on /diagnostics'
+                f'about {count} lines of the log are missing here, as this console was not read '
+                'in time: what is wrong now is on /diagnostics'
             )

@@ -173,16 +173,16 @@ def read_compressed(message: CompressedImage) -> ColorImage:
         raise ImageError('encoding', f'{message.format!r} is a depth format: give a colour image')
     if not source.startswith('bayer_'):
         return ColorImage(_decode(message, cv2.IMREAD_COLOR))
+    pixels = _decode(message, cv2.IMREAD_ANYCOLOR)
+    if pixels.ndim == 3:
+        return ColorImage(pixels)
     stored = how.partition('compressed')[2].strip()
-    if stored.startswith('mono'):
+    if stored and not stored.startswith('bayer_'):
         raise ImageError(
             'encoding',
             f'{message.format!r} is a Bayer image whose colours were lost when it was compressed: '
             'debayer it before, or take it raw (input.transport)',
         )
-    pixels = _decode(message, cv2.IMREAD_ANYCOLOR)
-    if stored or pixels.ndim == 3:
-        return ColorImage(pixels)
     return _to_color(pixels[..., None], source)
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
 
 from espnet_ros.core.errors import EspnetRosError
-from espnet_ros.ros.console import flush
+from espnet_ros.ros.console import flush, tell
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Signals so soon after the first are of the same wish: a launch without a terminal sends its own
@@ -64,12 +62,12 @@ def run_until_signal(body: Callable[[Stop], int], grace_s: float = 4.0) -> int:
         try:
             codes.append(body(stop))
         except EspnetRosError as error:
-            _tell(str(error))
+            tell(str(error))
             codes.append(2)
         except Exception:
             # What breaks because the ground is taken away during the stop is no news.
             if not stop.requested:
-                _tell(traceback.format_exc())
+                tell(traceback.format_exc())
             codes.append(0 if stop.requested else 1)
         finally:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
@@ -85,12 +83,6 @@ def run_until_signal(body: Callable[[Stop], int], grace_s: float = 4.0) -> int:
         return codes[0]
     # Python would wait for a stuck thread, or try once more to write what nobody reads.
     os._exit(codes[0] if codes else 0)
-
-
-def _tell(text: str) -> None:
-    """Write to stderr, if that can be."""
-    with contextlib.suppress(OSError):
-        print(text.rstrip(), file=sys.stderr)
 
 
 def _wait(codes: list[int], grace_s: float, signals: Sequence[signal.Signals]) -> None:

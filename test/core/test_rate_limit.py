@@ -74,9 +74,13 @@ def test_a_clock_that_stands_still_limits_nothing():
     assert passed([7.0, 7.0, 7.0], 10.0) == [7.0, 7.0, 7.0]
 
 
-def test_another_rate_counts_from_the_next_slot_on():
+def test_another_rate_counts_from_what_passed_last():
     limit = RateLimit()
     assert limit.allows(0.0, 1.0)
-    assert not limit.allows(0.5, 10.0)
-    assert limit.allows(1.0, 10.0)
-    assert limit.allows(1.1, 10.0)
+    assert not limit.allows(0.5, 1.0)
+    assert limit.allows(0.5625, 10.0)
+    assert not limit.allows(0.625, 10.0)
+    assert limit.allows(0.6875, 10.0)
+    # A slow one holds no longer than a fast one asks for.
+    assert limit.allows(10.0, 0.04)
+    assert limit.allows(10.0625, math.inf)

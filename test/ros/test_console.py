@@ -8,6 +8,7 @@ import pty
 import socket
 import sys
 import termios
+import threading
 
 import pytest
 
@@ -145,3 +146,28 @@ def test_closed_streams_are_passed_over(monkeypatch):
     monkeypatch.setattr(sys, 'stderr', None)
     console.never_wait()
     assert console.flush()
+
+
+def test_last_words_wait_for_a_reader_that_is_late(use, pipe, monkeypatch):
+    reader, writer = pipe
+    monkeypatch.setattr(sys, 'stderr', use(writer))
+    console.never_wait()
+    fill(writer)
+    # What is waited for is the reader, who comes while it is.
+    room = threading.Timer(0.05, lambda: os.read(reader, 1 << 20))
+    room.start()
+    console.tell('last words')
+    room.join()
+    os.set_blocking(reader, False)
+    assert os.read(reader, 1 << 20).endswith(b'last words\n')
+
+
+def test_a_pipe_holds_what_a_late_reader_has_not_read_yet(use, pipe):
+    _, writer = pipe
+    use(writer)
+    console.never_wait()
+    lines = 0
+    with contextlib.suppress(BlockingIOError):
+        while os.write(writer, bytes(400)) == 400:
+            lines += 1
+    assert lines > 2000

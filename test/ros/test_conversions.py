@@ -231,6 +231,7 @@ def mosaic(dtype=np.uint8):
     [
         ('bayer_rggb8; png compressed ', mosaic()),
         ('bayer_rggb8; png compressed', mosaic()),
+        ('bayer_rggb8; png compressed bayer_rggb8', mosaic()),
         # 200 * 256 + 77 and so on: the high byte counts.
         ('bayer_rggb16; png compressed ', mosaic(np.uint16) * 256 + 77),
     ],
@@ -252,6 +253,7 @@ def test_a_bayer_image_that_was_compressed_in_colour_is_left_as_it_is():
     ('kind', 'words'),
     [
         ('bayer_rggb8; jpeg compressed mono8', 'colours were lost when it was compressed: deb'),
+        ('bayer_rggb8; jpeg compressed bgr8', 'colours were lost when it was compressed: deb'),
         ('bayer_what8; png compressed ', "'bayer_what8' is not supported"),
     ],
 )
