@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from espnet_ros.cli.labelled import load_told
 from espnet_ros.cli.options import path
 from espnet_ros.cli.results import add_json, said_last
 from espnet_ros.core.json_file import write_json
@@ -37,12 +38,11 @@ def run(args: argparse.Namespace) -> int:
     from espnet_ros.network.export import check_can_write, write_bundle_like
     from espnet_ros.network.training.average import mean_network
     from espnet_ros.network.training.calibrate import in_classes_of
-    from espnet_ros.network.training.datasets import load_dataset
 
     check_can_write(args.output)
     models = [Bundle.load(model, roles=('weights',)) for model in args.models]
     network = mean_network(models)
-    samples = in_classes_of(models[0].labels, load_dataset(args.val, 'val'))
+    samples = in_classes_of(models[0].labels, load_told(args.val, 'val'))
     mious = _compared(models, samples)
     found = _calibration(network, models[0], samples)
     with said_last() as said:

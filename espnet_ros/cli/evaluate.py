@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from espnet_ros.cli.options import (
-    add_inference_options,
-    output_picture,
-)
+from espnet_ros.cli.labelled import load_told
+from espnet_ros.cli.options import add_inference_options, output_picture
 from espnet_ros.cli.results import add_json, tell
 from espnet_ros.core.metrics import percent
 
@@ -46,13 +43,11 @@ def run(args: argparse.Namespace) -> int:
     from espnet_ros.backends.open_model import open_model
     from espnet_ros.bundle import Bundle
     from espnet_ros.evaluation.model_figures import ClassMap, figures, measure
-    from espnet_ros.network.training.datasets import check_labelled, load_dataset
+    from espnet_ros.network.training.datasets import check_labelled
     from espnet_ros.progress import bar
 
     bundle = Bundle.load(args.model)
-    dataset = load_dataset(args.dataset, args.split)
-    if dataset.note:
-        print(dataset.note, file=sys.stderr)
+    dataset = load_told(args.dataset, args.split)
     classes, names = ClassMap(bundle.labels, dataset.labels), dataset.labels.names
     check_labelled(dataset.samples, f'{args.dataset} {args.split}')
     with open_model(bundle, args.backend, args.device, args.precision) as model:

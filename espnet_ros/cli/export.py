@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from espnet_ros.cli.labelled import load_told
 from espnet_ros.cli.options import path
 from espnet_ros.cli.results import add_json, said_last
 from espnet_ros.core.json_file import write_json
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         _check_class_bias(args, network)
     lost = (source.path / ALL_FILES['onnx_int8']).exists()
     # Options may name the same datasets, whose pictures are read once and kept.
-    load = functools.cache(_load)
+    load = functools.cache(load_told)
     if args.int8:
         _check_int8(args.int8, load)
     # What was fitted is told even if the rest is refused.
@@ -97,12 +98,6 @@ def _check_class_bias(args: argparse.Namespace, network: Any) -> None:
     if not args.calibrate:
         raise ParameterError('--class-bias changes the confidence: give --calibrate SPEC, too')
     check_takes_bias(network)
-
-
-def _load(spec: str, split: str) -> Any:
-    from espnet_ros.network.training.datasets import load_dataset
-
-    return load_dataset(spec, split)
 
 
 def _check_int8(spec: str, load: _Loader) -> None:

@@ -81,9 +81,9 @@ class InputConfig:
     )
     max_rate: float = parameter(
         0.0,
-        'Images of each camera that are segmented a second, at most (but two within '
-        'grid.stale_after); 0.0 is all. Others are left out before they are decoded, to spare '
-        'the processor.',
+        'Images of each camera that are segmented in a second of real time, at most (but two '
+        'within grid.stale_after); 0.0 is all. Others are left out before they are decoded, to '
+        'spare the processor.',
         'live',
         minimum=0.0,
         maximum=100.0,

@@ -117,6 +117,9 @@ def evaluate_drive(
     :raises ParameterError: if the config and the labels do not make cost maps.
     """
     truth = recording.truth
+    # The street is seen upright, however the robot's camera hangs.
+    upright = dataclasses.replace(config.input, upside_down=False)
+    config = dataclasses.replace(config, input=upright, upside_down={})
     mapper, camera = Mapper(config, labels), config.camera_names[0]
     assumed = truth.T_base_camera @ _looking_down(pitch_error_deg)
     has_depth = config.projection.source == 'depth'

@@ -46,9 +46,10 @@ class Context:
         return float(rate) if isinstance(rate, (int, float)) else GridConfig().publish_rate
 
     @property
-    def grid_resolution_m(self) -> float:
-        """Return the side of a cell of the node's grids."""
-        return self._checked('grid.resolution')
+    def grid_resolutions_m(self) -> list[float]:
+        """Return the sides of cells that the files give to nodes of the name, may be none."""
+        given = [view.number('grid.resolution', 0.0) for view in self.own]
+        return [side_m for side_m in given if side_m]
 
     @property
     def cloud_period_s(self) -> float:

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from espnet_ros.core.layers import LETHAL
 from espnet_ros.nav2.context import Context
 from espnet_ros.nav2.costmaps import CostmapSection, Layer
-from espnet_ros.nav2.plugins import DENOISE, INFLATION, RANGE, STATIC
+from espnet_ros.nav2.plugins import DENOISE, INFLATION, RANGE, SEMANTIC, STATIC
 from espnet_ros.nav2.value_types import wrong_types
 from espnet_ros.nav2.views import Finding
 
 # The last part of a frame's name (robot1/odom).
+# Of Nav2's costs; a DenoiseLayer leaves those below it alone.
+_INSCRIBED = 253
 _OF_ROBOT = ('base_link', 'base_footprint')
 _OF_WORLD = ('map', 'odom')
 
@@ -164,8 +166,18 @@ def denoised(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
 
 
 def _may_be_lethal(layer: Layer, context: Context) -> bool:
-    cost = context.layer_cost(layer.map_topic.layer) if layer.map_topic else None
-    return cost is None or cost >= LETHAL
+    if layer.map_topic:
+        cost = context.layer_cost(layer.map_topic.layer)
+        return cost is None or cost >= LETHAL
+    if layer.kind != SEMANTIC:
+        return bool(layer.marking_sources)
+    costs = [
+        source.number(f'{group}.{key}', 0)
+        for source in layer.sources
+        for group in source.texts('class_types')
+        for key in ('base_cost', 'max_cost')
+    ]
+    return any(cost is None or cost >= _INSCRIBED for cost in costs)
 
 
 def _last(frame: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from espnet_ros.core.parameter_file import NodeSection
+from espnet_ros.core.topics import CLEAR_CLOUD
 from espnet_ros.nav2.plugins import (
     CONTAINER,
     DEFAULT_PLUGINS,
@@ -38,6 +39,11 @@ class Source(View):
         """Return parameter -> topic of the node."""
         found = {key: find_topic(self.value(key)) for key in self._topic_keys}
         return {key: topic for key, topic in found.items() if topic}
+
+    @property
+    def is_clear(self) -> bool:
+        """Return whether it is the cloud of seen ground, which marks nothing."""
+        return any(topic.output == CLEAR_CLOUD for topic in self.topics.values())
 
 
 class Layer(View):
@@ -81,6 +87,14 @@ class Layer(View):
     def all_sources(self) -> list[Source]:
         """Return the listed sources, whosever topic they take."""
         return [self._source(name) for name in self.source_names if TOPIC_KEYS.get(self.kind)]
+
+    @cached_property
+    def marking_sources(self) -> list[Source]:
+        """Return those of `sources` from which an obstacle layer marks."""
+        return [
+            source for source in self.sources
+            if source.value('marking', True) is not False and not source.is_clear
+        ]  # fmt: skip
 
     @cached_property
     def unlisted_sources(self) -> list[Source]:

@@ -98,9 +98,8 @@ def data_type(layer: Layer, context: Context) -> Iterator[Finding]:
 def marking_and_clearing(layer: Layer, context: Context) -> Iterator[Finding]:
     """Find free ground that marks or does not clear: sources mark only, by default."""
     for source in layer.sources:
-        topic = source.topics['topic']
-        is_clear = topic.output == CLEAR_CLOUD
-        wanted = {'marking': not is_clear} | ({'clearing': True} if is_clear else {})
+        wanted = {'marking': not source.is_clear}
+        wanted |= {'clearing': True} if source.is_clear else {}
         for key, value in wanted.items():
             default = key == 'marking'
             if source.value(key, default) is (not value):
@@ -108,7 +107,7 @@ def marking_and_clearing(layer: Layer, context: Context) -> Iterator[Finding]:
                 yield source.error(
                     key,
                     f'{source.says(key, default)}: {source.name} '
-                    + (effect if is_clear else 'marks nothing'),
+                    + (effect if source.is_clear else 'marks nothing'),
                     f'{key}: {str(value).lower()}',
                 )
 
@@ -226,7 +225,7 @@ def mark_threshold(layer: Layer, context: Context) -> Iterator[Finding]:
     Without depth, all points of a thing are on the ground, so in one voxel.
     """
     threshold = layer.number('mark_threshold', 0)
-    if layer.kind != VOXEL or threshold is None or threshold < 1:
+    if layer.kind != VOXEL or threshold is None or threshold < 1 or not layer.marking_sources:
         return
     says = f'mark_threshold is {threshold:g}: cells need {threshold + 1:g} marked voxels'
     cure = 'mark_threshold: 0'
@@ -237,8 +236,8 @@ def mark_threshold(layer: Layer, context: Context) -> Iterator[Finding]:
     else:
         yield layer.error(
             'mark_threshold',
-            f'{says}, but without depth the points of a thing are in one, on the ground: '
-            f'{layer.name} marks nothing',
+            f'{says}, but without depth the points of a thing are in one, on the ground: nothing '
+            f'of {", ".join(source.name for source in layer.marking_sources)} is marked',
             cure,
         )
 
@@ -285,7 +284,7 @@ def _height(view: View) -> str:
 
 
 def _is_clear(view: View) -> bool:
-    return isinstance(view, Source) and view.topics['topic'].output == CLEAR_CLOUD
+    return isinstance(view, Source) and view.is_clear
 
 
 CHECKS = (

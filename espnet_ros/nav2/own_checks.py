@@ -12,7 +12,7 @@ from espnet_ros.core.config import NodeConfig, find_spec, unknown_name
 from espnet_ros.core.config_rules import Refusal, camera_refusals, map_refusals
 from espnet_ros.core.known_parameters import ROS_SPECS, unknown_names
 from espnet_ros.core.labels import Labels
-from espnet_ros.core.names import NODE
+from espnet_ros.core.names import NODE, mount_parameter
 from espnet_ros.core.parameter_families import incomplete
 from espnet_ros.core.parameter_file import NodeSection, ParameterFile
 from espnet_ros.nav2.context import own_sections
@@ -132,12 +132,13 @@ def _refusals(given: Mapping[str, Given], labels: Labels | None) -> Iterator[Ref
 
 def _found(refusal: Refusal, given: Mapping[str, Given]) -> Finding:
     """Return a refusal as a finding about the first of its parameters that is given."""
-    first: dict[str, Given] = {}
+    first: dict[str, tuple[str, Given]] = {}
     for name, each in given.items():
-        first.setdefault(_group(name), each)
-    name = next(name for name in refusal.names if name in first)
-    where = first[name]
-    prefix, key = ('', name) if name in given else (f'{name}.', '')
+        first.setdefault(_group(name), (name, each))
+    group = next(name for name in refusal.names if name in first)
+    name, where = first[group]
+    # Below the mount of the camera without a name are those of the others.
+    prefix, key = ('', name) if group in (name, mount_parameter('')) else (f'{group}.', '')
     found = where.view(prefix).error(key, refusal.sentence, _CURE)
     return dataclasses.replace(found, file=str(where.file))
 

@@ -79,13 +79,17 @@ def coarse_costmap(layer: Layer, context: Context) -> Iterator[Finding]:
     What lies between two middles is lost, and obstacles are marked one cell thick. Only a rolling
     costmap reads so; a fixed one takes the grid's resolution.
     """
-    costmap, fine_m = layer.costmap, context.grid_resolution_m
+    costmap, given_m = layer.costmap, context.grid_resolutions_m
+    # Of several robots any may be meant.
+    fine_m = max(given_m, default=GridConfig.resolution)
     side_m = costmap.number('resolution', 0.1)
     if side_m is not None and side_m > fine_m + _SAME_M and not costmap.is_fixed:
-        yield costmap.error(
+        found = costmap.error if given_m else costmap.warning
+        yield found(
             'resolution',
-            f'{costmap.says("resolution", 0.1)}, but the cells of {layer.name} are {fine_m:g} m: '
-            'Nav2 reads one of them for each cell of the costmap, and whole walls fall between',
+            f'{costmap.says("resolution", 0.1)}, but the cells of {layer.name} are {fine_m:g} m'
+            f'{"" if given_m else " by default"}: Nav2 reads one of them for each cell of the '
+            'costmap, and whole walls fall between',
             f'resolution: {fine_m:g}, or grid.resolution: {side_m:g} in the node segmentation',
         )
 

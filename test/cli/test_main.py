@@ -68,8 +68,9 @@ def test_help_lists_every_verb_with_its_summary(capsys):
 
 def test_every_verb_has_its_module_and_nothing_else_is_one():
     folder = Path(module.__file__).parent
-    modules = {p.stem for p in folder.glob('*.py')} - {'__init__', 'main', 'options', 'results'}
-    assert modules == set(VERBS)
+    modules = {p.stem for p in folder.glob('*.py')}
+    others = {'__init__', 'labelled', 'main', 'options', 'results'}
+    assert modules - others == set(VERBS)
 
 
 @pytest.mark.parametrize('name', VERBS)

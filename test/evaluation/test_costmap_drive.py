@@ -178,3 +178,10 @@ def test_a_street_is_driven_and_segmented(monkeypatch):
     )
     u, v = np.rint(uv[0]).astype(int)
     assert true[v, u] == drive.truth.class_at(ahead[None, :2], 0.0)[0]
+
+
+def test_the_street_is_upright_however_the_robots_camera_hangs():
+    turned = {'input.upside_down': True, 'cameras': ['front'], 'input.front.upside_down': True}
+    config = NodeConfig.from_parameters(turned)
+    result = evaluate_drive(recording(), 'true', config, CAMVID)
+    assert result.warned_m is None

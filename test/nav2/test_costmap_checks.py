@@ -3,6 +3,7 @@
 import pytest
 from parameter_files import (
     OBSTACLE,
+    SEMANTIC,
     STATIC,
     Trap,
     assert_all_have_a_trap,
@@ -231,6 +232,15 @@ def test_a_denoise_layer_clears_what_comes_before_it(tmp_path, plugins, noise, l
     layers = '{grass: {classes: [Tree], cost: 60}, people: {classes: [Car], cost: 100}}'
     found = check(tmp_path, own(f'{{layers: {layers}}}') + text)
     assert [f.check for f in found] == ['denoised'] * is_found
+
+
+@pytest.mark.parametrize(('max_cost', 'is_found'), [(254, True), (253, True), (252, False)])
+def test_a_denoise_layer_leaves_what_is_not_lethal_alone(tmp_path, max_cost, is_found):
+    text = SEMANTIC.replace('[lidar, semantic]', '[lidar, semantic, noise]') + (
+        '      noise: {plugin: "nav2_costmap_2d::DenoiseLayer"}\n'
+    )
+    found = check(tmp_path, text.replace('max_cost: 254', f'max_cost: {max_cost}'))
+    assert [f.check for f in found if f.check == 'denoised'] == ['denoised'] * is_found
 
 
 def test_a_denoise_layer_in_a_container_sees_the_layers_in_there(tmp_path):

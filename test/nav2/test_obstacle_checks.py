@@ -207,6 +207,14 @@ def test_a_trap_is_found_where_it_is(trap, tmp_path):
     assert_found(trap, tmp_path)
 
 
+def test_a_mark_threshold_may_be_for_the_sensor_that_marks(tmp_path):
+    text = OBSTACLE.replace('VoxelLayer', 'VoxelLayer\n      mark_threshold: 2')
+    start, end = text.index('      danger:'), text.index('      clear:')
+    lidar = '      lidar: {topic: /scan, data_type: LaserScan}\n'
+    text = (text[:start] + lidar + text[end:]).replace('danger clear', 'lidar clear')
+    assert 'mark_threshold' not in [f.check for f in check(tmp_path, text)]
+
+
 def test_with_depth_a_mark_threshold_loses_what_is_low(tmp_path):
     text = OBSTACLE.replace('VoxelLayer', 'VoxelLayer\n      mark_threshold: 1')
     (found,) = check(tmp_path, own('{projection: {source: depth}}') + text)

@@ -275,3 +275,12 @@ def test_the_classes_are_those_of_the_model(tmp_path):
     text = own('{layers: {all: {classes: [Green], cost: 100}}}')
     assert found_in(tmp_path, text, labels=labels) == []
     assert found_in(tmp_path, text) == [('nav2', 2, 'layers', 'error')]
+
+
+def test_angles_without_a_place_are_found_where_they_are(tmp_path):
+    text = (
+        'segmentation:\n  ros__parameters:\n    cameras: [rear]\n'
+        '    camera_mount:\n      rear: {xyz: [0.0, 0.0, 1.0]}\n      rpy: [0.0, 0.1, 0.0]\n'
+    )
+    (found,) = [f for f in check(tmp_path, text) if 'rpy without xyz' in f.problem]
+    assert (found.line, found.parameter) == (6, '/segmentation: camera_mount.rpy')

@@ -66,7 +66,8 @@ TRAPS = [
         'use_maximum: true',
         'use_maximum: true\n      resolution: 0.2  # HERE',
         'coarse_costmap',
-        'resolution is 0.2, but the cells of grid are 0.1 m',
+        'resolution is 0.2, but the cells of grid are 0.1 m by default',
+        'warning',
         cure='resolution: 0.1, or grid.resolution: 0.2 in the node',
     ),
     Trap(
@@ -219,6 +220,17 @@ def test_the_costmap_must_be_as_fine_as_the_grid(tmp_path, grid_m, costmap_m, ro
     text = text.replace('rolling_window: true', f'rolling_window: {str(rolls).lower()}')
     found = check(tmp_path, own(f'{{grid: {{resolution: {grid_m}}}}}') + text)
     assert [f.check for f in found] == expected
+
+
+def test_of_several_robots_any_may_have_the_grid(tmp_path):
+    robots = ''.join(
+        f'/robot{n}/segmentation:\n  ros__parameters: {{grid: {{resolution: {side_m}}}}}\n'
+        for n, side_m in ((1, 0.1), (2, 0.05))
+    )
+    assert check(tmp_path, robots + STATIC) == ()
+    coarse = STATIC.replace('use_maximum: true', 'use_maximum: true\n      resolution: 0.2')
+    (found,) = check(tmp_path, robots + coarse)
+    assert (found.check, found.severity) == ('coarse_costmap', 'error')
 
 
 @pytest.mark.parametrize(
