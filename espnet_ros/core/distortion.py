@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 from numpy.polynomial import polynomial
 
 from espnet_ros.core.arrays import Floats
@@ -41,7 +42,8 @@ class BrownConrady:
 
     def __init__(self, coefficients: Sequence[float] | Floats) -> None:
         k1, k2, self._p1, self._p2, k3, k4, k5, k6 = [*coefficients, *[0.0] * 8][:8]
-        self._top, self._bottom = np.array([1.0, k1, k2, k3]), np.array([1.0, k4, k5, k6])
+        self._top: npt.NDArray[Any] = polynomial.polytrim([1.0, k1, k2, k3])
+        self._bottom: npt.NDArray[Any] = polynomial.polytrim([1.0, k4, k5, k6])
         self._top_d = polynomial.polyder(self._top)
         self._bottom_d = polynomial.polyder(self._bottom)
         # d/dr of r * top / bottom, times bottom squared, in s = r * r.
@@ -102,9 +104,8 @@ class BrownConrady:
             [
                 x * f + 2 * p1 * x * y + p2 * (s + 2 * x * x),
                 y * f + p1 * (s + 2 * y * y) + 2 * p2 * x * y,
-            ],
-            axis=1,
-        )
+            ]
+        ).T
         xx = f + 2 * x * x * f_d + 2 * p1 * y + 6 * p2 * x
         yy = f + 2 * y * y * f_d + 6 * p1 * y + 2 * p2 * x
         return distorted, (xx, 2 * x * y * f_d + 2 * p1 * x + 2 * p2 * y, yy)

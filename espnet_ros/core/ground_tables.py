@@ -135,18 +135,21 @@ class _View:
         return max(self.resolution_m, coarsest)
 
     def look(self, xy: Floats) -> tuple[Indices, npt.NDArray[np.bool_]]:
-        """Return the pixels that show ground points (..., 2) and which are in the image."""
-        uv = self.project(xy)
+        """Return the pixels that show ground points (2, ...) and which are in the image."""
+        u, v = self.project(xy)
         low, high = self.used_px()
         with np.errstate(invalid='ignore'):  # NaN has no pixel
-            seen = np.all((uv > low) & (uv < high), axis=-1, keepdims=True)
-        whole = np.rint(np.where(seen, uv, 0.0)).astype(np.int32)
-        return whole[..., 1] * np.int32(self.camera.image_wh[0]) + whole[..., 0], seen[..., 0]
+            seen = (u > low[0]) & (u < high[0]) & (v > low[1]) & (v < high[1])
+        u, v = (np.rint(np.where(seen, at, 0.0)).astype(np.int32) for at in (u, v))
+        return v * np.int32(self.camera.image_wh[0]) + u, seen
 
     def project(self, xy: Floats) -> Floats:
-        """Return the pixels of ground points (..., 2), as CameraModel.project does."""
-        points = np.concatenate([xy, np.zeros((*xy.shape[:-1], 1))], axis=-1)
-        return self.camera.project((points - self.T[:3, 3]) @ self.T[:3, :3])
+        """Return u and v of ground points (2, ...), as CameraModel.project does."""
+        back = self.T[:3, :3].T
+        points = back[:, :2] @ xy.reshape(2, -1) - (back @ self.T[:3, 3])[:, None]
+        # Coordinates stay one after the other in memory: three times as fast as by the point.
+        uv: Floats = self.camera.project(points.T).T.reshape(xy.shape)
+        return uv
 
     def used_px(self) -> tuple[Floats, Floats]:
         """Return between which u and v the image is used, each (2,)."""
@@ -174,11 +177,11 @@ def _fan(view: _View) -> Fan:
     directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     foot = view.T[:2, 3].copy()
     # Most rays lead where the camera does not look: every fourth one tells.
-    some = view.look(foot + directions[::4, None] * ranges[::2, None])[1].any(axis=1)
+    some = view.look(_along(foot, directions[::4], ranges[::2]))[1].any(axis=1)
     some |= np.roll(some, 1) | np.roll(some, -1)
     rays = np.flatnonzero(np.repeat(some, 4)[:count])
     directions = directions[rays]
-    pixels, seen = view.look(foot + directions[:, None] * ranges[:, None])
+    pixels, seen = view.look(_along(foot, directions, ranges))
     seen[:, 0] = False  # where rays begin, see GroundProjector.contacts
     useful = seen.any(axis=1)
     end = int(np.flatnonzero(seen.any(axis=0)).max(initial=-1)) + 1
@@ -191,17 +194,24 @@ def _fan(view: _View) -> Fan:
     )
 
 
+def _along(foot: Floats, directions: Floats, ranges_m: Floats) -> Floats:
+    """Return x and y of the places on rays, (2, A, R)."""
+    places: Floats = foot[:, None, None] + directions.T[..., None] * ranges_m
+    return places
+
+
 def _plan(view: _View, fan: Fan) -> Plan:
     step = _PLAN * view.cell_m
-    ray, place = np.nonzero(fan.seen)
-    points = fan.foot + fan.directions[ray] * fan.ranges_m[place][:, None]
-    low = points.min(axis=0) - 2 * step
-    cols, rows = np.ceil((points.max(axis=0) + 2 * step - low) / step).astype(int) + 1
-    x, y = low[0] + step * np.arange(cols), low[1] + step * np.arange(rows)
-    xy = np.stack(np.meshgrid(x, y), axis=-1)
-    looks = np.empty((*xy.shape[:2], 3), np.float32)
-    looks[..., :2] = view.project(xy)
-    looks[..., 2] = view.weight(np.hypot(*np.moveaxis(xy - fan.foot, -1, 0)))
+    # A ray's first and last place are the outermost.
+    last = fan.seen.shape[1] - 1 - fan.seen[:, ::-1].argmax(axis=1)
+    ends = np.stack([fan.seen.argmax(axis=1), last])
+    points = fan.foot + fan.directions * fan.ranges_m[ends][..., None]
+    low = points.min(axis=(0, 1)) - 2 * step
+    cols, rows = np.ceil((points.max(axis=(0, 1)) + 2 * step - low) / step).astype(int) + 1
+    xy = np.stack(np.meshgrid(low[0] + step * np.arange(cols), low[1] + step * np.arange(rows)))
+    looks = np.empty((rows, cols, 3), np.float32)
+    looks[..., 0], looks[..., 1] = view.project(xy)
+    looks[..., 2] = view.weight(np.hypot(*(xy - fan.foot[:, None, None])))
     looks[[0, -1], :, 2] = 0.0
     looks[:, [0, -1], 2] = 0.0
     return Plan(looks, low, step, *view.used_px())
