@@ -152,7 +152,8 @@ class CameraModel:
         """
         uv = np.asarray(pixels, np.float64)
         m = self.matrix
-        xy = (uv.reshape(-1, 2) - m[:2, 2]) / (m[0, 0], m[1, 1])
+        # All of x before all of y in memory, here and in what follows from it.
+        xy = np.asfortranarray(uv.reshape(-1, 2) - m[:2, 2]) / (m[0, 0], m[1, 1])
         if self._distortion is not None:
             xy = self._distortion.undistort(xy)
         rays = np.concatenate([xy, np.ones((len(xy), 1))], axis=1)

@@ -82,8 +82,8 @@ class BrownConrady:
                 found, (xx, xy_, yy) = self._map(ideal)
                 dx, dy = (found - xy).T
                 determinant = xx * yy - xy_ * xy_
-                step = np.stack([yy * dx - xy_ * dy, xx * dy - xy_ * dx], 1) / determinant[:, None]
-                ideal = ideal - step
+                step = np.stack([yy * dx - xy_ * dy, xx * dy - xy_ * dx]) / determinant
+                ideal = ideal - step.T
                 if _largest(step) < 0.1 * _TOLERANCE:
                     break
             missed = np.abs(self.distort(ideal) - xy).max(axis=1)

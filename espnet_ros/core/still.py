@@ -14,7 +14,7 @@ from espnet_ros.core.camera import CameraModel
 Made = TypeVar('Made')
 
 # How far a camera may move on its mount before its tables are made anew, which takes as long as
-# reading dozens of images. Suspensions and drivers tremble by less than this, which is a sixth of
+# reading several images. Suspensions and drivers tremble by less than this, which is a sixth of
 # a pixel of a camera with 640 columns, and from 1.2 m high 2 cm at 8 m: less than a step there.
 _STILL_RAD, _STILL_M = 3e-4, 1e-3
 
