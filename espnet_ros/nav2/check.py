@@ -19,6 +19,7 @@ from espnet_ros.nav2 import (
     semantic_checks,
     server_checks,
     static_checks,
+    voxel_checks,
 )
 from espnet_ros.nav2.context import Context, own_sections
 from espnet_ros.nav2.costmaps import CostmapSection
@@ -38,10 +39,9 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     'costmap': (*naming_checks.CHECKS, *costmap_checks.CHECKS),
     STATIC: static_checks.CHECKS,
     OBSTACLE: obstacle_checks.CHECKS,
-    VOXEL: obstacle_checks.CHECKS,
+    VOXEL: (*obstacle_checks.CHECKS, *voxel_checks.CHECKS),
     SEMANTIC: semantic_checks.CHECKS,
 }
-
 
 # Those of Nav2 itself, which need not name their layers.
 _COSTMAPS = ('/local_costmap/local_costmap', '/global_costmap/global_costmap')

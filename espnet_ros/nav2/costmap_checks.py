@@ -7,13 +7,22 @@ from collections.abc import Iterator
 from espnet_ros.core.layers import LETHAL
 from espnet_ros.nav2.context import Context
 from espnet_ros.nav2.costmaps import CostmapSection, Layer
-from espnet_ros.nav2.plugins import DENOISE, INFLATION, RANGE, SEMANTIC, STATIC
+from espnet_ros.nav2.plugins import (
+    CONTAINER,
+    DENOISE,
+    INFLATION,
+    OBSTACLE,
+    RANGE,
+    SEMANTIC,
+    STATIC,
+    VOXEL,
+)
 from espnet_ros.nav2.value_types import wrong_types
 from espnet_ros.nav2.views import Finding
 
-# The last part of a frame's name (robot1/odom).
 # Of Nav2's costs; a DenoiseLayer leaves those below it alone.
 _INSCRIBED = 253
+# The last part of a frame's name (robot1/odom).
 _OF_ROBOT = ('base_link', 'base_footprint')
 _OF_WORLD = ('map', 'odom')
 
@@ -110,8 +119,9 @@ def overwritten(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
     StaticLayer does so unless `use_maximum`, the others with `combination_method: 0`.
     """
     for index, layer in enumerate(costmap.layers):
-        earlier = [x for x in costmap.layers[:index] if x.parent == layer.parent]
-        if not earlier or not any(x.is_ours for x in (layer, *earlier)):
+        beside = [x for x in costmap.layers[:index] if x.parent == layer.parent]
+        earlier = [x for x in beside if x.makes_known]
+        if not earlier or not any(x.brings_ours for x in (layer, *earlier)):
             continue
         names = ', '.join(x.name for x in earlier)
         if layer.kind == STATIC and costmap.value('use_maximum', False) is False:
@@ -126,6 +136,34 @@ def overwritten(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
                 'combination_method',
                 f'{layer.name} overwrites {names}, obstacles too',
                 'combination_method: 1 (the maximum)',
+            )
+
+
+def combination_method(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
+    """Find a `combination_method` with which nothing of a layer comes into the costmap.
+
+    Humble knows 0 and 1 only. From Jazzy on, 2 is the maximum where the costmap is known already,
+    and others are taken for 1. (Humble has no containers; kiwicampus' layer has its own rule.)
+    """
+    for layer in costmap.layers:
+        method = layer.number('combination_method', 1)
+        merges = layer.kind in (OBSTACLE, VOXEL, CONTAINER) and layer.brings_ours
+        if not merges or method is None or method in (0, 1):
+            continue
+        cure = 'combination_method: 1 (the maximum)'
+        if method == 2 and _starts_unknown(layer):
+            yield layer.error(
+                'combination_method',
+                f'combination_method is 2, which changes no unknown cell, and no layer before '
+                f'{layer.name} makes cells known: it marks nothing',
+                cure,
+            )
+        elif layer.kind != CONTAINER:
+            yield layer.warning(
+                'combination_method',
+                f'combination_method is {method:g}: on Humble nothing of {layer.name} comes into '
+                'the costmap',
+                cure,
             )
 
 
@@ -180,6 +218,15 @@ def _may_be_lethal(layer: Layer, context: Context) -> bool:
     return any(cost is None or cost >= _INSCRIBED for cost in costs)
 
 
+def _starts_unknown(layer: Layer) -> bool:
+    """Return whether a layer finds the costmap, or the container that it is in, all unknown."""
+    layers = [la for la in layer.costmap.layers if la.parent == layer.parent]
+    before = layers[: [la.prefix for la in layers].index(layer.prefix)]
+    fills = [la for la in before if la.value('enabled', True) is not False and la.makes_known]
+    tracks = layer.costmap.value('track_unknown_space', False) is True
+    return not fills and (tracks or bool(layer.parent))
+
+
 def _last(frame: str) -> str:
     return frame.rpartition('/')[2]
 
@@ -193,6 +240,7 @@ CHECKS = (
     no_cells,
     disabled,
     overwritten,
+    combination_method,
     after_inflation,
     denoised,
 )

@@ -10,6 +10,8 @@ from espnet_ros.core.topics import CLEAR_CLOUD
 from espnet_ros.nav2.plugins import (
     CONTAINER,
     DEFAULT_PLUGINS,
+    DENOISE,
+    INFLATION,
     OBSTACLE,
     SEMANTIC,
     STATIC,
@@ -123,6 +125,16 @@ class Layer(View):
     def is_ours(self) -> bool:
         """Return whether the layer takes a topic of the node."""
         return self.map_topic is not None or bool(self.sources or self.unlisted_sources)
+
+    @property
+    def brings_ours(self) -> bool:
+        """Return whether the layer, or one in a container, takes a topic of the node."""
+        return any(la.is_ours for la in self.costmap.layers if la.prefix.startswith(self.prefix))
+
+    @property
+    def makes_known(self) -> bool:
+        """Return whether the layer has costs of its own, so that it makes cells known."""
+        return self.kind not in (DENOISE, *INFLATION)
 
 
 class CostmapSection(View):

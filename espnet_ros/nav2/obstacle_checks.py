@@ -1,4 +1,4 @@
-"""Traps of nav2_costmap_2d::ObstacleLayer and VoxelLayer on point clouds of the node."""
+"""Traps of nav2_costmap_2d::ObstacleLayer, and so VoxelLayer, on point clouds of the node."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from espnet_ros.core.layers import LETHAL
 from espnet_ros.core.topics import CLEAR_CLOUD, CLOUD
 from espnet_ros.nav2.context import Context
 from espnet_ros.nav2.costmaps import Layer, Source
-from espnet_ros.nav2.plugins import DENOISE, INFLATION, VOXEL
 from espnet_ros.nav2.views import Finding, View
 
 # Beyond this many seconds without a cloud a robot has gone too far.
 LONGEST_GAP_S = 3.0
-# A column of voxels is one integer with a bit or two for each; Nav2 takes no more of them.
-MOST_VOXELS = 16
 
 
 def max_height(layer: Layer, context: Context) -> Iterator[Finding]:
@@ -195,90 +192,6 @@ def never_current(layer: Layer, context: Context) -> Iterator[Finding]:
             )
 
 
-def voxels_too_low(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find voxels that end too low: points above are dropped, a camera above clears nothing."""
-    if layer.kind != VOXEL:
-        return
-    numbers = [
-        layer.number(key, default)
-        for key, default in (('origin_z', 0.0), ('z_voxels', 10), ('z_resolution', 0.2))
-    ]
-    height = layer.number('max_obstacle_height', 2.0)
-    if None in numbers or height is None:
-        return
-    origin, count, step = (n for n in numbers if n is not None)
-    top = origin + min(count, MOST_VOXELS) * step
-    capped = f' ({MOST_VOXELS} are the most there can be)' if count > MOST_VOXELS else ''
-    if top < height - 1e-6:
-        yield layer.warning(
-            'z_resolution',
-            f'the voxels end at {top:g} m{capped}, below max_obstacle_height {height:g}: points '
-            'above are dropped, and a camera mounted higher clears nothing',
-            f'z_voxels: {MOST_VOXELS} at most and z_resolution so that origin_z + z_voxels * '
-            'z_resolution passes the camera, for example z_voxels: 10 and z_resolution: 0.2',
-        )
-
-
-def mark_threshold(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find a `mark_threshold` above 0, the default: more voxels than that must be marked.
-
-    Without depth, all points of a thing are on the ground, so in one voxel.
-    """
-    threshold = layer.number('mark_threshold', 0)
-    if layer.kind != VOXEL or threshold is None or threshold < 1 or not layer.marking_sources:
-        return
-    says = f'mark_threshold is {threshold:g}: cells need {threshold + 1:g} marked voxels'
-    cure = 'mark_threshold: 0'
-    if context.has_depth:
-        yield layer.warning(
-            'mark_threshold', f'{says}, and what is too low for that is not marked', cure
-        )
-    else:
-        yield layer.error(
-            'mark_threshold',
-            f'{says}, but without depth the points of a thing are in one, on the ground: nothing '
-            f'of {", ".join(source.name for source in layer.marking_sources)} is marked',
-            cure,
-        )
-
-
-def combination_method(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find a `combination_method` that Humble does not know: it merges nothing then.
-
-    From Jazzy on, 2 is the maximum where the costmap is known already, and others are taken for 1.
-    """
-    method = layer.number('combination_method', 1)
-    if method is None or method in (0, 1):
-        return
-    cure = 'combination_method: 1 (the maximum)'
-    if method == 2 and _starts_unknown(layer):
-        yield layer.error(
-            'combination_method',
-            f'combination_method is 2, which changes no unknown cell, and no layer before '
-            f'{layer.name} makes cells known: it marks nothing',
-            cure,
-        )
-    else:
-        yield layer.warning(
-            'combination_method',
-            f'combination_method is {method:g}: on Humble nothing of {layer.name} comes into the '
-            'costmap',
-            cure,
-        )
-
-
-def _starts_unknown(layer: Layer) -> bool:
-    """Return whether a layer finds the costmap, or the container that it is in, all unknown."""
-    layers = [la for la in layer.costmap.layers if la.parent == layer.parent]
-    before = layers[: [la.prefix for la in layers].index(layer.prefix)]
-    fills = [
-        la for la in before
-        if la.value('enabled', True) is not False and la.kind not in (DENOISE, *INFLATION)
-    ]  # fmt: skip
-    tracks = layer.costmap.value('track_unknown_space', False) is True
-    return not fills and (tracks or bool(layer.parent))
-
-
 def _height(view: View) -> str:
     return '0.3' if _is_clear(view) else '2.0'
 
@@ -299,7 +212,4 @@ CHECKS = (
     no_fail_safe,
     update_rate_is_a_time,
     never_current,
-    voxels_too_low,
-    mark_threshold,
-    combination_method,
 )

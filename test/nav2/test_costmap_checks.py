@@ -197,6 +197,23 @@ TRAPS = [
         'warning',
         cure='noise before grid in plugins, or minimal_group_size: 1',
     ),
+    Trap(
+        'obstacle',
+        'VoxelLayer',
+        'VoxelLayer\n      combination_method: 2  # HERE',
+        'combination_method',
+        'is 2: on Humble nothing of people_and_cars comes into the costmap',
+        'warning',
+        cure='combination_method: 1',
+    ),
+    Trap(
+        'obstacle',
+        'rolling_window: true',
+        'rolling_window: true\n    track_unknown_space: true\n'
+        '    people_and_cars.combination_method: 2  # HERE',
+        'combination_method',
+        'no layer before people_and_cars makes cells known: it marks nothing',
+    ),
 ]
 
 
@@ -241,6 +258,62 @@ def test_a_denoise_layer_leaves_what_is_not_lethal_alone(tmp_path, max_cost, is_
     )
     found = check(tmp_path, text.replace('max_cost: 254', f'max_cost: {max_cost}'))
     assert [f.check for f in found if f.check == 'denoised'] == ['denoised'] * is_found
+
+
+@pytest.mark.parametrize(
+    ('first', 'method', 'severity'),
+    [
+        ('{plugin: nav2_costmap_2d::ObstacleLayer}', 2, 'warning'),
+        ('{plugin: nav2_costmap_2d::ObstacleLayer, enabled: false}', 2, 'error'),
+        ('{plugin: nav2_costmap_2d::DenoiseLayer}', 2, 'error'),
+        # From Jazzy on taken for 1.
+        ('{plugin: nav2_costmap_2d::DenoiseLayer}', 3, 'warning'),
+    ],
+)
+def test_what_is_unknown_depends_on_the_layers_before(tmp_path, first, method, severity):
+    text = OBSTACLE.replace('[people', '[first, people').replace(
+        'rolling_window: true',
+        f'rolling_window: true\n    track_unknown_space: true\n    first: {first}\n'
+        f'    people_and_cars.combination_method: {method}',
+    )
+    (found,) = check(tmp_path, text)
+    assert (found.check, found.severity) == ('combination_method', severity)
+
+
+def test_a_container_of_layers_starts_unknown(tmp_path):
+    old = OBSTACLE[OBSTACLE.index('    people_and_cars:') : OBSTACLE.index('    inflation:')]
+    inner = ''.join(f'  {line}\n' for line in old.splitlines())
+    text = OBSTACLE.replace('[people_and_cars', '[lidar, both').replace(
+        old,
+        '    lidar: {plugin: nav2_costmap_2d::ObstacleLayer}\n    both:\n'
+        '      plugin: nav2_costmap_2d::PluginContainerLayer\n      plugins: [people_and_cars]\n'
+        + inner,
+    )
+    assert check(tmp_path, text) == ()
+    inside = text.replace('VoxelLayer', 'VoxelLayer\n        combination_method: 2')
+    (found,) = check(tmp_path, inside)
+    assert (found.check, found.severity) == ('combination_method', 'error')
+    # The container itself finds what the lidar knows.
+    around = text.replace('ContainerLayer', 'ContainerLayer\n      combination_method: 2')
+    assert check(tmp_path, around) == ()
+    tracks = 'rolling_window: true\n    track_unknown_space: true'
+    alone = around.replace('rolling_window: true', tracks).replace('[lidar, both', '[both')
+    (found,) = check(tmp_path, alone)
+    assert (found.check, found.severity) == ('combination_method', 'error')
+    assert 'no layer before both makes cells known' in found.problem
+    # What a container overwrites counts as if its layers were there themselves.
+    zero = text.replace('ContainerLayer', 'ContainerLayer\n      combination_method: 0')
+    (found,) = check(tmp_path, zero)
+    assert (found.check, found.severity) == ('overwritten', 'error')
+    assert 'both overwrites lidar' in found.problem
+
+
+def test_a_denoise_layer_before_the_grid_has_nothing_to_be_overwritten(tmp_path):
+    noise = '      noise: {plugin: nav2_costmap_2d::DenoiseLayer}\n      inflation:\n'
+    text = STATIC.replace('      use_maximum: true\n', '').replace('      inflation:\n', noise)
+    assert check(tmp_path, text.replace('[lidar, grid,', '[noise, grid,')) == ()
+    (found,) = check(tmp_path, text.replace('[lidar, grid,', '[noise, lidar, grid,'))
+    assert found.check == 'overwritten' and 'grid overwrites lidar,' in found.problem
 
 
 def test_a_denoise_layer_in_a_container_sees_the_layers_in_there(tmp_path):

@@ -1,4 +1,4 @@
-"""Traps of obstacle and voxel layers."""
+"""Traps of obstacle layers, and so of voxel layers."""
 
 import pytest
 from parameter_files import OBSTACLE, Trap, assert_all_have_a_trap, assert_found, check, own
@@ -151,47 +151,6 @@ TRAPS = [
     ),
     Trap(
         'obstacle',
-        'VoxelLayer',
-        'VoxelLayer\n      z_resolution: 0.05  # HERE',
-        'voxels_too_low',
-        'the voxels end at 0.5 m, below max_obstacle_height 2',
-        'warning',
-    ),
-    Trap(
-        'obstacle',
-        'VoxelLayer',
-        'VoxelLayer\n      z_voxels: 40\n      z_resolution: 0.05  # HERE',
-        'voxels_too_low',
-        'the voxels end at 0.8 m (16 are the most there can be), below max_obstacle_height 2',
-        'warning',
-    ),
-    Trap(
-        'obstacle',
-        'VoxelLayer',
-        'VoxelLayer\n      mark_threshold: 1  # HERE',
-        'mark_threshold',
-        'cells need 2 marked voxels, but without depth the points of a thing are in one',
-        cure='mark_threshold: 0',
-    ),
-    Trap(
-        'obstacle',
-        'VoxelLayer',
-        'VoxelLayer\n      combination_method: 2  # HERE',
-        'combination_method',
-        'is 2: on Humble nothing of people_and_cars comes into the costmap',
-        'warning',
-        cure='combination_method: 1',
-    ),
-    Trap(
-        'obstacle',
-        'rolling_window: true',
-        'rolling_window: true\n    track_unknown_space: true\n'
-        '    people_and_cars.combination_method: 2  # HERE',
-        'combination_method',
-        'no layer before people_and_cars makes cells known: it marks nothing',
-    ),
-    Trap(
-        'obstacle',
         '/robot1/local',
         own('{layers: {danger: {classes: [Road], cost: 60}}}') + '/robot1/local',
         'graded_layer',
@@ -205,58 +164,6 @@ TRAPS = [
 @pytest.mark.parametrize('trap', TRAPS, ids=lambda t: f'{t.check}-{t.says[:30]}')
 def test_a_trap_is_found_where_it_is(trap, tmp_path):
     assert_found(trap, tmp_path)
-
-
-def test_a_mark_threshold_may_be_for_the_sensor_that_marks(tmp_path):
-    text = OBSTACLE.replace('VoxelLayer', 'VoxelLayer\n      mark_threshold: 2')
-    start, end = text.index('      danger:'), text.index('      clear:')
-    lidar = '      lidar: {topic: /scan, data_type: LaserScan}\n'
-    text = (text[:start] + lidar + text[end:]).replace('danger clear', 'lidar clear')
-    assert 'mark_threshold' not in [f.check for f in check(tmp_path, text)]
-
-
-def test_with_depth_a_mark_threshold_loses_what_is_low(tmp_path):
-    text = OBSTACLE.replace('VoxelLayer', 'VoxelLayer\n      mark_threshold: 1')
-    (found,) = check(tmp_path, own('{projection: {source: depth}}') + text)
-    assert (found.check, found.severity) == ('mark_threshold', 'warning')
-    assert 'what is too low for that' in found.problem
-    # An ObstacleLayer has no voxels.
-    assert check(tmp_path, text.replace('VoxelLayer', 'ObstacleLayer')) == ()
-
-
-@pytest.mark.parametrize(
-    ('first', 'method', 'severity'),
-    [
-        ('{plugin: nav2_costmap_2d::ObstacleLayer}', 2, 'warning'),
-        ('{plugin: nav2_costmap_2d::ObstacleLayer, enabled: false}', 2, 'error'),
-        ('{plugin: nav2_costmap_2d::DenoiseLayer}', 2, 'error'),
-        # From Jazzy on taken for 1.
-        ('{plugin: nav2_costmap_2d::DenoiseLayer}', 3, 'warning'),
-    ],
-)
-def test_what_is_unknown_depends_on_the_layers_before(tmp_path, first, method, severity):
-    text = OBSTACLE.replace('[people', '[first, people').replace(
-        'rolling_window: true',
-        f'rolling_window: true\n    track_unknown_space: true\n    first: {first}\n'
-        f'    people_and_cars.combination_method: {method}',
-    )
-    (found,) = check(tmp_path, text)
-    assert (found.check, found.severity) == ('combination_method', severity)
-
-
-def test_a_container_of_layers_starts_unknown(tmp_path):
-    old = OBSTACLE[OBSTACLE.index('    people_and_cars:') : OBSTACLE.index('    inflation:')]
-    inner = ''.join(f'  {line}\n' for line in old.splitlines())
-    text = OBSTACLE.replace('[people_and_cars', '[lidar, both').replace(
-        old,
-        '    lidar: {plugin: nav2_costmap_2d::ObstacleLayer}\n    both:\n'
-        '      plugin: nav2_costmap_2d::PluginContainerLayer\n      plugins: [people_and_cars]\n'
-        + inner,
-    )
-    assert check(tmp_path, text) == ()
-    text = text.replace('VoxelLayer', 'VoxelLayer\n        combination_method: 2')
-    (found,) = check(tmp_path, text)
-    assert (found.check, found.severity) == ('combination_method', 'error')
 
 
 def test_every_check_has_a_trap():

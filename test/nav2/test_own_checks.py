@@ -24,8 +24,8 @@ def added(parameters: str, name: str, says: str) -> Trap:
 # Which classes there are, and which of them stand, only the labels tell.
 OF_CLASSES = [
     trap('[Pedestrian]', '[Pedestrain]', 'layers', "did you mean 'Pedestrian'?", at='# LAYER'),
-    added('projection.ground_cover: [Road]', 'together', "'Road', which is no upright class"),
-    added('projection.overhang.Tre: 0.5', 'together', "'Tre', which is no upright class"),
+    added('projection.ground_cover: [Road]', 'together', "'Road', which is not an upright class"),
+    added('projection.overhang.Tre: 0.5', 'together', "'Tre', which is not an upright class"),
 ]
 TRAPS = [
     Trap(
@@ -72,16 +72,16 @@ TRAPS = [
     # 1000 m / 0.01 m = 100000 cells a side.
     added('grid.size: [1000.0, 9.0]\n    grid.resolution: 0.01', 'together', 'got 100000x900'),
     # The default of max_range is 8.0.
-    added('projection.min_range: 9.0', 'together', 'min_range must be 0 m up to max_range, got 9'),
+    added('projection.min_range: 9.0', 'together', '0 m or more and below max_range, got 9'),
     added(
         'camera_mount.left.xyz: [0.0, 0.0, 1.0]',
         'together',
-        'camera_mount.left is of no camera: expected camera_mount, by',
+        'camera_mount.left belongs to no camera: expected camera_mount, by',
     ),
     added(
         'input.left.upside_down: true',
         'together',
-        'input.left.upside_down is of no camera: expected input.upside_down, by',
+        'input.left.upside_down belongs to no camera: expected input.upside_down, by',
     ),
     added('camera_mount: {rpy: [0.0, 0.1, 0.0]}', 'together', 'has rpy without xyz for the cam'),
     *OF_CLASSES,
