@@ -18,7 +18,6 @@ HUMBLE = {
     'launch.actions': {'DeclareLaunchArgument', 'LogInfo', 'OpaqueFunction'},
     'launch.substitutions': {'LaunchConfiguration'},
     'launch_ros.actions': {'Node'},
-    'launch_ros.parameter_descriptions': {'ParameterValue'},
 }
 
 

@@ -140,8 +140,11 @@ def test_arguments_override_the_file_only_where_given(
 ):
     params = tmp_path / 'mine.yaml'
     mine = {'backend': 'torch', 'device': 'cpu', 'overlay': {'opacity': 0.25}, 'autostart': True}
-    # The full name outranks the pattern that launch would write for an unnamed node.
-    params.write_text(yaml.safe_dump({'/robot/segmentation': {'ros__parameters': mine}}))
+    # launch_ros writes dictionaries under the name of the node, which rcl would place before /**.
+    sections = {'/robot/segmentation': mine, '/**': {'model': 'other', 'use_sim_time': False}}
+    params.write_text(
+        '\n'.join(yaml.safe_dump({n: {'ros__parameters': v}}) for n, v in sections.items())
+    )
     with launched(
         environment,
         tmp_path,
@@ -168,6 +171,8 @@ def test_the_node_listens_where_the_arguments_say(
     environment: dict[str, str], observer: Any, tmp_path: Path
 ):
     arguments = ('image_topic:=/cam/image_raw', 'large_images:=false', 'device:=cpu')
+    # Empty ones mean their defaults, and severities may be in capitals.
+    arguments += ('depth_topic:=', 'params_file:=', 'respawn:=', 'log_level:=INFO')
     with launched(environment, tmp_path, *arguments) as process:
         pid = read_until(process, STARTED).group(1)
         wait_for(observer, lambda: observer.count_subscribers('/cam/image_raw'))
@@ -210,6 +215,7 @@ def test_a_killed_node_stays_away_by_default(environment: dict[str, str], tmp_pa
         ('params_file:=/nowhere/mine.yaml', 'there is none at params_file:=/nowhere/mine.yaml'),
         ('layers:=delivery', 'layers:=delivery is neither one of delivery_robot_camvid'),
         ('backend:=tensor', 'Valid options are'),
+        ('log_level:=loud', 'segment.launch.py: expected debug, info'),
         ('rviz:=true', 'needs the package rviz2'),
     ],
 )

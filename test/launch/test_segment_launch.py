@@ -14,6 +14,7 @@ import pytest
 from launch_file import HUMBLE, LAUNCH_FILE, described
 
 from espnet_ros.core.config import parameter_specs
+from espnet_ros.core.parameter_file import read_parameter_file
 
 ARGUMENTS = {
     'namespace': '',
@@ -70,14 +71,7 @@ def test_choices_are_those_of_the_parameters(description: Any):
     for name in ('autostart', 'use_sim_time'):
         assert set(arguments[name].choices) == {'', 'true', 'True', 'false', 'False'}
     for name in ('global_tf', 'respawn', 'rviz', 'large_images'):
-        assert set(arguments[name].choices) == {'true', 'True', 'false', 'False'}
-
-
-def test_debug_is_of_the_node_and_not_of_every_wait_of_ros():
-    pytest.importorskip('launch_ros.actions', reason='the ROS package launch_ros is not installed')
-    log_levels = runpy.run_path(str(LAUNCH_FILE))['log_levels']
-    assert log_levels('warn') == ['--log-level', 'warn']
-    assert log_levels('debug') == ['--log-level', 'debug', '--log-level', 'rcl:=info']
+        assert set(arguments[name].choices) == {'', 'true', 'True', 'false', 'False'}
 
 
 @pytest.fixture
@@ -88,6 +82,9 @@ def start() -> Callable[..., list[SimpleNamespace]]:
     def nodes(**given: str) -> list[SimpleNamespace]:
         values = {a.name: a.given['default_value'] for a in arguments}
         values.update(given)
+        for argument in arguments:
+            choices = argument.given['choices']
+            assert choices is None or values[argument.name] in choices
         context = SimpleNamespace(values=values, launch_configurations=values, environment={})
         return action.given['function'](context, *action.given['args'])
 
@@ -139,12 +136,85 @@ def test_a_misspelled_argument_is_told_and_those_of_others_are_not(start: Any):
     ]
 
 
+def test_what_launch_ros_keeps_among_the_arguments_is_not_misspelled(start: Any):
+    kept: dict[str, Any] = {'ros_namespace': '/robot1', 'ros_remaps': [], 'global_params': []}
+    assert len(start(**kept)) == 1
+
+
+@pytest.mark.parametrize(
+    ('pushed', 'namespace', 'node'),
+    [
+        ('/robot1', 'robot1', '/robot1/robot1/segmentation'),
+        ('/fleet/robot1', 'robot1/', '/fleet/robot1/robot1/segmentation'),
+        ('/fleet/robot1', 'fleet/robot1', '/fleet/robot1/fleet/robot1/segmentation'),
+        ('/fleet/robot1', 'fleet', None),
+        ('/my_robot1', 'robot1', None),
+        ('/robot1', '/robot1', None),
+        ('/robot1', '', None),
+    ],
+)
+def test_a_namespace_given_twice_is_told(
+    start: Any, pushed: str, namespace: str, node: str | None
+):
+    *said, _ = start(ros_namespace=pushed, namespace=namespace)
+    assert len(said) == (node is not None)
+    for action in said:
+        assert f'so the node is {node}: if it should be {pushed}/segm' in action.given['msg']
+
+
+def test_the_severity_may_be_in_capitals(start: Any):
+    (node,) = start(log_level='WARN')
+    assert node.given['ros_arguments'] == ['--log-level', 'warn']
+    # Debug is of the node, and not of every wait of ROS.
+    (node,) = start(log_level='Debug')
+    assert node.given['ros_arguments'] == ['--log-level', 'debug', '--log-level', 'rcl:=info']
+    with pytest.raises(RuntimeError, match=r'segment.launch.py: .* error or fatal.*:=Warning'):
+        start(log_level='Warning')
+
+
+def test_an_empty_argument_means_its_default(start: Any):
+    (default,) = start()
+    *_, empty = start(**dict.fromkeys(ARGUMENTS, ''))
+    assert empty.given == default.given
+
+
+def test_the_home_folder_may_be_a_tilde(
+    start: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    file = tmp_path / 'my.yaml'
+    file.write_text('segmentation:\n  ros__parameters: {model: a}\n')
+    (node,) = start(params_file='~/my.yaml')
+    assert node.given['parameters'] == [str(file)]
+
+
+def test_the_files_go_from_the_weakest_to_the_strongest(start: Any, tmp_path: Path):
+    config = LAUNCH_FILE.parents[1] / 'config'
+    (node,) = start()
+    assert node.given['parameters'] == [str(config / 'segmentation.yaml')]
+    mine = tmp_path / 'mine.yaml'
+    mine.write_text(
+        'segmentation: {ros__parameters: {layers: {road: {cost: 5}}}}\n'
+        '/robot1/r2/segmentation: {ros__parameters: {model: file, device: cpu}}\n'
+    )
+    (node,) = start(
+        ros_namespace='/robot1', namespace='r2', params_file=str(config / 'segmentation.yaml'),
+        layers=str(mine), model='123', autostart='False', use_sim_time='true',
+    )  # fmt: skip
+    *files, overrides = map(Path, node.given['parameters'])
+    assert files == [config / 'segmentation.yaml', mine]
+    (section,) = read_parameter_file(overrides).sections_for('/robot1/r2/segmentation')
+    assert {name: value.value for name, value in section.values.items()} == {
+        'model': '123', 'device': 'cpu', 'autostart': False, 'use_sim_time': True,
+    }  # fmt: skip
+
+
 def test_a_file_without_the_node_is_told(start: Any, tmp_path: Path):
     file = tmp_path / 'nav2_params.yaml'
     file.write_text('controller_server:\n  ros__parameters: {a: 1}\n')
     said, _ = start(params_file=str(file))
-    assert f'{file} has parameters of /controller_server and' in said.given['msg']
-    assert 'none of segmentation' in said.given['msg']
+    assert f'{file} has parameters for /controller_server and' in said.given['msg']
+    assert 'none for segmentation' in said.given['msg']
     file.write_text('controller_server: 1')
     said, _ = start(params_file=str(file))
     assert 'found no ros__parameters' in said.given['msg']
