@@ -11,7 +11,7 @@ def _main() -> int:
 
         return main()
     except KeyboardInterrupt:
-        # Reached by a Ctrl-C during the import.
+        # Only a Ctrl-C during the import ends here.
         return 130
 
 

@@ -1,7 +1,7 @@
 """A model folder (bundle): ``model.yaml``, ``weights.safetensors`` and ``model.onnx``.
 
-``model_f16.onnx``, the same graph with the network in float16, and ``model_int8.onnx``, that one
-with quantisation in it, may be there besides.
+Two more files are optional: ``model_f16.onnx``, the same graph with the network in float16, and
+``model_int8.onnx``, the float16 graph with quantisation written into it.
 
 ``model.yaml`` says everything a reader needs to run the model and carries the sha256 of the
 other files, so a truncated download or a mixed-up folder is refused before it drives a robot.
@@ -41,8 +41,8 @@ class Bundle(ModelDescription):
     """A loaded and verified model folder.
 
     :param path: the folder.
-    :param files: role (``weights``, ``onnx``, ``onnx_f16`` and ``onnx_int8`` where they are
-        there) -> path.
+    :param files: role (``weights``, ``onnx``, and ``onnx_f16``, ``onnx_int8`` if they exist) ->
+        path.
     :param sha256: role -> hexadecimal digest, as verified.
     """
 
@@ -57,10 +57,10 @@ class Bundle(ModelDescription):
         """Read and verify a model folder.
 
         :param path_or_name: a folder, or the name of a shipped model.
-        :param roles: the files to verify and offer, the others may be missing: () for the
-            description alone, None for all that it names.
+        :param roles: the files to verify and offer; the others may be missing. () is for the
+            description alone, None for all files that it names.
         :raises BundleError: if anything is missing, changed or does not fit together; all
-            offenders are listed.
+            problems are listed.
         """
         folder = find_bundle(path_or_name)
         data = _read_description(folder)
@@ -93,12 +93,12 @@ def find_bundle(name_or_path: str | os.PathLike[str]) -> Path:
     """Return the folder of a model.
 
     :param name_or_path: a folder, or the name of a shipped model.
-    :raises BundleError: if it is neither; the shipped names and, unless it is a file, the
-        nearest one are named.
+    :raises BundleError: if it is neither; the message lists the shipped names and, unless it is
+        a file, suggests the nearest one.
     """
     text = os.fspath(name_or_path)
     folder = home_path(text)
-    # A folder that happens to be called like a shipped model must not hide it.
+    # A folder that happens to have the name of a shipped model must not hide it.
     if folder.is_dir() and (os.sep in text or (folder / DESCRIPTION).is_file()):
         return folder
     names = shipped_models()
@@ -120,15 +120,15 @@ def find_bundle(name_or_path: str | os.PathLike[str]) -> Path:
 def write_model_folder(
     path: str | os.PathLike[str], description: ModelDescription, contents: Mapping[str, bytes]
 ) -> Bundle:
-    """Write a model folder in one step: it is complete and verified, or not there.
+    """Write a model folder in one step: afterwards it is complete and verified, or absent.
 
     :param path: the folder, or a link to it; an existing one is replaced if it is a model folder
-        or empty. What else is in it (notes, a card, the work of a training) stays.
-    :param description: of the model as the files have it.
-    :param contents: role (``weights``, ``onnx``, if wanted ``onnx_f16``, ``onnx_int8``) -> what
-        goes into the file.
+        or empty. Other things in it (notes, a card, the work of a training) stay.
+    :param description: describes the model in the files.
+    :param contents: role (``weights``, ``onnx``, and if wanted ``onnx_f16``, ``onnx_int8``) ->
+        content of the file.
     :raises BundleError: if `path` is something else or the parts do not fit together.
-    :raises OSError: naming the file, if the disk is full.
+    :raises OSError: if the disk is full; it names the file.
     """
     folder = home_path(path).absolute()
     check_replaceable(folder)
@@ -136,7 +136,7 @@ def write_model_folder(
     data['name'] = data['name'] or folder.name
     data['files'] = {r: {'sha256': hashlib.sha256(c).hexdigest()} for r, c in contents.items()}
     text = yaml.safe_dump(data, sort_keys=False, default_flow_style=None, width=99).encode()
-    # As it will be read.
+    # Check the description as `load` will read it.
     data = _parse_description(folder / DESCRIPTION, text)
     _refuse_to_write(folder, description_problems(data))
     files = {ALL_FILES[role]: content for role, content in contents.items()}
@@ -154,7 +154,7 @@ def save_bundle(
 ) -> Bundle:
     """Write a model folder as `write_model_folder` does.
 
-    :param description: what a `ModelDescription` is made of.
+    :param description: the arguments of a `ModelDescription`.
     """
     return write_model_folder(path, ModelDescription(**description), contents)
 
@@ -162,25 +162,25 @@ def save_bundle(
 def check_replaceable(path: Path) -> None:
     """Refuse to write a model folder over anything but another one.
 
-    :raises BundleError: if `path` is a file, a folder with other things in it, or one at which
-        something is mounted, or if nothing may be written there.
+    :raises BundleError: if `path` is a file, a folder that holds other things, or a mount point,
+        or if it can't be written.
     """
     real = real_path(path)
     is_model = (real / DESCRIPTION).is_file()
     if real.exists() and not is_model and (not real.is_dir() or any(real.iterdir())):
         raise BundleError(
-            f'{path} exists and is no model folder (no {DESCRIPTION} in it): it is left as it '
+            f'{path} exists and is not a model folder (no {DESCRIPTION} in it): it is left as it '
             'is; name another output folder'
         )
     if os.path.ismount(real):
         raise BundleError(
-            f'{path} can not be replaced, as something is mounted there (a volume of a container, '
+            f'{path} can not be replaced, because something is mounted there (a container volume, '
             f'a disk): name a folder inside it, e.g. {path / "model"}'
         )
     there = next((p for p in real.parents if p.exists()), real)
     if not (there.is_dir() and os.access(there, os.W_OK)):
         raise BundleError(
-            f'{path} can not be written: {there} is no folder, is read-only, or is not yours; '
+            f'{path} can not be written: {there} is not a folder, is read-only, or is not yours; '
             'name another output folder'
         )
 
@@ -193,7 +193,7 @@ def _models_folder() -> Path:
 def _refuse_to_write(folder: Path, problems: Iterable[str]) -> None:
     found = list(problems)
     if found:
-        raise BundleError(f'no model is written to {folder}: {"; ".join(found)}')
+        raise BundleError(f'no model was written to {folder}: {"; ".join(found)}')
 
 
 def _read_description(folder: Path) -> dict[str, Any]:
@@ -201,9 +201,9 @@ def _read_description(folder: Path) -> dict[str, Any]:
         content = (folder / DESCRIPTION).read_bytes()
     except OSError as error:
         raise BundleError(
-            f'{folder} is no model folder: {DESCRIPTION} can not be read ({error.strerror}); '
+            f'{folder} is not a model folder: {DESCRIPTION} can not be read ({error.strerror}); '
             f'expected {DESCRIPTION}, {", ".join(FILES.values())} of a network of the ESPNet '
-            'family, as no other runs here'
+            'family, the only kind that runs here'
         ) from error
     return _parse_description(folder / DESCRIPTION, content)
 
@@ -212,5 +212,7 @@ def _parse_description(file: Path, content: bytes) -> dict[str, Any]:
     with syntax_errors(file, BundleError), value_errors():
         data = yaml.load(content, getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
     if not isinstance(data, dict):
-        raise BundleError(f'{file} is empty or no mapping: expected the keys {", ".join(KEYS)}')
+        raise BundleError(
+            f'{file} is empty or not a mapping: expected the keys {", ".join(KEYS)}'
+        )
     return data

@@ -17,8 +17,8 @@ from espnet_ros.core.spelling import nearest
 
 DESCRIPTION = 'model.yaml'
 FILES = {'weights': 'weights.safetensors', 'onnx': 'model.onnx'}
-# May be there besides, for TensorRT: the same graph with the network in float16, and that one
-# with quantisation written into it.
+# Optional, for TensorRT: the same graph with the network in float16, and the float16 graph with
+# quantisation written into it.
 OPTIONAL_FILES = {'onnx_f16': 'model_f16.onnx', 'onnx_int8': 'model_int8.onnx'}
 ALL_FILES = {**FILES, **OPTIONAL_FILES}
 FORMAT = 1
@@ -26,9 +26,9 @@ KEYS = (
     'format', 'name', 'architecture', 'size_wh', 'channel_order', 'mean', 'std', 'input_scale',
     'classes', 'metrics', 'licence', 'files',
 )  # fmt: skip
-# The first folders had none, see `ModelDescription` for its default.
+# The first model folders lack it; `ModelDescription` has the default.
 OPTIONAL_KEYS = ('temperature',)
-# Where the class count stands in the metadata of the ONNX files that this package exports.
+# The metadata key of the class count in the ONNX files that this package exports.
 CLASSES_KEY = 'espnet_ros.classes'
 
 _METADATA_FIELD = 14  # ModelProto.metadata_props
@@ -40,7 +40,7 @@ def description_problems(data: Mapping[str, Any]) -> Iterator[str]:
     missing = [key for key in KEYS if key not in data]
     if missing:
         yield f'{DESCRIPTION} lacks {", ".join(missing)}'
-    # What is missing may be there, misspelt.
+    # A missing key may only be misspelt.
     yield from _unknown(data, (*KEYS, *OPTIONAL_KEYS), '', DESCRIPTION)
     if missing:
         return
@@ -75,8 +75,8 @@ def description_problems(data: Mapping[str, Any]) -> Iterator[str]:
 def file_problems(folder: Path, data: Mapping[str, Any], roles: Iterable[str]) -> Iterator[str]:
     """Yield which files of a folder are missing, changed or of another class count.
 
-    :param data: the content of its ``model.yaml``, without problems of its own.
-    :param roles: the files to look at.
+    :param data: the content of its ``model.yaml``, which `description_problems` accepts.
+    :param roles: the files to check.
     """
     count = len(data['classes'])
     for role in roles:
@@ -89,17 +89,17 @@ def file_problems(folder: Path, data: Mapping[str, Any], roles: Iterable[str]) -
         digest, expected = hashlib.sha256(content).hexdigest(), data['files'][role]['sha256']
         if digest != expected:
             yield (
-                f'{name} is not the file {DESCRIPTION} was written for: {len(content)} bytes '
+                f'{name} is not the file that {DESCRIPTION} was written for: {len(content)} bytes '
                 f'with sha256 {digest[:12]}..., expected {expected[:12]}...'
             )
             continue
         found = classes_in(role, content)
         if found != count:
-            yield f'{name} holds a model of {found or "unknown"} classes, {count} are named'
+            yield f'{name} holds a model of {found or "unknown"} classes, expected {count}'
 
 
 def classes_in(role: str, content: bytes) -> int | None:
-    """Return the class count of a model file, or None if it can not be told.
+    """Return the class count of a model file, or None if the file does not tell.
 
     :param role: ``weights`` (safetensors), ``onnx``, ``onnx_f16`` or ``onnx_int8``.
     :param content: the whole file.
@@ -111,7 +111,7 @@ def classes_in(role: str, content: bytes) -> int | None:
 
 
 def architecture_keys(name: str) -> tuple[str, ...]:
-    """Return what a description may say of one of the architectures."""
+    """Return the keys that a description may have for an architecture."""
     keys = ('name', 'classes', 'alpha2', 'alpha3')
     return (*keys, 'skip', 'class_bias') if name == WHOLE else keys
 
@@ -119,10 +119,10 @@ def architecture_keys(name: str) -> tuple[str, ...]:
 def _unknown(
     given: Iterable[Any], known: Collection[str], prefix: str, owner: str
 ) -> Iterator[str]:
-    """Yield which keys are not known, with the nearest one that is.
+    """Yield the unknown keys, each with the nearest known one.
 
-    :param prefix: of the keys, for the message, as ``files.``.
-    :param owner: whose keys they are, for the message.
+    :param prefix: put before each key in the message, e.g. ``files.``.
+    :param owner: what the keys belong to, for the message.
     """
     for key in given:
         if key in known:
@@ -141,7 +141,7 @@ def _is_number(value: Any) -> bool:
         return False
     try:
         return math.isfinite(value)
-    except OverflowError:  # a whole number of more than 308 digits
+    except OverflowError:  # an integer of more than 308 digits
         return False
 
 

@@ -1,6 +1,6 @@
-"""Progress bars on stderr: on a terminal and gone when done; none in a log file or without tqdm.
+"""Progress bars on stderr: only on a terminal, removed when done, and none without tqdm.
 
-In a log file a bar is a line each time it is drawn.
+In a log file each redraw of a bar would add a line.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ def bar(
     """Return the items, with a bar that counts those taken.
 
     :param text: before the bar.
-    :param total: how many there are, where the items can't tell.
-    :param shown: False for a process that is not the one to speak.
+    :param total: how many there are, if `items` has no length.
+    :param shown: False in a process that must not print.
     """
     tqdm = _tqdm() if shown else None
     return items if tqdm is None else tqdm(items, desc=text, total=total, leave=False)
 
 
 def counter(total: int, text: str, shown: bool = True) -> Counter:
-    """Return a bar to be moved on by hand, as a context manager.
+    """Return a bar that the caller advances, as a context manager.
 
-    :param total: how many there will be, 0 where that is not known.
+    :param total: how many there will be, 0 if that is not known.
     :param text: before the bar.
-    :param shown: False for a process that is not the one to speak.
+    :param shown: False in a process that must not print.
     """
     tqdm = _tqdm() if shown else None
     return Counter(None if tqdm is None else tqdm(total=total or None, desc=text, unit='',
@@ -40,9 +40,9 @@ def counter(total: int, text: str, shown: bool = True) -> Counter:
 
 
 class Counter:
-    """Counts what is done, and shows it where there is a bar, and the terminal takes it.
+    """Counts what is done and shows it, if there is a bar and the terminal accepts output.
 
-    :param drawn: a bar of tqdm, or None.
+    :param drawn: tqdm's bar, or None.
     """
 
     def __init__(self, drawn: Any) -> None:
@@ -51,7 +51,7 @@ class Counter:
 
     @property
     def shown(self) -> bool:
-        """Return whether anybody sees it."""
+        """Return whether there is a bar."""
         return self._drawn is not None
 
     def __enter__(self) -> Counter:
@@ -66,23 +66,23 @@ class Counter:
         self.close()
 
     def update(self, more: int = 1) -> None:
-        """Note that so many more are done."""
+        """Add to the number of those done."""
         self.reach(self._done + more)
 
     def reach(self, done: int) -> None:
-        """Note that so many are done by now."""
+        """Set the number of those done."""
         if self._drawn is not None:
             with contextlib.suppress(BlockingIOError):
                 self._drawn.update(done - self._done)
         self._done = done
 
     def note(self, text: str) -> None:
-        """Show what is at work, from the next update on."""
+        """Show a text beside the bar, from the next update on."""
         if self._drawn is not None:
             self._drawn.set_postfix_str(text, refresh=False)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         drawn, self._drawn = self._drawn, None
         if drawn is not None:
             with contextlib.suppress(BlockingIOError):
@@ -90,8 +90,8 @@ class Counter:
 
 
 def _tqdm() -> Any:
-    """Return what draws bars, None where there is to be none."""
-    # There is no stderr where the process was started without one.
+    """Return tqdm, or None if no bar is to be drawn."""
+    # sys.stderr is None in a process that was started without one.
     if sys.stderr is None or not sys.stderr.isatty():
         return None
     try:

@@ -18,8 +18,8 @@ FOLDERS = ('config', 'launch', 'models', 'rviz')
 def share_directory() -> Path:
     """Return the folder that holds config/, launch/, models/ and rviz/.
 
-    An overlay of the ament index comes first, as for every ROS package, then what pip installed,
-    then the source checkout.
+    It searches the ament overlays first, as for every ROS package, then what pip installed, then
+    the source checkout.
 
     :raises EspnetRosError: if none of these places has all four folders.
     """
@@ -40,7 +40,7 @@ def layers_file(text: str) -> Path:
     :raises EspnetRosError: if it is neither.
     """
     path = home_path(text)
-    # A pipe will do. What could be a name is one of config/layers first.
+    # A pipe is accepted, too. A bare name means a file of config/layers first.
     if path.exists() and not path.is_dir() and (os.sep in text or path.suffix):
         return path
     shipped = {p.stem: p for p in (share_directory() / 'config' / 'layers').glob('*.yaml')}
@@ -57,7 +57,7 @@ def cache_directory() -> Path:
 
     :raises EspnetRosError: if the folder can't be created.
     """
-    # The XDG specification has relative paths ignored.
+    # The XDG specification says to ignore relative paths.
     configured = Path(os.environ.get('XDG_CACHE_HOME', ''))
     base = configured if configured.is_absolute() else home_path('~/.cache')
     folder = base / PACKAGE
@@ -68,8 +68,8 @@ def cache_directory() -> Path:
         )
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # What is loaded from here is trusted, so nobody else may write into it. Where that holds,
-        # the disk may be read-only: the cache was filled when the robot's image was made.
+        # Files loaded from here are trusted, so nobody else may write into it. If the mode is
+        # right, leave it: a cache filled when the robot's image was made may be read-only.
         if stat.S_IMODE(folder.stat().st_mode) != 0o700:
             folder.chmod(0o700)
     except OSError as error:

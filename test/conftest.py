@@ -25,6 +25,8 @@ os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 # PyTorch's threads wait for each other by spinning: on the tests' tiny tensors, beside anything
 # else that runs, that made them fifty times slower.
 os.environ['OMP_NUM_THREADS'] = '1'
+# As in the package: tests that import OpenVINO themselves report to nobody, too.
+sys.modules.setdefault('openvino_telemetry', None)  # type: ignore[arg-type]
 # A shell's background jobs ignore Ctrl-C, and what the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -45,7 +45,7 @@ def test_from_labelled_pictures_to_a_running_model(tmp_path: Path) -> None:
         capture_output=True, text=True, timeout=400,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert '169 of 209 tensors start as those of espnet_camvid, with no class' in done.stdout
+    assert '169 of 209 tensors are taken from espnet_camvid, with no class' in done.stdout
     site = tmp_path / 'output' / 'site'
     assert Bundle.load(site / 'model').labels.names == ('road', 'sidewalk', 'sky', 'obstacle')
     assert set(json.loads((site / 'figures.json').read_text())['per_class']) == {

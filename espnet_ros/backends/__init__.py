@@ -1,4 +1,4 @@
-"""Libraries that run a model; each is imported only when its backend is entered or asked for."""
+"""Libraries that run a model; each is imported only when its backend is needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from espnet_ros.core.errors import BackendUnavailableError
 from espnet_ros.core.inference import BACKENDS, PRECISIONS
 from espnet_ros.core.libraries import absence, how_to_get, installed
 
-# Name -> module, class and the packages of which it needs one.
+# Name -> module, class, and packages; the backend needs one of them.
 _BACKENDS = {
     'tensorrt': ('tensorrt_backend', 'TensorRTBackend', ('tensorrt', 'tensorrt_rtx')),
     'openvino': ('openvino_backend', 'OpenVINOBackend', ('openvino',)),
@@ -31,11 +31,11 @@ def create_backend(
 ) -> Backend:
     """Return a backend, to be entered with a ``with`` statement.
 
-    :param name: ``auto``, ``openvino``, ``onnx``, ``torch`` or ``tensorrt``; auto takes torch if
-        it has a CUDA device (and `device` lets it), else tensorrt if there is one, else the first
-        installed one of the others that can do what is asked for; it goes on to the next when
-        that one can't be loaded, does not run at all, or its device runs out of memory or is
-        gone.
+    :param name: ``auto``, ``openvino``, ``onnx``, ``torch`` or ``tensorrt``. ``auto`` takes torch
+        if it has a CUDA device (and `device` allows it), else tensorrt if there is a CUDA device,
+        else the first other installed backend that supports device and precision. It switches to
+        the next one if a backend can't be loaded, fails at its first images, or its device runs
+        out of memory or is lost.
     :param bundle: the model, or what `Bundle.load` takes: its folder or the name of a shipped one.
     :param device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     :param precision: ``auto``, ``f32``, ``bf16``, ``f16`` or ``int8``.
@@ -67,7 +67,7 @@ def library_of(name: str) -> str:
 
 
 def is_installed(name: str) -> bool:
-    """Tell whether what a backend needs can be found, without importing it."""
+    """Return whether a package that a backend needs is installed, without importing it."""
     return any(installed(library) for library in _BACKENDS[name][2])
 
 
@@ -90,7 +90,7 @@ def _check_known(precision: str) -> None:
 
 
 def _choices(device: str, precision: str) -> list[tuple[str, str]]:
-    """Return the backends that can do what is asked for and their devices, best first."""
+    """Return the backends that support device and precision, with their devices, best first."""
     kind = Device.parse(device).kind
     _check_known(precision)
     found = [
@@ -103,7 +103,7 @@ def _choices(device: str, precision: str) -> list[tuple[str, str]]:
     ]
     if kind != 'cpu' and ('torch', device) in found and _torch_has_cuda():
         place = found.index(('torch', device))
-        # Without CUDA it stays where it is, for when the GPU fails.
+        # On the CPU it keeps its place, for when the GPU fails.
         del found[place]
         if kind == 'auto' and precision != 'f16':
             found.insert(place, ('torch', 'cpu'))

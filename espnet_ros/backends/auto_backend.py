@@ -16,14 +16,14 @@ log = logging.getLogger('espnet_ros.backends')
 
 
 class AutoBackend(Backend):
-    """Runs the first of several backends that works; says in the log when it moves on.
+    """Runs the first of several backends that works; logs when it switches to the next.
 
-    It moves on when a backend can't be loaded or fails at its first images (for which TensorRT
-    builds its engine), and later when a device runs out of memory or is gone. A backend that was
-    asked for by name fails instead: who names one wants to know. When none is left, each image
-    fails for the reason of the last one.
+    It switches when a backend can't be loaded or fails at its first images (for which TensorRT
+    builds its engine), and later when a device runs out of memory or is lost. A backend chosen by
+    name fails instead, because its user wants to know. When no candidate is left, each image
+    fails with the error of the last one.
 
-    :param candidates: of one model, best first, at least one; not entered yet.
+    :param candidates: backends of one model, best first, at least one; not entered yet.
     """
 
     device_kinds = ('cpu', 'cuda')
@@ -37,11 +37,11 @@ class AutoBackend(Backend):
         self._current: Backend | None = None
         self._left: list[Backend] = []
         self._has_run = False
-        # Why the last one could not be loaded.
+        # Why the last candidate could not be loaded.
         self._failure: EspnetRosError | None = None
 
     def upload(self, images: UInt8Array) -> bool:
-        """Bring images to the device of the backend that it is now."""
+        """Bring images to the device of the current backend."""
         return self._current is not None and self._current.upload(images)
 
     def _load(self, device: str, precision: str) -> tuple[str, str]:
@@ -53,7 +53,7 @@ class AutoBackend(Backend):
         while True:
             if self._current is None:
                 assert self._failure is not None
-                # Else it would grow by this line with each image.
+                # Else the traceback would grow by this line with each image.
                 raise self._failure.with_traceback(None)
             try:
                 answer = self._current._infer(images)
@@ -73,7 +73,7 @@ class AutoBackend(Backend):
         self.name = self._candidates[0].name
 
     def _next(self) -> None:
-        """Enter the next backend that can be."""
+        """Enter the next backend that can be loaded."""
         self._leave()
         while True:
             candidate = self._left.pop(0)
@@ -93,10 +93,10 @@ class AutoBackend(Backend):
 
     def _move_on(self, failed: Backend, error: Exception) -> None:
         log.warning(
-            'backend auto goes on with %s, as %s on %s failed: %s',
+            'backend auto switches to %s, because %s on %s failed: %s',
             self._left[0].name, failed.name, failed.device, error,
         )  # fmt: skip
-        # They hold memory of the device, which the next one may need.
+        # The frames hold device memory that the next backend may need.
         clear_frames(error)
 
     def _leave(self) -> None:

@@ -1,4 +1,4 @@
-"""What every backend promises: the base class checks once, a subclass only runs."""
+"""The contract of every backend: the base class checks once, a subclass only runs."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from espnet_ros.core.errors import (
 )
 from espnet_ros.core.input_size import check_size_wh
 
-# For how many shapes of batch a backend keeps what it made: buffers, a graph compiled for just
-# one, which is several times as fast as one for all, and takes tens of MB.
+# For how many batch shapes a backend keeps buffers and a compiled graph. A graph for one shape is
+# several times as fast as one for all shapes, and takes tens of MB.
 MAX_SHAPES = 4
 
 
 def in_one_line(words: str) -> str:
-    """Return what a library said over several lines."""
+    """Return a message of several lines in one."""
     return ' '.join(words.split())
 
 
@@ -39,22 +39,22 @@ class Backend(ABC):
     :param bundle: the model.
     :param device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     :param precision: ``auto``, ``f32``, ``bf16``, ``f16`` or ``int8``.
-    :raises BackendUnavailableError: on entering, if library, device or precision are not here.
+    :raises BackendUnavailableError: on entering, if library, device or precision is unavailable.
     """
 
     name: str
-    # What the library can do at all; whether this machine can is checked on entering.
+    # What the library supports; entering checks whether this machine supports it, too.
     device_kinds: ClassVar[tuple[str, ...]]
     precisions: ClassVar[tuple[str, ...]]
-    # Finds, in what the library says of a graph, the operators in it that it has not, with commas.
+    # Finds the missing operators, separated by commas, in the library's error message on a graph.
     no_operators: ClassVar[re.Pattern[str] | None] = None
 
     def __init__(self, bundle: Bundle, device: str = 'auto', precision: str = 'auto') -> None:
         self.bundle = bundle
-        # As asked for until entered, then as resolved: 'CPU (AMD EPYC)', 'bf16'.
+        # As requested until entered, then as resolved: 'CPU (AMD EPYC)', 'bf16'.
         self.device = device
         self.precision = precision
-        # Called with a sentence, from any thread, while loading or a first `infer` takes long.
+        # Called with a sentence, from any thread, during a long load or first `infer`.
         self.on_progress: Callable[[str], None] | None = None
         self._asked = (device, precision)
         self._active = False
@@ -84,9 +84,9 @@ class Backend(ABC):
         self._free()
 
     def check_asked(self) -> None:
-        """Refuse a device or precision that the library can't do on any machine.
+        """Refuse a device or precision that the library supports on no machine.
 
-        :raises BackendUnavailableError: naming what it can.
+        :raises BackendUnavailableError: naming those that it supports.
         """
         device, precision = self._asked
         if Device.parse(device).kind not in ('auto', *self.device_kinds):
@@ -106,7 +106,7 @@ class Backend(ABC):
         :return: mask uint8 (N, H, W) of the model's class ids (void included), and confidence
             uint8 (N, H, W) = round(255 * max softmax).
         :raises BackendError: if the backend is not entered, `images` is something else, or the
-            library fails; a `DeviceError` if its device ran out of memory or is gone.
+            library fails; a `DeviceError` if its device ran out of memory or is lost.
         """
         if not self._active:
             raise BackendError(
@@ -127,8 +127,8 @@ class Backend(ABC):
         if int(mask.max()) >= len(self.bundle.labels):
             raise BackendError(
                 f'backend {self.name} gave class id {int(mask.max())}, but model '
-                f'{self.bundle.name} names {len(self.bundle.labels)} classes: the model folder '
-                'does not fit together, write it again with `espnet_ros export`'
+                f'{self.bundle.name} names {len(self.bundle.labels)} classes: the files of the '
+                'model folder do not match, write it again with `espnet_ros export`'
             )
         return mask, confidence
 
@@ -143,17 +143,18 @@ class Backend(ABC):
 
     @property
     def gains_by_batches(self) -> bool:
-        """Return whether images in one batch cost less than one by one, once entered.
+        """Return whether a batch costs less than its images one by one; ask after entering.
 
-        One image of such a small network leaves much of a GPU idle, but no processor.
+        So small a network leaves much of a GPU idle on a single image, but not a processor.
         """
         return self.device.startswith('cuda')
 
     def upload(self, images: UInt8Array) -> bool:
-        """Bring images to the device and do nothing with them: `infer` begins so, as one with it.
+        """Copy images to the device and do nothing else; `infer` does this itself, too.
 
-        :param images: of a shape that `infer` had before, contiguous.
-        :return: whether they were brought: not where they stay in memory, or the library does it.
+        :param images: contiguous, of a shape that `infer` has run before.
+        :return: whether they were copied; False if the backend needs no copy or the library
+            makes it.
         """
         return False
 
@@ -167,16 +168,16 @@ class Backend(ABC):
 
     @abstractmethod
     def _free(self) -> None:
-        """Let go of what `_load` and `_infer` made."""
+        """Free what `_load` and `_infer` made."""
 
     def _load_problem(self, words: str) -> str:
         lists = self.no_operators.findall(words) if self.no_operators else []
         operators = dict.fromkeys(name for names in lists for name in names.split(', '))
         if operators:
             return (
-                f'backend {self.name} has no operator {" or ".join(operators)}, as the ONNX file '
-                f'of model {self.bundle.name} asks for: write the model folder again with '
-                '`espnet_ros export`, or choose backend torch, which does without that file'
+                f'backend {self.name} has no operator {" or ".join(operators)}, which the ONNX '
+                f'file of model {self.bundle.name} needs: write the model folder again with '
+                '`espnet_ros export`, or choose backend torch, which does not use that file'
             )
         return (
             f'backend {self.name} could not load model {self.bundle.name}: {in_one_line(words)}'
@@ -186,7 +187,7 @@ class Backend(ABC):
         expected = images.shape[:3]
         if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.shape != expected:
             raise BackendError(
-                f'backend {self.name} must give the {what} as uint8 {expected}, it gave '
+                f'backend {self.name} must give the {what} as uint8 {expected}, but gave '
                 f'{_describe(array)}: the model was not made by `espnet_ros export`'
             )
 

@@ -1,4 +1,4 @@
-"""What a backend makes for each shape of batch and keeps for the next one."""
+"""What a backend makes for each batch shape and keeps for the next batch."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ Shape = tuple[int, ...]
 
 
 class ByShape(Mapping[Shape, T]):
-    """Things by shape, the longest unused one first; it makes room once there are `MAX_SHAPES`.
+    """Things by shape, least recently used first; holds at most `MAX_SHAPES` and drops the first.
 
-    What makes a thing is given when one is asked for, not kept: an owner that is in a circle with
-    this would not be freed, with what it has on a device, before Python looks for circles.
+    It does not keep the function that makes a thing, but takes it at each request: in a reference
+    cycle with this, an owner and its device memory would stay until Python's garbage collection.
 
-    :param close: called with each thing that is let go of, once it is not in here any more. An
-        owner whose own method it is has such a circle, and must call `clear`.
+    :param close: called with each thing that is dropped, after its removal. An owner that passes
+        its own method has such a cycle and must call `clear`.
     """
 
     def __init__(self, close: Callable[[T], object] | None = None) -> None:
         self._close = close
-        # A dict keeps order, and a used one is put back last.
+        # A dict keeps its order, and a used thing is put back last.
         self._things: dict[Shape, T] = {}
 
     def __getitem__(self, shape: Shape) -> T:
@@ -36,9 +36,9 @@ class ByShape(Mapping[Shape, T]):
         return len(self._things)
 
     def of(self, shape: Shape, make: Callable[[Shape], T]) -> T:
-        """Return the thing of a shape, which is now the latest used.
+        """Return the thing of a shape, which is now the most recently used.
 
-        :param make: makes it, if there is none; room is made before that.
+        :param make: makes it if there is none, after room has been made.
         """
         if shape in self._things:
             thing = self._things.pop(shape)
@@ -50,12 +50,12 @@ class ByShape(Mapping[Shape, T]):
         return thing
 
     def drop(self, shape: Shape) -> None:
-        """Let go of the thing of a shape."""
+        """Drop the thing of a shape."""
         thing = self._things.pop(shape)
         if self._close is not None:
             self._close(thing)
 
     def clear(self) -> None:
-        """Let go of everything, the longest unused first."""
+        """Drop everything, the least recently used first."""
         for shape in list(self._things):
             self.drop(shape)

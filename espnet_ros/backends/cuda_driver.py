@@ -1,8 +1,8 @@
-"""The few calls of the CUDA driver that running an engine needs, through ctypes.
+"""The few CUDA driver calls that running an engine needs, through ctypes.
 
-The driver (libcuda) is on every machine whose GPU works, whatever CUDA version JetPack, pip or a
-container brought; the runtime (libcudart) and its Python bindings are not. Its entry points keep
-their signatures for good, a changed one gets a new name (``_v2``).
+Every machine whose GPU works has the driver (libcuda), whatever CUDA version JetPack, pip or a
+container brought; it may lack the runtime (libcudart) and its Python bindings. The signature of
+an entry point never changes: a changed function gets a new name (``_v2``).
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Gpu:
 
     :param name: as the driver gives it; all Jetson Orins are called ``Orin``.
     :param compute_capability: major and minor.
-    :param multiprocessors: tells most Orins apart.
-    :param memory_gib: in all, rounded, as the Orin Nano 8 GB and both NXs differ in nothing else.
+    :param multiprocessors: their number, which tells most Orins apart.
+    :param memory_gib: in total, rounded; the Orin Nano 8 GB and both NXs differ in nothing else.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Buffer:
     :param device: address.
     :param host: address.
     :param size: bytes.
-    :param array: the host side, uint8 (size,); not to be used once the buffer is freed.
+    :param array: the host side, uint8 (size,); do not use it once the buffer is freed.
     """
 
     device: int
@@ -90,7 +90,7 @@ class Buffer:
 class Cuda:
     """One device: its primary context, which TensorRT shares, and one stream.
 
-    What allocates, frees or runs needs the context to be current: it belongs in `current`.
+    To allocate, free or run, the context must be current: do it inside `current`.
 
     :param index: of the device.
     :raises BackendUnavailableError: if there is no such device.
@@ -104,7 +104,7 @@ class Cuda:
         self._call('cuDeviceGetCount', ctypes.byref(count))
         if index >= count.value:
             raise BackendUnavailableError(
-                f'there is no CUDA device {index}, the driver counts {count.value}: choose device '
+                f'there is no CUDA device {index}, the driver finds {count.value}: choose device '
                 f'auto or one of {", ".join(f"cuda:{i}" for i in range(count.value))}'
             )
         self._call('cuDeviceGet', ctypes.byref(self._device), index)
@@ -126,7 +126,7 @@ class Cuda:
         return self._stream.value
 
     def gpu(self) -> Gpu:
-        """Return what the device is."""
+        """Return the properties of the device."""
         name = ctypes.create_string_buffer(256)
         self._call('cuDeviceGetName', name, len(name), self._device)
         values = []
@@ -140,19 +140,19 @@ class Cuda:
         return Gpu(name.value.decode(), (values[0], values[1]), values[2], gib)
 
     def use(self) -> None:
-        """Make the context current for good in this thread, which is to be one of our own.
+        """Make the context current for good in this thread, which must be one of our own.
 
-        :raises DeviceError: if the device is gone.
+        :raises DeviceError: if the device is lost.
         """
         self._call('cuCtxSetCurrent', self._context)
 
     @contextmanager
     def current(self) -> Iterator[None]:
-        """Make the context current in this thread, and then the one from before again.
+        """Make the context current in this thread, and restore the previous one afterwards.
 
-        Else what the thread itself computes with CUDA next would be on this device, too.
+        Else the thread's own CUDA work that follows would run on this device, too.
 
-        :raises DeviceError: if the device is gone.
+        :raises DeviceError: if the device is lost.
         """
         before = c_void_p()
         self._call('cuCtxGetCurrent', ctypes.byref(before))
@@ -164,7 +164,7 @@ class Cuda:
 
     @contextmanager
     def freeing(self) -> Iterator[None]:
-        """Likewise, to free things, which is tried on a device that is gone, too."""
+        """Like `current`, for freeing things; it does not fail on a lost device."""
         with ExitStack() as stack:
             with suppress(DeviceError):
                 stack.enter_context(self.current())
@@ -173,7 +173,7 @@ class Cuda:
     def allocate(self, size: int) -> Buffer:
         """Allocate a buffer.
 
-        :raises DeviceError: if device or host have no memory left, with what is free.
+        :raises DeviceError: if device or host have too little memory; it says how much is free.
         """
         device, host = self.reserve(size), c_void_p()
         try:
@@ -193,7 +193,7 @@ class Cuda:
     def reserve(self, size: int) -> int:
         """Allocate memory on the device alone and return its address.
 
-        :raises DeviceError: if the device has no memory left, with what is free.
+        :raises DeviceError: if the device has too little memory; it says how much is free.
         """
         device = c_uint64()
         try:
@@ -203,7 +203,7 @@ class Cuda:
         return device.value
 
     def release(self, device: int) -> None:
-        """Free what was reserved."""
+        """Free what `reserve` allocated."""
         self._release('cuMemFree_v2', device)
 
     def upload(self, buffer: Buffer) -> None:
@@ -215,11 +215,11 @@ class Cuda:
         self._call('cuMemcpyDtoHAsync_v2', buffer.host, buffer.device, buffer.size, self._stream)
 
     def wait(self) -> None:
-        """Wait for all that was enqueued."""
+        """Wait for everything enqueued so far."""
         self._call('cuStreamSynchronize', self._stream)
 
     def capture(self, enqueue: Callable[[], None]) -> int:
-        """Record what a function enqueues, instead of running it, and return it as a graph.
+        """Record what a function enqueues instead of running it; return an executable graph.
 
         :raises DeviceError: if something in it can't be recorded.
         """
@@ -228,7 +228,7 @@ class Cuda:
         try:
             enqueue()
         except BaseException:
-            # Even a failed capture has to be ended before the stream takes other work.
+            # Even a failed capture must be ended before the stream takes other work.
             self._release('cuStreamEndCapture', self._stream, ctypes.byref(graph))
             if graph.value:
                 self._release('cuGraphDestroy', graph)
@@ -250,7 +250,7 @@ class Cuda:
         self._release('cuGraphExecDestroy', graph)
 
     def memory(self) -> str:
-        """Return how much memory of the device is free, in words."""
+        """Return how much of the device's memory is free, in words."""
         try:
             return free_of(*self._memory())
         except DeviceError:
@@ -282,7 +282,7 @@ class Cuda:
         _check(self._driver, name, getattr(self._driver, name)(*arguments))
 
     def _release(self, name: str, *arguments: Any) -> None:
-        """Free or end something, also on a device that is lost and fails every call."""
+        """Free or end something; ignore errors, because a lost device fails every call."""
         getattr(self._driver, name)(*arguments)
 
 
@@ -302,7 +302,7 @@ def _open_driver() -> Any:
         _check(driver, 'cuInit', driver.cuInit(0))
     except BackendError as error:
         raise BackendUnavailableError(
-            f'the NVIDIA driver is installed but has no device to offer ({error}): check it with '
+            f'the NVIDIA driver is installed but offers no device ({error}): check it with '
             '`nvidia-smi`, or choose another backend'
         ) from error
     return driver

@@ -1,4 +1,4 @@
-"""The devices that backends are asked for by name."""
+"""The device names that backends accept."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from espnet_ros.core.parameter_checks import DEVICE
 
 @dataclass(frozen=True)
 class Device:
-    """A device as asked for.
+    """A requested device.
 
     :param kind: ``auto``, ``cpu`` or ``cuda``.
-    :param index: which of the CUDA devices; 0 where none is named.
+    :param index: of the CUDA device; 0 if the name has none.
     """
 
     kind: str
@@ -23,13 +23,13 @@ class Device:
     def parse(cls, name: str) -> Device:
         """Read ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
-        :raises BackendUnavailableError: for the name of no device, naming what is.
+        :raises BackendUnavailableError: for any other name, listing the valid ones.
         """
         if not DEVICE.fullmatch(name):
             raise BackendUnavailableError(
                 f'device must be auto, cpu, cuda or cuda:N, got {name!r}'
             )
-        # Longer numbers are to libraries not even those of a device that is not there.
+        # Libraries fail on longer numbers in other ways than on a device that is missing.
         if len(name) > len('cuda:99'):
             raise BackendUnavailableError(
                 f'device must be cuda:N with an N of one or two digits, got {name!r}: choose one '

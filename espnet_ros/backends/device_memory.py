@@ -1,11 +1,11 @@
-"""What is said, whichever library finds it out, of a device whose memory does not suffice."""
+"""The error for a device with too little memory, in the same words for every library."""
 
 from __future__ import annotations
 
 from espnet_ros.core.errors import DeviceError
 
 CURE = 'End other programs on the GPU or choose a smaller input.size_wh'
-UNKNOWN = 'how much is free can not be told'
+UNKNOWN = 'how much is free is unknown'
 
 
 def mib(size: int) -> str:
@@ -19,11 +19,11 @@ def free_of(free: int, total: int) -> str:
 
 
 def shortage(what: str, need: str, free: str, elsewhere: str = '') -> DeviceError:
-    """Return the error of a device that has too little memory.
+    """Return the error for a device that has too little memory.
 
-    :param what: failed.
-    :param need: how much memory was asked for, in words.
+    :param what: what failed, in words.
+    :param need: how much memory was requested, in words.
     :param free: see `free_of`; `UNKNOWN` if it is not known.
-    :param elsewhere: what else may be chosen, e.g. `` or device cpu``.
+    :param elsewhere: an alternative for the end of the sentence, e.g. `` or device cpu``.
     """
     return DeviceError(f'{what}; {need}, {free}. {CURE}{elsewhere}')

@@ -1,4 +1,4 @@
-"""Frames that an error keeps alive with all that is in their variables, as memory of a device."""
+"""An error keeps its frames alive with all their variables, e.g. device memory: empty them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 def clear_frames(error: BaseException | None) -> None:
-    """Empty the frames that an error and what caused it have left."""
+    """Empty the frames of an error and of its causes."""
     while error is not None:
         traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__
@@ -16,7 +16,7 @@ def clear_frames(error: BaseException | None) -> None:
 
 @contextmanager
 def cleared_frames() -> Iterator[None]:
-    """Empty the frames of an error that leaves the block, for as long as somebody keeps it."""
+    """Empty the frames of an error that leaves the block, because somebody may keep it."""
     try:
         yield
     except BaseException as error:

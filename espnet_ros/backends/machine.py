@@ -22,12 +22,12 @@ def processor_name() -> str:
 
 
 def multiplies_bf16() -> bool:
-    """Tell whether the processor multiplies bfloat16 itself, x86-64 or ARM."""
+    """Return whether the processor, x86-64 or ARM, has bfloat16 multiplication."""
     return bool(_processor_flags() & {'avx512_bf16', 'amx_bf16', 'bf16'})
 
 
 def adds_int8_products() -> bool:
-    """Tell whether the processor multiplies and adds 8-bit integers in 32 bits (x86-64 VNNI).
+    """Return whether the processor sums 8-bit products in 32 bits (x86-64 VNNI).
 
     Without VNNI, libraries add pairs of products in 16 bits, which overflow.
     """
@@ -39,7 +39,7 @@ def _processor_flags() -> frozenset[str]:
 
 
 def _processor_line(wanted: str) -> str:
-    """Return what the kernel says of the first processor, empty if nothing."""
+    """Return what the kernel says about the first processor, '' if nothing."""
     try:
         with open(_CPUINFO, encoding='utf-8') as lines:
             for line in lines:

@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU or a CUDA device: runs wherever there is a wheel of it."""
+"""ONNX Runtime on the CPU or a CUDA device: runs wherever it has a wheel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from espnet_ros.core.errors import BackendUnavailableError, DeviceError
 from espnet_ros.core.libraries import import_library
 
 _CUDA = 'CUDAExecutionProvider'
-# As the library's calls of CUDA, cuDNN and cuBLAS and its allocator of device memory say it.
+# Device errors as the library reports them, from CUDA, cuDNN, cuBLAS and its memory allocator.
 _DEVICE = re.compile(
     r'CU(DA|DNN|BLAS)\w* (failure|error)|CU(DNN|BLAS)_STATUS|out of memory|'
     'Failed to allocate memory|smaller than requested bytes'
@@ -43,27 +43,27 @@ class ONNXBackend(Backend):
             )
         providers: list[Any] = ['CPUExecutionProvider']
         if here and asked.kind != 'cpu':
-            # TF32 rounds the factors of every product to 10 bits; f32 is to mean f32.
+            # TF32 rounds the factors of every product to 10 bits; f32 must mean f32.
             providers.insert(0, (_CUDA, {'device_id': asked.index, 'use_tf32': 0}))
         options = runtime.SessionOptions()
         options.intra_op_num_threads = processors()
         options.log_severity_level = 3
-        # By default its threads look for the next piece of work without end. In a node they keep
-        # the cost maps waiting by that, and those them: a third more of the processor, and images
-        # lost. Not to look at all costs a fifth of the time where waking up is slow. (Releases
-        # before this option take no notice of it.)
+        # By default its threads spin without end while they wait for work. In a node they and the
+        # cost maps then delay each other, which takes a third more of the processor and loses
+        # images. Not spinning at all makes it a fifth slower where waking up is slow. (Releases
+        # before this option ignore it.)
         options.add_session_config_entry('session.intra_op.spin_duration_us', '50')
         self._session = runtime.InferenceSession(
             str(self.bundle.files['onnx']), options, providers=providers
         )
-        # A CUDA provider that fails to start is dropped in silence.
+        # The library silently drops a CUDA provider that fails to start.
         self._on_cuda = self._session.get_providers()[0] == _CUDA
         if asked.kind == 'cuda' and not self._on_cuda:
             raise BackendUnavailableError(
-                f'backend {self.name} could not start on {device!r}: the CUDA and cuDNN versions '
-                'that onnxruntime-gpu was built for are not installed; or choose device cpu'
+                f'backend {self.name} could not start on {device!r}: install the CUDA and cuDNN '
+                'versions that onnxruntime-gpu was built for, or choose device cpu'
             )
-        # Else it would, at an error of CUDA, go on with the processor in silence.
+        # Else a CUDA error would make it continue on the processor silently.
         self._session.disable_fallback()
         return f'cuda:{asked.index}' if self._on_cuda else f'CPU ({processor_name()})', 'f32'
 

@@ -1,4 +1,4 @@
-"""A model made ready to segment images: loaded, on its backend, warm."""
+"""A model that is ready to segment images: loaded, on its backend, warmed up."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from espnet_ros.core.pipeline import Segmenter
 class OpenModel:
     """A model that is ready.
 
-    :param backend: entered, warm at `size_wh`.
-    :param segmenter: from images of any size to masks.
+    :param backend: entered, and warmed up at `size_wh`.
+    :param segmenter: turns images of any size into masks.
     :param size_wh: of the network input.
     """
 
@@ -37,13 +37,13 @@ def open_model(
     size_wh: tuple[int, int] | None = None,
     mask_size: str = 'image',
 ) -> Iterator[OpenModel]:
-    """Load a model and run it once, so that backend auto is settled and no image is the slow one.
+    """Load a model and run it once, so that backend auto has chosen and no image is slow.
 
-    :param model: a shipped name or a folder, or what `Bundle.load` made of it.
-    :param backend: as `device` and `precision`, see `create_backend`.
+    :param model: a shipped name, a folder, or a loaded `Bundle`.
+    :param backend: like `device` and `precision`, see `create_backend`.
     :param size_wh: of the network input; None takes the model's own.
     :param mask_size: see `Segmenter`.
-    :raises EspnetRosError: if model, backend, device, precision or size are not to be had.
+    :raises EspnetRosError: if model, backend, device, precision or size is not available.
     """
     bundle = Bundle.load(model) if isinstance(model, (str, os.PathLike)) else model
     size_wh = size_wh or bundle.size_wh

@@ -16,7 +16,7 @@ from espnet_ros.core.libraries import import_library
 
 
 class OpenVINOBackend(Backend):
-    """Compiles the ONNX graph for each image shape when it first comes.
+    """Compiles the ONNX graph for each image shape when it first occurs.
 
     There is no model cache: loading a cached graph of this size takes as long as compiling it
     (a quarter of a second), and a cache can be stale, unwritable or somebody else's.
@@ -37,7 +37,7 @@ class OpenVINOBackend(Backend):
         self._role = 'onnx_int8' if precision == 'int8' else 'onnx'
         self._options = {'PERFORMANCE_HINT': 'LATENCY'}
         if precision != 'auto':
-            # What is not quantised in an int8 graph: its masks are known in float32 only.
+            # For the unquantised rest of an int8 graph, whose masks are known in float32 only.
             hint = 'f32' if precision == 'int8' else precision
             self._options['INFERENCE_PRECISION_HINT'] = hint
         width, height = self.bundle.size_wh
@@ -48,7 +48,7 @@ class OpenVINOBackend(Backend):
 
     def _check_precision(self, precision: str) -> None:
         able = self._core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
-        # Of these, INT8 is there without VNNI, too.
+        # This lists INT8 also for processors without VNNI.
         if precision == 'bf16' and 'BF16' not in able:
             raise BackendUnavailableError(
                 f'backend {self.name} computes in bf16 only on processors with AVX512-BF16 or '
@@ -64,7 +64,7 @@ class OpenVINOBackend(Backend):
 
     def _infer(self, images: UInt8Array) -> tuple[Any, Any]:
         request = self._request(images.shape)
-        # Copied, as memory shared with OpenVINO would have to outlive the call and be writable.
+        # Copied, because shared memory would have to outlive the call and be writable.
         request.get_input_tensor().data[...] = images
         request.infer()
         return (
@@ -88,23 +88,24 @@ class OpenVINOBackend(Backend):
 
 @functools.cache
 def _core(openvino: Any) -> Any:
-    """Return the one core of this process, which lives as long.
+    """Return the one core of this process, which lives as long as the process.
 
-    Its plug-in for processors gives the thread a stack for signals, and back the one from before
-    as it is freed. Of two cores, that one may be freed by then, and the next signal, Ctrl-C say,
-    is a segmentation fault (OpenVINO 2026.4).
+    Its CPU plug-in gives the thread a signal stack, and restores the previous one when it is
+    freed. With two cores, that previous stack may be freed already; the next signal, e.g. Ctrl-C,
+    then is a segmentation fault (OpenVINO 2026.4).
     """
     return openvino.Core()
 
 
 def _make_head_planar(model: Any, ops: Any) -> None:
-    """Write the 1 x 1 convolution before TopK as a matrix product, which computes the same.
+    """Replace the 1 x 1 convolution before TopK by a matrix product, which computes the same.
 
-    A convolution leaves channels last in memory, where TopK is slow or, in float32, the reorder to
-    planes takes longer than all else behind the network. A matrix product leaves planes. (The file
-    has the convolution, as TensorRT does no float32 matrix products on Turing GPUs.)
+    A convolution leaves channels last in memory. There TopK is slow or, in float32, the reorder
+    to planes takes longer than the rest of the head. A matrix product leaves planes. (The file
+    keeps the convolution, because TensorRT has no float32 matrix products on Turing GPUs.)
 
-    :param model: with a static shape; changed in place. One without such a head stays as it is.
+    :param model: with a static shape; changed in place. A model without such a head stays as it
+        is.
     :param ops: the operator set of the library.
     """
     for top in [op for op in model.get_ops() if op.get_type_name() == 'TopK']:

@@ -1,10 +1,10 @@
-"""Which precisions a GPU or a model has, and what is said of one that it has not."""
+"""Which precisions a GPU or a model has, and the errors for those that it lacks."""
 
 from __future__ import annotations
 
 from espnet_ros.core.errors import BackendUnavailableError
 
-# Compute capability from which NVIDIA's GPUs have it.
+# The least compute capability of NVIDIA GPUs that have the precision.
 LEAST_CAPABILITY = {'f32': (0, 0), 'f16': (5, 3), 'int8': (6, 1), 'bf16': (8, 0)}
 
 
@@ -13,9 +13,9 @@ def not_on_gpu(
 ) -> BackendUnavailableError:
     """Return the error for a precision that a GPU does not have.
 
-    :param who: would compute in it, e.g. ``backend torch``.
+    :param who: what would compute in it, e.g. ``backend torch``.
     :param gpu: its name.
-    :param best: the next best precision, that it has.
+    :param best: the next best precision that the GPU has.
     """
     return BackendUnavailableError(
         f'{who} does not compute in {precision} on {gpu} (compute capability '
@@ -26,7 +26,7 @@ def not_on_gpu(
 def not_in_model(backend: str, precision: str, model: str, others: str) -> BackendUnavailableError:
     """Return the error for a precision whose file a model does not have.
 
-    :param others: what may be chosen instead, e.g. ``auto or f32``.
+    :param others: precisions to choose instead, e.g. ``auto or f32``.
     """
     option = ' --int8' if precision == 'int8' else ''
     return BackendUnavailableError(

@@ -24,9 +24,9 @@ from espnet_ros.core.input_size import check_size_wh
 
 
 class TensorRTBackend(Backend):
-    """Builds an engine for each image size when it first comes; `warm_up` is the time for it.
+    """Builds an engine for each image size when it first occurs; call `warm_up` to do it early.
 
-    An engine takes batches up to the largest one asked for so far; a larger one has it built anew.
+    An engine takes batches up to the largest so far; a larger batch makes it build a new engine.
     """
 
     name = 'tensorrt'
@@ -42,7 +42,7 @@ class TensorRTBackend(Backend):
 
     def _load(self, device: str, precision: str) -> tuple[str, str]:
         self._cuda: Cuda | None = None
-        # By height and width, and by the shape of the batch.
+        # Engines by (height, width), runners by the shape of the batch.
         self._loaded: dict[tuple[int, ...], LoadedEngine] = {}
         self._runners: ByShape[Runner] = ByShape(self._close)
         self._library = load_library()
@@ -108,7 +108,7 @@ class TensorRTBackend(Backend):
         size = (height, width)
         if size in self._loaded and self._loaded[size].profile.batch >= batch:
             return self._loaded[size]
-        # Not beside the larger one, which may need the memory.
+        # Before the larger engine is built, which may need the memory.
         for other in [s for s in self._runners if s[1:3] == size]:
             self._runners.drop(other)
         profile = Profile(batch, height, width)
@@ -125,17 +125,17 @@ class TensorRTBackend(Backend):
 def build_ahead(
     bundle: Bundle, device: str, precision: str, size_wh: tuple[int, int], batch: int = 1
 ) -> tuple[str, bool]:
-    """Put the engine of a model into the cache, for a start that does not wait for it.
+    """Put the engine of a model into the cache, so that a start need not wait for the build.
 
-    TensorRT needs the GPU for it that will run it; TensorRT for RTX builds without one, for all
-    from Ampere on.
+    TensorRT needs the GPU that will run the engine; TensorRT for RTX builds without a GPU, for
+    all from Ampere on.
 
     :param device: ``auto``, ``cuda`` or ``cuda:N``.
     :param precision: ``auto``, ``f32``, ``f16`` or ``int8``.
     :param size_wh: of the images.
-    :param batch: how many of them at once, at most.
-    :return: what was built for what, and whether it had to be (else it was there).
-    :raises BackendError: if it can't be built or kept.
+    :param batch: the most images in one call.
+    :return: a description of the engine, and whether it was built (False: it was in the cache).
+    :raises BackendError: if it can't be built or stored.
     """
     TensorRTBackend(bundle, device, precision).check_asked()
     check_size_wh(size_wh)
@@ -144,7 +144,7 @@ def build_ahead(
     profile = Profile(batch, *size_wh[::-1])
     if cuda is None:
         return _build_ahead(bundle, library, None, precision, profile)
-    # Open until the end, as the library measures on the device that is current.
+    # Keep the device current until the end: the library measures on the current one.
     with closing(cuda), cuda.current():
         return _build_ahead(bundle, library, cuda, precision, profile)
 
@@ -164,7 +164,7 @@ def _build_ahead(
         return words, False
     if not engines.build(profile)[1]:
         raise BackendError(
-            'the engine was built, but could not be kept: free space in the cache or set '
+            'the engine was built, but could not be stored: free space in the cache or set '
             'XDG_CACHE_HOME to a folder you can write to, here and where the node runs'
         )
     return words, True

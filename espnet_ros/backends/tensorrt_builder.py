@@ -22,15 +22,15 @@ INPUT = 'image'
 OUTPUTS = ('mask', 'confidence')
 TURING = (7, 5)
 # Four images of 1024x512 take between 128 and 512 MiB, activations included, in TensorRT for RTX
-# 1.7; and a Jetson does not count as free what it keeps of files.
+# 1.7. A Jetson reports too little free memory: it does not count its file cache as free.
 _LEAST_WORKSPACE = 512 << 20
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What an engine takes: batches of 1 up to so many images of one size.
+    """What an engine takes: batches of 1 to `batch` images of one size.
 
-    :param batch: the largest one, for which the engine is optimised.
+    :param batch: the largest batch, for which the engine is optimised.
     :param height: of the images.
     :param width: of the images.
     """
@@ -55,14 +55,14 @@ def build_engine(
 ) -> tuple[bytes, bytes | None]:
     """Build an engine, which takes minutes on a Jetson.
 
-    :param model: the ONNX file; its tensor types are the engine's, so precision lives in it.
-    :param gpu: the device; None builds for any that TensorRT for RTX supports, without one here.
+    :param model: the ONNX file; its tensor types set the precision of the engine.
+    :param gpu: the device; None builds, without a GPU, for all that TensorRT for RTX supports.
     :param timing: what an earlier build measured, or None.
-    :param listener: told the per cent that are done, from any thread.
-    :param cuda: the device, opened, on which the library measures; None without one.
-    :return: the engine, and what was measured for the next build, or None.
-    :raises BackendError: naming the operators that TensorRT refuses, or its reason to give up; a
-        `DeviceError` if that is the device.
+    :param listener: called with the percentage that is done, from any thread.
+    :param cuda: the open device, on which the library measures; None without one.
+    :return: the engine, and measurements for the next build, or None.
+    :raises BackendError: naming the operators that TensorRT refuses, or its reason for failing; a
+        `DeviceError` if the device is the reason.
     """
     # The library's objects must not outlive the device.
     with BuildView(listener) as view, cleared_frames():
@@ -79,12 +79,12 @@ def _build(
     cuda: Cuda | None,
 ) -> tuple[bytes, bytes | None]:
     if cuda is not None:
-        # A new thread begins with the first device.
+        # In a new thread, the first device is current.
         cuda.use()
     builder: Any = opened(library, library.module.Builder, cuda)
     network = _parse(library, builder, model)
     replace_top_k(library.module, network)
-    # Kernels that know height and width are faster, and of a batch of one all is known.
+    # Kernels for a fixed height and width are faster; for a batch of one, the whole shape is.
     network.get_input(0).shape = profile.shape(1 if profile.batch == 1 else -1)
     config = builder.create_builder_config()
     _configure(library, config, gpu, cuda)
@@ -93,7 +93,7 @@ def _build(
     shapes.set_shape(INPUT, profile.shape(1), largest, largest)
     config.add_optimization_profile(shapes)
     cache = None if library.is_rtx else _timing_cache(config, timing)
-    # In a name of its own, as the builder calls it until the end.
+    # Kept in a variable, because the builder calls it until the end.
     monitor = progress_monitor(library, view)
     config.progress_monitor = monitor
     plan = builder.build_serialized_network(network, config)
@@ -104,7 +104,7 @@ def _build(
 
 
 def _timing_cache(config: Any, timing: bytes | None) -> Any:
-    """Return the cache a build reads and fills, empty if the one of `timing` does not fit."""
+    """Return the cache that a build reads and fills, empty if `timing` does not fit."""
     cache = config.create_timing_cache(timing) if timing else None
     if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
         cache = config.create_timing_cache(b'')
@@ -143,17 +143,17 @@ def _parse(library: Library, builder: Any, model: bytes) -> Any:
 
 def _configure(library: Library, config: Any, gpu: Gpu | None, cuda: Cuda | None) -> None:
     trt = library.module
-    # Rounds the factors of every product to 10 bits; f32 is to mean f32, and f16 has its own way.
+    # TF32 rounds the factors of every product to 10 bits; f32 must mean f32, and f16 has its file.
     config.clear_flag(trt.BuilderFlag.TF32)
     if cuda is not None:
-        # All there is by default, which on a Jetson is the memory of everything else, too.
+        # The default is all memory, which on a Jetson everything else shares.
         limit = max(_LEAST_WORKSPACE, cuda.free_memory() // 2)
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, limit)
     if not library.is_rtx:
         return
-    # Without this its engines can not be captured into a CUDA graph.
+    # Without this flag its engines can't be captured into a CUDA graph.
     config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
     if gpu is not None and gpu.compute_capability == TURING:
-        # The one kind of GPU that is left out unless named.
+        # By default the library leaves out this kind of GPU alone.
         config.num_compute_capabilities = 1
         config.set_compute_capability(trt.ComputeCapability.SM75, 0)

@@ -1,8 +1,8 @@
-"""Built engines on disk: only what this user wrote, whole, for exactly this use is read back.
+"""Built engines on disk: reads back only whole files that this user wrote for exactly this use.
 
-An engine is a program: loading a foreign one runs somebody else's code, and one of another GPU or
-version fails late or computes slowly. So an entry carries the whole key it was written under and
-a sha256 of its content, and anything that does not fit is as good as absent.
+An engine is a program: loading a foreign one runs somebody else's code, and one for another GPU
+or version fails late or computes slowly. So an entry carries the whole key that it was written
+under and a sha256 of its content, and an entry that does not fit counts as absent.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Key = Mapping[str, Any]
 
 
 def load(kind: str, key: Key) -> bytes | None:
-    """Return what was stored, or None if there is nothing that can be trusted.
+    """Return what was stored, or None if no entry can be trusted.
 
     :param kind: ``engine``, ``timing`` or ``kernels``.
     :param key: everything the content depends on, as JSON.
@@ -51,10 +51,10 @@ def load(kind: str, key: Key) -> bytes | None:
 
 
 def store(kind: str, key: Key, body: bytes) -> bool:
-    """Write an entry in one step and tell whether that worked; the disk may be full."""
+    """Write an entry in one step; return False if that failed, e.g. on a full disk."""
     try:
         file = _file(kind, key)
-        # Beside the final name, so that the rename stays within one file system.
+        # In the same folder, so that the rename stays within one file system.
         descriptor, name = tempfile.mkstemp(prefix=f'.{file.name}-', dir=file.parent)
         try:
             with os.fdopen(descriptor, 'wb') as stream:
@@ -67,7 +67,7 @@ def store(kind: str, key: Key, body: bytes) -> bool:
             raise
     except (OSError, EspnetRosError) as error:
         log.warning(
-            'the %s could not be kept (%s): the next start will take as long. Free space in the '
+            'the %s could not be stored (%s): the next start will take as long. Free space in the '
             'cache or set XDG_CACHE_HOME to a folder you can write to', kind, error,
         )  # fmt: skip
         return False
@@ -85,7 +85,7 @@ def _head(key: Key) -> bytes:
 
 
 def _read_own(file: Path) -> bytes:
-    """Read a file of this user that nobody else can write, and no link to one elsewhere."""
+    """Read a file that only this user can write, and that is not a symbolic link."""
     descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     with os.fdopen(descriptor, 'rb') as stream:
         facts = os.fstat(stream.fileno())

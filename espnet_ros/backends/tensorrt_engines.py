@@ -1,4 +1,4 @@
-"""Engines of a model: from the cache where one fits, else built and kept."""
+"""Engines of a model: from the cache if one fits, else built and stored there."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from espnet_ros.backends.tensorrt_progress import Listener
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import BackendError, DeviceError
 
-# Precision -> the file it lives in.
+# Precision -> the file that has it.
 ROLES = {'f32': 'onnx', 'f16': 'onnx_f16', 'int8': 'onnx_int8'}
 # NVIDIA's support matrix of TensorRT for RTX has no int8 on Turing.
 _LEAST_RTX = {**LEAST_CAPABILITY, 'int8': (8, 0)}
 
 
 def resolve_precision(asked: str, bundle: Bundle, library: Library, gpu: Gpu | None) -> str:
-    """Return what to compute in.
+    """Return the precision to compute in.
 
-    ``auto`` is f16 where model and GPU have it, else f32; int8 costs accuracy and has to be
-    named.
+    ``auto`` is f16 if model and GPU have it, else f32; int8 costs accuracy and must be asked for
+    by name.
 
     :param gpu: None for a build without one.
-    :raises BackendUnavailableError: naming the next best, if the model or the GPU has it not.
+    :raises BackendUnavailableError: if model or GPU lacks the precision; it names the next best.
     """
     least = _LEAST_RTX if library.is_rtx else LEAST_CAPABILITY
     able = [n for n in ROLES if gpu is None or gpu.compute_capability >= least[n]]
@@ -48,9 +48,9 @@ def resolve_precision(asked: str, bundle: Bundle, library: Library, gpu: Gpu | N
 class Engines:
     """Engines of one model in one precision.
 
-    :param gpu: None builds for any that TensorRT for RTX supports, without one here.
-    :param listener: told the per cent of a build that are done, from any thread.
-    :param cuda: the same device, opened; None without one.
+    :param gpu: None builds, without a GPU, for all that TensorRT for RTX supports.
+    :param listener: called with the percentage of a build that is done, from any thread.
+    :param cuda: the same device, open; None without one.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Engines:
         self._cuda = cuda
 
     def key(self, profile: Profile) -> Mapping[str, Any]:
-        """Return what an engine depends on."""
+        """Return everything that an engine depends on."""
         return {
             'library': self._library.name,
             'gpu': self._built_for(),
@@ -80,7 +80,7 @@ class Engines:
         }
 
     def kernels_key(self, profile: Profile) -> Mapping[str, Any]:
-        """Return what depends on the GPU that runs an engine, besides."""
+        """Return everything that compiled kernels depend on: also the GPU that runs them."""
         assert self._gpu is not None
         return {**self.key(profile), 'gpu': vars(self._gpu)}
 
@@ -89,11 +89,11 @@ class Engines:
         return tensorrt_cache.load('engine', self.key(profile))
 
     def build(self, profile: Profile) -> tuple[bytes, bool]:
-        """Build an engine; return it and whether it could be kept, in place of an older one."""
+        """Build an engine; return it and whether it was stored, in place of an older one."""
         library = self._library
         log.warning(
             '%s builds an engine in %s for model %s and %dx%d images, up to %d at once. It takes '
-            'minutes on a Jetson and is kept for the next start', library.name, self._precision,
+            'minutes on a Jetson; the next start reuses it', library.name, self._precision,
             self._bundle.name, profile.width, profile.height, profile.batch,
         )  # fmt: skip
         measured = {'library': library.name, 'gpu': self._built_for()}
@@ -111,7 +111,7 @@ class Engines:
 
         :param runtime: TensorRT's.
         :raises BackendError: if it can't be built or loaded; a `DeviceError` if the device is the
-            reason, which says nothing against an engine that took minutes.
+            reason: the cached engine, which took minutes, may still be good.
         """
         plan = self.cached(profile)
         if plan is not None:
@@ -120,7 +120,7 @@ class Engines:
             except DeviceError:
                 raise
             except BackendError as error:
-                log.warning('the engine is built again: %s', error)
+                log.warning('building the engine again: %s', error)
         return self._deserialize(runtime, self.build(profile)[0], 'the engine it built')
 
     def _deserialize(self, runtime: Any, plan: bytes, what: str) -> Any:
@@ -134,6 +134,6 @@ class Engines:
         if not self._library.is_rtx:
             assert self._gpu is not None
             return vars(self._gpu)
-        # One engine of TensorRT for RTX fits all GPUs it supports, but for Turing.
+        # One engine of TensorRT for RTX fits all GPUs that it supports, except Turing.
         turing = self._gpu is not None and self._gpu.compute_capability == TURING
         return {'name': 'Turing' if turing else 'any RTX GPU from Ampere on'}

@@ -1,4 +1,4 @@
-"""Why TensorRT gave nothing: the device, which may be better off later, or something else."""
+"""Why a TensorRT call failed: the device, which may work again later, or something else."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _OLD_DRIVER = re.compile('cuda initialization .*error:? 35|driver version is ins
 def failure(library: Library, what: str, cuda: Cuda | None, need: int = 0) -> BackendError:
     """Return the error for a call that failed, with the messages of the library.
 
-    :param what: was not done, continuing the library's name.
-    :param cuda: the device; None where there is none, as in a build for others.
-    :param need: bytes of its memory that are needed at least; 0 if that is not known.
-    :return: a `DeviceError` if the device ran out of memory or fails itself.
+    :param what: what failed, to follow the library's name, e.g. ``could not run the engine``.
+    :param cuda: the device; None in a build without one.
+    :param need: the least device memory needed, in bytes; 0 if that is not known.
+    :return: a `DeviceError` if the device ran out of memory or failed itself.
     """
     reason = library.take_messages()
     words = f'{library.name} {what}: {reason}'
     if cuda is not None and MEMORY.search(reason):
-        needed = f'at least {mib(need)} are needed' if need else 'the need is not told'
+        needed = f'at least {mib(need)} are needed' if need else 'the need is unknown'
         return shortage(words, needed, cuda.memory())
     if cuda is not None and _OLD_DRIVER.search(reason):
         return DeviceError(
@@ -45,11 +45,11 @@ def failure(library: Library, what: str, cuda: Cuda | None, need: int = 0) -> Ba
 def opened(library: Library, kind: Callable[[Any], T], cuda: Cuda | None) -> T:
     """Return the library's builder or runtime, which opens the device.
 
-    :raises BackendError: with the reason, if it can't, e.g. with a driver that is too old.
+    :raises BackendError: with the reason, if that fails, e.g. because the driver is too old.
     """
     library.messages.clear()
     try:
         return kind(library.logger)
     except TypeError as error:
-        # All that its bindings say is that there is none.
+        # The bindings say only that they got no object.
         raise failure(library, 'could not open the device', cuda) from error

@@ -1,7 +1,7 @@
-"""The best class of each pixel in layers that are fast in TensorRT, in place of its TopK.
+"""The best class of each pixel from layers that are fast in TensorRT, in place of its TopK.
 
 TopK sorts, and along an axis of classes it is among the library's slowest layers (onnx-tensorrt
-issues 669, 671 and 792). In the file it stays, as other libraries are fastest with it.
+issues 669, 671 and 792). The file keeps TopK, because other libraries are fastest with it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import numpy as np
 
 
 def replace_top_k(trt: Any, network: Any) -> None:
-    """Replace each TopK of one among the outputs of a convolution by reductions.
+    """Replace each TopK with k = 1 over the outputs of a convolution by reductions.
 
-    They give the same, the first index included where several elements are the maximum.
+    The result is the same; of several equal maxima, both return the first index.
 
     :param trt: the library.
     :param network: as parsed, with the number of classes known; changed in place.
@@ -23,7 +23,7 @@ def replace_top_k(trt: Any, network: Any) -> None:
     for layer in layers:
         if layer.type != trt.LayerType.TOPK or not _is_convolved(trt, layers, layer.get_input(0)):
             continue
-        # The library hands out the base class.
+        # The library returns layers as the base class.
         layer.__class__ = trt.ITopKLayer
         axis = layer.axes.bit_length() - 1
         classes = layer.get_input(0).shape[axis]
@@ -37,10 +37,10 @@ def replace_top_k(trt: Any, network: Any) -> None:
 
 
 def _is_convolved(trt: Any, layers: list[Any], tensor: Any) -> bool:
-    """Return whether a tensor comes from a convolution, but for its shape.
+    """Return whether a tensor is the output of a convolution, perhaps reshaped.
 
-    What is cheaper, as the resizing of an encoder's scores, the library may compute once for each
-    use, in kernels that round differently: then the maximum would equal none of the scores.
+    The library may compute a cheaper layer, such as the resizing of an encoder's scores, once for
+    each use, in kernels that round differently: then the maximum would equal none of the scores.
     """
     makers = {
         layer.get_output(i).name: layer for layer in layers for i in range(layer.num_outputs)
@@ -54,7 +54,7 @@ def _is_convolved(trt: Any, layers: list[Any], tensor: Any) -> bool:
 def _maximum(
     trt: Any, network: Any, scores: Any, axis: int, classes: int, index_type: Any
 ) -> tuple[Any, Any]:
-    """Return the maximum along an axis and the first index that has it."""
+    """Return the maximum along an axis and the first index of it."""
 
     def reduce(tensor: Any, operation: Any) -> Any:
         return network.add_reduce(tensor, operation, 1 << axis, True).get_output(0)
@@ -67,7 +67,7 @@ def _maximum(
 
     best = reduce(scores, trt.ReduceOperation.MAX)
     equal = network.add_elementwise(scores, best, trt.ElementWiseOperation.EQUAL).get_output(0)
-    # The last one where none is equal, as with NaN, so that it is a class whatever comes.
+    # If none is equal, as with NaN, take the last class, so that the result is always a class.
     number, last = constant(list(range(classes))), constant([classes - 1])
     candidates = network.add_select(equal, number, last).get_output(0)
     first = reduce(candidates, trt.ReduceOperation.MIN)

@@ -13,8 +13,8 @@ from espnet_ros.core.errors import BackendUnavailableError
 from espnet_ros.core.libraries import how_to_get, import_library, installed
 
 LIBRARIES = ('tensorrt', 'tensorrt_rtx')
-# The library has no error codes in Python, only what it and, within it, CUDA and the allocator of
-# Jetsons (NvMap) say; of memory and device in part as warnings.
+# In Python the library has no error codes, only messages: its own, CUDA's, and those of the
+# Jetsons' allocator (NvMap). Some about memory and device are only warnings.
 MEMORY = re.compile(
     'out ?of ?memory|memory is insufficient|insufficient (memory|workspace)|'
     'within workspace limit|not enough (free )?memory|could not be allocated|NvMapMemAlloc',
@@ -32,10 +32,10 @@ class Library:
 
     :param module: the Python package.
     :param name: for people, with the version.
-    :param is_rtx: TensorRT for RTX: engines hold no kernels yet, those are compiled for the GPU
-        when an engine is first run and kept in a runtime cache; its timing cache does nothing.
-    :param messages: the latest errors of the library, which its calls do not return, and warnings
-        of memory and device, which often say why.
+    :param is_rtx: TensorRT for RTX: its engines hold no kernels yet; the first run compiles them
+        for the GPU and keeps them in a runtime cache. Its timing cache does nothing.
+    :param messages: the latest errors of the library, which its calls do not return, and its
+        warnings about memory and device, which often give the reason.
     """
 
     module: Any
@@ -56,7 +56,7 @@ def load_library() -> Library:
 
     :raises BackendUnavailableError: if none is installed, or only one that is too old.
     """
-    # A copy kept from an earlier call would outlive an uninstalled or changed package.
+    # Not cached: the package may have been uninstalled or changed since an earlier call.
     names = [name for name in LIBRARIES if installed(name)]
     if not names:
         raise BackendUnavailableError(
@@ -68,7 +68,7 @@ def load_library() -> Library:
 
 @lru_cache(maxsize=2)
 def _opened(module: Any) -> Library:
-    """Wrap a module, once: the library keeps the first logger it is given for all threads."""
+    """Wrap a module, once: the library keeps the first logger that it gets, for all threads."""
     is_rtx = module.__name__ == 'tensorrt_rtx'
     version = module.__version__
     if not is_rtx and int(version.partition('.')[0]) < _OLDEST:
@@ -93,8 +93,8 @@ def _logger(module: Any, messages: deque[str]) -> Any:
                 return
             if level != severity.WARNING or MEMORY.search(text) or DEVICE.search(text):
                 messages.append(' '.join(text.split()))
-            # What fails is raised with its messages; the rest is for who builds the model, not
-            # for who runs the robot.
+            # Failures are raised with their messages; the rest helps those who build the model,
+            # not those who run the robot.
             log.debug('%s', text)
 
     return Log()

@@ -1,4 +1,4 @@
-"""The progress of an engine's build: in the log, as a bar on a terminal, and to who listens."""
+"""The progress of an engine's build: in the log, as a bar on a terminal, and to a listener."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from espnet_ros.backends.tensorrt_library import Library, log
 from espnet_ros.progress import Counter, counter
 
 T = TypeVar('T')
-# Told the per cent of a build that are done.
+# Called with the percentage of a build that is done.
 Listener = Callable[[int], None]
 
 _LOG_EVERY_S = 10.0
@@ -20,7 +20,7 @@ _TELL_EVERY_S = 1.0
 
 
 def progress_monitor(library: Library, view: BuildView) -> Any:
-    """Return what the builder reports to; the library calls it from threads of its own."""
+    """Return the object that the builder reports to, from the library's own threads."""
     base: Any = library.module.IProgressMonitor
 
     class Monitor(base):
@@ -43,12 +43,12 @@ def progress_monitor(library: Library, view: BuildView) -> Any:
 def build_apart(build: Callable[[], T], view: BuildView) -> T:
     """Run a build in a thread of its own and wait for it; Ctrl-C cancels it.
 
-    Python raises KeyboardInterrupt in whatever the main thread runs next. That would be a callback
-    of the library, which prints what is raised there and goes on; so it is to be this waiting.
+    Python raises KeyboardInterrupt in whatever the main thread runs next. In a callback of the
+    library it would be printed and ignored, so the main thread only waits here.
     """
     with ThreadPoolExecutor(1) as thread:
-        # The executor waits at its end for a thread that it knows: interrupted while it starts one
-        # for the build, it would leave that behind.
+        # The executor waits at its end only for threads that it knows. If interrupted while it
+        # starts the build's thread, it would leave that running, so start the thread before.
         thread.submit(int).result()
         try:
             return thread.submit(build).result()
@@ -58,12 +58,12 @@ def build_apart(build: Callable[[], T], view: BuildView) -> T:
 
 
 class BuildView:
-    """Shows how much of a build is done: in a bar, or now and then in a line of the log.
+    """Shows how much of a build is done: in a bar, or in a log line every ten seconds.
 
     Setting `cancelled` ends the build at its next step.
 
-    :param listener: told the per cent, too, at most once a second; one that raises is logged and
-        not told any more, as it must not end the build.
+    :param listener: called with the percentage at most once a second. If it raises, that is
+        logged and it is not called again, because it must not end the build.
     """
 
     def __init__(self, listener: Listener | None = None) -> None:
@@ -87,7 +87,7 @@ class BuildView:
             self._close_bar()
 
     def start(self, phase: str, parent: str | None, steps: int) -> None:
-        """Note that a phase of so many steps begins, in the current step of another or of none."""
+        """Note that a phase of `steps` steps begins, within the current step of its parent."""
         with self._lock:
             self._phases[phase] = (parent, steps, 0)
             if self._bar is None:
@@ -102,14 +102,14 @@ class BuildView:
             self._tell()
 
     def finish(self, phase: str) -> None:
-        """Note that a phase is over, whether or not all its steps were told."""
+        """Note that a phase is over, whether or not all its steps were reported."""
         with self._lock:
             self._phases.pop(phase, None)
             if not self._phases:
                 self._close_bar()
 
     def percent(self) -> float:
-        """Return the share of the outermost phase that is done, at least what was shown."""
+        """Return the percentage done of the outermost phase; never less than was shown."""
         inside = [self._done(name) for name, (up, _, _) in self._phases.items() if not up]
         return max([self._shown, *(100 * done for done in inside)])
 
@@ -124,7 +124,7 @@ class BuildView:
             self._bar.reach(int(self._shown))
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + _LOG_EVERY_S
-            log.warning('the engine is built to %d %%', self._shown)
+            log.warning('building the engine, %d %% done', self._shown)
 
     def _tell(self) -> None:
         now = time.monotonic()
@@ -135,7 +135,7 @@ class BuildView:
             self._listener(round(self._shown))
         except Exception:
             self._listener = None
-            log.exception('the progress of the build can not be told')
+            log.exception('reporting the progress of the build failed, it is not tried again')
 
     def _close_bar(self) -> None:
         if self._bar is not None:

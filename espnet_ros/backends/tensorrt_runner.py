@@ -1,4 +1,4 @@
-"""An engine at work on one shape of batch: buffers, execution context and CUDA graph."""
+"""Running an engine on one batch shape: buffers, execution context and CUDA graph."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from espnet_ros.core.errors import BackendError
 
 
 class Runner:
-    """Runs an engine on batches of one shape; the device is to be current in all of it.
+    """Runs an engine on batches of one shape; the device must be current in every call.
 
     A captured graph holds addresses, shape and the state of its execution context, so each shape
-    has a context of its own.
+    has its own context.
 
     :param loaded: the engine.
     :param shape: of the images, (N, H, W, 3).
     :param kernels: what TensorRT for RTX compiled for this engine earlier, or None.
     :raises BackendError: if the library refuses a call; a `DeviceError` if the device has too
-        little memory or fails itself.
+        little memory or failed itself.
     """
 
     def __init__(
@@ -42,10 +42,10 @@ class Runner:
         self._buffers: dict[str, Buffer] = {}
         self._graph: int | None = None
         self._is_fresh = True
-        # Of TensorRT for RTX: what its contexts refer to.
+        # Only for TensorRT for RTX, whose contexts refer to these.
         self._config: Any = None
         self._kernels: Any = None
-        # What they were given, until the first run has shown what there is beyond it.
+        # The given kernels, until the first run shows whether it compiled more.
         self._known = kernels
         self._context: Any = None
         try:
@@ -67,7 +67,7 @@ class Runner:
             self._enqueue()
         self._cuda.wait()
         if self._is_fresh:
-            # Only now, as the first run settles what the context put off until it had a shape.
+            # Only now, because the context defers work to the first run, when it has a shape.
             self._is_fresh = False
             self._capture()
         mask, confidence = (
@@ -82,13 +82,13 @@ class Runner:
         self._cuda.wait()
 
     def new_kernels(self) -> bytes | None:
-        """Return what TensorRT for RTX compiled in the first run, to be given to the next start.
+        """Return the kernels that TensorRT for RTX has after the first run, for the next start.
 
-        None where that is what the runner was given.
+        None if they are those that the runner was given.
         """
         known, self._known = self._known, None
         content = None if self._kernels is None else self._kernels.serialize()
-        # None too where the library could not, which costs the next start its time.
+        # The library may fail and give None, too; then the next start has to compile.
         return None if content is None or bytes(content) == known else bytes(content)
 
     def close(self) -> None:
@@ -106,7 +106,7 @@ class Runner:
 
     def _create_context(self, loaded: LoadedEngine, kernels: bytes | None) -> None:
         trt = self._library.module
-        # TensorRT for RTX refuses any other for engines that can be captured into a graph.
+        # TensorRT for RTX refuses other strategies for engines that a graph can capture.
         strategy = trt.ExecutionContextAllocationStrategy.USER_MANAGED
         if not self._library.is_rtx:
             self._context = loaded.engine.create_execution_context(strategy)
@@ -120,13 +120,13 @@ class Runner:
     def _configure(self, config: Any, strategy: Any, kernels: bytes | None) -> None:
         self._config = config
         config.set_execution_context_allocation_strategy(strategy)
-        # A graph would go on with the general kernels that run until these are compiled.
+        # Compile them first: a graph would keep the general kernels that run until then.
         config.dynamic_shapes_kernel_specialization_strategy = (
             self._library.module.DynamicShapesKernelSpecializationStrategy.EAGER
         )
         self._kernels = config.create_runtime_cache()
         if kernels:
-            # Checked by the library; what does not fit this GPU leaves the cache empty.
+            # The library checks them: kernels that do not fit this GPU leave the cache empty.
             self._kernels.deserialize(kernels)
         config.set_runtime_cache(self._kernels)
 
@@ -148,7 +148,7 @@ class Runner:
             self._cuda.download(self._buffers[name])
 
     def _capture(self) -> None:
-        """Record upload, engine and download as one graph, launched by a single call."""
+        """Record upload, engine and download as one graph, for a single call to launch."""
         stream = self._cuda.stream
         if self._library.is_rtx and not self._context.is_stream_capturable(stream):
             return

@@ -28,7 +28,7 @@ class TorchBackend(Backend):
     _thread: ThreadPoolExecutor | None = None
 
     def upload(self, images: UInt8Array) -> bool:
-        """Bring images to the device, if there is one beside the processor."""
+        """Bring images to the device, unless it is the processor."""
         if self._runners is None:
             return False
         self._runners.upload(images)
@@ -41,11 +41,11 @@ class TorchBackend(Backend):
         resolved = self._precision_on(target, precision)
         graph = self._deployment_graph(resolved)
         if target.type == 'cpu':
-            # PyTorch asks for the memory of every activation anew.
+            # PyTorch allocates the memory of every activation anew.
             tune_malloc()
-            # OpenMP gives each thread that computes helpers of its own, and lets all of them sleep
-            # between any two loops once they outnumber the processors (GOMP_SPINCOUNT in libgomp's
-            # manual): with the second thread of a node, everything would take twice as long.
+            # OpenMP gives each computing thread its own helpers. Once these outnumber the
+            # processors, they all sleep between loops (GOMP_SPINCOUNT in libgomp's manual): a
+            # second computing thread in a node would double all times.
             self._thread = ThreadPoolExecutor(1, 'torch')
             self._run = self._on_cpu(graph, self._thread)
             return f'CPU ({processor_name()})', resolved
@@ -70,8 +70,7 @@ class TorchBackend(Backend):
         if self._runners is not None:
             self._runners.close()
             self._runners = None
-            # PyTorch keeps freed memory for itself, which others may wait for; and a GPU that is
-            # lost fails every call.
+            # PyTorch keeps freed memory that others may need. A lost GPU fails every call.
             with suppress(RuntimeError):
                 self._torch.cuda.empty_cache()
 
@@ -85,7 +84,7 @@ class TorchBackend(Backend):
         graph: Any = DeploymentGraph(
             network, bundle.mean, bundle.std, bundle.input_scale, bundle.temperature
         )
-        # The head is the graph's own and stays in float32, see there.
+        # The head belongs to the graph and stays in float32, see there.
         network.to(dtype)
         return graph.to(memory_format=torch.channels_last)
 
@@ -93,7 +92,7 @@ class TorchBackend(Backend):
         torch = self._torch
 
         def compute(images: UInt8Array) -> tuple[Any, Any]:
-            # PyTorch has no read-only tensors and warns of arrays that are.
+            # PyTorch has no read-only tensors and warns about read-only arrays.
             images = images if images.flags.writeable else images.copy()
             with torch.inference_mode():
                 mask, confidence = graph(torch.from_numpy(images))
@@ -124,10 +123,10 @@ class TorchBackend(Backend):
                 )
             return 'f32' if asked == 'auto' else asked
         capability = self._torch.cuda.get_device_capability(target)
-        # The last one is the next best to one that is not among them.
+        # In this order the last one is the next best for a precision that is missing.
         able = [n for n in ('f32', 'f16', 'bf16') if capability >= LEAST_CAPABILITY[n]]
         if asked == 'auto':
-            # Where the file is missing, the export found that float16 changes the masks.
+            # If the file is missing, the export found that float16 changes the masks.
             return 'f16' if 'f16' in able and 'onnx_f16' in self.bundle.files else 'f32'
         if asked not in able:
             gpu = self._torch.cuda.get_device_name(target)

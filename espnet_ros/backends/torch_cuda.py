@@ -1,4 +1,4 @@
-"""PyTorch on a CUDA device: for each shape of batch, fixed buffers and one CUDA graph."""
+"""PyTorch on a CUDA device: for each batch shape, fixed buffers and one CUDA graph."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from espnet_ros.core.errors import DeviceError
 
 log = logging.getLogger('espnet_ros.torch')
 
-# As PyTorch's notes on CUDA graphs have it: libraries set themselves up in the first runs.
+# From PyTorch's notes on CUDA graphs: libraries set themselves up in the first runs.
 _WARM_UPS = 3
-# Held while cuDNN's settings are changed, which the whole process shares.
+# Held while cuDNN's settings are changed, because the whole process shares them.
 _SETTINGS = threading.Lock()
 
 
 class CudaRunners:
-    """Runs a deployment graph on batches of any shape; the longest unused shape makes room.
+    """Runs a deployment graph on batches of any shape; drops the least recently used shape.
 
     :param torch: the library.
     :param network: the graph, on the device.
@@ -36,14 +36,14 @@ class CudaRunners:
         self._network = network
         self._device = device
         self._runners = ByShape(CudaRunner.close)
-        # Until one failed, as each that does takes something from PyTorch's allocator (pull
+        # False once a capture has failed: each failure costs PyTorch's allocator memory (pull
         # requests 180395 and 190348 of PyTorch).
         self._captures = True
 
     def run(self, images: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
         """Return mask and confidence of a batch, uint8 (N, H, W, 3), contiguous.
 
-        :raises DeviceError: if the device has too little memory, or is gone.
+        :raises DeviceError: if the device has too little memory or is lost.
         """
         try:
             return self._runners.of(images.shape, self._new).run(images)
@@ -53,16 +53,16 @@ class CudaRunners:
             failure = device_failure(self._torch, self._device, error, what)
             if failure is None:
                 raise
-            # Whoever goes on, here or elsewhere, may need the memory.
+            # Other code, here or elsewhere, may need the memory.
             self.close()
             raise failure from error
 
     def upload(self, images: UInt8Array) -> None:
-        """Bring a batch of a shape that ran before to the device, and wait for that."""
+        """Copy a batch to the device and wait for that; its shape must have run before."""
         self._runners[images.shape].upload(images)
 
     def close(self) -> None:
-        """Let go of the buffers and graphs of all shapes."""
+        """Free the buffers and graphs of all shapes."""
         self._runners.clear()
 
     def _new(self, shape: tuple[int, ...]) -> CudaRunner:
@@ -75,7 +75,7 @@ class CudaRunner:
     """Runs a deployment graph on batches of one shape: one copy in, a graph, one copy out.
 
     :param shape: of the images, (N, H, W, 3).
-    :param captures: whether to try it with a graph.
+    :param captures: whether to try to capture a graph.
     """
 
     def __init__(
@@ -85,10 +85,10 @@ class CudaRunner:
         self._network = network
         self._device = device
         self._graph: Any = None
-        # Not inference_mode: the first capture of a process makes tensors that all others change,
-        # the host program's, too (issue 166792 of PyTorch).
+        # Not inference_mode: the first capture of a process makes tensors that all later ones
+        # change, those of the host program, too (issue 166792 of PyTorch).
         with torch.cuda.device(device), torch.no_grad():
-            # PyTorch copies beside the processor's own work only from and to pinned memory.
+            # PyTorch copies asynchronously only from and to pinned memory.
             self._host_images = torch.empty(shape, dtype=torch.uint8).pin_memory()
             self._host_output = torch.empty((2, *shape[:3]), dtype=torch.uint8).pin_memory()
             self._images = torch.zeros(shape, dtype=torch.uint8, device=device)
@@ -99,7 +99,7 @@ class CudaRunner:
                 for _ in range(_WARM_UPS):
                     self._output = self._compute()
                 if captures:
-                    # In here, as a capture that fails does not give the thread its stream back.
+                    # In here, because a failed capture does not restore the thread's stream.
                     self._capture()
 
     @property
@@ -123,20 +123,20 @@ class CudaRunner:
         return mask, confidence
 
     def upload(self, images: UInt8Array) -> None:
-        """Bring a batch to the device, without computing anything."""
+        """Copy a batch to the device, without computing anything."""
         self._host_images.numpy()[...] = images
         with self._on_stream():
             self._images.copy_(self._host_images, non_blocking=True)
         self._stream.synchronize()
 
     def close(self) -> None:
-        """Prepare the runner to be freed; on a device that is lost, it never is."""
+        """Prepare the runner to be freed; if the device is lost, keep it for good."""
         try:
-            # To wait for all of the device would break a capture in another thread.
+            # Waiting for the whole device would break a capture in another thread.
             self._stream.synchronize()
         except RuntimeError:
-            # PyTorch ends the process as it frees pinned memory that was copied on a device that
-            # is lost by then (pull request 178154 of PyTorch).
+            # PyTorch ends the process when it frees pinned memory that was copied to or from a
+            # device that is lost (pull request 178154 of PyTorch).
             _keep_for_good(self)
 
     @contextmanager
@@ -156,7 +156,7 @@ class CudaRunner:
         torch = self._torch
         graph = torch.cuda.CUDAGraph()
         try:
-            # Thread-local, as other threads of a node may use the GPU meanwhile.
+            # Thread-local, because other threads of a node may use the GPU meanwhile.
             with torch.cuda.graph(
                 graph, stream=self._stream, capture_error_mode='thread_local'
             ):
@@ -164,7 +164,7 @@ class CudaRunner:
         except RuntimeError as error:
             if _out_of_memory(error):
                 raise
-            # PyTorch's allocator may go on to ask the graph whose allocations are its own.
+            # PyTorch's allocator may still ask the graph which allocations it owns.
             _keep_for_good(graph)
             log.warning('PyTorch runs without a CUDA graph, slower: %s', _first_line(error))
         else:
@@ -173,9 +173,9 @@ class CudaRunner:
 
 @contextmanager
 def _exact(torch: Any) -> Iterator[None]:
-    """Compute in float32 what is in float32, by the fastest algorithm for each shape.
+    """Compute float32 parts in true float32, with the fastest algorithm for each shape.
 
-    TF32 rounds the factors of every product to 10 bits; in f16 and bf16 the head is float32, too.
+    TF32 rounds the factors of every product to 10 bits. The head is float32 in f16 and bf16, too.
     """
     cudnn = torch.backends.cudnn
     with _SETTINGS:
@@ -184,7 +184,7 @@ def _exact(torch: Any) -> Iterator[None]:
             with cudnn.flags(enabled=True, benchmark=True, allow_tf32=False):
                 yield
             return
-        # `flags` fails wherever the host program has set precisions by their new names.
+        # `flags` fails if the host program has set precisions by their new names.
         before = cudnn.conv.fp32_precision, cudnn.benchmark
         cudnn.conv.fp32_precision, cudnn.benchmark = 'ieee', True
         try:
@@ -194,23 +194,23 @@ def _exact(torch: Any) -> Iterator[None]:
 
 
 def _keep_for_good(thing: Any) -> None:
-    """Have something never be freed, not even as the process ends, which empties all lists."""
+    """Never free something, not even at the end of the process, which would empty a list."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 
 def device_failure(
     torch: Any, device: Any, error: RuntimeError, what: str
 ) -> DeviceError | None:
-    """Return the sentence for an error of the device, None for any other.
+    """Return a `DeviceError` for an error of the device, None for any other.
 
-    :param what: needed the memory.
+    :param what: what needed the memory, in words.
     """
     if _out_of_memory(error):
         asked = re.search(r'Tried to allocate ([\d.]+ \w+)', str(error))
-        need = f'{asked[1]} more are needed' if asked else 'how much more is needed is not told'
+        need = f'{asked[1]} more are needed' if asked else 'how much more is needed is unknown'
         words = f'{device} has too little memory for {what}'
         return shortage(words, need, _memory(torch, device), ' or device cpu')
-    # The last two are cuDNN's words where it has too little memory, or no code for the GPU.
+    # The last two are from cuDNN, when it has too little memory or no code for the GPU.
     signs = (
         'CUDA error|cuDNN error|CUDNN_STATUS|CUBLAS_STATUS|unable to find an engine|'
         'valid cuDNN algorithm'
@@ -224,8 +224,8 @@ def device_failure(
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
-    # Not only torch.cuda.OutOfMemoryError: cuDNN, cuBLAS and the driver of Jetsons say it, too. On
-    # these PyTorch itself fails as it asks NVML, which they lack, how much there is.
+    # Not only torch.cuda.OutOfMemoryError: cuDNN, cuBLAS and the driver of Jetsons report it, too.
+    # On Jetsons, PyTorch itself fails when it asks NVML, which they lack, how much there is.
     words = 'out of memory|ALLOC_FAILED|NvMapMemAlloc|NVML_SUCCESS == r'
     return bool(re.search(words, str(error)))
 

@@ -1,4 +1,4 @@
-"""How fast a backend is on this machine, and how right: what `benchmark` and `verify` do.
+"""How fast and how correct a backend is on this machine: what `benchmark` and `verify` do.
 
 Nothing here is imported by the node.
 """

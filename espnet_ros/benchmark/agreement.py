@@ -1,4 +1,4 @@
-"""How far the answers of one backend are from those of another."""
+"""How much the results of one backend differ from those of another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from espnet_ros.core.arrays import UInt8Array
 
-# Precision -> the share of equal pixels that is asked for where no threshold is given. In int8,
+# Precision -> the share of equal pixels that is required if no threshold is given. In int8,
 # models that lost less than the allowed point of class mIoU kept 98.3 to 99.4 %, and one that lost
 # three points kept 95.7 % (docs/tensorrt.md, docs/cpu_speed.md).
 THRESHOLDS = {'f32': 0.999, 'bf16': 0.997, 'f16': 0.997, 'int8': 0.98}
@@ -22,7 +22,7 @@ def equal_share(mask: UInt8Array, reference: UInt8Array) -> float:
     :raises ValueError: if the shapes differ.
     """
     if mask.shape != reference.shape:
-        raise ValueError(f'mask {mask.shape} and reference {reference.shape} must have one shape')
+        raise ValueError(f'mask {mask.shape} and reference {reference.shape} differ in shape')
     return float(np.mean(mask == reference))
 
 
@@ -45,7 +45,7 @@ class Agreement:
         """Add an image.
 
         :param name: of the image.
-        :param mask: uint8 (H, W) class_id, as all of them (H, W) uint8.
+        :param mask: uint8 (H, W) class_id; the other arrays are uint8 (H, W), too.
         """
         self._shares[name] = equal_share(mask, reference_mask)
         self._equal += int(np.count_nonzero(mask == reference_mask))

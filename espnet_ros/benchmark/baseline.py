@@ -1,8 +1,8 @@
 """The authors' way of running ESPNet, as every ratio's denominator.
 
-Their script: the whole image to floating point and normalised at full size, then resized, divided
-by 255 (where the weights want that), brought to channels first, run through eager PyTorch in
-float32, and the arg max taken over the logits at network size.
+Their script converts the whole image to floating point, normalises it at full size, resizes it,
+divides it by 255 (if the weights need that), puts the channels first, runs eager PyTorch in
+float32, and takes the argmax of the logits at network size.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from espnet_ros.core.libraries import import_library
 class Baseline:
     """The authors' loop for one model.
 
-    :param device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; auto takes CUDA where it is.
-    :raises BackendUnavailableError: if PyTorch, or the device, is not here.
+    :param device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; auto takes CUDA if there is one.
+    :raises BackendUnavailableError: if PyTorch, or the device, is not available.
     """
 
     def __init__(self, bundle: Bundle, size_wh: tuple[int, int], device: str = 'auto') -> None:
@@ -88,7 +88,7 @@ class Baseline:
         return np.asarray(image.transpose((2, 0, 1)), np.float32)
 
     def _upload(self, array: npt.NDArray[np.float32]) -> Any:
-        # From memory that is not pinned, so it has ended when the call returns.
+        # The memory is not pinned, so the copy has ended when the call returns.
         return self._torch.from_numpy(array).unsqueeze(0).to(self._device)
 
     def _run(self, tensor: Any) -> Any:
@@ -105,7 +105,7 @@ class Baseline:
 
 
 def _precision(torch: Any, device: str) -> str:
-    """Return what eager float32 multiplies in: TF32 on GPUs from Ampere on, if left to itself."""
+    """Return the precision of eager float32 products: TF32 on GPUs from Ampere on, by default."""
     if device == 'cpu' or not torch.backends.cudnn.allow_tf32:
         return 'f32'
     return 'tf32' if torch.cuda.get_device_capability(device) >= (8, 0) else 'f32'

@@ -1,4 +1,4 @@
-"""One candidate of a benchmark: its process, and what it did in each round."""
+"""One candidate of a benchmark: its process, and its results in each round."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SLOWDOWN = 20.0
 
 
 class Contender:
-    """A worker that may fail at any time: what it can't do any more is its reason.
+    """A worker that may fail at any time: from then on, `reason` says why.
 
     A context manager, which ends the process.
 
@@ -60,15 +60,15 @@ class Contender:
         self.facts |= self._ask(self.request, LOAD_S)
 
     def ask(self, do: str, seconds: float = 0.0, **arguments: Any) -> None:
-        """Have the worker do something, if it still lives, and keep what it finds out.
+        """Have the worker do something, if it is still alive, and keep what it answers.
 
         :param do: a method of its job.
-        :param seconds: what it should take.
+        :param seconds: how long that should take.
         """
         self.facts |= self._ask({'do': do, **arguments}, _SLACK_S + _SLOWDOWN * seconds)
 
     def turn(self, expected_s: float, **arguments: Any) -> None:
-        """Have the worker measure for a round, if it still lives.
+        """Have the worker measure for a round, if it is still alive.
 
         :param expected_s: how long that should take.
         """

@@ -1,6 +1,6 @@
-"""Energy from what the platform measures: Intel and AMD packages (RAPL), Jetson boards (INA3221).
+"""Energy from the platform's own meters: Intel and AMD packages (RAPL), Jetson boards (INA3221).
 
-Both measure a whole package or module, idle power included, whoever causes it.
+Both measure a whole package or module, with its idle power and all processes on it.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from pathlib import Path
 _POWERCAP = Path('/sys/class/powercap')
 _INA3221 = Path('/sys/bus/i2c/drivers/ina3221')
 _POWER_SAMPLE_S = 0.02
-# The counters of a server at work turn in minutes, those of a laptop in hours.
+# The counters of a busy server wrap around within minutes, those of a laptop within hours.
 _COUNTER_SAMPLE_S = 10.0
-# Rails that feed everything on the module; where there is none of them, the rails are added up.
+# Rails that feed everything on the module; if there is none of them, all rails are added up.
 _WHOLE_MODULE = ('VDD_IN', 'VIN', 'POM_5V_IN')
 # Fed by VIN_SYS_5V0 on Jetson AGX Orin, or not connected.
 _COUNTED_ELSEWHERE = ('VDDQ_VDD2_1V8AO', 'NC')
 
 
 class Meter(ABC):
-    """Measures energy between two calls, with a look in between in a thread of its own.
+    """Measures energy between two calls; a thread of its own reads the meter in between.
 
-    :param sample_s: how often to look.
+    :param sample_s: seconds between readings.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Meter(ABC):
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
         self._joules = 0.0
-        # Why there is no energy since `start`; None while there is.
+        # Why the energy since `start` is not known; None while it is.
         self.reason: str | None = None
 
     def start(self) -> None:
@@ -48,7 +48,7 @@ class Meter(ABC):
         self._thread.start()
 
     def stop(self) -> float | None:
-        """Return the joules since `start`; None if not all could be read, for `reason`."""
+        """Return the joules since `start`; None if not all could be read, see `reason`."""
         assert self._thread is not None
         self._done.set()
         self._thread.join()
@@ -56,11 +56,11 @@ class Meter(ABC):
 
     @abstractmethod
     def _begin(self) -> None:
-        """Take the first look."""
+        """Take the first reading."""
 
     @abstractmethod
     def _advance(self) -> float:
-        """Return the joules since the last look."""
+        """Return the joules since the last reading."""
 
     def _sample(self) -> None:
         ended = self.reason is not None
@@ -93,7 +93,7 @@ class RaplMeter(Meter):
     """Energy counters of processor packages, in microjoules, that wrap around.
 
     :param packages: their folders.
-    :raises OSError: if a counter can not be read; Linux keeps them for root.
+    :raises OSError: if a counter can not be read; Linux reserves them for root.
     """
 
     name = 'RAPL, processor packages'
@@ -147,8 +147,8 @@ class InaMeter(Meter):
 def _packages(powercap: Path) -> list[Path]:
     """Return the zones of processor packages.
 
-    Cores and memory inside a package are counted in it, and so is a package in the platform
-    (`psys`), which is a zone beside it.
+    The zones of cores and memory are part of their package, and the zone of the platform (`psys`)
+    contains the packages.
     """
     zones = sorted(powercap.glob('intel-rapl:*'))
     return [z for z in zones if (z / 'name').read_text().startswith('package')]
@@ -173,7 +173,7 @@ def _number(file: Path) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f'{file} holds no number but {text!r}') from None
+        raise ValueError(f'{file} must hold a number, got {text!r}') from None
 
 
 def _why(error: OSError | ValueError) -> str:

@@ -1,4 +1,4 @@
-"""The images that are measured on: pictures of the user's, or the virtual street."""
+"""The images to measure on: the user's pictures, or the virtual street."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from espnet_ros.sim import Street
 
 STREET_IMAGES = 8
 STREET_SIZE_WH = (1280, 720)
-# Rendering takes as long as there are pixels; what is wider is scaled up.
+# Rendering time grows with the number of pixels, so wider images are scaled up.
 _STREET_WIDTH = 1024
 
 
 @dataclass(frozen=True)
 class Images:
-    """Named images, read or drawn when they are asked for.
+    """Named images, read or drawn when they are needed.
 
-    :param source: what they are, for people.
+    :param source: a description of them, for people.
     :param size_wh: all are brought to this size; None leaves pictures as they are.
     """
 
@@ -40,7 +40,7 @@ class Images:
     def __iter__(self) -> Iterator[UInt8Array]:
         """Yield the images, uint8 (H, W, 3) BGR.
 
-        :raises DatasetError: if OpenCV does not read one, or its end is missing.
+        :raises DatasetError: if OpenCV can't read one, or its end is missing.
         """
         if not self.paths:
             yield from _street(len(self), self.size_wh or STREET_SIZE_WH)
@@ -57,8 +57,8 @@ def find_images(
 
     :param folder: None for the street.
     :param size_wh: what to bring them to; None for the pictures' own size.
-    :param limit: at most so many pictures, spread evenly over the folder.
-    :raises DatasetError: if the folder is none or has no pictures.
+    :param limit: at most this many pictures, spread evenly over the folder.
+    :raises DatasetError: if there is no such folder or it has no pictures.
     """
     if folder is None:
         names = tuple(f'street_{i}' for i in range(STREET_IMAGES))
@@ -95,7 +95,7 @@ def load_images(folder: Path) -> list[UInt8Array]:
 
 
 def decode(data: UInt8Array) -> UInt8Array:
-    """Return the image of what a camera sent, uint8 (H, W, 3) BGR; a raw one is not copied."""
+    """Return the image that a camera sent, uint8 (H, W, 3) BGR; a raw one is not copied."""
     if data.ndim == 3:
         return data
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)

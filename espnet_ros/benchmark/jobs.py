@@ -66,7 +66,7 @@ class PipelineJob:
         self.facts |= {'load_s': time.perf_counter() - start, 'publish_reason': reason}
 
     def masks(self, file: str) -> dict[str, Any]:
-        """Write the masks of all images, for the others to compare theirs with."""
+        """Write the masks of all images, so that other workers can compare theirs."""
         np.savez(file, *[self._segment(decode(data))[0] for data in self._images])
         return {}
 
@@ -83,9 +83,9 @@ class PipelineJob:
         """Measure at full speed, then with images that come at a fixed rate.
 
         :param seconds: at full speed.
-        :param count: of the images that come at `rate_hz`.
+        :param count: how many images come at `rate_hz`.
         """
-        # Other workers had the caches and the clock rate to themselves since the last turn.
+        # Since the last turn, other workers have used the caches and changed the clock rate.
         self._step(0)
         if self._meter:
             self._meter.start()
@@ -129,7 +129,7 @@ class PipelineJob:
 
 
 def _open(config: dict[str, Any], stack: ExitStack) -> tuple[Segment, Upload, dict[str, Any]]:
-    """Return what segments, warm, what uploads, and what there is to say of them."""
+    """Return a warm function that segments, one that uploads, and facts about them."""
     width, height = config['size_wh']
     black = np.zeros((1, height, width, 3), np.uint8)
     if config['backend'] == BASELINE:

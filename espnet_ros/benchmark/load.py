@@ -1,4 +1,4 @@
-"""How much of the processors other processes take while one's own are measured."""
+"""How much of the processors other processes use while our own are measured."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _BUSY = (0, 1, 2, 5, 6, 7)
 
 
 class OthersLoad:
-    """Processors that others use from here on, on average.
+    """The average number of processors that other processes use from here on.
 
-    :param pids: own processes beside this one.
+    :param pids: our own processes beside this one.
     """
 
     def __init__(self, pids: Sequence[int], proc: Path = _PROC) -> None:
@@ -24,7 +24,7 @@ class OthersLoad:
         self._start = self._look()
 
     def processors(self) -> float | None:
-        """Return their number; None where the kernel does not tell, or an own process ended."""
+        """Return their number; None if the kernel does not tell, or one of ours has ended."""
         end = self._look()
         if self._start is None or end is None:
             return None
@@ -32,7 +32,7 @@ class OthersLoad:
         return max(0.0, (busy - own) / elapsed)
 
     def _look(self) -> tuple[float, float, float] | None:
-        """Return the time, the time of all processes and the own, in seconds."""
+        """Return the time now, that used by all processes, and by our own, in seconds."""
         try:
             busy = _busy_ticks(self._proc / 'stat')
             own = sum(_own_ticks(self._proc / str(pid) / 'stat') for pid in self._pids)

@@ -44,8 +44,8 @@ class Plan:
     :param rounds: over which the seconds are spread.
     :param rate_hz: of the images that come at a fixed rate.
     :param encoding: one of `ENCODINGS`, what the camera sends.
-    :raises EspnetRosError: for a device that is none, or a size that the network can't take or
-        that comes twice.
+    :raises EspnetRosError: for an invalid device, or a size that the network can't take or that
+        comes twice.
     """
 
     model: str
@@ -74,8 +74,8 @@ class Plan:
 def parse_candidates(text: str) -> tuple[Candidate, ...]:
     """Read ``openvino:f32,torch`` (no precision means ``auto``).
 
-    :raises ParameterError: listing every unknown and repeated one. What is known but not on this
-        machine is no error; its row will say so.
+    :raises ParameterError: listing every unknown and repeated one. A known one that is not on
+        this machine is no error; its row will say so.
     """
     precisions = _choices('precision')
     candidates, problems = [], []
@@ -91,7 +91,7 @@ def parse_candidates(text: str) -> tuple[Candidate, ...]:
         candidates.append(candidate)
     if problems or not candidates:
         raise ParameterError(
-            f'expected BACKEND:PRECISION, several with commas, of the backends '
+            f'expected BACKEND:PRECISION, separated by commas, with the backends '
             f'{", ".join(BACKENDS)} and the precisions {", ".join(precisions)}, got {text!r}'
             + (f' ({"; ".join(problems)})' if problems else '')
         )

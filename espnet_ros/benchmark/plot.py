@@ -8,7 +8,7 @@ import cv2
 
 from espnet_ros.core.drawing import Color, Image, paper, write
 
-# Blue, green, red; a colour each that people tell apart in print, too.
+# Blue, green, red, in colours that can be told apart in print, too.
 _COLORS = (
     (153, 153, 153), (66, 160, 240), (178, 114, 0), (115, 158, 0), (167, 121, 204), (66, 228, 240),
 )  # fmt: skip

@@ -21,7 +21,7 @@ class Worker:
     """A process of its own that measures one thing, as a context manager.
 
     :param name: for messages.
-    :param log: file that it may complain to.
+    :param log: file for its error messages.
     :param environment: added to this process's own.
     """
 
@@ -52,20 +52,20 @@ class Worker:
         """Send one request and return its answer.
 
         :raises BackendError: if the worker reports an error, dies, or does not answer in time;
-            it is then gone.
+            it has then ended.
         """
-        # A worker that died is noticed by its missing answer, which also says why.
+        # If the worker has died, its missing answer shows that, and why.
         self._child.say(json.dumps(request))
         try:
             line = self._answers.get(timeout=timeout_s)
         except queue.Empty:
             self._child.kill()
             raise BackendError(
-                f'no answer for {timeout_s:.0f} s, the process was ended'
+                f'no answer for {timeout_s:.0f} s, so the process was ended'
             ) from None
         answer = parsed(line)
         if answer is None:
-            # Who dies while it answers leaves a part of a line, and tells by what it died.
+            # A worker that dies while it answers leaves a part of a line; its status tells why.
             if line is not None and line.endswith('\n'):
                 self._child.kill()
             raise BackendError(self._obituary())
@@ -89,5 +89,5 @@ class Worker:
 
 
 def interrupts(kind: type[BaseException] | None) -> bool:
-    """Tell whether who leaves with this does not want to wait for each process to leave itself."""
+    """Tell whether an exception is an interrupt, after which nobody waits for slow processes."""
     return kind is not None and not issubclass(kind, Exception)

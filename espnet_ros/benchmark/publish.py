@@ -1,6 +1,6 @@
-"""The last stage, publishing the mask: where ROS 2 is installed and works.
+"""The last stage, publishing the mask, if ROS 2 is installed and works.
 
-What ROS fails with costs this stage, not the benchmark.
+An error in ROS costs this stage, not the benchmark.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Reception:
         self._ask({'receive': True}, _START_S)
 
     def check(self) -> None:
-        """Look whether the process still receives; if not, that is the reason from here on."""
+        """Check that the process still receives; if not, `reason` says so from here on."""
         if self.worker is not None:
             self._ask({'do': 'check'}, _ANSWER_S)
 
@@ -69,14 +69,14 @@ class ReceiverJob:
         self.facts: dict[str, Any] = {}
 
     def check(self) -> dict[str, Any]:
-        """Answer, which only a process does that is still there."""
+        """Answer, which shows that the process is still there."""
         return {}
 
 
 def open_publisher(stack: ExitStack) -> tuple[Publish | None, str | None]:
     """Return what publishes a mask, or None and why not.
 
-    :param stack: leaves ROS.
+    :param stack: shuts ROS down.
     """
     try:
         from espnet_ros.ros.mask_topic import MaskPublisher
@@ -88,7 +88,7 @@ def open_publisher(stack: ExitStack) -> tuple[Publish | None, str | None]:
 
 
 def without_publishing(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return what a contender did in a round without the stage, for when nobody received."""
+    """Return a contender's results of a round without the stage, for when nobody received."""
     times = dict(entry['times_ms'])
     publish = times.pop(STAGE, None)
     if publish is None:

@@ -1,7 +1,7 @@
-"""The arithmetic this machine can do: matrix products of the libraries that are installed.
+"""The arithmetic that this machine can do: matrix products of the installed libraries.
 
 A network can't be faster than its multiplications at this speed, whatever runs it. The peak is
-the best of all libraries, as each has its weak machines.
+the best of all libraries, as each of them is slow on some machines.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ CPU_SIDE = 1024
 CUDA_SIDE = 8192
 
 _CPU_LIBRARIES = {'f32': ('torch', 'openvino', 'numpy'), 'bf16': ('torch', 'openvino')}
-# tf32: float32 with rounded factors, which PyTorch's own convolutions take.
+# tf32: float32 with rounded factors, which PyTorch's own convolutions use.
 _CUDA_PRECISIONS = ('f32', 'tf32', 'bf16', 'f16')
 
 
 def gemm_kinds(cuda: str | None) -> list[dict[str, str]]:
     """Return what can be measured here: device, library and precision of each.
 
-    :param cuda: ``cuda:N`` if that device takes part, too.
+    :param cuda: ``cuda:N`` if that device is to be measured, too.
     """
     kinds = [
         {'device': 'cpu', 'library': library, 'precision': precision}
@@ -124,7 +124,7 @@ def _openvino(side: int, precision: str, device: str) -> Callable[[], None]:
     ops = openvino.opset13
     a, b = _matrices(side)
     left = ops.parameter([side, side], np.float32)
-    # A constant, as weights are: the library may lay it out beforehand.
+    # A constant, as weights are, so that the library may rearrange it beforehand.
     model = openvino.Model([ops.matmul(left, ops.constant(b), False, False)], [left])
     options = {'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_PRECISION_HINT': precision}
     request = openvino.Core().compile_model(model, 'CPU', options).create_infer_request()

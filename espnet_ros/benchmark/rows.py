@@ -1,4 +1,4 @@
-"""From what the workers measured to one row for each."""
+"""Turn the measurements of each worker into one row."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from espnet_ros.benchmark.contender import Contender
 from espnet_ros.benchmark.timing import END_TO_END, UPLOAD
 from espnet_ros.core.statistics import percentiles, rounded
 
-# Stages in the order in which an image passes them; others come behind.
+# Stages in the order in which an image passes them; others come last.
 STAGES = ('decode', 'resize', UPLOAD, 'infer', 'post', 'publish')
 
 _EMPTY: dict[str, Any] = {
@@ -39,13 +39,13 @@ def make_row(
     macs: int,
     peaks: Mapping[str, Mapping[str, Mapping[str, Any]]],
 ) -> dict[str, Any]:
-    """Return the row of a contender; figures are None where there is a reason instead.
+    """Return the row of a contender; if it failed, figures are None and `reason` says why.
 
     :param macs: multiply-accumulate operations for one image.
     :param peaks: `roofline.peaks`.
-    :return: of the images that came at a fixed rate, ``images_per_s_at_rate`` is how many were
-        processed by the time that took, and ``missed`` of ``arrived`` were replaced by a newer one
-        (`timing.Pace`).
+    :return: for the images that came at a fixed rate, ``images_per_s_at_rate`` is how many were
+        processed over the time that took, and ``missed`` of ``arrived`` were replaced by a newer
+        one (`timing.Pace`).
     """
     request = contender.request
     row = {
@@ -84,7 +84,7 @@ def gemm_fraction(rounds: list[dict[str, Any]], macs: int, peak_gflops: list[flo
     """Return the speed of the network's multiplications as a share of the peak.
 
     :param macs: of one image, two operations each.
-    :param peak_gflops: of the matrix product in each round, for the reason above.
+    :param peak_gflops: of the matrix product in each round, for the reason given in `ratio`.
     """
     shares = [
         2e-6 * macs / statistics.median(entry['times_ms']['infer']) / peak
@@ -138,5 +138,5 @@ def _stage_times(rounds: list[dict[str, Any]]) -> dict[str, list[float]]:
 
 
 def _kind(device: str) -> str:
-    """Return ``cpu`` or ``cuda`` of what a backend calls its device."""
+    """Return ``cpu`` or ``cuda`` for a backend's name of its device."""
     return 'cpu' if device.startswith('CPU') else 'cuda'

@@ -24,9 +24,9 @@ from espnet_ros.benchmark.rows import make_row
 from espnet_ros.bundle import Bundle
 from espnet_ros.progress import Counter, counter
 
-# Of a folder: all are held in memory by each worker.
+# The most pictures of a folder, as each worker holds all in memory.
 _MAX_IMAGES = 16
-# The product needs a few repetitions, not as long as a pipeline.
+# The product needs a few repetitions only, so less time than a pipeline.
 _GEMM_SHARE = 0.25
 
 
@@ -35,7 +35,7 @@ def run_benchmark(plan: Plan, ros: Mapping[str, str] | None = None) -> dict[str,
 
     :param ros: environment for ROS, in which the masks are published; None where there is none.
     :raises EspnetRosError: if the model or the images can't be read. A candidate that can't be
-        measured is a row with the reason.
+        measured gets a row with the reason.
     """
     bundle = Bundle.load(plan.model, roles=())
     busy = os.getloadavg()[0]
@@ -149,12 +149,12 @@ class _Size:
         return Contender(name, request, self._work, self._reception.environment)
 
     def _publish_reason(self, contenders: list[Contender]) -> str | None:
-        """Return why publishing is no stage of some or all."""
+        """Return why some or all have no publish stage."""
         reasons = [self._reception.reason, *(c.facts.get('publish_reason') for c in contenders)]
         return '; '.join(dict.fromkeys(filter(None, reasons))) or None
 
     def _check_reception(self, contenders: list[Contender]) -> None:
-        """Drop the stage if the receiver was lost on the way: then it was another one."""
+        """Drop the stage if the receiver was lost, as the rounds then differ in what it means."""
         self._reception.check()
         if self._reception.reason is not None:
             for contender in contenders:
@@ -182,7 +182,7 @@ class _Size:
 
     def _start_gemms(self, contenders: list[Contender], stack: ExitStack) -> list[Contender]:
         devices = [c.facts['device'] for c in contenders if c.reason is None]
-        # Where none was named, all take the first.
+        # If no CUDA device was named, all use the first.
         asked = self._plan.device if self._plan.device.startswith('cuda:') else 'cuda:0'
         cuda = None if all(device.startswith('CPU') for device in devices) else asked
         gemms = [

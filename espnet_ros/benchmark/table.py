@@ -9,14 +9,14 @@ from espnet_ros.benchmark.plan import BASELINE
 from espnet_ros.benchmark.roofline import peaks
 from espnet_ros.benchmark.timing import UPLOAD
 
-# From here on, in processors, others took so much of the machine that the figures are not its own.
+# If others use this many processors or more, the figures no longer describe the machine.
 _BUSY = 0.3
 
 _Cell = Callable[[dict[str, Any]], str]
 
 
 def table(report: dict[str, Any]) -> str:
-    """Return a table for each network size, with what one must know to read it."""
+    """Return a table for each network size, with the notes needed to read it."""
     parts = []
     for size in report['sizes']:
         rows = [row for row in report['rows'] if row['size_wh'] == size['size_wh']]
@@ -99,16 +99,16 @@ def _notes(report: dict[str, Any]) -> list[str]:
     notes = [
         f'{report["processors"]} processors, {report["processor"]}; '
         f'{report["distinct_images"]} images ({report["image_source"]}), '
-        f'{report["rounds"]} rounds in turn, a process each.',
-        f"Stages are medians in ms. {BASELINE}: the authors' loop, eager PyTorch in float32, the "
-        'whole image',
-        f'normalised in float. On a GPU, infer includes the way to the device (less {UPLOAD}, '
-        'where that is a',
-        'stage, which is measured apart) and back. publish: message and all, with a subscriber in '
-        'another',
-        'process; ROS is then in CPU s and MB. CPU s and J: for each image. GEMM: the share of '
-        'the fastest matrix',
-        'product of this run.',
+        f'{report["rounds"]} rounds in turn, each backend in its own process.',
+        f"Stages are medians in ms. {BASELINE}: the authors' loop, eager PyTorch in float32, "
+        'which normalises the',
+        f'whole image in float. On a GPU, infer includes the copies to the device (without '
+        f'{UPLOAD}, if that is a',
+        'stage of its own) and back. publish: the whole message, with a subscriber in another '
+        'process; CPU s and',
+        'MB then include ROS. CPU s and J are per image. GEMM: the speed as a share of the '
+        'fastest matrix product',
+        'of this run.',
         f'Energy: {report["energy_source"]}.',
     ]
     notes += [
@@ -118,7 +118,7 @@ def _notes(report: dict[str, Any]) -> list[str]:
     ]
     if any((row['gemm_fraction'] or 0.0) > 1.0 for row in measured):
         notes.append(
-            'GEMM over 100 % can not be: other load slowed the matrix product more than the '
+            'GEMM over 100 % is impossible: other load slowed the matrix product more than the '
             'network.'
         )
     return notes + _busy(report)
@@ -130,7 +130,7 @@ def _busy(report: dict[str, Any]) -> list[str]:
     if known:
         others, how = max(known), f'others used up to {max(known):.1f} processors in a round'
     else:
-        # It tells of what ended before the start, too.
+        # It also includes processes that ended before the start.
         others = report['load_average']
         how = f'load average {others:.1f} before the start'
     if others <= _BUSY:

@@ -1,4 +1,4 @@
-"""Run a pipeline at full speed or at a fixed input rate, and boil times down."""
+"""Run a pipeline at full speed or at a fixed input rate, and summarise the times."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ Clock = Callable[[], float]
 # Processes image i and returns the milliseconds of each stage.
 Step = Callable[[int], Mapping[str, float]]
 
-# Brings one image to the device; says whether that is a step of its own.
+# Copies one image to the device; returns whether that is a step of its own.
 Upload = Callable[[], bool]
 
 END_TO_END = 'end_to_end'
 UPLOAD = 'host_to_device'
-# So many give a median that a single slow one does not move.
+# This many give a median that a single slow one does not change.
 _UPLOADS = 20
 
 
@@ -35,7 +35,7 @@ class Pace:
 
     @property
     def missed(self) -> int:
-        """Return how many were never looked at."""
+        """Return how many were never processed."""
         return self.arrived - self.done
 
 
@@ -69,8 +69,8 @@ def paced(
 ) -> Pace:
     """Process images as the node does: always the newest, never one twice.
 
-    :param count: for so many periods of 1 / rate_hz seconds images are taken up; more arrive while
-        the last of them is processed. Image i arrives i periods after the start.
+    :param count: the periods of 1 / rate_hz seconds for which images are taken up; more arrive
+        while the last of them is processed. Image i arrives i periods after the start.
     """
     start, last, done = clock(), -1, 0
     while last < count - 1:
@@ -88,12 +88,12 @@ def paced(
 
 
 def _periods(seconds: float, rate_hz: float) -> int:
-    # The small part is for times that are a rounding error short of an arrival.
+    # The small term is for times that are a rounding error short of an arrival.
     return int(seconds * rate_hz + 1e-6)
 
 
 def uploads_ms(upload: Upload, clock: Clock = time.perf_counter) -> list[float]:
-    """Return the milliseconds of some uploads, none where it is no step of its own."""
+    """Return the milliseconds of some uploads, none if uploading is no step of its own."""
     times_ms = []
     for _ in range(_UPLOADS):
         start = clock()

@@ -36,18 +36,18 @@ def verify(
     reference: str | None,
     threshold: float | None,
 ) -> dict[str, Any]:
-    """Run both on all images and return how far they agree.
+    """Run both on all images and return how well they agree.
 
     :param size_wh: of the network input, multiples of 8; None for the model's own.
     :param images: folder of pictures; None for the virtual street.
-    :param reference: ``onnx`` or ``torch``; None for the first that is installed and loads, of
-        which the backend's own library is the last.
+    :param reference: ``onnx`` or ``torch``; None for the first that is installed and loads, where
+        the backend's own library comes last.
     :param threshold: share of equal pixels to pass; None for that of the precision.
-    :raises EspnetRosError: if backend, reference, model or images are not to be had, the network
+    :raises EspnetRosError: if backend, reference, model or images are not available, the network
         can't take the size, there is nothing to compare, or backend auto moved on meanwhile.
     """
-    # TensorRT builds its engine in the first run, and where that fails auto moves on: only when
-    # it is warm is it settled what is compared, and with what.
+    # TensorRT builds its engine in the first run, and if that fails, auto moves on: it is settled
+    # what is compared, and with what, only when the backend is warm.
     with open_model(model, backend, device, precision, size_wh, 'network') as ours:
         candidate, bundle = ours.backend, ours.bundle
         checked = _identity(candidate)
@@ -82,7 +82,7 @@ def _compare(ours: OpenModel, truth: Backend, pictures: Images) -> dict[str, Any
 
 @contextmanager
 def _reference(asked: str | None, candidate: Backend, bundle: Bundle) -> Iterator[Backend]:
-    """Enter the backend to compare with: the one asked for, or the first that can be."""
+    """Enter the backend to compare with: the one asked for, or the first that works."""
     with ExitStack() as stack:
         names = [asked] if asked else _references(candidate)
         problems = []
@@ -103,7 +103,7 @@ def _reference(asked: str | None, candidate: Backend, bundle: Bundle) -> Iterato
 
 
 def _references(candidate: Backend) -> list[str]:
-    """Return the installed references, the candidate's own library last, if it ran otherwise."""
+    """Return the installed references; last, the candidate's own library if it ran differently."""
     others = [name for name in REFERENCES if name != candidate.name]
     found = [name for name in others if is_installed(name)]
     if not found:
@@ -129,12 +129,12 @@ def _check_different(candidate: Backend, truth: Backend) -> None:
 
 
 def _check_same(candidate: Backend, checked: tuple[str, str, str]) -> None:
-    """Refuse figures of which a part is another backend's."""
+    """Refuse figures that are in part another backend's."""
     now = _identity(candidate)
     if now != checked:
         before, after = (f'{name} {kind} on {device}' for name, device, kind in (checked, now))
         raise BackendError(
             f'{before} failed during the comparison and {after} took its place, so the figures '
-            f'are of neither: name what to verify with --backend {checked[0]} to learn why it '
+            f'are of neither: run it again with --backend {checked[0]} to learn why that one '
             'failed'
         )

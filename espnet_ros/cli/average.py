@@ -1,4 +1,4 @@
-"""Write the mean of models that were trained on from one start: often better than any of them.
+"""Average models that continued training from one start: often better than any of them.
 
 Give the models of several runs that differ in seed or learning rate.
 """
@@ -19,12 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros average`."""
     parser.add_argument(
         'models', nargs='+', metavar='MODEL',
-        help='a model folder or the name of a shipped model; one that is given twice counts twice',
+        help='a model folder or the name of a shipped model; one that is named twice counts twice',
     )  # fmt: skip
     parser.add_argument(
         '--val', required=True, metavar='SPEC',
-        help='camvid:DIR, street:COUNT or a data.yaml, whose split val compares the models with '
-        'their mean and calibrates its confidence',
+        help='camvid:DIR, street:COUNT or a data.yaml; the models are compared with their mean on '
+        'its split val, which also calibrates the confidence of the mean',
     )  # fmt: skip
     parser.add_argument('--output', type=path, required=True, help='model folder to write')
     parser.add_argument('--name', help="the model's name (default: the output folder's)")
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Average, compare, and write the mean unless it is of no use."""
+    """Average, compare, and write the mean unless it is worse than every model."""
     from espnet_ros.bundle import Bundle
     from espnet_ros.core.metrics import percent
     from espnet_ros.network.export import check_can_write, write_bundle_like
@@ -71,8 +71,8 @@ def check_use(mean: float, mious: Sequence[float]) -> None:
     if mean < min(mious):
         raise ParameterError(
             f'the mean has {percent(mean)} class mIoU, each of the models at least '
-            f'{percent(min(mious))}: only models that were trained on from one start (train '
-            '--start-from) have a mean that is of use; nothing was written'
+            f'{percent(min(mious))}: average only models that continued training from one start '
+            '(train --start-from); nothing was written'
         )
 
 

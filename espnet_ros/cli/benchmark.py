@@ -1,7 +1,7 @@
 """Measure how fast backends are on this machine, each in a process of its own.
 
-They take turns, so that what disturbs the machine disturbs all alike, and are compared with the
-authors' way of running the network. What this machine can't do is a row with the reason.
+They take turns, so that a disturbance of the machine affects them all, and are compared with the
+authors' way of running the network. A backend that can't run here gets a row with the reason.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     defaults = {spec.name: spec.default for spec in parameter_specs()}
     parser.add_argument(
-        '--model', default=defaults['model'], help=f'as of the node ({defaults["model"]})'
+        '--model', default=defaults['model'], help=f'model name or folder ({defaults["model"]})'
     )
     parser.add_argument(
         '--device', default=defaults['device'],
@@ -37,17 +37,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         '--backends', default=','.join(BACKENDS), metavar='NAME:PRECISION,...',
-        help=f'what to measure ({",".join(BACKENDS)})',
+        help=f'backends to measure ({",".join(BACKENDS)})',
     )  # fmt: skip
     parser.add_argument(
-        '--size', type=_sizes, metavar='WxH,...', help="of the network input (the model's own)"
+        '--size', type=_sizes, metavar='WxH,...', help="network input size (the model's own)"
     )
     parser.add_argument(
         '--image-size', type=size_wh, metavar='WxH',
-        help="of the camera image (1280x720, or the first picture's)",
+        help="size of the camera image (1280x720, or the first picture's)",
     )  # fmt: skip
     parser.add_argument(
-        '--images', type=path, metavar='DIR', help='pictures to run on (the virtual street)'
+        '--images', type=path, metavar='DIR', help='folder of pictures (the virtual street)'
     )
     parser.add_argument(
         '--encoding', default=Plan.encoding, choices=ENCODINGS,
@@ -55,15 +55,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         '--seconds', type=number_within(0.1, 3600.0, '{} seconds'), default=Plan.seconds,
-        help=f'at full speed, for each backend ({Plan.seconds:g})',
+        help=f'time at full speed, for each backend ({Plan.seconds:g})',
     )  # fmt: skip
     parser.add_argument(
         '--rate', type=rate, default=Plan.rate_hz,
-        help=f'then as long again with so many images a second ({Plan.rate_hz:g})',
+        help=f'then as long again at this many images a second ({Plan.rate_hz:g})',
     )  # fmt: skip
     add_json(parser, 'write the figures here, a row for each backend')
     parser.add_argument(
-        '--plot', type=output_picture, metavar='FILE.png', help='draw the stages here'
+        '--plot', type=output_picture, metavar='FILE.png', help='draw the times of the stages here'
     )
 
 

@@ -1,4 +1,4 @@
-"""Name the traps in a Nav2 parameter file that takes the outputs of the node."""
+"""List the traps in a Nav2 parameter file that uses the outputs of the node segmentation."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros check_nav2`."""
     parser.add_argument('file', type=path, metavar='FILE', help='for example nav2_params.yaml')
     parser.add_argument(
-        '--model', help='shipped name or model folder; by default the one the node would run'
+        '--model', help='shipped model or model folder; by default the one the node would run'
     )
     parser.add_argument(
         '--layers',
         action='append',
         default=[],
         metavar='FILE',
-        help='parameters of the node segmentation (layers, cameras, grid.frame), to check too: a '
-        'path, or the name of a file of config/layers; give it again for each further file, in '
-        'the order of params_file and layers of the launch file',
+        help='file with parameters of the node segmentation (layers, cameras, grid.frame), which '
+        'is checked, too: a path, or the name of a file in config/layers; repeat it for each '
+        'further file, in the order of params_file and layers of the launch file',
     )
     add_json(parser, 'write the findings here')
 
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     report = check_parsed(files[0], labels, model, *files[1:])
     notes += report.notes
     if not report.is_ours:
-        notes.append(f'{args.file} takes nothing of the node segmentation')
+        notes.append(f'{args.file} uses nothing of the node segmentation')
     errors = sum(finding.severity == 'error' for finding in report.findings)
     figures = {
         'file': str(args.file),
@@ -58,19 +58,17 @@ def run(args: argparse.Namespace) -> int:
 
 def _print(figures: dict[str, Any]) -> None:
     for finding in figures['findings']:
-        print(
-            '{file}:{line}: {severity}: {problem}. Cure: {cure} [{check}]'.format(**finding)
-        )
+        print('{file}:{line}: {severity}: {problem}. Fix: {cure} [{check}]'.format(**finding))
     for note in figures['notes']:
         print(f'note: {note}')
     print(f'errors: {figures["errors"]}, warnings: {figures["warnings"]}')
 
 
 def _labels(asked: str | None, own: str | None) -> tuple[str, Labels | None, list[str]]:
-    """Return the model's name and classes; None with a note where nobody names one that is there.
+    """Return the model's name, its classes and notes; None for classes that are not available.
 
     :param asked: the model asked for.
-    :param own: that of the node's parameters.
+    :param own: the one in the node's parameters.
     """
     from espnet_ros.bundle import Bundle
     from espnet_ros.core.config import NodeConfig

@@ -42,13 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--true-masks', action='store_true',
-        help='publish perfect masks in place of pictures, to judge the cost maps alone (street)',
+        help='publish perfect masks instead of images, to judge the cost maps alone (street only)',
     )  # fmt: skip
     add_inference_options(parser)
-    # None tells what was not asked for: true masks take no model.
+    # None means that no model was asked for: true masks take none.
     parser.set_defaults(model=None)
     parser.add_argument(
-        '--output', type=output_folder, default='output/demo', help='folder (output/demo)'
+        '--output', type=output_folder, default='output/demo', help='folder to write (output/demo)'
     )
     add_json(parser, 'write a copy of report.json here')
 

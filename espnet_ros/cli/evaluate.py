@@ -25,11 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--split', default='val', help='train, val (the default) or test')
     parser.add_argument(
         '--confusion', type=output_picture, metavar='FILE.png',
-        help='draw what each class was taken for',
+        help='draw the confusion matrix: what each class was taken for',
     )  # fmt: skip
     parser.add_argument(
         '--worst', type=output_picture, metavar='FILE.png',
-        help=f'draw the {WORST} images of the lowest class mIoU: image, truth and mask',
+        help=f'draw the {WORST} images with the lowest class mIoU: image, truth and mask',
     )  # fmt: skip
     parser.add_argument(
         '--corruptions', action='store_true',

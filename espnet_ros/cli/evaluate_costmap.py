@@ -33,24 +33,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         '--seeds', nargs='+', type=int, default=(0, 1, 2), metavar='SEED',
-        help='of the streets to drive along (0 1 2)',
+        help='seeds of the streets to drive along (0 1 2)',
     )  # fmt: skip
     parser.add_argument(
-        '--length', type=float, default=100.0, metavar='METRES', help='of each drive (100)'
+        '--length', type=float, default=100.0, metavar='METRES', help='length of each drive (100)'
     )
     parser.add_argument(
         '--masks', nargs='+', choices=_MASKS, default=('true',),
-        help='whose masks to drive with: the true ones, those of --model (true)',
+        help='masks to drive with: the true ones, those of --model (true)',
     )  # fmt: skip
     parser.add_argument(
         '--pitch-error', nargs='+', type=number_within(-89.0, 89.0, '{} degrees'),
         default=(0.0,), metavar='DEGREES',
-        help='by how much the camera is taken to look further down than it does (0)',
+        help='how much too far down the camera is assumed to look (0)',
     )  # fmt: skip
     parser.add_argument(
         '--parameters', type=path, metavar='FILE',
         help='parameter file with the layers, grid, projection and mask.min_confidence of the '
-        f'node segmentation; of other nodes it may hold more ({_PRESET})',
+        f'node segmentation; it may hold parameters of other nodes, too ({_PRESET})',
     )  # fmt: skip
     add_inference_options(parser)
     add_json(parser)
@@ -65,11 +65,11 @@ def run(args: argparse.Namespace) -> int:
             if part in args.parts:
                 report[part] = measure()
     except KeyboardInterrupt:
-        # The file stays as it was, as nobody waited for the whole.
+        # The file stays as it was, as the figures are not complete.
         _print(report)
         raise
     except Exception:
-        # A part that fails does not cost the figures of those before it.
+        # A part that fails does not cost the figures of the parts before it.
         if report:
             tell(args.json, report, lambda: _print(report))
         raise
@@ -94,7 +94,7 @@ def _drive(args: argparse.Namespace) -> dict[str, Any]:
     if config.projection.source == 'depth' and config.projection.height_band[0] >= 0.0:
         _warn(
             'the lawns of the street are Tree and below projection.height_band, so with depth '
-            'their rims count as obstacles that were not found: with [-0.1, 2.0] they are marked'
+            'their edges count as obstacles that were not found: [-0.1, 2.0] marks them'
         )
     views = list(dict.fromkeys(args.masks))
     results: dict[tuple[str, float], list[Any]] = {
@@ -131,7 +131,7 @@ def _drive(args: argparse.Namespace) -> dict[str, Any]:
 def _segment(
     args: argparse.Namespace, min_confidence: float, wanted: bool
 ) -> Iterator[tuple[Any, dict[str, str]]]:
-    """Yield what makes masks of images, and what that is; None and {} where none is wanted.
+    """Yield the function from image to mask, and its description; None and {} if not wanted.
 
     :param min_confidence: pixels of a lower probability are UNLABELED.
     """
@@ -148,7 +148,7 @@ def _segment(
     if bundle.labels.names[: len(CAMVID)] != CAMVID.names:
         raise ParameterError(
             f'the street has the classes {", ".join(CAMVID.names)}, but the model has '
-            f'{", ".join(bundle.labels.names)}: evaluate a model of the classes of CamVid'
+            f'{", ".join(bundle.labels.names)}: evaluate a model with the classes of CamVid'
         )
     with create_backend(args.backend, bundle, args.device, args.precision) as backend:
         segmenter = Segmenter(
@@ -189,7 +189,7 @@ def _memory() -> dict[str, Any]:
 
 
 def _bar(text: str, items: Iterable[T], total: int) -> Iterable[T]:
-    """Return the items with a progress bar; a module's function, for other processes' sake."""
+    """Return the items with a progress bar; at module level, as other processes call it, too."""
     return bar(items, text, total)
 
 

@@ -18,7 +18,7 @@ from espnet_ros.cli.options import path
 from espnet_ros.cli.results import add_json, said_last
 from espnet_ros.core.json_file import write_json
 
-# Of a dataset, by SPEC and split.
+# Loads a dataset by SPEC and split.
 _Loader = Callable[[str, str], Any]
 
 
@@ -27,23 +27,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('model', help='a model folder or the name of a shipped model')
     parser.add_argument(
         '--output', type=path, required=True,
-        help='model folder to write; may be the same, an existing one is replaced but for files '
-        'that are no part of a model',
+        help='model folder to write, which may be the same; in an existing folder, only the files '
+        'of a model are replaced',
     )  # fmt: skip
     parser.add_argument(
         '--calibrate', metavar='SPEC',
         help='fit the temperature of the confidence on the split val of camvid:DIR, street:COUNT '
-        'or a data.yaml; by default the one of the model stays',
+        'or a data.yaml; by default the model keeps its own',
     )  # fmt: skip
     parser.add_argument(
         '--class-bias', nargs='+', metavar='SPEC',
-        help='fit a bias of each class for the greatest class mIoU on the split val of such '
-        'datasets, each of which counts as much; needs --calibrate, as it changes the confidence',
+        help='fit a bias of each class for the highest class mIoU on the split val of these '
+        'datasets, all of equal weight; needs --calibrate, as it changes the confidence',
     )  # fmt: skip
     parser.add_argument(
         '--int8', metavar='SPEC',
         help='write model_int8.onnx for TensorRT and OpenVINO, calibrated on the split train of '
-        'such a dataset and compared on its split val; without it the folder has none',
+        'this dataset and checked on its split val; without this option the folder has none',
     )  # fmt: skip
     add_json(parser)
 
@@ -56,17 +56,17 @@ def run(args: argparse.Namespace) -> int:
     from espnet_ros.network.export import check_can_write, write_bundle_like
 
     check_can_write(args.output)
-    # Only the weights have to be whole: a lost or damaged ONNX file is what this mends.
+    # Only the weights must be intact: a lost or damaged ONNX file is written anew.
     source = Bundle.load(args.model, roles=('weights',))
     network = load_bundle(source)
     if args.class_bias:
         _check_class_bias(args, network)
     lost = (source.path / ALL_FILES['onnx_int8']).exists()
-    # Options may name the same datasets, whose pictures are read once and kept.
+    # Several options may name the same dataset, whose pictures are read once and kept.
     load = functools.cache(load_told)
     if args.int8:
         _check_int8(args.int8, load)
-    # What was fitted is told even if the rest is refused.
+    # What was fitted is printed even if the rest is refused.
     with said_last() as said:
         temperature, metrics = _fitted(args, network, source, load, said)
         write = functools.partial(write_bundle_like, source, network, name=source.name,
@@ -101,7 +101,7 @@ def _check_class_bias(args: argparse.Namespace, network: Any) -> None:
 
 
 def _check_int8(spec: str, load: _Loader) -> None:
-    """Refuse a dataset that can't tell what int8 costs, or has nothing to calibrate it with."""
+    """Refuse a dataset that can't show what int8 loses, or has nothing to calibrate it with."""
     from espnet_ros.network.training.datasets import check_labelled
 
     check_labelled(load(spec, 'val').samples, f'{spec} val')
@@ -120,7 +120,7 @@ def _fitted(
 ) -> tuple[float, dict[str, Any]]:
     """Fit what the options name; return temperature and metrics.
 
-    :param said: gets what there is to say of it.
+    :param said: gets the lines to print.
     """
     metrics = {k: v for k, v in bundle.metrics.items() if not k.startswith('int8_')}
     if args.class_bias:
@@ -133,7 +133,7 @@ def _fitted(
 
 
 def _add_class_bias(network: Any, bundle: Any, specs: Sequence[str], load: _Loader) -> list[str]:
-    """Give the network biases of its classes; return what there is to say of them."""
+    """Give the network biases of its classes; return the lines to print."""
     from espnet_ros.network.training.calibrate import add_class_bias, in_classes_of
 
     datasets = [in_classes_of(bundle.labels, load(spec, 'val')) for spec in specs]
@@ -157,11 +157,11 @@ def _calibration(network: Any, bundle: Any, spec: str, load: _Loader) -> Any:
 def _with_int8(
     write: Callable[..., Any], output: Path, spec: str, load: _Loader
 ) -> tuple[Any, Any]:
-    """Write the model with an int8 graph; return it and what that costs."""
+    """Write the model with an int8 graph; return it and what int8 loses."""
     from espnet_ros.network.quantize import add_int8
     from espnet_ros.network.training.calibrate import in_classes_of
 
-    # Elsewhere first: what is in the output folder stays until int8 has been found good.
+    # Written elsewhere first: the output folder stays as it is until int8 has been accepted.
     with tempfile.TemporaryDirectory() as folder:
         bundle = write(output=Path(folder, 'model'))
         check = in_classes_of(bundle.labels, load(spec, 'val'))

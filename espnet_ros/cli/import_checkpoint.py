@@ -12,7 +12,7 @@ from espnet_ros.network.official import DATASETS, INPUT_SCALE, LICENCE
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `espnet_ros import_checkpoint`."""
     parser.add_argument('file', type=path, help='the .pth file, ESPNet or ESPNet-C (encoder)')
-    parser.add_argument('--labels', required=True, choices=DATASETS, help='what it was trained on')
+    parser.add_argument('--labels', required=True, choices=DATASETS, help='its training dataset')
     parser.add_argument('--output', type=path, required=True, help='model folder to write')
     add_json(parser)
 

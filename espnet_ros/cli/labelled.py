@@ -7,7 +7,7 @@ from typing import Any
 
 
 def load_told(spec: str, split: str) -> Any:
-    """Return a dataset, as `load_dataset`, and print to stderr what a user should know of it."""
+    """Return a dataset, as `load_dataset` does, and print its note for the user to stderr."""
     from espnet_ros.network.training.datasets import load_dataset
 
     dataset = load_dataset(spec, split)

@@ -21,28 +21,28 @@ from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.core.signals import ended_by_signals
 
 # Name -> summary. The module `espnet_ros.cli.<name>` is imported only when its verb is run, so
-# that help is instant and a verb needs nobody else's libraries.
+# that help is instant and a verb needs only its own libraries.
 VERBS = {
     'demo': 'drive a camera past the real ROS 2 node and report what comes back',
     'segment': 'segment single pictures, without ROS',
     'import_checkpoint': "turn a checkpoint of the authors' code (.pth) into a model folder",
     'export': "rebuild a model's ONNX file from its weights",
     'train': 'train ESPNet on your own labelled pictures, CamVid, Cityscapes, the virtual street',
-    'average': 'the mean of models that were trained on from one start',
-    'evaluate': 'class IoU of a model on labelled images, through any backend',
-    'evaluate_costmap': 'the cost maps against the truth, on the virtual street, without ROS',
-    'benchmark': "how fast backends are on this machine, beside the authors' way",
+    'average': 'average models that continued training from one start',
+    'evaluate': 'measure the class IoU of a model on labelled images, through any backend',
+    'evaluate_costmap': 'compare cost maps with the truth, on the virtual street, without ROS',
+    'benchmark': "measure how fast backends are on this machine, against the authors' way",
     'verify': 'check a backend on this device against the reference, for people and for CI',
-    'check_nav2': "name the traps in a Nav2 parameter file that takes the node's outputs",
+    'check_nav2': "list the traps in a Nav2 parameter file that uses the node's outputs",
 }
 
-# As of a process that the signal ends, which is how other programs notice it.
+# The status of a process that the signal ends, by which other programs notice it.
 _READER_LEFT = 128 + signal.SIGPIPE
 _WORDS = 300
 
 
 class _Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line."""
+    """An argument parser whose error message is one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f'{self.prog}: {message} (see {self.prog} --help)\n')
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal of ASCII can't print every name, which is no reason to fail after the work.
+        # An ASCII terminal can't print every name, which is no reason to fail after the work.
         sys.stdout.reconfigure(errors='backslashreplace')
     status = 0
     try:
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:
         if isinstance(error, BrokenPipeError) and error.filename is None:
-            # The reader of a pipe (head, less) left, which is no success; a failure stays one.
+            # The reader of a pipe (head, less) left: no success, and a failure stays a failure.
             return status or _READER_LEFT
         words = _cure(error)
         if words is None:
@@ -77,11 +77,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def _all_printed() -> Iterator[None]:
-    """Print what is in the buffer; what can't be printed is an error here, not at exit."""
+    """Print what is in the buffer, so that what can't be printed fails here, not at exit."""
     try:
         yield
     except BaseException:
-        # Which is to be told, whoever reads.
+        # That error is to be reported, even if nobody reads stdout.
         with contextlib.suppress(OSError):
             _flush()
         raise
@@ -89,26 +89,26 @@ def _all_printed() -> Iterator[None]:
 
 
 def _flush() -> None:
-    # None, where the process was started without one.
+    # None if the process was started without a stdout.
     if sys.stdout is None:
         return
     try:
         sys.stdout.flush()
     except OSError:
-        # Python would try and complain once more at exit.
+        # Python would try again at exit and complain once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise
 
 
 def _cure(error: Exception) -> str | None:
-    """Return what the user can mend, and how; None for what is ours to mend."""
+    """Return what the user can fix, and how; None for what is ours to fix."""
     if isinstance(error, EspnetRosError):
         return str(error)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f'{error.strerror} ({error.filename or "while writing"}): make room'
     if isinstance(error, OSError) and error.filename is not None:
         return f'{error.filename}: {error.strerror}'
-    # PyTorch loads libraries of the system by itself, so it fails to with an OSError.
+    # PyTorch loads system libraries by itself, so if one fails to load, it is an OSError.
     if isinstance(error, (ImportError, OSError)):
         return _cure_of_import(error)
     return None
@@ -119,7 +119,7 @@ def _cure_of_import(error: ImportError | OSError) -> str | None:
     if isinstance(error, ModuleNotFoundError) and missing in libraries.KNOWN:
         return libraries.absence('this', missing)
     library = _being_imported(error)
-    # Of one file alone, which has no frames. A name that it does not have is a mistake of ours.
+    # A library of a single binary file has no frames. A name that it lacks is a mistake of ours.
     known = library is None and missing in libraries.KNOWN
     if known and 'cannot import name' not in str(error):
         library = missing
@@ -130,7 +130,7 @@ def _cure_of_import(error: ImportError | OSError) -> str | None:
 
 
 def _being_imported(error: Exception) -> str | None:
-    """Return the library that an error comes out of the import of, None if it does not."""
+    """Return the library whose import raised the error, None if no import did."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         library = str(frame.f_globals.get('__name__')).partition('.')[0]
         if frame.f_code.co_name == '<module>' and library in libraries.KNOWN:
@@ -148,7 +148,7 @@ def _run(arguments: list[str]) -> int:
     )
     parser.add_argument('--version', action='version', version=f'espnet_ros {__version__}')
     parser.add_argument('verb', metavar='VERB', help='see below; espnet_ros VERB --help says more')
-    # Only what comes before the verb's own options, which the verb knows best.
+    # Only the verb: the options after it are for the verb's own parser.
     verb = parser.parse_args(arguments[:1]).verb
     if verb not in VERBS:
         parser.error(f'no verb {verb!r}: expected one of {", ".join(VERBS)}')

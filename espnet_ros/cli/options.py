@@ -1,4 +1,4 @@
-"""Options that several verbs share; their defaults and words are the node's."""
+"""Options that several verbs share; their defaults and descriptions are the node's."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def path(text: str) -> Path:
 
 
 def output_file(text: str) -> Path:
-    """Parse the path of a file to write, and make its folder: no long run may end without it."""
+    """Parse the path of a file to write and make its folder, before a long run can be in vain."""
     path = home_path(text)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,16 +44,16 @@ def output_file(text: str) -> Path:
     except OSError as error:
         raise argparse.ArgumentTypeError(
             f'{path} can not be written ({error.strerror}): expected the name of a file in a '
-            'folder of yours'
+            'folder that you can write to'
         ) from error
     return path
 
 
 def _try_to_write(path: Path) -> None:
-    """Raise an OSError if a file can't be written; it stays as it is, or is not there again.
+    """Raise an OSError if a file can't be written; leave no trace of the attempt.
 
-    Opened, as permissions don't tell: root has all of them, and /proc takes no files. Processes
-    of torchrun do this at one time to one file, which is there and is not as they look.
+    It is opened, as permissions don't tell: root has all of them, and /proc takes no files.
+    Processes of torchrun try the same file at the same time, so it may come and go meanwhile.
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -65,7 +65,7 @@ def _try_to_write(path: Path) -> None:
         with contextlib.suppress(FileExistsError):
             real.open('xb').close()
             real.unlink()
-    # To the reader of a pipe, one that was opened and closed has ended.
+    # A pipe is not opened: once it is closed again, its reader sees the end.
     elif not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
@@ -78,9 +78,9 @@ def output_picture(text: str) -> Path:
 
 
 def output_folder(text: str) -> Path:
-    """Parse the path of a folder to write into, which comes with its first file.
+    """Parse the path of a folder to write into, which is made with its first file.
 
-    Made here, an empty one would be left of a run whose input is refused.
+    If it were made here, a run whose input is refused would leave an empty folder.
     """
     path = home_path(text)
     try:
@@ -91,16 +91,16 @@ def output_folder(text: str) -> Path:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise argparse.ArgumentTypeError(
-            f'{path} can not be written into ({error.strerror}): expected a folder of yours, or '
-            'the name of a new one'
+            f'{path} can not be written into ({error.strerror}): expected a folder that you can '
+            'write to, or the name of a new one'
         ) from error
     return path
 
 
 def check_output_folder(option: str, folder: Path) -> None:
-    """Refuse a folder that can't be written into, after what else there is to say of it.
+    """Refuse a folder that can't be written into, where argparse is too early to do so.
 
-    :param option: that names it, for the message.
+    :param option: the option that names it, for the message.
     :raises ParameterError: as `output_folder` does.
     """
     try:
@@ -110,7 +110,7 @@ def check_output_folder(option: str, folder: Path) -> None:
 
 
 def _nearest(path: Path) -> Path:
-    """Return the path, or where it is not there the nearest of its parents that is."""
+    """Return the path, or the nearest of its parents that exists."""
     try:
         os.lstat(path)
     except FileNotFoundError:
@@ -135,7 +135,7 @@ def not_negative(text: str) -> int:
 def number_within(low: float, high: float, form: str) -> Callable[[str], float]:
     """Return a parser of numbers from `low` to `high`.
 
-    :param form: of what is expected, with ``{}`` for the bounds, e.g. ``{} seconds``.
+    :param form: what is expected, with ``{}`` for the bounds, e.g. ``{} seconds``.
     """
 
     def parse(text: str) -> float:

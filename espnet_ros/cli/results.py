@@ -1,4 +1,4 @@
-"""What a verb found out: figures in a file for programs, words for people, each for itself."""
+"""The results of a verb: figures in a file for programs, text for people, each independent."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def tell(
     say: Callable[[], object],
     *others: Callable[[], object],
 ) -> None:
-    """Write figures and say what there is to say, each even if the others can't be done.
+    """Write figures, other files and text for people, each even if the others fail.
 
-    The files come first: whoever reads what is printed may leave.
+    The files come first, because the reader of what is printed may leave.
 
     :param file: of `--json`, None for none.
     :param others: write further files.
@@ -41,9 +41,9 @@ def tell(
 
 @contextmanager
 def said_last() -> Iterator[list[str]]:
-    """Yield lines to add to, which are printed at the end, even if what is between fails."""
+    """Yield a list of lines that is printed at the end, even if the block fails."""
     lines: list[str] = []
     with ExitStack() as after:
-        # Not before the files are written: where nobody reads it, printing fails.
+        # Only after the files are written, because printing fails if nobody reads it.
         after.callback(lambda: print(*lines, sep='\n') if lines else None)
         yield lines

@@ -31,18 +31,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_inference_options(parser)
     parser.add_argument(
-        '--size', type=size_wh, metavar='WxH', help="of the network input (the model's own)"
+        '--size', type=size_wh, metavar='WxH', help="size of the network input (the model's own)"
     )
     parser.add_argument(
         '--build-only', action='store_true',
-        help='only build the TensorRT engine and keep it, e.g. when an image for robots is made',
+        help='only build and keep the TensorRT engine, e.g. while making a disk image for robots',
     )  # fmt: skip
     parser.add_argument(
         '--batch', type=int, default=1, choices=range(1, 17), metavar='N',
-        help='with --build-only: the most images at once, one of each camera of a node (1)',
+        help='with --build-only: the most images at once, one for each camera of the node (1)',
     )  # fmt: skip
     parser.add_argument(
-        '--output', type=path, default='output/segment', help='folder (output/segment)'
+        '--output', type=path, default='output/segment', help='folder to write (output/segment)'
     )
     add_json(parser, 'write class shares and times here')
 
@@ -64,8 +64,8 @@ def _build(args: argparse.Namespace) -> int:
 
     if args.backend not in ('auto', 'tensorrt'):
         raise ParameterError(
-            f'--build-only is for backend tensorrt, got {args.backend!r}, which builds nothing '
-            'that is kept'
+            f'--build-only is for backend tensorrt, got {args.backend!r}, which builds no engine '
+            'to keep'
         )
     bundle = Bundle.load(args.model)
     size = args.size or bundle.size_wh
@@ -89,7 +89,7 @@ def _segment(args: argparse.Namespace) -> int:
         args.model, args.backend, args.device, args.precision, args.size
     ) as model:
         for path in images:
-            # A picture that is damaged, or a reader of the names who leaves, costs no other masks.
+            # A damaged picture, or a reader of the names who leaves, must not cost other masks.
             try:
                 figures.append(_segment_one(path, args.output, model))
                 if is_turned(path):
@@ -126,7 +126,7 @@ def _segment_one(path: Path, output: Path, model: Any) -> dict[str, Any]:
 
 
 def _check_all_done(refused: Sequence[DatasetError], count: int) -> None:
-    """Raise what was refused of so many pictures, as one error."""
+    """Raise the errors of all refused pictures as one."""
     if len(refused) == 1:
         raise refused[0]
     if refused:
@@ -139,7 +139,7 @@ def _check_all_done(refused: Sequence[DatasetError], count: int) -> None:
 
 
 def _pictures(paths: list[Path]) -> list[Path]:
-    """Return the paths, and in place of a folder the pictures in it."""
+    """Return the paths, with each folder replaced by the pictures in it."""
     from espnet_ros.core.picture_file import pictures_in
 
     return [p for path in paths for p in (pictures_in(path) if path.is_dir() else [path])]
@@ -151,7 +151,7 @@ def _files(output: Path, picture: Path) -> tuple[Path, Path]:
 
 
 def _check(paths: list[Path], output: Path, figures: Path | None) -> None:
-    # Not by argparse, which does it for --build-only, too, that writes nothing there.
+    # Not left to argparse, which would also check it for --build-only, which writes nothing there.
     check_output_folder('--output', output)
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:
@@ -167,7 +167,7 @@ def _check(paths: list[Path], output: Path, figures: Path | None) -> None:
 
 
 def _refuse_to_overwrite(paths: list[Path], masks: list[Path], figures: Path | None) -> None:
-    """Raise if a picture, or what lies beside pictures and may be their label, would be lost."""
+    """Raise if a picture, or a file beside pictures that may be their label, would be lost."""
     pictures = {_identity(path) for path in paths}
     folders = {_identity(place.parent) for path in paths for place in (path, path.resolve())}
     there = [file for file in (*masks, *([figures] if figures else [])) if file.exists()]
@@ -179,14 +179,14 @@ def _refuse_to_overwrite(paths: list[Path], masks: list[Path], figures: Path | N
     if lost:
         more = f' and {len(lost) - SHOWN} more' if len(lost) > SHOWN else ''
         raise ParameterError(
-            f'{", ".join(map(str, lost[:SHOWN]))}{more} would be overwritten, which is a picture '
-            'to segment or lies beside one, as labels do: give another --output or --json, or '
-            'move it away'
+            f'{", ".join(map(str, lost[:SHOWN]))}{more} would be overwritten. Each is a picture '
+            'to segment, or lies beside one and may be its label: give another --output or '
+            '--json, or move it away'
         )
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    """Return what tells files apart, whatever their names: also without case, and over links."""
+    """Return what identifies a file whatever its name, so also in other case and through links."""
     found = path.stat()
     return found.st_dev, found.st_ino
 

@@ -1,4 +1,4 @@
-"""Train a model and write its folder, confidence calibrated; a run that broke off goes on."""
+"""Train a model, calibrate its confidence and write its folder; resume an interrupted run."""
 
 from __future__ import annotations
 
@@ -36,30 +36,30 @@ def _add_data(group: Any) -> None:
     )  # fmt: skip
     group.add_argument(
         '--taught', action='append', default=[], metavar='SPEC',
-        help="like --data, where the teacher's opinion counts beside the truth",
+        help="like --data, but the teacher's output counts beside the truth",
     )  # fmt: skip
-    group.add_argument('--teacher', type=path, metavar='MODEL', help='a model folder to ask')
+    group.add_argument('--teacher', type=path, metavar='MODEL', help='model folder of the teacher')
     group.add_argument(
         '--teacher-classes', type=path, metavar='FILE',
         help="YAML of the teacher's classes that make up each learned class, as `Road: [road, "
-        'lane]`, if it has other classes (docs/training_advanced.md)',
+        'lane]`, if the teacher has other classes (docs/training_advanced.md)',
     )  # fmt: skip
     group.add_argument(
         '--val', required=True, metavar='SPEC',
-        help='for choosing the best epoch and calibrating; its classes are those of the model',
+        help='like --data, to choose the best epoch and calibrate; the model gets its classes',
     )  # fmt: skip
     group.add_argument(
         '--per-epoch', type=positive, metavar='COUNT',
-        help='samples of each dataset that an epoch sees at most, drawn anew each time, so that '
-        'e.g. street:1000 does not drown 300 pictures (default: all)',
+        help='the most samples of each dataset in an epoch, drawn anew each time, so that e.g. '
+        'street:1000 does not drown 300 pictures (default: all)',
     )  # fmt: skip
 
 
 def _add_network(group: Any) -> None:
     group.add_argument(
         '--architecture', choices=(WHOLE, 'espnet_c'), default=Recipe.architecture,
-        help='espnet_c is the encoder alone: trained first, it is what --start-from gives to the '
-        'whole network, as in the paper (default: %(default)s)',
+        help='espnet_c is the encoder alone: train it first and start the whole network from it '
+        'with --start-from, as in the paper (default: %(default)s)',
     )  # fmt: skip
     for name, default in (('alpha2', Recipe.alpha2), ('alpha3', Recipe.alpha3)):
         group.add_argument(
@@ -68,32 +68,32 @@ def _add_network(group: Any) -> None:
         )  # fmt: skip
     group.add_argument(
         '--start-from', metavar='MODEL',
-        help='a model folder, or the name of a shipped model, whose weights to go on from',
+        help='a model folder, or the name of a shipped model, whose weights to start from',
     )  # fmt: skip
 
 
 def _add_schedule(group: Any) -> None:
     group.add_argument(
-        '--epochs', type=positive, default=60, help='in all, those before a kill too (%(default)s)'
+        '--epochs', type=positive, default=60, help='in all, before and after a kill (%(default)s)'
     )
     group.add_argument(
         '--validate-every', type=positive, default=5, metavar='EPOCHS',
-        help='how often --val is looked at, to keep the best (%(default)s)',
+        help='how often to measure on --val, to keep the best weights (%(default)s)',
     )  # fmt: skip
     group.add_argument(
         '--learning-rate', type=float, default=Recipe.learning_rate,
-        help='peak of the schedule; a tenth of the default to go on with a model on the same '
-        'images (default: %(default)s)',
+        help='peak of the schedule; to continue with a model on the same images, a tenth of the '
+        'default (default: %(default)s)',
     )  # fmt: skip
     group.add_argument(
         '--freeze-at', type=float, default=Recipe.freeze_at, metavar='SHARE',
         help='share of the epochs after which batch normalisation keeps its statistics, as in '
-        'inference: 0 at once, e.g. to go on with a model on the same images; 1 never (default: '
-        '%(default)s)',
+        'inference: 0 from the start, e.g. to continue with a model on the same images; 1 never '
+        '(default: %(default)s)',
     )  # fmt: skip
     group.add_argument(
         '--batch', type=positive, default=Recipe.batch,
-        help='images a step, of all processes of torchrun together (%(default)s)',
+        help='images per step, over all processes of torchrun (%(default)s)',
     )
     width, height = Recipe.crop_wh
     group.add_argument(
@@ -102,47 +102,47 @@ def _add_schedule(group: Any) -> None:
     )  # fmt: skip
     group.add_argument(
         '--as-seen', action='store_true',
-        help='views at nearly the scale of the images and with each class as often as they have '
-        'it, to end a training with: with --crop the size of the images and --start-from the '
+        help='for the end of a training: views at nearly the scale of the images, with each class '
+        'as frequent as it is in them; with --crop the size of the images and --start-from the '
         'model so far',
     )  # fmt: skip
     group.add_argument(
         '--paste', type=float, default=Recipe.paste, metavar='SHARE',
         help='share of the views into which small things of another image are pasted, e.g. 0.5: '
-        'for classes that are rare or always seen before the same background (default: none)',
+        'for classes that are rare or always seen against the same background (default: none)',
     )  # fmt: skip
     group.add_argument(
         '--seed', type=not_negative, default=Recipe.seed,
-        help='of every random choice (%(default)s)',
+        help='seed of every random choice (%(default)s)',
     )  # fmt: skip
 
 
 def _add_machine(group: Any) -> None:
     group.add_argument(
         '--workers', type=not_negative,
-        help='processes that read ahead for each one that trains (default: 0 on a CPU, whose '
-        'cores have enough to do, 8 for a GPU)',
+        help='processes that read images ahead for each training process (default: 0 on a CPU, '
+        'whose cores have enough to do, 8 for a GPU)',
     )  # fmt: skip
     group.add_argument(
         '--compile', action='store_true',
         help='let TorchInductor compile the network: the first step takes a minute, the others '
-        'less time; needs a C++ compiler',
+        'are faster; needs a C++ compiler',
     )  # fmt: skip
 
 
 def _add_result(group: Any) -> None:
-    group.add_argument('--work', type=path, required=True, help='folder of checkpoints and log')
+    group.add_argument('--work', type=path, required=True, help='folder for checkpoints and log')
     group.add_argument('--output', type=path, required=True, help='model folder to write')
     group.add_argument('--name', help="the model's name (default: the output folder's)")
     group.add_argument(
         '--licence', metavar='TEXT',
-        help='under which the weights may be used, for the model folder (default: that of the '
-        'model of --start-from that the run began with, else "not stated")',
+        help='licence of the weights, for the model folder (default: that of the --start-from '
+        'model that the run began with, else "not stated")',
     )  # fmt: skip
     group.add_argument(
         '--last', action='store_true',
         help='write the weights of the last epoch, not of the best one on --val: for `average`, '
-        'or where --val is too small to choose by',
+        'or if --val is too small to choose by',
     )  # fmt: skip
     add_json(group)
 
@@ -183,8 +183,8 @@ def _check_folders(work: Path, output: Path) -> None:
     inner, outer = work.resolve(), output.resolve()
     if outer in (inner, *inner.parents):
         raise ParameterError(
-            f'--work {work} must not be, or be in, --output {output}, a folder that is made when '
-            'the model is written: give another one'
+            f'--work {work} must not be, or be in, --output {output}, which is made when the '
+            'model is written: give another folder'
         )
     check_output_folder('--work', work)
 

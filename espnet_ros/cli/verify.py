@@ -25,15 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_inference_options(parser)
     parser.add_argument(
         '--size', type=size_wh, metavar='WxH',
-        help="of the network input, as the node's input.size_wh (the model's own)",
+        help="size of the network input, like the node's input.size_wh (the model's own)",
     )  # fmt: skip
     parser.add_argument(
-        '--images', type=path, metavar='DIR', help='pictures to compare on (the virtual street)'
+        '--images', type=path, metavar='DIR', help='folder of pictures (the virtual street)'
     )
     parser.add_argument(
         '--reference', choices=REFERENCES,
-        help='what to compare with, in f32 on the CPU (the first that loads, best another '
-        'library than that of --backend)',
+        help='backend to compare with, in f32 on the CPU (the first that loads, preferably of '
+        'another library than --backend)',
     )  # fmt: skip
     words = ', '.join(f'{value} for {name}' for name, value in THRESHOLDS.items())
     parser.add_argument(
@@ -66,9 +66,9 @@ def _sentence(figures: dict[str, Any]) -> str:
     width, height = figures['size_wh']
     return (
         f'{"PASS" if figures["passed"] else "FAIL"}: {figures["backend"]} {figures["precision"]} '
-        f'on {figures["device"]} gives {figures["mask_agreement"]:.3%} of the pixels the class '
-        f'that {figures["reference"]} f32 gives them, at least {figures["threshold"]:.3%} asked '
-        f'for ({len(figures["images"])} images of {figures["image_source"]}, model '
+        f'on {figures["device"]} gives {figures["mask_agreement"]:.3%} of the pixels the same '
+        f'class as {figures["reference"]} f32; the threshold is {figures["threshold"]:.3%} '
+        f'({len(figures["images"])} images of {figures["image_source"]}, model '
         f'{figures["model"]} at {width}x{height}; worst {figures["worst_image"]} with '
         f'{figures["worst_image_agreement"]:.3%}; confidence off by {error["mean"]:.4f} on '
         f'average, {error["p99"]:.4f} at p99, {error["max"]:.4f} at most)'

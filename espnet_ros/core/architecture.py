@@ -1,6 +1,6 @@
-"""What the networks of the ESPNet family are made of, for those who build, count or check them.
+"""The structure of the ESPNet networks, for code that builds, counts or checks them.
 
-Mehta et al., ECCV 2018, section 3.3 and figure 4. No torch is needed here, as on most robots.
+Mehta et al., ECCV 2018, section 3.3 and figure 4. Most robots have no torch, so none is needed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ IMAGE_CHANNELS = 3
 LEVEL_CHANNELS = (16, 64, 128)
 # Dilations of an ESP module, K.
 BRANCHES = 5
-# What level 1 feeds into the last convolution of `WHOLE`: its 16 channels, or them with the image.
+# What level 1 feeds into the last convolution of `WHOLE`: 16 channels, alone or with the image.
 SKIPS = ('raw', 'joined')
 
 
@@ -38,5 +38,5 @@ ARCHITECTURES = {**ENCODERS, WHOLE: ENCODERS['espnet_c']}
 
 
 def branches_of(channels: int) -> int:
-    """Return the dilations of an ESP module of so many channels, as each needs one."""
+    """Return how many dilations an ESP module of these channels has: each needs a channel."""
     return min(BRANCHES, channels)

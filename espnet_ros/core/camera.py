@@ -20,18 +20,18 @@ _RATIO_TOLERANCE = 0.01
 
 @dataclass(frozen=True, eq=False)
 class CameraModel:
-    """One calibrated camera; pixel centres are at whole numbers, in the image that is delivered.
+    """One calibrated camera; pixel centres are at whole numbers in the delivered image.
 
     :param size_wh: of the full, unbinned image the calibration is for, pixels.
     :param K: camera matrix of that full image, (3, 3) or 9 values.
     :param D: distortion coefficients in OpenCV's order; empty for none. Zeros beyond what the
         model takes are dropped.
     :param distortion_model: ``plumb_bob``, ``rational_polynomial`` or ``equidistant``; '' is
-        taken where no coefficient says anything.
+        accepted if all coefficients are zero.
     :param roi_xywh: the part of the full image that is delivered, in its unbinned pixels; a
         width or height of 0 means all of it.
     :param binning_xy: how many full pixels make one delivered pixel; 0 means 1.
-    :raises CameraInfoError: if the values are no calibration; all offenders are listed.
+    :raises CameraInfoError: if the values are not a calibration; all offenders are listed.
     """
 
     size_wh: tuple[int, int]
@@ -70,7 +70,7 @@ class CameraModel:
 
     @property
     def whole_roi_xywh(self) -> tuple[int, int, int, int]:
-        """Return the region that is delivered, with a size where `roi_xywh` has none."""
+        """Return `roi_xywh` with a width and height of 0 replaced by those of the full image."""
         left, top, width, height = self.roi_xywh
         return left, top, width or self.size_wh[0], height or self.size_wh[1]
 
@@ -88,9 +88,9 @@ class CameraModel:
 
     @cached_property
     def from_full(self) -> Floats:
-        """Return what turns pixels of the full image into delivered ones, (3, 3), homogeneous.
+        """Return the map from full-image pixels to delivered pixels, (3, 3), homogeneous.
 
-        Region and binning as image_geometry has them.
+        It treats region and binning as image_geometry does.
         """
         left, top = self.whole_roi_xywh[:2]
         bin_x, bin_y = self.whole_binning_xy
@@ -111,7 +111,7 @@ class CameraModel:
     @cached_property
     def _distortion(self) -> Distortion | None:
         if not self.D.any():
-            # An equidistant lens bends straight lines with all coefficients zero, too.
+            # An equidistant lens bends straight lines even if all coefficients are zero.
             return Equidistant(self.D) if self.distortion_model == 'equidistant' else None
         kind = Equidistant if self.distortion_model == 'equidistant' else BrownConrady
         return kind(self.D)
@@ -119,7 +119,7 @@ class CameraModel:
     def resized(self, size_wh: tuple[int, int]) -> CameraModel:
         """Return the model of the delivered image after a resize to this size.
 
-        :param size_wh: pixels; both directions scale on their own, as cv2.resize does.
+        :param size_wh: pixels; the two directions scale independently, as in cv2.resize.
         """
         matrix = resize_map(self.image_wh, size_wh) @ self.matrix
         return dataclasses.replace(
@@ -130,7 +130,7 @@ class CameraModel:
         """Return the model of an image that may have been resized since the calibration.
 
         :param image_wh: pixels.
-        :raises CameraInfoError: if the image has another shape, so that it was cropped, too.
+        :raises CameraInfoError: if the image has another aspect ratio, so it was cropped as well.
         """
         if image_wh == self.image_wh:
             return self
@@ -140,7 +140,7 @@ class CameraModel:
             raise CameraInfoError(
                 f'the calibration is for images of {width}x{height} pixels, the image has '
                 f'{image_wh[0]}x{image_wh[1]}, which no resize explains: calibrate the camera '
-                'at the size and crop it publishes'
+                'at the size and crop that it publishes'
             )
         return self.resized(image_wh)
 
@@ -152,7 +152,7 @@ class CameraModel:
         """
         uv = np.asarray(pixels, np.float64)
         m = self.matrix
-        # All of x before all of y in memory, here and in what follows from it.
+        # All x lie before all y in memory, here and in all arrays computed from it.
         xy = np.asfortranarray(uv.reshape(-1, 2) - m[:2, 2]) / (m[0, 0], m[1, 1])
         if self._distortion is not None:
             xy = self._distortion.undistort(xy)
@@ -161,10 +161,10 @@ class CameraModel:
         return rays.reshape(*uv.shape[:-1], 3)
 
     def project(self, points: npt.ArrayLike) -> Floats:
-        """Return the pixels of points, float64 (..., 2), also those outside of the image.
+        """Return the pixels of points, float64 (..., 2), including those outside of the image.
 
         :param points: (..., 3) metres in the optical frame.
-        :returns: NaN for points behind the camera and beyond the lens model's valid domain.
+        :returns: NaN for points behind the camera or beyond the lens model's valid domain.
         """
         xyz = np.asarray(points, np.float64)
         flat = xyz.reshape(-1, 3)
@@ -178,6 +178,6 @@ class CameraModel:
 
 
 def resize_map(from_wh: tuple[int, int], to_wh: tuple[int, int]) -> Floats:
-    """Return where a resize puts pixels, (3, 3), homogeneous: centres stay centres, as in cv2."""
+    """Return the pixel map of a resize, (3, 3), homogeneous: centres stay centres, as in cv2."""
     x, y = to_wh[0] / from_wh[0], to_wh[1] / from_wh[1]
     return np.array([[x, 0, 0.5 * x - 0.5], [0, y, 0.5 * y - 0.5], [0, 0, 1]])

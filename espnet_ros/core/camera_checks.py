@@ -1,4 +1,4 @@
-"""What makes the values of a CameraInfo a calibration."""
+"""Checks that the values of a CameraInfo are a calibration."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from espnet_ros.core.camera import CameraModel
 
 
-# How many coefficients each model takes; none at all means a lens without distortion, and some
-# drivers leave out plumb_bob's k3. With 8, plumb_bob is the rational model, as in OpenCV. More
-# are taken where they are 0: drivers fill up what their struct has room for.
+# How many coefficients each model takes. None means a lens without distortion, and some drivers
+# leave out plumb_bob's k3. With 8, plumb_bob is the rational model, as in OpenCV. More are
+# accepted if they are 0, because some drivers fill up all the room of their struct.
 _LENGTHS = {'plumb_bob': (0, 4, 5, 8), 'rational_polynomial': (0, 8), 'equidistant': (0, 4)}
-# What OpenCV takes beyond them, and this package does not.
+# Further terms that OpenCV supports and this package does not.
 _THIN_PRISM = ('s1', 's2', 's3', 's4')
 _TILT = ('tau_x', 'tau_y')
-# Share of the image's side; a lens that shows all around has 1 / (2 pi) = 0.16 (equidistant).
+# Share of the image's side; a lens that sees all around has 1 / (2 pi) = 0.16 (equidistant).
 _SHORTEST_FOCAL = 0.05
-# Far beyond those of any lens, and far below what overflows in the powers and products of them.
+# Far above that of any lens, and far below what overflows in powers and products.
 _LARGEST_COEFFICIENT = 1e6
 
 
 def needed_coefficients(D: Floats, distortion_model: str) -> Floats:
-    """Return coefficients without zeros beyond the longest length that holds them.
+    """Return the coefficients without the zeros that exceed what the model takes.
 
     :param D: (N,), as camera_info has them.
     """
@@ -39,7 +39,7 @@ def needed_coefficients(D: Floats, distortion_model: str) -> Floats:
 
 
 def calibration_problems(model: CameraModel) -> Iterator[str]:
-    """Yield what shows that the values are no calibration."""
+    """Yield why the values are not a calibration."""
     width, height = model.size_wh
     sized = min(width, height) >= 1
     if not sized:
@@ -63,7 +63,7 @@ def _matrix_problems(K: Floats) -> Iterator[str]:
     elif not np.isfinite(K).all():
         yield f'K must be finite, got {K.ravel().tolist()}'
     elif not K.any():
-        yield 'K is all zero, which says "not calibrated": calibrate the camera'
+        yield 'K is all zero, which means "not calibrated": calibrate the camera'
     elif K[0, 0] <= 0 or K[1, 1] <= 0:
         yield f'focal lengths must be above 0, got fx {K[0, 0]:g}, fy {K[1, 1]:g}'
     elif K[0, 1] or K[1, 0] or K[2].tolist() != [0.0, 0.0, 1.0]:
@@ -74,7 +74,7 @@ def _focal_problems(K: Floats, width: int, height: int) -> Iterator[str]:
     if K.shape == (3, 3) and 0.0 < min(K[0, 0] / width, K[1, 1] / height) < _SHORTEST_FOCAL:
         yield (
             f'focal lengths must be in pixels, got fx {K[0, 0]:g}, fy {K[1, 1]:g} for '
-            f'{width}x{height}: are they shares of the image?'
+            f'{width}x{height}: are they fractions of the image size?'
         )
 
 
@@ -95,7 +95,7 @@ def _distortion_problems(model: CameraModel) -> Iterator[str]:
         terms = [term for term, value in zip(_THIN_PRISM + _TILT, D[8:], strict=False) if value]
         yield (
             f'D of {name} has the terms {", ".join(terms)} of a thin prism or a tilted sensor, '
-            'which are not supported: calibrate without them, or give rectified images '
+            'which are not supported: calibrate without them, or use rectified images '
             '(image_rect) and set input.rectified'
         )
     elif D.ndim != 1 or D.size not in _LENGTHS[name]:

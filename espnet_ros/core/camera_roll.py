@@ -1,4 +1,4 @@
-"""Whether a camera's images are upright, as networks want them, by the pose of the camera."""
+"""Decides from a camera's pose whether its images are upright, as the network needs them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 
 from espnet_ros.core.arrays import Floats
 
-# From the first on it lies on its side, from the second on it hangs upside down.
+# From the first angle on, the camera lies on its side; from the second on, it is upside down.
 _SIDE_DEG, _TURNED_DEG = 45.0, 135.0
-# An optical axis nearer to the vertical than this tells nothing of up and down in the image.
+# If the optical axis is nearer to the vertical than this, the image has no up and down.
 _VERTICAL_DEG = 20.0
 
 
 def roll_deg(T_base_camera: Floats) -> float | None:
-    """Return the angle between up in the image and up on the robot as the image shows it.
+    """Return the angle between the image's up and the robot's up as seen in the image.
 
     :param T_base_camera: (4, 4), base <- optical frame, rigid.
     :returns: 0 to 180 degrees; None for a camera that looks almost straight down or up.
@@ -26,30 +26,30 @@ def roll_deg(T_base_camera: Floats) -> float | None:
 
 
 def roll_problem(T_base_camera: Floats, upside_down: bool, parameter: str) -> str:
-    """Return why the network does not see the images upright, and the cure, '' if it does.
+    """Return why the network does not see upright images, and the cure, or ''.
 
     :param T_base_camera: (4, 4), base <- optical frame, rigid.
     :param upside_down: whether the images are turned by 180 degrees for the network.
-    :param parameter: that says so.
+    :param parameter: the name of the parameter that turns them.
     """
     roll = roll_deg(T_base_camera)
     if roll is None:
         return ''
-    mend = 'mend the roll in camera_mount or in the TF of the camera'
+    mend = 'correct the roll in camera_mount or in the TF of the camera'
     rolled = f'(rolled by {roll:.0f} degrees)'
     if _SIDE_DEG <= roll <= _TURNED_DEG:
         return (
-            f'the camera lies on its side by its pose {rolled}, and masks of such images are '
+            f'by its pose, the camera lies on its side {rolled}, and masks of such images are '
             f'poor: turn images and camera_info in its driver, or {mend}'
         )
     if roll > _TURNED_DEG and not upside_down:
         return (
-            f'the camera hangs upside down by its pose {rolled}, and masks of such images are '
+            f'by its pose, the camera hangs upside down {rolled}, and masks of such images are '
             f'poor: set {parameter} to true, or {mend}'
         )
     if roll < _SIDE_DEG and upside_down:
         return (
-            f'{parameter} is true, but the camera is upright by its pose {rolled}: set it to '
+            f'{parameter} is true, but by its pose the camera is upright {rolled}: set it to '
             f'false, or {mend}'
         )
     return ''

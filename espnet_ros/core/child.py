@@ -1,4 +1,4 @@
-"""A child process that is spoken with in lines: tied to this one, heard by a thread."""
+"""A child process that exchanges lines with this one, ends with it and is read by a thread."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-# Runs in the child before anything else: Linux then ends the child with its parent, however
-# that dies. A preexec_fn would do the same, but is unsafe beside threads.
+# Runs in the child before anything else. Linux then ends the child with its parent, however the
+# parent dies. A preexec_fn would do the same, but is unsafe if there are threads.
 _TIE = """
 import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGTERM)
@@ -24,14 +24,14 @@ if os.getppid() == int(sys.argv[1]):
 
 
 class Child:
-    """A process of its own, away from the terminal's Ctrl-C, that does not outlive this one.
+    """A child process that does not get the terminal's Ctrl-C and does not outlive this process.
 
-    Nor the thread that makes it, so make it in one that stays: that is what Linux ties it to.
+    Linux ties it to the thread that makes it, so make it in a thread that stays.
 
     :param name: for messages.
-    :param command: to run, as of `module_command`.
-    :param hear: called in a thread of its own with each line of stdout, and with None at the end.
-    :param log: file that stderr goes to; None for where this process's own goes.
+    :param command: to run, e.g. from `module_command`.
+    :param hear: called in its own thread with each line of stdout, and with None at the end.
+    :param log: the file for stderr; None sends it to this process's stderr.
     :param environment: added to this process's own.
     """
 
@@ -54,7 +54,7 @@ class Child:
                 stderr=opened.enter_context(log.open('wb')) if log else None,
                 env={**os.environ, **(environment or {})},
                 text=True,
-                # What a library prints must not end the listening.
+                # Undecodable output of a library must not stop the reading.
                 errors='replace',
                 start_new_session=True,
             )
@@ -70,13 +70,13 @@ class Child:
 
     def say(self, line: str) -> None:
         """Write one line to the child's stdin."""
-        # A child that died is noticed by the end of what it says, and tells why in its log.
+        # The reader notices a child that died, and its log says why.
         with contextlib.suppress(BrokenPipeError):
             self._stdin.write(line + '\n')
             self._stdin.flush()
 
     def rss_mb(self) -> float:
-        """Return the resident memory in MB, 0 when the process is gone."""
+        """Return the resident memory in MB, 0 if the process is gone."""
         try:
             pages = int(Path(f'/proc/{self.pid}/statm').read_text().split()[1])
         except (OSError, IndexError):
@@ -84,14 +84,14 @@ class Child:
         return pages * os.sysconf('SC_PAGE_SIZE') / 1e6
 
     def last_words(self, lines: int = 12) -> str:
-        """Return the last lines of the log that are not empty."""
+        """Return the last non-empty lines of the log."""
         if self._log is None:
             return ''
         words = self._log.read_text(errors='replace').splitlines()
         return '\n'.join([line for line in words if line.strip()][-lines:])
 
     def how_it_ended(self) -> str:
-        """Wait for the end and say how it came: ``with status 2`` or ``by SIGTERM``."""
+        """Wait for the end and return how it ended: ``with status 2`` or ``by SIGTERM``."""
         code = self._process.wait()
         if code >= 0:
             return f'with status {code}'
@@ -99,18 +99,18 @@ class Child:
         return f'by {signal.Signals(-code).name}{hint}'
 
     def terminate(self) -> None:
-        """Ask it to end: by the end of its stdin and by SIGTERM."""
+        """Ask it to end: close its stdin and send SIGTERM."""
         self._hang_up()
         self._process.terminate()
 
     def kill(self) -> None:
-        """End it at once, and with it what it started."""
-        # One that was waited for has no group any more, and its number may be another one's.
+        """Kill it and everything it started."""
+        # After a wait the group is gone, and its number may belong to another process.
         if self._process.poll() is None:
             os.killpg(self.pid, signal.SIGKILL)
 
     def end(self, grace_s: float) -> None:
-        """Close its stdin and wait for the end: by itself in so many seconds, or killed."""
+        """Close its stdin, and kill it if it does not end within this many seconds."""
         self._hang_up()
         try:
             self._process.wait(grace_s)
@@ -124,7 +124,7 @@ class Child:
 
 
 def parsed(line: str | None) -> dict[str, Any] | None:
-    """Return the JSON object that a line is, None for anything else, as the end of the lines."""
+    """Return the JSON object in a line, None for anything else, such as the end of the lines."""
     with contextlib.suppress(ValueError):
         found = json.loads(line or '')
         return found if isinstance(found, dict) else None

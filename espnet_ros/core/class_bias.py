@@ -1,9 +1,9 @@
-"""A bias of each class, with which the classes of a mask are found as evenly well as they can be.
+"""A bias for each class that makes a mask find all classes as evenly well as possible.
 
-On new images a network is less sure of some classes than of others, poles before a facade say. A
-number added to the scores of a class moves the line between it and the others (Menon et al.:
-Long-tail learning via logit adjustment, ICLR 2021, section 4.1: after the training; there from
-frequencies, here for the greatest class mIoU on labelled images).
+On new images a network is less sure of some classes than of others, e.g. of poles before a facade.
+A number added to the scores of a class moves the boundary between it and the others (Menon et al.:
+Long-tail learning via logit adjustment, ICLR 2021, section 4.1: after training). The paper takes
+the numbers from class frequencies; here they maximise the class mIoU on labelled images.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from espnet_ros.core.errors import DatasetError
 from espnet_ros.core.metrics import ConfusionMatrix, percent
 
 Biases = npt.NDArray[np.float64]
-# What a bias may be, of equally good ones the first: finer or farther ones fit the images at hand
-# more than others.
+# The values a bias may take; of equally good ones, the first is taken. Finer or larger values
+# would overfit to the images at hand.
 _VALUES = (0.0, 0.25, -0.25, 0.5, -0.5, 0.75, -0.75, 1.0, -1.0)
 _SWEEPS = 3
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredPixels:
-    """Pixels of one dataset, image after image, of which a half is as good as the other.
+    """Pixels of one dataset, image after image, whose two halves are equally good samples.
 
     :param logits: floating point (P, C), a row for each pixel.
-    :param truth: class_id of each, uint8 (P,), all known.
+    :param truth: class_id of each pixel, uint8 (P,), all known.
     """
 
     logits: npt.NDArray[Any]
     truth: npt.NDArray[np.uint8]
 
     def halves(self) -> tuple[ScoredPixels, ScoredPixels]:
-        """Return the first and the second half: images of a drive are like their neighbours."""
+        """Return the first and second half, unmixed: neighbouring images of a drive are alike."""
         middle = len(self.truth) // 2
         return (
             ScoredPixels(self.logits[:middle], self.truth[:middle]),
@@ -45,15 +45,15 @@ class ScoredPixels:
         )
 
     def miou(self, bias: Biases) -> float:
-        """Return the class mIoU with a bias of each class, (C,)."""
+        """Return the class mIoU with a bias for each class, (C,)."""
         return self._miou((self.logits + bias.astype(self.logits.dtype)).argmax(1))
 
     def mious_of(self, class_id: int, bias: Biases) -> Callable[[float], float]:
-        """Return the class mIoU by the bias of one class, the others' as they are."""
+        """Return the class mIoU as a function of the bias of one class, the others held fixed."""
         others = self.logits + bias.astype(self.logits.dtype)
         others[:, class_id] = -np.inf
         second = others.argmax(1)
-        # How much the class lacks to be the best.
+        # The bias that the class needs to be the best.
         lack = others[np.arange(len(second)), second] - self.logits[:, class_id]
         return lambda own: self._miou(np.where(lack < own, class_id, second))
 
@@ -65,13 +65,13 @@ class ScoredPixels:
 
 @dataclass(frozen=True, eq=False)
 class ClassBias:
-    """What was found.
+    """The biases found, and what they gain.
 
     :param bias: (C,), all 0 if none helps on images that it was not fitted on.
-    :param miou_before: class mIoU without, the mean over the datasets, 0..1.
-    :param miou_after: and with the biases fitted on all pixels.
-    :param unseen_before: without, the mean over the halves of the datasets.
-    :param unseen_after: and with the biases fitted on the other half.
+    :param miou_before: class mIoU without biases, the mean over the datasets, 0..1.
+    :param miou_after: the same with the biases fitted on all pixels.
+    :param unseen_before: without biases, the mean over the halves of the datasets.
+    :param unseen_after: the same with the biases fitted on the other half.
     """
 
     bias: Biases
@@ -82,17 +82,17 @@ class ClassBias:
 
     def __str__(self) -> str:
         return (
-            f'class mIoU {percent(self.miou_before)} -> {percent(self.miou_after)}, fitted on one '
+            f'class mIoU {percent(self.miou_before)} -> {percent(self.miou_after)}; fitted on one '
             f'half of the images, on the other {percent(self.unseen_before)} -> '
-            f'{percent(self.unseen_after)}' + ('' if self.bias.any() else '; so there is no bias')
+            f'{percent(self.unseen_after)}' + ('' if self.bias.any() else ': no bias is used')
         )
 
 
 def fit_class_bias(datasets: Sequence[ScoredPixels]) -> ClassBias:
-    """Find the biases with the greatest class mIoU, as the mean over datasets.
+    """Find the biases with the greatest class mIoU, the mean over the datasets.
 
-    :param datasets: of the same classes. Several of unlike places keep the biases from being those
-        of one place.
+    :param datasets: with the same classes. Several from different places keep the biases from
+        fitting one place only.
     :raises DatasetError: if a dataset has less than two pixels.
     """
     if not datasets or min(len(pixels.truth) for pixels in datasets) < 2:
@@ -115,12 +115,12 @@ def _mean_miou(datasets: Sequence[ScoredPixels], bias: Biases) -> float:
 def _search(datasets: Sequence[ScoredPixels]) -> Biases:
     bias = np.zeros(datasets[0].logits.shape[1])
     best = _mean_miou(datasets, bias)
-    # A class that nothing shows would be judged by what it takes from others alone.
+    # Leave out classes without pixels: their bias could only do harm to other classes.
     shown = sorted({int(i) for pixels in datasets for i in np.unique(pixels.truth)})
     for i in shown * _SWEEPS:
         mious = [pixels.mious_of(i, bias) for pixels in datasets]
         means = [float(np.mean([of(value) for of in mious])) for value in _VALUES]
-        # What gains nothing stays as it is.
+        # A bias that gains nothing stays as it is.
         if max(means) > best:
             best = max(means)
             bias[i] = _VALUES[means.index(best)]

@@ -1,10 +1,10 @@
-"""From a mask to points for Nav2: an organised cloud beside the mask, or one list a layer.
+"""From a mask to points for Nav2: an organised cloud beside the mask, or one list per layer.
 
-All is read from one lattice of pixels, every few columns and rows, and from the contacts where
-things meet the ground (see `espnet_ros.core.ground_projection`), which are far fewer and are kept
-all. Without depth, a lattice pixel of a ground class is where its ray meets z = 0 of the base
-frame, and a thing is only where it touches the ground. With depth, every lattice pixel is a
-point. Points are in the camera's optical frame: Nav2 measures ranges and clears from its origin.
+Two sources feed them: a lattice of pixels, one in every few columns and rows, and the contacts
+where things meet the ground (see `espnet_ros.core.ground_projection`). Contacts are far fewer and
+all kept. Without depth, a lattice pixel of a ground class is where its ray meets z = 0 of the base
+frame, and a thing has points only where it touches the ground. With depth, every lattice pixel is
+a point. Points are in the camera's optical frame: Nav2 measures and clears from its origin.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ Points = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class NavCloud:
-    """What kiwicampus' SemanticSegmentationLayer takes: three arrays of one lattice.
+    """The input of kiwicampus' SemanticSegmentationLayer: three arrays of one lattice.
 
-    :param mask: class ids, uint8 (h, w); at a contact that of what is met there.
+    :param mask: class ids, uint8 (h, w); at a contact, the class that touches the ground there.
     :param confidence: uint8 (h, w).
     :param points: float32 (h, w, 3) metres in the optical frame, NaN where unknown.
     """
@@ -62,11 +62,11 @@ class Contacts:
 
 @dataclass(frozen=True, eq=False)
 class Clouds:
-    """The points of one look, to be taken as one cloud or layer by layer.
+    """The points of one look, available as one cloud or layer by layer.
 
     :param seen: the lattice, before contacts are written over it.
-    :param contacts: none with depth.
-    :param members: which class ids make a layer, bool (256,) by name.
+    :param contacts: empty with depth.
+    :param members: which class ids make a layer, bool (256,) by layer name.
     :param free: which ground class ids are in no lethal layer, bool (256,).
     """
 
@@ -76,15 +76,15 @@ class Clouds:
     free: npt.NDArray[np.bool_]
 
     def aligned(self) -> NavCloud:
-        """Return mask, confidence and points of one shape.
+        """Return mask, confidence and points, all of one shape.
 
-        A lattice pixel that holds contacts shows the nearest of them, in all three arrays, so
-        that no thing falls between two lattice pixels.
+        In all three arrays, a lattice pixel near contacts shows the nearest contact, so no thing
+        is lost between two lattice pixels.
         """
         mask, confidence = self.seen.mask.copy(), self.seen.confidence.copy()
         points = self.seen.points.copy()
         row, col = self.contacts.places
-        # With repeated indices the last one wins: the nearest.
+        # With repeated indices the last one wins, which is the nearest.
         mask[row, col] = self.contacts.class_ids
         confidence[row, col] = self.contacts.confidence
         points[row, col] = self.contacts.points
@@ -115,15 +115,15 @@ _NO_CONTACTS = Contacts(
 
 
 class CloudMaker:
-    """Makes points of the masks of one camera.
+    """Makes points from the masks of one camera.
 
     :param labels: the classes of the masks.
     :param rules: which pixels count with depth.
     :param projector: of the same camera; its gates and rules are used.
-    :param layers: a class may be in several.
-    :param resolution_m: of the grid the projector observes, so that both share its tables.
-    :param stride: every how many pixels one is taken, both ways; the lattice has ceil(H / stride)
-        rows and ceil(W / stride) columns and lies in the middle of the image.
+    :param layers: a class may be in several layers.
+    :param resolution_m: of the grid that the projector observes, so that both share its tables.
+    :param stride: the step between lattice pixels, across and down; the lattice is centred in the
+        image and has ceil(H / stride) rows and ceil(W / stride) columns.
     :raises ParameterError: if the stride is below 1.
     """
 
@@ -162,12 +162,12 @@ class CloudMaker:
         """Return the points of one look.
 
         :param mask: class ids, uint8 (H, W).
-        :param confidence: 0..255, uint8 (H, W); None is sure of everything.
-        :param camera: of the mask, so of its size.
+        :param confidence: 0..255, uint8 (H, W); None means 255 everywhere.
+        :param camera: the model for the mask, so of its size.
         :param T_base_camera: (4, 4), base <- optical frame; the ground is z = 0 of base.
         :param depth_m: along the optical axis, float32 (H, W) metres, registered; 0, NaN and inf
             are unknown. None for a plain camera.
-        :raises ImageError: if mask, confidence and depth are no such arrays.
+        :raises ImageError: if mask, confidence or depth is not such an array.
         :raises CameraInfoError: if the camera's images have another size than the mask.
         :raises PoseError: if the transform is not rigid, or a plain camera sees no ground.
         """
@@ -209,7 +209,7 @@ class CloudMaker:
         )  # fmt: skip
 
     def _nearest(self, pixel: Indices, lattice: Lattice) -> Indices:
-        """Return row and column of the lattice pixels nearest to pixels, intp (2, N)."""
+        """Return row and column of the lattice pixel nearest to each pixel, intp (2, N)."""
         places = []
         for at, line in zip(
             np.divmod(pixel, lattice.camera.image_wh[0]), (lattice.rows, lattice.cols), strict=True

@@ -1,4 +1,4 @@
-"""An image as its camera sent it, and as BGR for those who need it so."""
+"""An image as its camera sent it, and converted to BGR where that is needed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.resize import image_at
 
-# These conversions only move or copy channels, so they give the same before and after a resize.
+# These conversions only move or copy channels, so they may come before or after a resize.
 MOVES = (
     cv2.COLOR_RGB2BGR,
     cv2.COLOR_BGRA2BGR,
@@ -22,11 +22,11 @@ MOVES = (
 
 @dataclass(frozen=True, eq=False)
 class ColorImage:
-    """Pixels whose channels may still have to be put in order.
+    """Pixels whose channels may not be in BGR order yet.
 
     :param pixels: uint8 (H, W, C), may be a view of a message.
-    :param to_bgr: OpenCV's code of the conversion, one of `MOVES`; None for BGR.
-    :param upside_down: whether a network has to get it turned by 180 degrees.
+    :param to_bgr: OpenCV's conversion code, one of `MOVES`; None if the pixels are BGR already.
+    :param upside_down: whether the network must get the image turned by 180 degrees.
     """
 
     pixels: UInt8Array
@@ -47,7 +47,7 @@ class ColorImage:
         """Return the pixels at another size, uint8 (h, w, 3) BGR, bilinear."""
         if self.size_wh == size_wh:
             return self.bgr
-        # A camera has more pixels than a network, so only then.
+        # The camera has more pixels than the network, so convert after the resize.
         return self._in_order(image_at(self.pixels, size_wh))
 
     def _in_order(self, pixels: UInt8Array) -> UInt8Array:

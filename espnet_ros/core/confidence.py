@@ -1,4 +1,4 @@
-"""How far a confidence can be believed: its calibration error, and the temperature that mends it.
+"""The calibration error of a confidence, and the temperature that corrects it.
 
 Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks, ICML 2017.
 """
@@ -15,14 +15,14 @@ from espnet_ros.core.labels import UNLABELED
 
 LEVELS = 256
 BINS = 15
-# (LEVELS - 1) / BINS = 17 whole levels a bin: bin b has the confidences in (b / 15, (b + 1) / 15],
-# the first one 0 as well.
+# (LEVELS - 1) / BINS = 17 whole levels a bin: bin b holds the confidences in
+# (b / 15, (b + 1) / 15], and the first bin also holds 0.
 _BIN_OF_LEVEL = np.maximum((np.arange(LEVELS) + 16) // 17 - 1, 0)
 TEMPERATURE_RANGE = (0.05, 20.0)
 
 
 class Reliability:
-    """How many pixels of each confidence are right, over any number of images."""
+    """Counts how many pixels of each confidence are right, over any number of images."""
 
     def __init__(self) -> None:
         # Row 0 counts the wrong pixels of each level, row 1 the right ones.
@@ -34,7 +34,7 @@ class Reliability:
         confidence: npt.NDArray[np.uint8],
         truth: npt.NDArray[np.uint8],
     ) -> None:
-        """Count the pixels whose truth is known; an UNLABELED prediction is wrong there.
+        """Count the pixels whose truth is known; an UNLABELED prediction counts as wrong.
 
         :param mask: predicted class_id, uint8, any shape.
         :param confidence: round(255 * probability), uint8, same shape.
@@ -47,7 +47,7 @@ class Reliability:
     def ece(self) -> float:
         """Return the expected calibration error over 15 equal bins, 0..1, NaN without pixels.
 
-        The mean distance of a bin's mean confidence from the share of it that is right.
+        It is the mean distance between a bin's mean confidence and its share of right pixels.
         """
         total = self.counts.sum()
         if not total:
@@ -58,10 +58,10 @@ class Reliability:
 
 
 def fit_temperature(logits: npt.NDArray[Any], truth: npt.NDArray[Any]) -> float:
-    """Return the T for which the confidence of softmax(logits / T) has the least error.
+    """Return the T with the least calibration error of the confidence of softmax(logits / T).
 
-    Not the T of the greatest likelihood, which Guo et al. take: that one weighs all the classes'
-    probabilities, while only the best one's is published, and it may make this error larger.
+    Guo et al. take the T of the greatest likelihood instead. That weighs the probabilities of all
+    classes, while only the best one's is published, and it may make this error larger.
 
     :param logits: floating point (P, C), a row for each pixel.
     :param truth: class_id of each pixel, (P,), all known.
@@ -75,7 +75,7 @@ def fit_temperature(logits: npt.NDArray[Any], truth: npt.NDArray[Any]) -> float:
     step = coarse[1] / coarse[0]
 
     def error(temperature: float) -> tuple[float, float]:
-        # Of equally good ones the nearest to 1.
+        # Of equally good ones, take the nearest to 1.
         return calibration_error(logits, truth, temperature), abs(float(np.log(temperature)))
 
     near = min(coarse, key=error)

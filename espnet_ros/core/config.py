@@ -1,7 +1,7 @@
 """The configuration of the node: every parameter with its default, bounds and description, once.
 
 The node's parameters, the YAML file and the documentation all derive from these dataclasses.
-Beside them there are families of parameters whose names the user makes, see
+There are also families of parameters whose names the user makes up, see
 `espnet_ros.core.parameter_families`.
 """
 
@@ -38,13 +38,13 @@ from espnet_ros.core.parameter_families import (
 )
 from espnet_ros.core.parameter_spec import ParameterSpec, build, parameter, specs_of
 
-# Masks of each camera that come into the grid while it is fresh, however low the rates.
+# Masks of each camera that go into the grid within stale_after, however low the rates.
 _LEAST_WHILE_FRESH = 2
 
 
 @dataclass(frozen=True)
 class InputConfig:
-    """Where the images come from and the size they are inferred at."""
+    """Where the images come from, and the size at which they are inferred."""
 
     transport: str = parameter(
         'raw',
@@ -55,8 +55,8 @@ class InputConfig:
     )
     reliability: str = parameter(
         'best_effort',
-        'Reliability asked of the publishers of images and depth; best_effort matches every '
-        'camera, reliable only a reliable one.',
+        'QoS reliability of the image and depth subscriptions; best_effort matches every camera, '
+        'reliable only a reliable one.',
         'configure',
         choices=('best_effort', 'reliable'),
     )
@@ -76,14 +76,14 @@ class InputConfig:
     upside_down: bool = parameter(
         False,
         'The camera is mounted upside down: the network gets its images turned by 180 degrees. '
-        'All that is published stays as the images came.',
+        'All outputs keep the orientation of the camera images.',
         'configure',
     )
     max_rate: float = parameter(
         0.0,
-        'Images of each camera that are segmented in a second of real time, at most (but two '
-        'within grid.stale_after); 0.0 is all. Others are left out before they are decoded, to '
-        'spare the processor.',
+        'At most this many images of each camera are segmented per second of real time, but at '
+        'least two within grid.stale_after; 0.0 means all. The others are left out before they '
+        'are decoded, to save CPU time.',
         'live',
         minimum=0.0,
         maximum=100.0,
@@ -103,7 +103,7 @@ class MaskConfig:
     )
     min_confidence: float = parameter(
         0.0,
-        'Pixels whose probability is below it get no label (255): they neither mark nor clear '
+        'Pixels with a probability below this get no label (255): they neither mark nor clear '
         'cost maps.',
         'configure',
         minimum=0.0,
@@ -125,11 +125,11 @@ class OverlayConfig:
 
 @dataclass(frozen=True)
 class GridConfig:
-    """The grid that the cost maps are made of, and what happens to them without a camera."""
+    """The grid that the cost maps are made from, and what they show when a camera is silent."""
 
     frame: str = parameter(
         'odom',
-        'Frame the grid is fixed in; the same as global_frame of the Nav2 costmap.',
+        'Frame the grid is fixed in; must be the global_frame of the Nav2 costmap.',
         'configure',
         check=frame_problem,
     )
@@ -152,62 +152,63 @@ class GridConfig:
     )
     half_life: float = parameter(
         5.0,
-        'Seconds after which the evidence for what is not seen again has halved.',
+        'Seconds in which the evidence of a cell halves if the cell is not seen again.',
         'configure',
         minimum=0.1,
         maximum=86400.0,
     )
     update_rate: float = parameter(
         10.0,
-        'Masks of each camera that come into the grid, ~/nav and ~/points a second, at most (but '
-        'two within stale_after). Others are left out, to spare the processor.',
+        'At most this many masks of each camera go into the grid, ~/nav and ~/points per second, '
+        'but at least two within stale_after. The others are left out, to save CPU time.',
         'live',
         minimum=0.1,
         maximum=100.0,
     )
     publish_rate: float = parameter(
         5.0,
-        'Cost maps a second, at most. Nav2 on Lyrical stops control until its next cycle at each '
-        'one, so keep it below update_frequency.',
+        'At most this many cost maps are published per second. On Lyrical, each one makes Nav2 '
+        'stop control until its next cycle, so keep this below update_frequency.',
         'configure',
         minimum=0.1,
         maximum=30.0,
     )
     stale_after: float = parameter(
         1.0,
-        'Seconds without a fresh mask of each camera in the grid after which on_stale applies.',
+        'on_stale applies once any camera has put no fresh mask into the grid for this many '
+        'seconds.',
         'live',
         minimum=0.1,
         maximum=3600.0,
     )
     on_stale: str = parameter(
         'lethal',
-        'What cost maps say then: lethal marks every cell, unknown none, decay goes on '
-        'forgetting, hold leaves the last ones. Only lethal stops a robot whose Nav2 has the '
-        'default track_unknown_space: false.',
+        'What cost maps then show: lethal makes every cell lethal, unknown makes every cell '
+        'unknown, decay goes on forgetting, hold keeps the last ones. Only lethal stops a robot '
+        'whose Nav2 has the default track_unknown_space: false.',
         'live',
         choices=('lethal', 'unknown', 'decay', 'hold'),
     )
 
     @property
     def least_hz(self) -> float:
-        """Return how many masks of each camera a second keep the grid fresh."""
+        """Return how many masks of each camera per second keep the grid fresh."""
         return _LEAST_WHILE_FRESH / self.stale_after
 
     @property
     def masks_hz(self) -> float:
-        """Return how many masks of each camera come into the grid a second, at most."""
+        """Return how many masks of each camera go into the grid per second, at most."""
         return max(self.update_rate, self.least_hz)
 
 
 @dataclass(frozen=True)
 class ProjectionConfig:
-    """How masks come to the ground."""
+    """How masks are projected to the ground."""
 
     source: str = parameter(
         'ground',
-        'ground needs nothing but the camera and takes the ground for flat; depth reads the '
-        'registered depth image on depth/image.',
+        'ground needs only the camera and assumes flat ground; depth reads the registered depth '
+        'image on depth/image.',
         'configure',
         choices=('ground', 'depth'),
     )
@@ -241,13 +242,14 @@ class ProjectionConfig:
     )
     ground_cover: tuple[str, ...] = parameter(
         (),
-        'Upright classes of the model that may lie flat, so that what stands on them is marked, '
-        "e.g. CamVid's Tree, which is also its grass.",
+        "Upright classes of the model that may lie flat, e.g. CamVid's Tree, which includes "
+        'grass: what stands on them is marked, too.',
         'configure',
     )
     height_band: tuple[float, float] = parameter(
         (0.05, 2.0),
-        'With depth: heights above the ground between which upright things are obstacles, metres.',
+        'With depth: upright things between these two heights above the ground are obstacles, '
+        'metres.',
         'configure',
         check=band_problem,
     )
@@ -260,7 +262,7 @@ class PoseConfig:
     source: str = parameter(
         'auto',
         'tf, odometry with camera_mount, or fixed (the robot stands at the origin of grid.frame); '
-        'auto is tf where tf2_ros is installed, else odometry, else fixed while nobody publishes '
+        'auto is tf if tf2_ros is installed, else odometry, or fixed while nobody publishes '
         'odometry.',
         'configure',
         choices=('auto', 'tf', 'odometry', 'fixed'),
@@ -273,7 +275,7 @@ class PoseConfig:
     )
     timeout: float = parameter(
         0.1,
-        "Seconds to wait for the pose at an image's stamp; without it the mask is left out.",
+        "Seconds to wait for the pose at an image's stamp; without a pose, the mask is left out.",
         'configure',
         minimum=0.0,
         maximum=10.0,
@@ -282,11 +284,11 @@ class PoseConfig:
 
 @dataclass(frozen=True)
 class NavConfig:
-    """What ~/nav and ~/points look like."""
+    """How densely ~/nav and ~/points are sampled."""
 
     stride: int = parameter(
         4,
-        'Every so many pixels, across and down, one is sent in ~/nav and ~/points.',
+        'Step between the pixels that are sent in ~/nav and ~/points, across and down.',
         'configure',
         minimum=1,
         maximum=64,
@@ -295,10 +297,10 @@ class NavConfig:
 
 @dataclass(frozen=True)
 class DiagnosticsConfig:
-    """When the node reports and when it worries."""
+    """When the node reports and when it warns."""
 
     period: float = parameter(
-        1.0, 'Seconds between diagnostics.', 'configure', minimum=0.1, maximum=60.0
+        1.0, 'Seconds between two reports.', 'configure', minimum=0.1, maximum=60.0
     )
     stale_after: float = parameter(
         2.0,
@@ -313,10 +315,10 @@ class DiagnosticsConfig:
 class NodeConfig:
     """All parameters of the node ``segmentation``; nested groups become dotted names.
 
-    :param layers: of the family ``layers``; empty for one layer of all upright classes.
-    :param overhang_m: of the family ``projection.overhang``, by class.
-    :param mounts: of the family ``camera_mount``, by camera.
-    :param upside_down: of the family ``input.<camera>.upside_down``, by camera.
+    :param layers: from the family ``layers``; empty means one layer of all upright classes.
+    :param overhang_m: from the family ``projection.overhang``, by class.
+    :param mounts: from the family ``camera_mount``, by camera.
+    :param upside_down: from the family ``input.<camera>.upside_down``, by camera.
     """
 
     model: str = parameter(
@@ -324,8 +326,8 @@ class NodeConfig:
     )
     backend: str = parameter(
         'auto',
-        'Inference library; auto takes the first that works of PyTorch with CUDA, TensorRT, '
-        'OpenVINO, ONNX Runtime, PyTorch.',
+        'Inference library; auto takes the first of these that works: PyTorch with CUDA, '
+        'TensorRT, OpenVINO, ONNX Runtime, PyTorch.',
         'configure',
         choices=('auto', *BACKENDS),
     )
@@ -335,14 +337,14 @@ class NodeConfig:
     precision: str = parameter(
         'auto',
         'Arithmetic of the network; auto takes the fastest that hardly changes a mask (f16, bf16 '
-        'or f32), int8 must be named.',
+        'or f32), never int8.',
         'configure',
         choices=('auto', *PRECISIONS),
     )
     cameras: tuple[str, ...] = parameter(
         (),
         'Names of the cameras, each the prefix of its input topics and per-image outputs; '
-        'empty for one camera without a prefix.',
+        'empty means one camera without a prefix.',
         'configure',
         check=cameras_problem,
     )
@@ -353,7 +355,7 @@ class NodeConfig:
         read_only=True,
     )
     enabled: bool = parameter(
-        True, 'Segment images; while false they are counted and dropped.', 'live'
+        True, 'Segment images; while false, images are counted and dropped.', 'live'
     )
     input: InputConfig = dataclasses.field(default_factory=InputConfig)
     mask: MaskConfig = dataclasses.field(default_factory=MaskConfig)
@@ -370,12 +372,12 @@ class NodeConfig:
 
     @property
     def camera_names(self) -> tuple[str, ...]:
-        """Return the cameras; the one without a prefix is ''."""
+        """Return the names of the cameras; one without a prefix is ''."""
         return self.cameras or ('',)
 
     @property
     def images_hz(self) -> float:
-        """Return how many images of each camera are segmented a second, at most."""
+        """Return how many images of each camera are segmented per second, at most."""
         rate_hz = self.input.max_rate
         return max(rate_hz, self.grid.least_hz) if rate_hz else math.inf
 
@@ -384,20 +386,20 @@ class NodeConfig:
         return self.upside_down.get(camera, self.input.upside_down)
 
     def check_cameras(self) -> None:
-        """Refuse what is said of cameras that are not there, which is how typos go unnoticed.
+        """Refuse parameters of cameras that do not exist: such a typo would go unnoticed.
 
-        Not while the config is made, as `cameras` and the others may be set one after the other.
+        The constructor can't do this, because `cameras` and the others may be set one by one.
 
-        :raises ParameterError: naming it.
+        :raises ParameterError: naming them.
         """
         check_mounts(self.mounts, self.camera_names)
         check_upside_down(self.upside_down, self.camera_names)
 
     @classmethod
     def from_parameters(cls, values: Mapping[str, Any]) -> NodeConfig:
-        """Build from flat dotted names; what is not named keeps its default.
+        """Build from flat dotted names; a parameter that is not named keeps its default.
 
-        :raises ParameterError: if a name is unknown or a value refused; all are listed.
+        :raises ParameterError: if a name is unknown or a value is refused; all are listed.
         """
         specs = {name: find_spec(name) for name in values}
         problems = [unknown_name(name) for name, spec in specs.items() if spec is None]
@@ -418,16 +420,16 @@ class NodeConfig:
 
 @functools.cache
 def parameter_specs() -> tuple[ParameterSpec, ...]:
-    """Return every parameter of the node in the order of the config, without the families."""
+    """Return every parameter of the node except the families, in the order of the config."""
     return tuple(specs_of(NodeConfig()))
 
 
 def find_spec(name: str) -> ParameterSpec | None:
-    """Return the parameter of a name, of a family as well, or None."""
+    """Return the parameter with this name, which may be of a family, or None."""
     spec = next((s for s in parameter_specs() if s.name == name), None)
     return spec or find_family(name)
 
 
 def unknown_name(name: str) -> str:
-    """Return what refuses an unknown parameter and names the nearest real one, if one is near."""
+    """Return the message for an unknown parameter; it suggests the nearest real name, if any."""
     return unknown_parameter(name, [spec.name for spec in parameter_specs()])

@@ -1,6 +1,6 @@
-"""What parameters must fulfil beside each other, and for the classes of a model.
+"""Rules between several parameters, and between parameters and the classes of a model.
 
-Each value alone is judged by its own specification, see `espnet_ros.core.parameter_spec`.
+Single values are checked by their own specifications, see `espnet_ros.core.parameter_spec`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from espnet_ros.core.parameter_families import check_mounts, check_upside_down, 
 class Refusal(NamedTuple):
     """Values that do not go together.
 
-    :param names: of the parameters that have a part in it, the one to mend first; that of a
-        group, as ``layers.road``, stands for all of it.
+    :param names: of the parameters involved, the one to change first; the name of a group, e.g.
+        ``layers.road``, stands for all of it.
     :param sentence: what was expected and what came.
     """
 
@@ -30,7 +30,7 @@ class Refusal(NamedTuple):
 
 
 def check_map(config: NodeConfig, labels: Labels) -> None:
-    """Refuse a config of which no cost maps can be made.
+    """Refuse a config from which no cost maps can be made.
 
     :param labels: of the model.
     :raises ParameterError: all offenders are listed.
@@ -41,9 +41,9 @@ def check_map(config: NodeConfig, labels: Labels) -> None:
 
 
 def map_refusals(config: NodeConfig, labels: Labels | None) -> Iterator[Refusal]:
-    """Yield why no cost maps can be made of a config.
+    """Yield why no cost maps can be made from a config.
 
-    :param labels: of the model, None to leave the names of classes unchecked.
+    :param labels: of the model; None leaves the names of classes unchecked.
     """
     yield from _of_grid(config.grid)
     yield from _of_range(config.projection)
@@ -54,7 +54,7 @@ def map_refusals(config: NodeConfig, labels: Labels | None) -> Iterator[Refusal]
 
 
 def camera_refusals(config: NodeConfig) -> Iterator[Refusal]:
-    """Yield what is said of cameras that are not there."""
+    """Yield the parameters of cameras that do not exist."""
     cameras = config.camera_names
     yield from _of_cameras(config.mounts, mount_parameter, check_mounts, cameras)
     yield from _of_cameras(config.upside_down, upside_down_name, check_upside_down, cameras)
@@ -81,8 +81,8 @@ def _of_range(projection: ProjectionConfig) -> Iterator[Refusal]:
     if not nearest_m < farthest_m:
         yield Refusal(
             ('projection.min_range', 'projection.max_range'),
-            f'projection.min_range must be 0 m up to max_range, got {nearest_m:g} m, and '
-            f'{farthest_m:g} m for projection.max_range',
+            f'projection.min_range must be 0 m or more and below max_range, got {nearest_m:g} m, '
+            f'and {farthest_m:g} m for projection.max_range',
         )
 
 
@@ -94,8 +94,8 @@ def _of_uprights(config: NodeConfig, labels: Labels) -> Iterator[Refusal]:
         if name not in uprights:
             yield Refusal(
                 (parameter,),
-                f'{parameter.removesuffix(f".{name}")} names {name!r}, which is no upright class '
-                f'of the model (upright classes: {", ".join(uprights)})',
+                f'{parameter.removesuffix(f".{name}")} names {name!r}, which is not an upright '
+                f'class of the model (upright classes: {", ".join(uprights)})',
             )
 
 

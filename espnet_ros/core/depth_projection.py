@@ -1,8 +1,8 @@
-"""From a mask and a registered depth image to what they say about the cells of a grid.
+"""From a mask and a registered depth image to an observation of the cells of a grid.
 
 With depth nothing needs to be deduced from the ground plane: every pixel is a point. Points of
-`ground` classes count near z = 0 of the base frame, those of `upright` classes between two
-heights, so that a robot may pass below a crown or a sign.
+`ground` classes count near z = 0 of the base frame. Points of `upright` classes count between two
+heights, so that a robot may pass below a tree's crown or a sign.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from espnet_ros.core.labels import Labels
 from espnet_ros.core.still import WhileStill
 from espnet_ros.core.transforms import rigid
 
-# Points in a cell from which a look at it counts in full, and the fewest that make a thing: a
-# lone one is a flying pixel of an edge.
+# How many points make a look at a cell count in full, and the fewest that make a thing: a lone
+# point is a flying pixel at an edge.
 _FULL_POINTS, _FEWEST_POINTS = 4, 2
 
 
 @dataclass(frozen=True)
 class HeightBand:
-    """Which heights above z = 0 of the base frame count.
+    """The heights above z = 0 of the base frame that count.
 
-    :param ground_m: points of ground classes, this far above and below.
-    :param low_m: points of upright classes from here ...
-    :param high_m: ... to here, the height of the robot and what it must not hit.
-    :raises ParameterError: if there is nothing between them; all offenders are listed.
+    :param ground_m: points of ground classes count up to this far above and below 0.
+    :param low_m: points of upright classes count from here ...
+    :param high_m: ... to here, which covers the height of the robot.
+    :raises ParameterError: if a range is empty or not finite; all offenders are listed.
     """
 
     ground_m: float = 0.15
@@ -52,9 +52,9 @@ class HeightBand:
             raise ParameterError('height band refused: ' + '; '.join(problems))
 
     def limits(self, labels: Labels) -> tuple[Floats, Floats]:
-        """Return between which heights each class id counts, two of (256,) metres.
+        """Return the heights between which each class id counts, two arrays (256,), metres.
 
-        :returns: low and high; inf and -inf, so nothing, where a class is none of a thing.
+        :returns: low and high; inf and -inf, so no height, for other class ids.
         """
         low, high = np.full(256, np.inf), np.full(256, -np.inf)
         for class_id, label in enumerate(labels):
@@ -66,7 +66,7 @@ class HeightBand:
 
 
 class DepthRules:
-    """Which pixels with depth count, for the grid and for clouds alike.
+    """Which pixels with depth count, both for the grid and for clouds.
 
     :param labels: the classes of the masks.
     :param gates: range and border; the horizon does not matter with depth.
@@ -85,31 +85,31 @@ class DepthRules:
         rays: npt.NDArray[Any],
         T_base_camera: Floats,
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.bool_]]:
-        """Return where pixels are, in the precision of their rays, and which of them count.
+        """Return the points of pixels, in the precision of their rays, and which of them count.
 
         :param class_ids: uint8 (...).
         :param depth_m: along the optical axis, float32 (...) metres; 0, NaN and inf are unknown.
         :param rays: (..., 3), z = 1, optical frame, NaN where there is none.
         :param T_base_camera: (4, 4), base <- optical frame.
-        :returns: points (..., 3) metres in the optical frame, the same in the directions of the
-            base frame but still from the camera, and which count, bool (...).
+        :returns: points (..., 3) metres in the optical frame, the same as offsets from the camera
+            along the axes of the base frame, and which count, bool (...).
         """
         known = np.isfinite(depth_m) & (depth_m > 0)
         optical = rays * np.where(known, depth_m, np.float32(np.nan))[..., None]
         offset = optical @ T_base_camera[:3, :3].T.astype(rays.dtype)
         height = offset[..., 2] + float(T_base_camera[2, 3])
         ranges = np.hypot(offset[..., 0], offset[..., 1])
-        with np.errstate(invalid='ignore'):  # NaN is out of every bound
+        with np.errstate(invalid='ignore'):  # NaN is within no bounds
             counts = (height >= self._low[class_ids]) & (height <= self._high[class_ids])
             counts &= (ranges >= self.gates.min_range_m) & (ranges <= self.gates.max_range_m)
         return optical, offset, counts
 
 
 class DepthProjector:
-    """Reads masks with depth of one camera as observations of the ground.
+    """Turns masks with depth of one camera into observations of the ground.
 
     :param rules: which pixels count.
-    :param stride: every how many pixels one is read, both ways.
+    :param stride: the step between the pixels read, across and down.
     :raises ParameterError: if the stride is below 1.
     """
 
@@ -130,16 +130,16 @@ class DepthProjector:
         T_grid_base: npt.ArrayLike,
         spec: GridSpec,
     ) -> Observation:
-        """Return what a mask with depth says about the cells of a grid.
+        """Return the observation of a grid's cells by a mask with depth.
 
         :param mask: class ids, uint8 (H, W).
-        :param confidence: 0..255, uint8 (H, W); None is sure of everything.
+        :param confidence: 0..255, uint8 (H, W); None means 255 everywhere.
         :param depth_m: along the optical axis, float32 (H, W) metres; 0, NaN and inf are unknown.
-        :param camera: of mask and depth, which are registered.
+        :param camera: the model for the mask and the registered depth.
         :param T_base_camera: (4, 4), base <- optical frame.
         :param T_grid_base: (4, 4), the grid's frame <- base, at the image's stamp.
         :param spec: the grid.
-        :raises ImageError: if the arrays are not of these kinds and one shape.
+        :raises ImageError: if the arrays are not of these types and of one shape.
         :raises CameraInfoError: if the camera's images have another size than the mask.
         :raises PoseError: if a transform is not rigid, or the camera is not above the ground or
             does not look below the horizon anywhere.
@@ -151,15 +151,15 @@ class DepthProjector:
         check_height(T)
         pixels, rays = self._pixels(camera)
         if not self._sees_below.of(camera, T):
-            # It may see a thing that hangs, but nothing a robot drives on or into; far likelier
-            # is a frame with the axes of a body: its z, forward in an optical frame, points up.
+            # It might see hanging things, but nothing a robot drives on or into. Far more likely,
+            # the frame has the axes of a body: its z, forward in an optical frame, points up.
             raise PoseError(
-                'the camera looks above the horizon with all of its image: is header.frame_id no '
+                'the whole image of the camera is above the horizon: is header.frame_id not an '
                 'optical frame (z forward, x right, y down)? Check camera_mount or the TF of the '
                 'camera, and projection.border'
             )
         depth_m = depth_m.ravel()[pixels]
-        known = np.flatnonzero(depth_m > 0)  # often less than half of them
+        known = np.flatnonzero(depth_m > 0)  # often less than half of the pixels
         pixels, rays, depth_m = pixels[known], rays[known], depth_m[known]
         class_ids = mask.ravel()[pixels]
         _, offset, used = self._rules.points(class_ids, depth_m, rays, T)
@@ -172,9 +172,9 @@ class DepthProjector:
     def in_view(
         self, mask: UInt8Array, depth_m: npt.NDArray[np.float32], camera: CameraModel
     ) -> UInt8Array:
-        """Return the class ids of the pixels with depth, however far or high, uint8 (N,).
+        """Return the class ids of the pixels with depth, at any range or height, uint8 (N,).
 
-        Who stands right before a wall sees it nearer than the range gate.
+        The gates are ignored because a wall right before the camera may be nearer than min_range.
 
         :param mask: class ids, uint8 (H, W).
         :param depth_m: float32 (H, W) metres; 0, NaN and inf are unknown.
@@ -184,11 +184,11 @@ class DepthProjector:
         return mask.ravel()[pixels[(depth_m > 0) & (depth_m < np.inf)]]
 
     def _looks_below(self, camera: CameraModel, T: Floats) -> bool:
-        """Return whether a ray of a pixel that is used leads below the horizon."""
+        """Return whether the ray of any pixel that is used leads below the horizon."""
         return bool((self._pixels(camera)[1] @ T[2, :3] < 0).any())
 
     def _pixels(self, camera: CameraModel) -> tuple[Indices, Floats]:
-        """Return the pixels that are read and their rays, cached while the camera holds."""
+        """Return the pixels that are read and their rays, cached until the camera changes."""
         if self._rays is None or self._rays[0] != camera:
             (left, top), (right, bottom) = self._rules.gates.used_px(camera.image_wh)
             u, v = np.meshgrid(
@@ -203,7 +203,7 @@ class DepthProjector:
     def _vote(
         self, class_ids: UInt8Array, sure: Floats, cells: Indices, spec: GridSpec
     ) -> Observation:
-        """Return the surest class of each cell, a thing before the ground it stands on."""
+        """Return the surest class of each cell; a thing takes precedence over ground."""
         observation = Observation(
             spec, np.zeros(spec.shape, np.uint8), np.zeros(spec.shape, np.float32)
         )

@@ -1,8 +1,8 @@
-"""Which cells of a grid discs cover, one laid upon the other.
+"""Which cells of a grid are covered by discs that are laid one upon the other.
 
-A disc is a lattice of points: the cells they come to lie in are covered. Fine cells make thousands
-of points of a disc, and a noisy mask thousands of discs. So of large discs only the rim is laid
-point by point: inside of it each cell is covered, wherever in its cell the middle may be.
+A disc is a lattice of points, and covers the cells that contain a point. With fine cells a disc
+has thousands of points, and a noisy mask has thousands of discs. So only the rim of a large disc
+is laid point by point: all cells inside of it are covered, wherever in its cell the middle is.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from espnet_ros.core.grid import GridSpec
 
 Numbers = npt.NDArray[np.int32]
 
-# In cells: between points, so that each cell has one within half a cell of its middle ...
+# In cells: the step between points, so that each cell has one within half a cell of its middle ...
 _STEP = 0.7
-# ... and from the middle of a cell to its corner.
+# ... and the distance from the middle of a cell to its corner.
 _CORNER = math.sqrt(0.5)
-# In cells, the inside from which on it is worth its while.
+# In cells: the smallest inner radius for which treating the inside apart pays off.
 _LEAST_INSIDE = 5.0
-# Laid at once. Ten times as many leave the cache and take twice as long each.
+# Points laid at once. Ten times as many exceed the cache and take twice as long each.
 _MOST_POINTS = 20_000
 
 
 def last_disc(points: Floats, reach_m: Floats, pose: Floats, spec: GridSpec) -> Numbers:
-    """Return which disc is the last to cover each cell, int32 (rows, columns), -1 where none is.
+    """Return the number of the last disc on each cell, int32 (rows, columns), -1 for none.
 
     :param points: the middles of the discs, (N, 2) metres in the base frame.
-    :param reach_m: their radii, (N,); with 0, only the cell of the middle is covered.
+    :param reach_m: their radii, (N,); a radius of 0 covers only the cell of the middle.
     :param pose: of the base in the grid's frame, (2, 3).
     """
     cells = reach_m / spec.resolution_m
-    # Beyond the grid, as wide as a disc, so that those off the grid can be laid as well.
+    # A margin as wide as a disc, so that discs off the grid can be laid as well.
     pad = math.ceil(cells.max(initial=0.0)) + 1
     cols, rows = spec.size_cells
     last = np.full((rows + 2 * pad, cols + 2 * pad), -1, np.int32)
@@ -62,12 +62,12 @@ def _disc(reach: float) -> Floats:
 
 
 def _cells(places: Floats, side: int) -> Numbers:
-    """Return the cells of places along one axis, the outermost for what is beyond."""
+    """Return the cells of places along one axis; places beyond get the outermost cell."""
     return np.clip(places, 0, side - 1).astype(np.int32)
 
 
 def _lay_points(numbers: Numbers, middles: Floats, disc: Floats, onto: Numbers) -> None:
-    """Lay the points of a disc about each middle, (N, 2); numbers ascend."""
+    """Lay the points of a disc around each middle, (N, 2); numbers ascend."""
     rows, cols = onto.shape
     flat = onto.reshape(-1)
     size = max(1, _MOST_POINTS // len(disc))
@@ -80,7 +80,7 @@ def _lay_points(numbers: Numbers, middles: Floats, disc: Floats, onto: Numbers) 
 
 
 def _lay_insides(numbers: Numbers, middles: Floats, radius: float, onto: Numbers) -> None:
-    """Cover all cells within a radius of those of the middles, (N, 2); numbers ascend."""
+    """Cover all cells within a radius of the middles' cells, (N, 2); numbers ascend."""
     rows, cols = onto.shape
     x, y = _cells(middles[:, 0], cols), _cells(middles[:, 1], rows)
     reach = int(radius)
@@ -88,7 +88,7 @@ def _lay_insides(numbers: Numbers, middles: Floats, radius: float, onto: Numbers
     window = onto[low_y : int(y.max()) + reach + 1, low_x : int(x.max()) + reach + 1]
     own = np.full_like(window, -1)
     own[y - low_y, x - low_x] = numbers
-    # Of the cells up to `half` to either side: from the outermost row of a disc on they grow.
+    # The maximum within `half` cells to either side; `half` grows from the rim of a disc inwards.
     line, half = own, 0
     for up in range(reach, -1, -1):
         width = int(math.sqrt(radius**2 - up**2))
@@ -101,7 +101,7 @@ def _lay_insides(numbers: Numbers, middles: Floats, radius: float, onto: Numbers
 
 
 def _highest_beside(line: Numbers, step: int) -> Numbers:
-    """Return the highest of each number and those so many columns to either side."""
+    """Return the maximum of each number and those `step` columns to its left and right."""
     highest: Numbers = line.copy()
     right, left = slice(step, None), slice(None, -step)
     for to, of in ((right, left), (left, right)):

@@ -1,9 +1,9 @@
 """Lens distortion of normalised image coordinates, and where it stops being one-to-one.
 
-A fitted polynomial says nothing beyond the field it was fitted to: it turns back, and points far
-outside of the image come to lie inside. Both models know the first place where that happens and
-give NaN from there on, where OpenCV gives a number. (Lenses so decentred that p1 or p2 is 0.03
-may fold within it, too; at 0.01 none was found to.)
+A fitted polynomial is meaningless beyond the field it was fitted to: it turns back, and maps
+points far outside of the image into it. Both models know where that first happens and return NaN
+from there on, where OpenCV returns a number. (Lenses so decentred that p1 or p2 is 0.03 may fold
+before that point, too; at 0.01 none was found to.)
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.polynomial import polynomial
 
 from espnet_ros.core.arrays import Floats
 
-# Rays of this angle from the optical axis are the last ones that z = 1 represents well.
+# Beyond this angle from the optical axis, z = 1 no longer represents rays well.
 MAX_ANGLE_RAD = math.radians(89.0)
 _ITERATIONS = 25
 _TOLERANCE = 1e-9
@@ -56,13 +56,13 @@ class BrownConrady:
         )
         last = math.tan(MAX_ANGLE_RAD) ** 2
         self._s_max = min(_first_root(slope, last), _first_root(self._bottom, last))
-        # Even in angle: dense where images are, and still reaching out to the last ray.
+        # Evenly spaced in angle: dense where images are, and still reaching the last ray.
         self._r = np.tan(np.linspace(0.0, math.atan(math.sqrt(self._s_max)), 1024))
         s = self._r * self._r
         self._r_distorted = self._r * (
             polynomial.polyval(s, self._top) / _not_zero(polynomial.polyval(s, self._bottom))
         )
-        # The last entries of a domain that ends at a pole would be numerically anything.
+        # Where the domain ends at a pole, the last entries would be arbitrary.
         self._r_distorted = np.maximum.accumulate(self._r_distorted)
 
     def distort(self, xy: Floats) -> Floats:
@@ -77,7 +77,7 @@ class BrownConrady:
         r_distorted = np.hypot(xy[:, 0], xy[:, 1])
         r = np.interp(r_distorted, self._r_distorted, self._r)
         ideal = xy * (r / np.where(r_distorted > 0, r_distorted, 1.0))[:, None]
-        with np.errstate(all='ignore'):  # points without a solution may run away: NaN below
+        with np.errstate(all='ignore'):  # points without a solution may diverge: NaN below
             for _ in range(_ITERATIONS):
                 found, (xx, xy_, yy) = self._map(ideal)
                 dx, dy = (found - xy).T
@@ -150,7 +150,7 @@ class Equidistant:
 
 
 def _first_root(coefficients: Floats, last: float) -> float:
-    """Return the smallest positive root below a limit, else the limit."""
+    """Return the smallest positive root below a limit, or the limit."""
     trimmed = polynomial.polytrim(coefficients)
     roots = polynomial.polyroots(trimmed) if len(trimmed) > 1 else np.zeros(0)
     real = roots[np.abs(roots.imag) < 1e-9 * (1.0 + np.abs(roots.real))].real

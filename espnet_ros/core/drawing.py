@@ -1,4 +1,4 @@
-"""What pictures for people are put together from: paper, text, swatches and resized images."""
+"""The parts of pictures for people: paper, text, swatches and resized images."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ Color = tuple[int, int, int]
 
 PAPER: Color = (250, 250, 250)
 INK: Color = (48, 44, 40)
-# Pixels: a line of text, what is left free at the sides, and the square before a name.
+# Pixels: the height of a line of text, the free margin at the sides, and the square before a name.
 LINE, MARGIN, _SWATCH = 28, 16, 16
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _SCALE = 0.55
 
 
 def paper(height: int, width: int, color: Color = PAPER) -> Image:
-    """Return a picture without anything on it, uint8 (height, width, 3) BGR."""
+    """Return an empty picture, uint8 (height, width, 3) BGR."""
     return np.full((height, width, 3), color, np.uint8)
 
 
 def write(
     canvas: Image, text: str, x: int, y: int, scale: float = _SCALE, color: Color = INK
 ) -> None:
-    """Write a text whose base line begins at a pixel.
+    """Write a text whose baseline begins at a pixel.
 
-    :param canvas: uint8 (H, W, 3) BGR, also a part of a picture.
+    :param canvas: uint8 (H, W, 3) BGR; it may be a part of a picture.
     """
     # putText can't draw into a view whose rows are not contiguous in every OpenCV.
     part = np.ascontiguousarray(canvas)
@@ -47,12 +47,12 @@ def text_width(text: str, scale: float = _SCALE) -> int:
 def write_in_line(
     canvas: Image, text: str, x: int, top: int = 0, scale: float = _SCALE
 ) -> None:
-    """Write a text into the line, `LINE` pixels high, that begins at a row."""
+    """Write a text into a line that is `LINE` pixels high and begins at row `top`."""
     write(canvas, text, x, top + LINE - 9, scale)
 
 
 def text_line(text: str, width: int, margin: int = MARGIN) -> Image:
-    """Return a line with a text, smaller where it would not fit, uint8 (LINE, width, 3) BGR.
+    """Return a line with a text, shrunk if it would not fit, uint8 (LINE, width, 3) BGR.
 
     :param margin: left free at both sides.
     """
@@ -92,7 +92,7 @@ def swatches(
 
 
 def resized(image: Image, size_wh: tuple[int, int]) -> Image:
-    """Return an image in another size, itself if it has that: averaged where it shrinks.
+    """Return an image at another size, averaged if it shrinks; itself if it has that size.
 
     :param image: uint8 (H, W, 3) BGR.
     """
@@ -104,9 +104,9 @@ def resized(image: Image, size_wh: tuple[int, int]) -> Image:
 
 
 def of_width(image: Image, width: int) -> Image:
-    """Return an image resized to a width, uint8 (H, width, 3) BGR, its sides in proportion.
+    """Return an image resized to a width in proportion, uint8 (H, width, 3) BGR.
 
-    What would be more than twice as high as wide is in the middle of blank paper.
+    An image more than twice as high as wide is limited in height and centred on blank paper.
     """
     high, wide = image.shape[:2]
     scale = min(width / wide, 2 * width / high)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-# What an image is refused for. Diagnostics count by it (docs/diagnostics.md), as rejected_...
-# what a camera sends and as skipped_... what is kept out of the cost maps.
+# Why an image is refused. Diagnostics count by reason (docs/diagnostics.md): as rejected_... for
+# what a camera sends, and as skipped_... for what is kept out of the cost maps.
 Rejection = Literal[
-    'encoding',  # not of a colour image, or not known
-    'size',  # no pixel, or not what something else has
-    'step',  # too few bytes a row
+    'encoding',  # not that of a colour image, or unknown
+    'size',  # no pixels, or not the size of what belongs to it
+    'step',  # too few bytes per row
     'data',  # too few bytes
-    'decode',  # a compressed image, or an encoding of cv_bridge, that can't be unpacked
+    'decode',  # a compressed image, or an encoding for cv_bridge, that can't be decoded
     'array',  # not uint8 (H, W, 3)
     'mask',  # not uint8 (H, W)
-    'confidence',  # not like its mask
-    'depth',  # none, or not registered to the colour image
+    'confidence',  # not of its mask's shape and type
+    'depth',  # missing, or not registered to the colour image
     'view',  # shows neither ground nor anything upright
-    'stamp',  # not after that of the last image
+    'stamp',  # not later than that of the last image
 ]
 REJECTIONS: tuple[Rejection, ...] = get_args(Rejection)
 
 
 class EspnetRosError(Exception):
-    """Base of all errors that are the caller's to mend, printed without a traceback."""
+    """Base of all errors that the user can fix; they are printed without a traceback."""
 
 
 class ImageError(EspnetRosError):
@@ -42,16 +42,16 @@ class CameraInfoError(EspnetRosError):
 
 
 class PoseError(EspnetRosError):
-    """A pose that is missing or can't be used, so that nobody knows where a look belongs.
+    """A pose that is missing or can't be used, so that the place of a look is unknown.
 
-    By tf or odometry it came too late or not at all, is of other frames than asked for, or its
-    stamp or that of the image is missing or of another clock; it is no rigid motion, or of a base
-    that is tipped over; or the camera is not above the ground from there, or sees none of it.
+    From tf or odometry it came too late or not at all, is for the wrong frames, or its stamp or
+    the image's is missing or from another clock. Or it is not a rigid motion, or the base is
+    tipped over. Or the camera there is not above the ground, or sees none of it.
     """
 
 
 class AbandonedError(EspnetRosError):
-    """What was waited for and is not wanted any more."""
+    """Something that was waited for is no longer wanted."""
 
 
 class ParameterError(EspnetRosError):
@@ -59,11 +59,11 @@ class ParameterError(EspnetRosError):
 
 
 class BundleError(EspnetRosError):
-    """A model folder that is missing, incomplete, changed or of another make than asked for."""
+    """A model folder that is missing, incomplete, changed or not of the kind asked for."""
 
 
 class MovedError(BundleError):
-    """Something in a replaced model folder that lies elsewhere now, which the message names."""
+    """Content of a replaced model folder that is now in another place, named in the message."""
 
 
 class CheckpointError(EspnetRosError):
@@ -83,10 +83,10 @@ class BackendUnavailableError(BackendError):
 
 
 class DeviceError(BackendError):
-    """A device that ran out of memory or is gone, while another one may still work."""
+    """A device that ran out of memory or is gone, although another device may still work."""
 
 
 def describe(error: Exception) -> str:
-    """Return an error in a sentence; one of ours is a sentence already."""
+    """Return an error as a sentence, which one of ours already is."""
     expected = isinstance(error, EspnetRosError)
     return str(error) if expected else f'{type(error).__name__}: {error}'

@@ -14,10 +14,10 @@ Pixel = tuple[int, int]
 class Gates:
     """Range, horizon and border.
 
-    :param max_range_m: from the camera's foot; what is farther is not observed.
-    :param min_range_m: the same for what is nearer, e.g. the robot's own body.
-    :param min_depression_deg: how far below the horizon a ray must look: near it a pixel is
-        metres long, and a pitch error moves it by as much.
+    :param max_range_m: from the camera's foot; ground farther away is not observed.
+    :param min_range_m: ground nearer than this is not observed, e.g. the robot's own body.
+    :param min_depression_deg: how far below the horizon a ray must point: near the horizon a pixel
+        is metres long on the ground, and a pitch error moves it by as much.
     :param border_px: width of the image's edge that is not used.
     :raises ParameterError: if a value is out of bounds; all offenders are listed.
     """
@@ -28,10 +28,10 @@ class Gates:
     border_px: int = 2
 
     def __post_init__(self) -> None:
-        # For callers without a config: the bounds of the parameters are narrower.
+        # For callers without a config; the bounds of the parameters are narrower.
         problems = []
         if not 0.0 < self.max_range_m < math.inf:
-            problems.append(f'max_range must be above 0 m, and finite, got {self.max_range_m}')
+            problems.append(f'max_range must be above 0 m and finite, got {self.max_range_m}')
         if not 0.0 <= self.min_range_m < self.max_range_m:
             problems.append(f'min_range must be 0 m up to max_range, got {self.min_range_m}')
         if not 0.0 < self.min_depression_deg < 90.0:
@@ -44,21 +44,21 @@ class Gates:
             raise ParameterError('projection refused: ' + '; '.join(problems))
 
     def reach_m(self, height_m: float) -> float:
-        """Return how far from its foot a camera of this height is trusted to see the ground."""
+        """Return how far from its foot a camera of this height is trusted to see ground."""
         slope = math.tan(math.radians(self.min_depression_deg))
         return min(self.max_range_m, height_m / slope)
 
     def used_px(self, image_wh: Pixel) -> tuple[Pixel, Pixel]:
-        """Return the first u and v inside of the border, and the first beyond it again.
+        """Return the first u and v inside of the border, and the first beyond its far side.
 
         :param image_wh: pixels.
-        :raises PoseError: if nothing is left between them.
+        :raises PoseError: if no pixel is left between them.
         """
         width, height = image_wh
         border = self.border_px
         if 2 * border >= min(width, height):
             raise PoseError(
-                f'projection.border of {border} pixels leaves nothing of masks of '
+                f'a projection.border of {border} pixels leaves nothing of masks of '
                 f'{width}x{height}: set it to {(min(width, height) - 1) // 2} at most'
             )
         return (border, border), (width - border, height - border)

@@ -1,4 +1,4 @@
-"""Where the cells of a grid are, and what one look says about them."""
+"""The cells of a grid, and what one look says about them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy.typing as npt
 
 from espnet_ros.core.errors import ParameterError
 
-# For callers without a config: the bounds of the parameter are narrower.
+# For callers without a config; the bounds of the parameter are narrower.
 _RESOLUTION_M = (0.001, 10.0)
-# nav2_ros_common/validate_messages.hpp refuses longer sides; more cells than this is a typing
-# error in the resolution rather than a wish.
+# nav2_ros_common/validate_messages.hpp refuses longer sides; more cells than this are a typing
+# error in the resolution rather than intended.
 _MAX_SIDE = 32767
 _MAX_CELLS = 16_000_000
 
 
 def cells_along(size_m: tuple[float, float], resolution_m: float) -> tuple[int, int]:
-    """Return the whole cells nearest to two sides, columns and rows.
+    """Return the numbers of columns and rows nearest to two sides.
 
     :param size_m: along x and y.
     """
@@ -28,7 +28,7 @@ def cells_along(size_m: tuple[float, float], resolution_m: float) -> tuple[int, 
 
 
 def cells_problem(size_cells: tuple[int, int]) -> str:
-    """Return what is wrong with a number of columns and rows, '' if nothing is."""
+    """Return what is wrong with these numbers of columns and rows, or ''."""
     cols, rows = size_cells
     if 1 <= cols <= _MAX_SIDE and 1 <= rows <= _MAX_SIDE and cols * rows <= _MAX_CELLS:
         return ''
@@ -43,12 +43,12 @@ class GridSpec:
     """A grid of square cells, aligned with its frame; arrays are indexed [my, mx].
 
     The origin is counted in cells, so that cells keep their places over any distance driven:
-    two grids of one resolution always share their lattice.
+    all grids of one resolution share one lattice.
 
     :param resolution_m: side of a cell.
     :param size_cells: columns (along x) and rows (along y).
-    :param origin_cells: the first cell's place in the endless lattice of the frame.
-    :raises ParameterError: if a value makes no usable grid; all offenders are listed.
+    :param origin_cells: the place of cell (0, 0) in the endless lattice of the frame.
+    :raises ParameterError: if a value can't be used; all offenders are listed.
     """
 
     resolution_m: float
@@ -69,11 +69,11 @@ class GridSpec:
     def around(
         cls, center_m: tuple[float, float], size_m: tuple[float, float], resolution_m: float
     ) -> GridSpec:
-        """Return the grid of a size about a point.
+        """Return the grid of this size around a point.
 
         :param center_m: x and y in the grid's frame.
         :param size_m: along x and y; rounded to whole cells.
-        :raises ParameterError: if that is no usable grid.
+        :raises ParameterError: if a value can't be used.
         """
         if not all(math.isfinite(v) for v in (*center_m, *size_m, resolution_m)):
             raise ParameterError(
@@ -108,7 +108,7 @@ class GridSpec:
         return dataclasses.replace(self, origin_cells=(x + cells[0], y + cells[1]))
 
     def places_of(self, xy: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-        """Return points (N, 2) of the grid's frame, metres, in cells from its outer corner."""
+        """Convert points (N, 2) from metres in the grid's frame to cells from its outer corner."""
         return np.asarray(xy, np.float64) * (1.0 / self.resolution_m) - self.origin_cells
 
     def cells_of(

@@ -1,4 +1,4 @@
-"""What a projection is given, checked where it enters."""
+"""Checks of the inputs of a projection."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from espnet_ros.core.errors import CameraInfoError, ImageError, ParameterError, 
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.transforms import rigid
 
-# A base tilted further than this from the grid's frame is no ground robot but a wrong frame.
+# A base tilted further than this against the grid's frame means a wrong frame.
 _MIN_COS_TILT = 0.5
 _MIN_HEIGHT_M = 0.01
-# As many names tell what a blind camera shows.
+# How many class names an error about a blind camera lists.
 _MOST_NAMES = 3
 
 
 def check_mask(mask: UInt8Array, confidence: UInt8Array | None, camera: CameraModel) -> None:
-    """Refuse arrays that are no mask and confidence of the camera.
+    """Refuse arrays that are not a mask and a confidence of the camera.
 
     :raises ImageError: if they are not uint8 (H, W) of one shape.
     :raises CameraInfoError: if the camera's images have another size.
@@ -61,10 +61,10 @@ def check_depth(depth_m: npt.NDArray[np.float32], mask: UInt8Array) -> None:
 def check_view(class_ids: UInt8Array, labels: Labels, where: str) -> None:
     """Refuse a look that shows nothing: such a camera sees no more than a silent one.
 
-    One right before a wall shows the wall, even where nothing can be said about its place.
+    A camera right before a wall passes: it shows the wall, although the wall's place is unknown.
 
-    :param class_ids: of the pixels that may say something, uint8 (N,).
-    :param where: they are, for the message.
+    :param class_ids: of the pixels that count, uint8 (N,).
+    :param where: where these pixels are, for the message.
     :raises ImageError: if none of them is of a ground or an upright class.
     """
     counts = np.bincount(class_ids, minlength=256)
@@ -83,7 +83,7 @@ def check_height(T_base_camera: npt.NDArray[np.float64]) -> None:
     """Refuse a camera that is not above the ground.
 
     :param T_base_camera: (4, 4), rigid, base <- optical frame; the ground is z = 0 of base.
-    :raises PoseError: if it is not.
+    :raises PoseError: if it is not above the ground.
     """
     height = float(T_base_camera[2, 3])
     if not height > _MIN_HEIGHT_M:
@@ -94,7 +94,7 @@ def check_height(T_base_camera: npt.NDArray[np.float64]) -> None:
 
 
 def ground_pose(T_grid_base: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return how points of the base's ground move into the grid, float64 (2, 3).
+    """Return the map from ground points of the base to the grid's frame, float64 (2, 3).
 
     :raises PoseError: if the transform is not rigid or the base is tipped over.
     """
@@ -110,22 +110,22 @@ def ground_pose(T_grid_base: npt.ArrayLike) -> npt.NDArray[np.float64]:
 def check_rules(
     labels: Labels, ground_cover: Sequence[str], overhang_m: Mapping[str, float]
 ) -> None:
-    """Refuse what `GroundProjector` can't be told about classes.
+    """Refuse rules about classes that `GroundProjector` can't apply.
 
-    For callers without a config; one that has been checked (`espnet_ros.core.config_rules`) always
-    passes.
+    This is for callers without a config. A config that `espnet_ros.core.config_rules` has checked
+    always passes.
 
     :raises ParameterError: all offenders are listed.
     """
     uprights = [c.name for c in labels if c.kind == 'upright']
     problems = [
-        f'{rule} names {name!r}, which is no upright class of the model'
+        f'{rule} names {name!r}, which is not an upright class of the model'
         for rule, names in (('ground_cover', ground_cover), ('overhang', overhang_m))
         for name in names
         if name not in uprights
     ]
     problems += [
-        f'overhang of {name} must be 0 m or more, and finite, got {reach}'
+        f'overhang of {name} must be 0 m or more and finite, got {reach}'
         for name, reach in overhang_m.items()
         if not 0.0 <= reach < math.inf
     ]

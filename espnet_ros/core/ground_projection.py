@@ -1,27 +1,27 @@
-"""From a mask to what it says about the cells of a grid, for a camera without depth.
+"""From a mask to an observation of the cells of a grid, for a camera without depth.
 
 Two rules, because a picture has no depth:
 
 1. A pixel of a `ground` class shows the place where its ray meets z = 0 of the base frame.
-2. A thing of an `upright` class is met where its lower edge meets the ground: along each ray on
-   the ground that leaves the camera's foot, the place where what is seen turns from ground to
-   upright. One cell is marked there; what is behind is hidden and stays unobserved until ground
-   is seen again. The lower edge of a thing that reaches over the border of the image is not in
-   view: nothing is marked, since it is nearer than anything the image shows. What rounding makes
-   a contact beside a thing's upright edge is none; see `espnet_ros.core.strays`.
+2. A thing of an `upright` class stands where its lower edge meets the ground: along each ray on
+   the ground that leaves the camera's foot, this contact is where the class turns from ground to
+   upright. One cell is marked there. What is behind is hidden and stays unobserved until ground
+   is seen again. If a thing reaches over the border of the image, its lower edge is not in view
+   and nothing is marked: it is nearer than anything the image shows. Contacts that only rounding
+   makes beside a thing's upright edge are ignored; see `espnet_ros.core.strays`.
 
-Sky, void and UNLABELED say nothing; a contact may hide under a seam of them.
+Sky, void and UNLABELED say nothing; a thin seam of them may hide a contact.
 
-A model may file flat things under an upright class: CamVid's `Tree` is also its grass. Rule 2
-makes the rim of a lawn one cell of Tree and the lawn itself unknown: a robot is told where the
+A model may put flat things into an upright class: CamVid's `Tree` includes grass. Rule 2 makes
+the rim of a lawn one cell of Tree and leaves the lawn itself unknown: the robot learns where the
 ground it knows ends. But whatever stands on a lawn has no ground below it in the picture. Name
-such classes in `ground_cover` and a change from them to another upright class is a contact, too.
+such classes in `ground_cover`, and a change from them to another upright class is a contact, too.
 The price: what is seen over the top of a bush lower than the camera is marked too far away,
-somewhere in what the bush hides.
+somewhere in the area that the bush hides.
 
-A thing that stands on less than it covers, as a bicycle on its tyres, is met too far inside:
-`overhang_m` says how far a class reaches beyond the points where it touches the ground; see
-`espnet_ros.core.overhang`.
+A thing that touches less ground than it covers, such as a bicycle on its tyres, is marked too far
+inside: `overhang_m` says how far a class reaches beyond the points where it touches the ground;
+see `espnet_ros.core.overhang`.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ _NOTHING, _GROUND, _COVER, _UPRIGHT, _UNSEEN = 0, 1, 2, 3, 4
 
 
 class GroundProjector:
-    """Reads masks of one camera as observations of the ground.
+    """Turns masks of one camera into observations of the ground.
 
     :param labels: the classes of the masks.
     :param gates: which part of the image is used.
     :param ground_cover: names of upright classes that may lie flat, see above.
     :param overhang_m: by name of an upright class, 0 to 2 metres, see above.
-    :raises ParameterError: if they name classes that are not upright ones or an overhang is out
-        of bounds; all offenders are listed.
+    :raises ParameterError: if a name is not of an upright class or an overhang is out of bounds;
+        all offenders are listed.
     """
 
     def __init__(
@@ -89,16 +89,16 @@ class GroundProjector:
         T_grid_base: npt.ArrayLike,
         spec: GridSpec,
     ) -> Observation:
-        """Return what a mask says about the cells of a grid.
+        """Return the observation of a grid's cells by a mask.
 
         :param mask: class ids, uint8 (H, W).
-        :param confidence: 0..255, uint8 (H, W); None is sure of everything.
-        :param camera: of the mask, so of its size.
+        :param confidence: 0..255, uint8 (H, W); None means 255 everywhere.
+        :param camera: the model for the mask, so of its size.
         :param T_base_camera: (4, 4), base <- optical frame; the ground is z = 0 of base.
         :param T_grid_base: (4, 4), the grid's frame <- base, at the image's stamp. A tilted base
-            tilts its ground: the cells under the tilted plane are the ones observed.
+            tilts its ground: the observed cells are those under the tilted plane.
         :param spec: the grid.
-        :raises ImageError: if mask and confidence are no such arrays.
+        :raises ImageError: if mask or confidence is not such an array.
         :raises CameraInfoError: if the camera's images have another size than the mask.
         :raises PoseError: if a transform is not rigid, or the camera sees no ground from there.
         """
@@ -118,7 +118,7 @@ class GroundProjector:
     def tables(
         self, camera: CameraModel, T_base_camera: npt.ArrayLike, resolution_m: float
     ) -> GroundTables:
-        """Return the tables of a camera in its place, made anew only when one has changed.
+        """Return the tables of a camera in its place, rebuilt only if one of the two has changed.
 
         :raises PoseError: if the transform is not rigid or the camera sees no ground from there.
         """
@@ -146,14 +146,14 @@ class GroundProjector:
         :param mask: class ids, uint8 (H, W), of the fan's camera.
         """
         kinds = self._kinds.take(mask.ravel().take(fan.pixels))
-        # A ray may leave the image and come back, over what is met where nobody sees it.
+        # A ray may leave the image and come back, and contacts out of view are unknown.
         np.copyto(kinds, _UNSEEN, where=~fan.seen)
         kinds = kinds.ravel()
-        # Where runs of one kind begin; each ray begins with a place that is not seen.
+        # Where runs of one kind begin; the first place of each ray counts as not seen.
         starts = np.flatnonzero(kinds[1:] != kinds[:-1]) + 1
         runs = kinds[starts]
         starts, runs = starts[runs != _NOTHING], runs[runs != _NOTHING]
-        # The kinds are ordered: ground < cover < upright, each a contact after any lower one.
+        # The kinds are ordered, ground < cover < upright: each is a contact after a lower one.
         met = starts[1:][(runs[1:] > runs[:-1]) & (runs[1:] != _UNSEEN)]
         return np.divmod(fan.strays.without_strays(met, kinds), fan.seen.shape[1])
 
@@ -170,7 +170,7 @@ class GroundProjector:
         self, flat: UInt8Array, sure: UInt8Array, width: int, plan: Plan, pose: Floats,
         into: Observation,
     ) -> None:
-        """Rule 1: read for each cell the pixel that shows its middle."""
+        """Apply rule 1: for each cell, read the pixel that shows its middle."""
         window = _window(plan, pose, into.spec)
         if window is None:
             return
@@ -193,17 +193,17 @@ class GroundProjector:
     def _read_contacts(
         self, flat: UInt8Array, sure: UInt8Array, fan: Fan, pose: Floats, into: Observation
     ) -> None:
-        """Rule 2: mark the cell behind each contact; it outweighs ground seen in that cell."""
+        """Apply rule 2: mark the cell behind each contact; it replaces ground seen in it."""
         ray, place = self.standing_contacts(flat, fan)
         pixel = fan.pixels[ray, place]
         weights = fan.weights[place] * sure[pixel] * np.float32(1 / 255)
-        # Between the two places lies the edge; half a cell behind it is the cell it borders.
+        # The edge is half a step before the place, and the middle of its cell half a cell behind.
         step = fan.ranges_m[1] - fan.ranges_m[0] if len(fan.ranges_m) > 1 else 0.0
         ranges = fan.ranges_m[place] - 0.5 * step + 0.5 * into.spec.resolution_m
         points = fan.foot + fan.directions[ray] * ranges[:, None]
         class_ids = flat[pixel]
         reach_m = self._overhang.reach_m(class_ids)
-        # Of several contacts in a cell the surest stays; as sure ones give way to what overhangs.
+        # The surest contact of a cell stays; of equally sure ones, one with an overhang.
         order = np.lexsort((reach_m > 0, weights))
         order = order[weights[order] > 0]
         last = last_disc(points[order], reach_m[order], pose, into.spec)
@@ -213,7 +213,7 @@ class GroundProjector:
 
 
 def _window(plan: Plan, pose: Floats, spec: GridSpec) -> tuple[slice, slice] | None:
-    """Return the rows and columns of the grid that the plan may reach, None for none."""
+    """Return the rows and columns of the grid that the plan may reach, None if there are none."""
     size = np.array(plan.looks.shape[1::-1]) - 1
     corners = plan.low_m + np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * size * plan.step_m
     places = (corners @ pose[:, :2].T + pose[:, 2]) / spec.resolution_m - spec.origin_cells

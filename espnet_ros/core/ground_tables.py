@@ -1,9 +1,9 @@
 """Which pixel shows which place on the ground: tables for one camera in one place.
 
 Both tables are lattices on z = 0 of the base frame whose points are projected into the image, so
-that an image is read by lookups alone. The fan follows the rays that leave the camera's foot, on
-which one thing hides another; the plan is a picture of the ground in base coordinates, from which
-cells of any pose are read.
+that reading an image takes lookups only. The fan follows the rays that leave the camera's foot,
+along which one thing hides another. The plan is a picture of the ground in base coordinates, from
+which cells are read for any pose.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from espnet_ros.core.strays import StrayFilter, stray_filter
 
 Indices = npt.NDArray[np.int32]
 
-# Of a fan with rays all around, which takes about 1 s to make for an ordinary camera.
+# Of a fan with rays all around; making it takes about 1 s for an ordinary camera.
 _MAX_POINTS = 8_000_000
-# What of a cell is one step along a ray, across rays at full range, and of the plan.
+# Steps in cells: along a ray, across rays at full range, and of the plan.
 _ALONG, _ACROSS, _PLAN = 0.25, 0.5, 0.5
 
 
@@ -34,14 +34,14 @@ _ALONG, _ACROSS, _PLAN = 0.25, 0.5, 0.5
 class Fan:
     """Rays on the ground that leave the camera's foot.
 
-    :param pixels: int32 (A, R), index into the image's pixels row by row.
-    :param seen: bool (A, R), which of them the image shows.
+    :param pixels: int32 (A, R), indices into the image's pixels, row by row.
+    :param seen: bool (A, R), which places the image shows.
     :param directions: (A, 2) unit vectors in the base frame.
     :param foot: (2,) metres in the base frame.
-    :param height_m: of the camera above it.
-    :param ranges_m: (R,) from the foot, evenly spaced.
+    :param height_m: of the camera above the foot.
+    :param ranges_m: (R,) distances from the foot, evenly spaced.
     :param weights: float32 (R,), see `_View.weight`; 0 outside of the range gates.
-    :param strays: finds what is no contact on these rays.
+    :param strays: removes false contacts on these rays.
     """
 
     pixels: Indices
@@ -56,14 +56,14 @@ class Fan:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The ground in base coordinates, to be read between its points, too.
+    """The ground in base coordinates; values between its points are interpolated.
 
-    :param looks: float32 (rows, columns, 3): u, v and weight (see `_View.weight`). Pixels off
-        the image are there as well, NaN where there is none; the outermost weights are 0.
+    :param looks: float32 (rows, columns, 3): u, v and weight (see `_View.weight`). u and v
+        may be off the image, or NaN if no pixel exists; the outermost weights are 0.
     :param low_m: (2,) x and y of point (0, 0) in the base frame.
     :param step_m: between points.
-    :param low_px: u and v must be above it ...
-    :param high_px: ... and below it, (2,), to be used.
+    :param low_px: u and v are used if above it ...
+    :param high_px: ... and below it, (2,).
     """
 
     looks: npt.NDArray[np.float32]
@@ -88,8 +88,8 @@ def build_tables(
 
     :param camera: of the masks.
     :param T_base_camera: (4, 4), rigid, base <- optical frame; the ground is z = 0 of base.
-    :param resolution_m: of the grid's cells; points of the tables may be farther from each other
-        where the range is more than 400 of them.
+    :param resolution_m: of the grid's cells; the tables may be coarser if the range is more than
+        400 cells.
     :raises PoseError: if the camera is not above the ground or sees none of it, or the border
         leaves nothing of the image.
     """
@@ -100,7 +100,7 @@ def build_tables(
     view = _View(camera, T_base_camera, gates, reach, resolution_m)
     if reach <= 0.5 * _ALONG * view.cell_m:
         raise PoseError(
-            f'the ground is seen up to {reach:.2f} m only, far less than a cell of '
+            f'the ground is seen only up to {reach:.2f} m, far less than a cell of '
             f'{resolution_m:g} m: lower grid.resolution, or raise projection.max_range'
         )
     fan = _fan(view)
@@ -108,8 +108,9 @@ def build_tables(
         raise PoseError(
             f'the camera, {height:.2f} m above the ground, sees none of it between '
             f'{gates.min_range_m:g} and {reach:.2f} m: does it look above the horizon, or is '
-            'header.frame_id no optical frame (z forward, x right, y down)? Check camera_mount or '
-            'the TF of the camera, projection.border, projection.min_range and max_range'
+            'header.frame_id not an optical frame (z forward, x right, y down)? Check '
+            'camera_mount or the TF of the camera, projection.border, projection.min_range '
+            'and max_range'
         )
     return GroundTables(fan, _plan(view, fan))
 
@@ -126,16 +127,16 @@ class _View:
     def cell_m(self) -> float:
         """Return the side of the cells that the lattices are made for.
 
-        Cells may be so small for the range that lattices for them would fill the memory. Then
-        those are as coarse as they must be: at the bound, rays are 0.07 degrees from each other
-        and places a 1600th of the range, about as fine as pixels. On the virtual street with
-        0.02 m and 20 m, 99.97 % of the cells say what they said without the bound.
+        For cells that are tiny compared to the range, lattices would fill the memory, so they are
+        made for larger cells. At the bound, rays are 0.07 degrees apart and places a 1600th of the
+        range, about as fine as pixels. On the virtual street with cells of 0.02 m and a range of
+        20 m, 99.97 % of the cells are the same as without the bound.
         """
         coarsest = self.reach_m * math.sqrt(2 * math.pi / (_ACROSS * _ALONG * _MAX_POINTS))
         return max(self.resolution_m, coarsest)
 
     def look(self, xy: Floats) -> tuple[Indices, npt.NDArray[np.bool_]]:
-        """Return the pixels that show ground points (2, ...) and which are in the image."""
+        """Return the pixels that show ground points (2, ...), and which points the image shows."""
         u, v = self.project(xy)
         low, high = self.used_px()
         with np.errstate(invalid='ignore'):  # NaN has no pixel
@@ -147,20 +148,20 @@ class _View:
         """Return u and v of ground points (2, ...), as CameraModel.project does."""
         back = self.T[:3, :3].T
         points = back[:, :2] @ xy.reshape(2, -1) - (back @ self.T[:3, 3])[:, None]
-        # Coordinates stay one after the other in memory: three times as fast as by the point.
+        # All x lie before all y in memory: three times as fast as point by point.
         uv: Floats = self.camera.project(points.T).T.reshape(xy.shape)
         return uv
 
     def used_px(self) -> tuple[Floats, Floats]:
-        """Return between which u and v the image is used, each (2,)."""
+        """Return the bounds of u and v between which the image is used, each (2,)."""
         first, end = self.gates.used_px(self.camera.image_wh)
         return np.array(first) - 0.5, np.array(end) - 0.5
 
     def weight(self, ranges_m: Floats) -> npt.NDArray[np.float32]:
-        """Return what share of a cell the pixel there can speak for, up to 1.
+        """Return the share of a pixel's evidence that one cell gets, up to 1, by range.
 
-        A pixel's length on the ground grows with the square of its distance; a cell that is
-        shorter shares its pixel with its neighbours.
+        A pixel's length on the ground grows with the square of its distance; a cell shorter than
+        that shares the pixel with its neighbours.
         """
         height = float(self.T[2, 3])
         length = (ranges_m**2 + height**2) / (height * self.camera.focal_px)
@@ -176,13 +177,13 @@ def _fan(view: _View) -> Fan:
     angles = np.linspace(-math.pi, math.pi, count, endpoint=False)
     directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     foot = view.T[:2, 3].copy()
-    # Most rays lead where the camera does not look: every fourth one tells.
+    # Most rays lead where the camera does not look: try every fourth one first.
     some = view.look(_along(foot, directions[::4], ranges[::2]))[1].any(axis=1)
     some |= np.roll(some, 1) | np.roll(some, -1)
     rays = np.flatnonzero(np.repeat(some, 4)[:count])
     directions = directions[rays]
     pixels, seen = view.look(_along(foot, directions, ranges))
-    seen[:, 0] = False  # where rays begin, see GroundProjector.contacts
+    seen[:, 0] = False  # the start of a ray, see GroundProjector.contacts
     useful = seen.any(axis=1)
     end = int(np.flatnonzero(seen.any(axis=0)).max(initial=-1)) + 1
     pixels = np.ascontiguousarray(pixels[useful, :end])
@@ -202,7 +203,7 @@ def _along(foot: Floats, directions: Floats, ranges_m: Floats) -> Floats:
 
 def _plan(view: _View, fan: Fan) -> Plan:
     step = _PLAN * view.cell_m
-    # A ray's first and last place are the outermost.
+    # The first and last seen place of each ray are the outermost.
     last = fan.seen.shape[1] - 1 - fan.seen[:, ::-1].argmax(axis=1)
     ends = np.stack([fan.seen.argmax(axis=1), last])
     points = fan.foot + fan.directions * fan.ranges_m[ends][..., None]

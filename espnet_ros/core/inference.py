@@ -1,8 +1,8 @@
-"""What inference may be asked for, by the names that parameters and backends share."""
+"""The names of backends and precisions, shared by parameters and backends."""
 
 from __future__ import annotations
 
-# In the order in which backend auto tries them, after PyTorch on a GPU, which unlike TensorRT does
-# not build for minutes at first.
+# In the order in which backend auto tries them. PyTorch on a GPU comes before all, because unlike
+# TensorRT it does not build for minutes at first.
 BACKENDS = ('tensorrt', 'openvino', 'onnx', 'torch')
 PRECISIONS = ('f32', 'bf16', 'f16', 'int8')

@@ -1,4 +1,4 @@
-"""The image sizes that the networks take."""
+"""The image sizes that the networks accept."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ LARGEST = 8192
 
 
 def is_size_wh(value: Any) -> bool:
-    """Return whether a value from a file or a parameter is a size that the networks take.
+    """Return whether a value from a file or a parameter is a size that the networks accept.
 
-    :param value: meant as a list or tuple of width and height, whole numbers of pixels.
+    :param value: expected to be a list or tuple of width and height, whole numbers of pixels.
     """
     return (
         isinstance(value, (list, tuple))
@@ -26,7 +26,7 @@ def is_size_wh(value: Any) -> bool:
 
 
 def nearest_sizes_wh(size_wh: tuple[int, int]) -> list[tuple[int, int]]:
-    """Return the sizes next to one that the networks take, or just that size.
+    """Return the nearest sizes that the networks accept, or just the given size if it is one.
 
     :param size_wh: width and height in pixels.
     """
@@ -39,7 +39,7 @@ def nearest_sizes_wh(size_wh: tuple[int, int]) -> list[tuple[int, int]]:
 
 
 def check_size_wh(size_wh: tuple[int, int]) -> None:
-    """Refuse an image size that the networks can't take; one above `LARGEST` they can.
+    """Refuse an image size that the networks can't take; sizes above `LARGEST` pass.
 
     :param size_wh: width and height in pixels.
     :raises BackendError: naming the nearest valid sizes.

@@ -1,29 +1,28 @@
-"""Whether the data of a JPEG are all there: OpenCV fills what is missing with grey."""
+"""Checks that a JPEG is complete: OpenCV fills what is missing with grey."""
 
 from __future__ import annotations
 
 import re
 
 _START, _END, _SCAN = b'\xff\xd8', b'\xff\xd9', b'\xff\xda'
-# What stands between the segments before the pixels; FF may be repeated.
+# The marker of a segment before the pixels; FF may be repeated.
 _MARKER = re.compile(rb'\xff[\x02-\xcf\xd9-\xfe]')
 
 
 def is_jpeg(content: bytes) -> bool:
-    """Return whether these are the bytes of a JPEG, of which the end may be missing."""
+    """Return whether these bytes begin as a JPEG; its end may be missing."""
     return content.startswith(_START)
 
 
 def is_cut_off(content: bytes) -> bool:
-    """Return whether these are the bytes of a JPEG without its end; what follows that is free."""
+    """Return whether these bytes are a JPEG without its end; anything may follow the end."""
     if not is_jpeg(content):
         return False
     at = len(_START)
-    # From segment to segment by their lengths: a thumbnail in one of them has an end, too.
+    # Skip each segment by its length: a thumbnail in a segment has an end marker, too.
     while (found := _MARKER.search(content, at)) and found.group() != _END:
         at = found.end() + int.from_bytes(content[found.end() : found.end() + 2], 'big')
         if found.group() == _SCAN:
-            # Among the pixels FF is always followed by something else; and it is found from behind
-            # at once.
+            # Pixel data never contain the end marker; searching from behind finds it at once.
             return content.rfind(_END, at) < 0
     return found is None

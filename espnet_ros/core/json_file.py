@@ -1,4 +1,4 @@
-"""Figures in a file, for other programs."""
+"""Writes figures to a file for other programs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from espnet_ros.core.paths import write_file
 
 
 def write_json(file: Path | None, figures: Mapping[str, Any]) -> None:
-    """Write figures as JSON, whole or not at all.
+    """Write figures as JSON, completely or not at all.
 
-    :param file: None for nowhere, where none was asked for.
+    :param file: None if no file was asked for: nothing is written.
     """
     if file is not None:
         write_file(file, (json.dumps(figures, indent=2) + '\n').encode())

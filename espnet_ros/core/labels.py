@@ -17,7 +17,7 @@ from espnet_ros.core.errors import BundleError, DatasetError
 # vision_msgs/VisionClass reserves the largest id for "no label"; masks are uint8.
 UNLABELED = 255
 
-# How a class meets the ground: 'ground' lies on it, 'upright' stands on it and hides what is
+# How a class relates to the ground: 'ground' lies on it, 'upright' stands on it and hides what is
 # behind, 'sky' and 'void' say nothing about it.
 KINDS = ('ground', 'upright', 'sky', 'void')
 
@@ -76,7 +76,7 @@ class Labels(Sequence[LabelClass]):
 
     @cached_property
     def mask_lut(self) -> npt.NDArray[np.uint8]:
-        """Return uint8 (256,): raw class_id -> published id, UNLABELED for void and no class."""
+        """Return uint8 (256,): raw class_id -> published id, UNLABELED for void and unused ids."""
         lut = np.full(256, UNLABELED, np.uint8)
         for class_id, label in enumerate(self._classes):
             if label.kind != 'void':
@@ -85,7 +85,7 @@ class Labels(Sequence[LabelClass]):
         return lut
 
     def of_kind(self, kind: str) -> npt.NDArray[np.bool_]:
-        """Return bool (256,): for each class_id whether it is of one of `KINDS`."""
+        """Return bool (256,): whether each class_id is of this kind, one of `KINDS`."""
         table = np.zeros(256, bool)
         table[: len(self)] = [label.kind == kind for label in self._classes]
         return table
@@ -93,7 +93,7 @@ class Labels(Sequence[LabelClass]):
     def lut_to(self, other: Labels) -> npt.NDArray[np.uint8]:
         """Return uint8 (256,): class_id -> that of the same name in another table, else UNLABELED.
 
-        Order and further classes of either do not matter.
+        The two tables may differ in order, and each may have classes that the other lacks.
         """
         lut = np.full(256, UNLABELED, np.uint8)
         for class_id, name in enumerate(self.names):
@@ -102,7 +102,7 @@ class Labels(Sequence[LabelClass]):
         return lut
 
     def check_knows(self, dataset: Labels) -> None:
-        """Refuse a dataset with classes that this table of a model has not.
+        """Refuse a dataset with classes that this model's table lacks.
 
         :raises DatasetError: listing them.
         """
@@ -110,7 +110,7 @@ class Labels(Sequence[LabelClass]):
         if missing:
             raise DatasetError(
                 f'the model does not know {", ".join(missing)} of the dataset: it knows '
-                f'{", ".join(self.names)}; give a model that was trained on these classes, or '
+                f'{", ".join(self.names)}; use a model that was trained on these classes, or '
                 'a dataset of classes that it knows'
             )
 
@@ -121,7 +121,7 @@ class Labels(Sequence[LabelClass]):
         ]
 
     def differences(self, other: Labels) -> list[str]:
-        """Return, for each class_id that is not the same in another table, what both have."""
+        """Return a description of each class_id that differs from another table."""
         return [
             f'class {i} is {_shown(theirs)}, not {_shown(mine)}'
             for i, (mine, theirs) in enumerate(zip_longest(self, other))
@@ -132,7 +132,7 @@ class Labels(Sequence[LabelClass]):
     def from_list(cls, items: Sequence[Mapping[str, Any]]) -> Labels:
         """Build from plain data: a list of ``{name, color_rgb: [r, g, b], kind}``.
 
-        :raises BundleError: if it is none, or as for the classes themselves.
+        :raises BundleError: if it is not such a list, or for the reasons of the constructor.
         """
         try:
             return cls([_class_from_dict(item) for item in items])
@@ -145,7 +145,7 @@ class Labels(Sequence[LabelClass]):
 
 def _class_from_dict(item: Mapping[str, Any]) -> LabelClass:
     name, color, kind = item['name'], item['color_rgb'], item['kind']
-    # YAML makes `no` a truth value, and a list would be as good a name as its text.
+    # YAML reads `no` as a bool, and without this check a list would pass as a name.
     if not isinstance(name, str) or not isinstance(kind, str):
         raise TypeError(f'name and kind must be text, got {name!r} and {kind!r}: use quotes')
     if not isinstance(color, (list, tuple)) or not all(map(_is_whole, color)):

@@ -1,4 +1,4 @@
-"""Every few pixels of an image, with their rays and where those meet the ground."""
+"""A lattice of pixels of an image, with their rays and where those meet the ground."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Points = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
-    """Pixels of a camera in its place, (h, w) in all.
+    """A lattice of (h, w) pixels of a camera in its place.
 
     :param camera: whose image it is.
     :param T: (4, 4), base <- optical frame.
@@ -24,7 +24,7 @@ class Lattice:
     :param cols: of the image, intp (w,).
     :param rays: float32 (h, w, 3), z = 1, optical frame.
     :param ground: float32 (h, w, 3), where the rays meet the ground within the gates, else NaN.
-    :param used: bool (h, w), those outside of the image's border.
+    :param used: bool (h, w), False in the unused border of the image.
     """
 
     camera: CameraModel
@@ -37,13 +37,13 @@ class Lattice:
 
 
 def make_lattice(camera: CameraModel, T: Floats, gates: Gates, stride: int) -> Lattice:
-    """Return ceil(H / stride) by ceil(W / stride) pixels in the middle of a camera's image.
+    """Return a centred lattice of ceil(H / stride) by ceil(W / stride) pixels of an image.
 
     :param T: (4, 4), base <- optical frame; the ground is z = 0 of base.
-    :param gates: range, horizon and border; beyond them there is no ground.
+    :param gates: range, horizon and border; ground outside of them is NaN.
     :raises PoseError: if the border leaves nothing of the image.
     """
-    # As much of the image is left over on either side.
+    # Centred: the same rest is left over on either side.
     cols, rows = (np.arange((n - 1) % stride // 2, n, stride) for n in camera.image_wh)
     u, v = np.meshgrid(cols, rows)
     first, end = gates.used_px(camera.image_wh)
@@ -51,7 +51,7 @@ def make_lattice(camera: CameraModel, T: Floats, gates: Gates, stride: int) -> L
     rays = camera.rays(np.stack([u, v], axis=-1))
     directions = rays @ T[:3, :3].T
     up = float(T[2, 3])
-    with np.errstate(invalid='ignore'):  # lenses have pixels without a ray
+    with np.errstate(invalid='ignore'):  # some pixels of a lens have no ray
         down = np.where(directions[..., 2] < -1e-9, -directions[..., 2], np.nan)
         ranges = up / down * np.hypot(directions[..., 0], directions[..., 1])
         good = used & (ranges >= gates.min_range_m) & (ranges <= gates.reach_m(up))

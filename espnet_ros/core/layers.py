@@ -13,9 +13,9 @@ from espnet_ros.core.names import LAYER
 from espnet_ros.core.spelling import nearest
 
 UNKNOWN, LETHAL = -1, 100
-# ~/points has this beside the layers.
+# The cloud in ~/points beside those of the layers.
 CLEAR = 'clear'
-# Nav2 takes 99 for "inscribed", which inflation alone may say.
+# Nav2 reads 99 as "inscribed", which only its inflation may set.
 _HIGHEST = 98
 
 
@@ -26,8 +26,8 @@ class LayerSpec:
     :param name: of the layer, a part of its topic.
     :param classes: names of the model's classes.
     :param cost: 0 (free) to 100 (lethal) for cells of these classes; 99 is published as 98.
-    :param min_probability: what share of a cell's evidence the classes must have together,
-        above 0 up to 1. The lower, the sooner a thing just seen counts.
+    :param min_probability: the share of a cell's evidence that the classes must have together,
+        above 0, up to 1. The lower it is, the sooner a thing just seen counts.
     """
 
     name: str
@@ -37,15 +37,15 @@ class LayerSpec:
 
 
 def published_cost(cost: int) -> int:
-    """Return the occupancy of a cost: all but 99, which Nav2 keeps for itself."""
+    """Return the occupancy of a cost: the same, except for 99, which Nav2 reserves."""
     return cost if cost == LETHAL else min(cost, _HIGHEST)
 
 
 def layers_from_dict(layers: Mapping[str, Mapping[str, object]]) -> list[LayerSpec]:
-    """Return the specifications of plain data, as YAML gives it.
+    """Return the layers that plain data from YAML specify.
 
     :param layers: name -> ``{classes: [..], cost: .., min_probability: ..}``.
-    :raises ParameterError: if a key is missing or unknown or a value of another type; all
+    :raises ParameterError: if a key is missing or unknown, or a value has the wrong type; all
         offenders are listed.
     """
     problems = [f'{n}: {p}' for n, values in layers.items() for p in plain_problems(n, values)]
@@ -55,7 +55,7 @@ def layers_from_dict(layers: Mapping[str, Mapping[str, object]]) -> list[LayerSp
 
 
 def plain_problems(name: str, values: Mapping[str, object]) -> Iterator[str]:
-    """Yield why plain data, see `layers_from_dict`, are not those of a layer.
+    """Yield why plain data, see `layers_from_dict`, do not specify a layer.
 
     :param name: of the layer.
     """
@@ -74,7 +74,7 @@ def plain_problems(name: str, values: Mapping[str, object]) -> Iterator[str]:
 
 
 def layer_problems(layers: Sequence[LayerSpec], labels: Labels) -> Iterator[str]:
-    """Yield what is wrong with layers of a cost map that is made with a model's labels."""
+    """Yield what is wrong with the layers of a cost map for a model's labels."""
     if not layers:
         yield 'expected at least one layer'
     names = [layer.name for layer in layers]
@@ -87,7 +87,7 @@ def layer_problems(layers: Sequence[LayerSpec], labels: Labels) -> Iterator[str]
 def problems_of(layer: LayerSpec, labels: Labels | None) -> Iterator[str]:
     """Yield what is wrong with one layer.
 
-    :param labels: of the model, None to leave the names of classes unchecked.
+    :param labels: of the model; None leaves the names of classes unchecked.
     """
     yield from _name_problems(layer.name)
     if not layer.classes:
@@ -101,7 +101,7 @@ def problems_of(layer: LayerSpec, labels: Labels | None) -> Iterator[str]:
 
 def _count_problems(layer: LayerSpec) -> Iterator[str]:
     count = len(set(layer.classes))
-    # The ids are 0 to one below that of no class.
+    # Class ids are 0 to UNLABELED - 1.
     if count > UNLABELED:
         yield f'expected at most {UNLABELED} classes, as no model has more, got {count}'
 
@@ -112,10 +112,10 @@ def _class_problems(layer: LayerSpec, labels: Labels) -> Iterator[str]:
             yield f'unknown class {name!r}{_near(name, labels.names)}'
     on_map = {c.kind for c in labels} & {'ground', 'upright'}
     kinds = {c.kind for c in labels if c.name in layer.classes}
-    # Of a model that has no others, its masks are wanted alone.
+    # A model without ground and upright classes is used for its masks only.
     if kinds and not kinds & on_map and on_map:
         yield (
-            f'nothing of kind {" or ".join(sorted(kinds))} comes to the map '
+            f'no class of kind {" or ".join(sorted(kinds))} gets onto the map '
             f'({", ".join(layer.classes)}): name ground or upright classes'
         )
 

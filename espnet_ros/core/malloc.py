@@ -1,4 +1,4 @@
-"""How the C library hands out memory, where that costs more than the work done in it."""
+"""Tunes the C library's memory allocation, which can cost more than the work in the memory."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _M_ARENA_MAX = -8
 
 
 def tune_malloc() -> bool:
-    """Let glibc keep the memory of images instead of asking the kernel for each one.
+    """Make glibc keep the memory of images instead of asking the kernel for each image.
 
-    By default every block of an image's size is mapped, zeroed page by page and unmapped again,
-    which costs more than the transport of an image, and a quarter of PyTorch's time on the CPU.
-    And each thread would get a pool of its own, which is given back to the kernel as soon as it
-    is empty. It takes effect on what is allocated from then on.
+    By default every block of an image's size is mapped, zeroed page by page and unmapped again.
+    That costs more than the transport of an image, and a quarter of PyTorch's time on the CPU.
+    Also, each thread would get its own pool, which is given back to the kernel as soon as it is
+    empty. This affects only memory that is allocated afterwards.
 
-    :return: False where the C library has no mallopt.
+    :return: False if the C library has no mallopt.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -1,4 +1,4 @@
-"""From looks of all cameras to the cost maps of one grid."""
+"""From the looks of all cameras to the cost maps of one grid."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from espnet_ros.core.semantic_grid import Memory, SemanticGrid
 from espnet_ros.core.time_rules import RESTART_S
 from espnet_ros.core.transforms import rigid
 
-# Half-lives by which a camera may be behind the others: its looks then still weigh a quarter.
+# Half-lives by which a camera may lag behind the others: its looks then still weigh a quarter.
 _MOST_LAG = 2.0
 
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """A mask, and from where it was seen.
+    """A mask, and the pose from which it was seen.
 
     :param camera: its name.
     :param mask: class ids, uint8 (H, W).
     :param confidence: 0..255, uint8 (H, W).
-    :param model: of the camera, for the mask's size.
+    :param model: the camera model for the mask's size.
     :param T_base_camera: (4, 4), base <- optical frame; the ground is z = 0 of base.
     :param T_grid_base: (4, 4), the grid's frame <- base, at the stamp.
     :param stamp_s: seconds.
@@ -73,14 +73,14 @@ class GridSnapshot:
 
 @dataclass(eq=False)
 class _CameraState:
-    """What belongs to one camera.
+    """The state of one camera.
 
     :param ground: reads its looks without depth.
     :param depth: reads those with depth.
-    :param clouds: makes points of both.
+    :param clouds: makes points from both.
     :param monitor: watches the pose of looks without depth.
-    :param last: stamp and (4, 4) pose of the newest look that could be used, None before one.
-    :param roll_problem: why the network does not see its images upright, '' if it does.
+    :param last: stamp and (4, 4) pose of the newest usable look, None before the first.
+    :param roll_problem: why the network does not see upright images, or ''.
     """
 
     ground: GroundProjector
@@ -92,12 +92,12 @@ class _CameraState:
 
 
 class Mapper:
-    """One grid for all cameras; may be used from several threads.
+    """One grid for all cameras; it may be used from several threads.
 
-    :param config: its groups grid and projection, layers and cameras are used.
+    :param config: its groups grid and projection, its layers and its cameras are used.
     :param labels: of the model.
-    :raises ParameterError: if the config makes no grid, projection or layers; what is wrong is
-        listed.
+    :raises ParameterError: if grid, projection or layers can't be made from the config; all
+        offenders are listed.
     """
 
     def __init__(self, config: NodeConfig, labels: Labels) -> None:
@@ -131,16 +131,16 @@ class Mapper:
 
     @property
     def cloud_makers(self) -> dict[str, CloudMaker]:
-        """Return by camera what makes points of its looks."""
+        """Return the cloud maker of each camera."""
         return {name: camera.clouds for name, camera in self._cameras.items()}
 
     def add(self, look: Look) -> str:
-        """Take in what one camera sees.
+        """Add what one camera sees.
 
-        :returns: why everything known before was forgotten, '' if it was not.
+        :returns: why everything known before was forgotten, or '' if it was kept.
         :raises CameraInfoError: if the camera's images have another size than the mask.
-        :raises ImageError: if mask, confidence and depth are no such arrays, or the mask shows
-            nothing where it may say something.
+        :raises ImageError: if mask, confidence or depth is not such an array, or the mask shows
+            neither ground nor anything upright where it counts.
         :raises PoseError: if a pose can't be used, or the camera's clock is behind the others'.
         """
         pose = rigid(look.T_grid_base, 'T_grid_base')
@@ -149,7 +149,7 @@ class Mapper:
         if look.depth_m is not None:
             check_depth(look.depth_m, look.mask)
         else:
-            # On a mount that moves they take long to make, and diagnostics wait for the lock.
+            # Outside of the lock, as diagnostics wait for it: on a moving mount this takes long.
             camera.ground.tables(look.model, look.T_base_camera, self._grid.spec.resolution_m)
         with self._lock:
             camera.roll_problem = roll_problem(
@@ -157,14 +157,14 @@ class Mapper:
             )
             notice = break_since(camera.last, look.stamp_s, pose)
             if notice:
-                # The grid does not follow to a far place for a look that says nothing there.
+                # The grid must not move to a far place for a look that shows nothing.
                 self._check_view(camera, look)
             else:
                 self._check_clock(look)
             xy = float(pose[0, 3]), float(pose[1, 3])
             self._grid.recentre(xy)
             observation = self._observe(camera, look, pose)
-            # Not before, as a look that is refused tells nothing.
+            # Not earlier, because a look that is refused must not clear the grid.
             if notice:
                 self._forget()
             if camera.last is None or look.stamp_s >= camera.last[0]:
@@ -176,7 +176,7 @@ class Mapper:
         return notice
 
     def recentre(self, T_grid_base: Floats) -> None:
-        """Let the grid follow the robot while nothing is seen.
+        """Make the grid follow the robot while nothing is seen.
 
         :param T_grid_base: (4, 4), the grid's frame <- base.
         :raises PoseError: if the pose is not finite.
@@ -197,7 +197,7 @@ class Mapper:
     def render(self, fill: int | None = None) -> GridSnapshot:
         """Return what the grid says now.
 
-        :param fill: occupancy that all cells are given instead of what is known of them.
+        :param fill: an occupancy for all cells, instead of what is known about them.
         """
         with self._lock:
             spec = self._grid.spec
@@ -208,7 +208,7 @@ class Mapper:
         return GridSnapshot(spec, Occupancy(dict.fromkeys(names, full), full))
 
     def problems(self) -> dict[str, str]:
-        """Return by camera what is wrong with its assumed pose, '' for nothing."""
+        """Return for each camera what is wrong with its assumed pose, or ''."""
         with self._lock:
             return {
                 name: '; '.join(filter(None, (camera.roll_problem, camera.monitor.problem())))
@@ -216,7 +216,7 @@ class Mapper:
             }
 
     def figures(self) -> dict[str, dict[str, str]]:
-        """Return by camera what that is judged by, for diagnostics."""
+        """Return for each camera the figures behind `problems`, for diagnostics."""
         with self._lock:
             return {name: camera.monitor.values() for name, camera in self._cameras.items()}
 
@@ -227,7 +227,7 @@ class Mapper:
             camera.monitor.break_off()
 
     def _check_clock(self, look: Look) -> None:
-        """Refuse a look that would hardly count, and its camera's next ones neither."""
+        """Refuse a look so old that it, and the next ones of its camera, would hardly count."""
         newest_s = self._grid.stamp_s
         lag_s = 0.0 if newest_s is None else newest_s - look.stamp_s
         if lag_s > max(_MOST_LAG * self._half_life_s, RESTART_S):
@@ -237,9 +237,9 @@ class Mapper:
             )
 
     def _observe(self, camera: _CameraState, look: Look, pose: Floats) -> Observation:
-        """Return what a look says.
+        """Return the observation by a look.
 
-        :raises ImageError: if it shows nothing, among others.
+        :raises ImageError: if it shows nothing, among other reasons.
         """
         mask, model, mount, spec = look.mask, look.model, look.T_base_camera, self._grid.spec
         if look.depth_m is None:
@@ -248,7 +248,7 @@ class Mapper:
             observation = camera.depth.observe(
                 mask, look.confidence, look.depth_m, model, mount, pose, spec
             )
-        # Only where it says nothing, which is seldom.
+        # Checked only if there is no observation, which is rare.
         if not observation.weights.any():
             self._check_view(camera, look)
         return observation
@@ -256,7 +256,7 @@ class Mapper:
     def _check_view(self, camera: _CameraState, look: Look) -> None:
         """Refuse a look that shows nothing.
 
-        :raises ImageError: if it does.
+        :raises ImageError: if that is so.
         """
         if look.depth_m is None:
             shown = camera.ground.in_view(
@@ -269,7 +269,7 @@ class Mapper:
 
 
 def default_layers(labels: Labels) -> Sequence[LayerSpec]:
-    """Return the layer of a user who names none: whatever stands is lethal."""
+    """Return the layer for a config without layers: everything upright is lethal."""
     uprights = tuple(label.name for label in labels if label.kind == 'upright')
     if uprights:
         return (LayerSpec('obstacles', uprights, LETHAL, min_probability=0.3),)

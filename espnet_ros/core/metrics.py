@@ -1,4 +1,4 @@
-"""Segmentation metrics from a confusion matrix of pixels, and how shares are said."""
+"""Segmentation metrics from a confusion matrix of pixels, and shares as text."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy.typing as npt
 class ConfusionMatrix:
     """Counts of (truth, prediction) pairs over any number of images.
 
-    Void truth (UNLABELED) is kept in a row of its own, so that both conventions can be read off:
-    ignored, or counted as false positives of the predicted class (the ESPNet paper's).
+    Void truth (UNLABELED) has a row of its own, so that both conventions can be computed: it is
+    ignored, or counts as false positives of the predicted class (the ESPNet paper's).
 
     :param classes: number of classes C.
     """
@@ -79,8 +79,8 @@ class ConfusionMatrix:
 
 
 def percent(share: float | None, unit: str = '') -> str:
-    """Return a share in percent for people, ``unknown`` where there is none.
+    """Return a share in percent as text, ``unknown`` if there is none.
 
-    :param unit: what stands behind a figure, e.g. `` %``.
+    :param unit: appended to a figure, e.g. `` %``.
     """
     return 'unknown' if share is None else f'{100 * share:.2f}{unit}'

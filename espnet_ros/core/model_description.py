@@ -1,4 +1,4 @@
-"""What a model is, beside its files: what its ``model.yaml`` says."""
+"""The description of a model in its ``model.yaml``, without its files."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ Description = TypeVar('Description', bound='ModelDescription')
 class ModelDescription:
     """A model without its files.
 
-    :param name: the model's name; one that is written without takes its folder's.
+    :param name: the model's name; a model written without one takes its folder's name.
     :param architecture: ``{name, classes, alpha2, alpha3}``, for ``espnet`` also ``skip``, and
-        ``class_bias`` where its classes have biases.
+        ``class_bias`` if its classes have biases.
     :param size_wh: width and height of the image the model was trained for, multiples of 8.
     :param channel_order: of the image, always ``BGR``.
     :param mean: per channel, 0..255; the network sees ``(image - mean) / std * input_scale``.
     :param std: per channel, 0..255.
     :param input_scale: 1.0, or 1/255 for the published checkpoints.
-    :param labels: the classes, void included where the model has it.
-    :param metrics: what the model reached, as its makers wrote it down.
+    :param labels: the classes, including void if the model has it.
+    :param metrics: the figures the model reached, as its makers recorded them.
     :param licence: of the weights.
-    :param temperature: confidence is that of softmax(logits / temperature); 1.0 if not named.
+    :param temperature: confidence is that of softmax(logits / temperature); 1.0 by default.
     """
 
     name: str = ''
@@ -45,9 +45,9 @@ class ModelDescription:
 
     @classmethod
     def from_dict(cls: type[Description], data: Mapping[str, Any], **more: Any) -> Description:
-        """Build from the content of a ``model.yaml`` without problems.
+        """Build from the content of a ``model.yaml`` that has been checked.
 
-        :param more: what a class that says more of a model has besides.
+        :param more: further fields of a subclass.
         """
         width, height = data['size_wh']
         return cls(
@@ -77,14 +77,14 @@ class ModelDescription:
             'input_scale': float(self.input_scale),
             'temperature': float(self.temperature),
             'classes': self.labels.to_list(),
-            # NumPy's scalars are no YAML; a training must not fail on its last step over that.
+            # YAML can't hold NumPy scalars; training must not fail in its last step over them.
             'metrics': json.loads(json.dumps(dict(self.metrics), default=float)),
             'licence': self.licence,
         }
 
 
 def description_like(model: ModelDescription, **changes: Any) -> ModelDescription:
-    """Return the description of a model, e.g. a `Bundle`, but for what changes."""
+    """Return the description of a model, e.g. a `Bundle`, with changes."""
     fields = dataclasses.fields(ModelDescription)
     same = {field.name: getattr(model, field.name) for field in fields}
     return ModelDescription(**(same | changes))

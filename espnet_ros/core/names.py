@@ -1,19 +1,19 @@
-"""What the node is called, what users may call cameras and layers, and how messages name them."""
+"""The name of the node, valid names of cameras and layers, and how messages name them."""
 
 from __future__ import annotations
 
-# That the node of this package is started with.
+# The name that the node of this package is started with.
 NODE = 'segmentation'
-# As patterns of `re`: the names become topics.
-# ROS allows no part of a topic to begin with a digit or to be empty.
+# As patterns of `re`. The names become parts of topics, and ROS allows no part of a topic to begin
+# with a digit or to be empty.
 CAMERA = r'[A-Za-z][A-Za-z0-9_]*(?:/[A-Za-z][A-Za-z0-9_]*)*'
 LAYER = r'[a-z][a-z0-9_]*'
-# What the cost maps are called on /diagnostics, beside the cameras.
+# The name of the cost maps on /diagnostics, beside the cameras.
 COSTMAP_STATUS = 'costmap'
 
 
 def about(camera: str, text: str) -> str:
-    """Return a text with the name of the camera before it that it is about.
+    """Return a text with the name of its camera before it.
 
     :param camera: '' for the one without a name.
     :param text: '' stays as it is.
@@ -22,7 +22,7 @@ def about(camera: str, text: str) -> str:
 
 
 def mount_parameter(camera: str) -> str:
-    """Return what the parameters begin with that say where a camera is on the robot.
+    """Return the prefix of the parameters that say where a camera is on the robot.
 
     :param camera: '' for the one without a name.
     """

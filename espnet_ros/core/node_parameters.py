@@ -1,4 +1,4 @@
-"""The node's parameters from files."""
+"""Reads the node's parameters from files."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def read_parameters(file: Path, warn: Callable[[str], object] = print) -> dict[s
     """Return what a ROS parameter file gives to the node `segmentation`, by dotted name.
 
     Sections for many nodes (``/**``) count as they do in ROS 2: of all that match, the last one
-    wins. As in the node, names in them that it does not have may be of other nodes.
+    wins. Unknown names in them may be of other nodes, so they are left out, as in the node.
 
-    :param warn: called with a sentence for each such name, which is left out; an unknown name in
-        a section of the node's own is returned, for the config to refuse it.
-    :raises ParameterError: if it is no parameter file, or has nothing for the node, or something
-        for several nodes of its name.
+    :param warn: called with a sentence for each name that is left out. An unknown name in the
+        node's own section is returned, so that the config refuses it.
+    :raises ParameterError: if it is not a parameter file, or has no parameters for the node, or
+        has them for several nodes of its name.
     """
     parsed = read_parameter_file(file)
     sections = parsed.sections_for(_own_name(parsed))
@@ -33,22 +33,22 @@ def read_parameters(file: Path, warn: Callable[[str], object] = print) -> dict[s
     if not values:
         nodes = ', '.join(node.name for node in parsed.nodes())
         raise ParameterError(
-            f'{file}: expected parameters of the node {NODE}, found none beside those of {nodes}'
+            f'{file}: expected parameters of the node {NODE}, found only those of {nodes}'
         )
     return values
 
 
 def _own_name(file: ParameterFile) -> str:
-    """Return the name of the node in a file, or a pattern where that alone may be meant for it."""
+    """Return the name of the node in a file, or a pattern if only that can be meant for it."""
     nodes = file.nodes()
     names = [n.name for n in nodes if n.last_name == NODE and not n.is_pattern]
-    # Where the file leaves the namespace open, the node is without one, as the launch file has it.
+    # If the file leaves the namespace open, the node has none, as in the launch file.
     root = f'/{NODE}'
     if not names and not file.sections_for(root):
         names = [n.name for n in nodes if n.last_name == NODE or n.is_for_many]
     if len(names) > 1:
         raise ParameterError(
             f'{file.path}: expected parameters of one node {NODE}, found those of '
-            f'{" and ".join(names)}: leave one of them in a file of its own'
+            f'{" and ".join(names)}: put each of them into a file of its own'
         )
     return names[0] if names else root

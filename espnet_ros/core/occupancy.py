@@ -13,7 +13,7 @@ from espnet_ros.core.labels import Labels
 from espnet_ros.core.layers import UNKNOWN, LayerSpec, layer_problems, published_cost
 from espnet_ros.core.semantic_grid import SemanticGrid
 
-# How much a cell must have been seen to be known, in sure looks from near by.
+# The evidence from which a cell is known, in sure looks from near by.
 _MIN_EVIDENCE = 0.1
 
 
@@ -30,7 +30,7 @@ class Occupancy:
 
 
 class LayerSet:
-    """The layers of a costmap, checked against the classes of a model.
+    """The layers of a cost map, checked against the classes of a model.
 
     :param layers: in the order they are published; a class may be in several.
     :param labels: of the model.
@@ -48,7 +48,7 @@ class LayerSet:
         ]
 
     def render(self, grid: SemanticGrid) -> Occupancy:
-        """Return the layers of what a grid knows now.
+        """Return the layers of a grid as it is now.
 
         :raises ParameterError: if the grid has other classes than the model.
         """
@@ -63,12 +63,12 @@ class LayerSet:
         combined = np.zeros(grid.spec.shape, np.int8)
         layers = {}
         for layer, members in zip(self.layers, self._members, strict=True):
-            # Added up one by one: a matrix product is faster alone, but its threads spin, and
+            # Added up one by one: a matrix product is faster by itself, but its threads spin, and
             # inference beside them took twice as long.
             share = evidence[members[0]].copy()
             for class_id in members[1:]:
                 share += evidence[class_id]
-            # A millionth forgives the rounding of sums that make up all of a cell.
+            # A millionth less, for rounding where these classes have all evidence of a cell.
             hit = share >= total * np.float32(layer.min_probability * (1 - 1e-6))
             occupancy = hit.view(np.int8) * np.int8(published_cost(layer.cost))
             np.maximum(combined, occupancy, out=combined)

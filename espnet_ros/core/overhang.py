@@ -1,8 +1,8 @@
-"""Things that stand on less than they cover: a bicycle on two tyres, a person on two feet.
+"""Things that touch less ground than they cover: a bicycle on two tyres, a person on two feet.
 
 In a picture such a thing has two kinds of lower edges. Where it stands, the edge is on the
-ground, but inside of the thing's outline. Between and beside, the edge floats, and the plane puts
-it too far away.
+ground, but inside of the thing's outline. Between and beside these places, the edge floats above
+the ground, and its projection onto the ground plane is too far away.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from espnet_ros.core.arrays import Floats, Indices
 from espnet_ros.core.ground_tables import Fan
 
-# How high frames, pedals and lifted feet float, and how far beside what they belong to, in
+# How high frames, pedals and lifted feet float, and how far beside the contact they belong to, in
 # overhangs.
 _FLOAT_M = 0.5
 _BESIDE = 3.0
@@ -24,7 +24,7 @@ _BESIDE = 3.0
 class Overhang:
     """How far classes reach beyond the points they stand on.
 
-    :param reach_m: by class id, (256,) metres; 0 leaves a class alone.
+    :param reach_m: by class id, (256,) metres; 0 leaves a class unchanged.
     """
 
     def __init__(self, reach_m: Floats) -> None:
@@ -33,14 +33,14 @@ class Overhang:
     def standing(
         self, ray: Indices, place: Indices, class_ids: npt.NDArray[np.uint8], fan: Fan
     ) -> Indices:
-        """Return which contacts are not the floating edges of a thing that stands nearer.
+        """Return the contacts that are not floating edges of a thing that stands nearer.
 
         :param ray: of the fan, (N,). :param place: on the ray, (N,). :param class_ids: (N,).
         """
         floating = np.zeros(len(ray), bool)
         for class_id in np.flatnonzero(self._reach_m):
             mine = np.flatnonzero(class_ids == class_id)
-            if mine.size < 2:  # nothing to float beside: most classes are not in view
+            if mine.size < 2:  # nothing to float beside; most classes are not in view
                 continue
             x, y = fan.directions[ray[mine]].T
             floating[mine] = _floating(
@@ -56,19 +56,19 @@ class Overhang:
 def _floating(
     angles: Floats, ranges_m: Floats, reach_m: float, height_m: float
 ) -> npt.NDArray[np.bool_]:
-    """Return which contacts of one class float beside a nearer one that holds them.
+    """Return which contacts of one class float beside a nearer contact that holds them.
 
     A noisy mask has tens of thousands of contacts, too many to compare each with each. But they
-    are on few rays and at few ranges: how many of them hold a place is counted for all places of
-    that lattice at once.
+    are on few rays and at few ranges, so we count for all places of that lattice at once how many
+    contacts hold each place.
 
     :param angles: of their rays, (N,) rad. :param ranges_m: (N,).
     """
     angles, row = np.unique(angles, return_inverse=True)
     places_m, place = np.unique(ranges_m, return_inverse=True)
-    # Holding from one ray up to another: +1 at the first, -1 after the last.
+    # A contact holds a range of rays: +1 at the first ray, -1 after the last.
     holding = np.zeros((len(angles) + 1, len(places_m) + 1), np.int32)
-    # A thing is beside a ray if it is so near to it: at most a quarter turn, to the same side.
+    # A thing is beside a ray if it is this near to it: at most a quarter turn away.
     wide = np.arcsin(np.minimum(1.0, _BESIDE * reach_m / ranges_m))
     for turn in (-2 * math.pi, 0.0, 2 * math.pi):
         middle = angles[row] + turn
@@ -76,7 +76,7 @@ def _floating(
         np.add.at(holding, (np.searchsorted(angles, middle + wide, 'left'), place + 1), -1)
     np.cumsum(holding, axis=0, out=holding)
     np.cumsum(holding, axis=1, out=holding)
-    # Seen over a place nearer than the lowest one, the edge would be higher than things float.
+    # If the holding place were nearer than this, the edge would be higher than things float.
     lowest_m = ranges_m * (1.0 - _FLOAT_M / height_m)
     first = np.searchsorted(places_m, lowest_m, 'right')
     last = np.searchsorted(places_m, ranges_m - 0.5 * reach_m, 'left')

@@ -1,4 +1,4 @@
-"""What the config refuses of single values; each check returns what was expected, or None."""
+"""Checks of single values; each returns what was expected if it refuses a value, else None."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def cameras_problem(value: tuple[str, ...]) -> str | None:
     """Check names of cameras, which become parts of topics and names on /diagnostics."""
     bad = [name for name in value if not re.fullmatch(CAMERA, name)]
     if bad:
-        # What came is said besides; without a good name in it, that is the same.
+        # The caller adds the whole value; if all names are bad, listing them would repeat it.
         which = f', unlike {", ".join(map(repr, bad))}' if len(bad) < len(value) else ''
         return f'expected names that start with a letter and hold letters, digits, _ and /{which}'
     if len(set(value)) < len(value):
@@ -30,7 +30,7 @@ def cameras_problem(value: tuple[str, ...]) -> str | None:
     taken = taken_names(value)
     shared = [name for name in value if name in taken]
     if shared:
-        return f'expected names that begin no topics of others, unlike {", ".join(shared)}'
+        return f'expected names that are not prefixes of other topics, unlike {", ".join(shared)}'
     if COSTMAP_STATUS in value:
         return f'expected other names than {COSTMAP_STATUS}, the status of the cost maps'
     return None
@@ -66,6 +66,6 @@ def frame_problem(value: str) -> str | None:
 
 
 def three_problem(value: tuple[float, ...]) -> str | None:
-    """Check the place or the angles of a mount."""
+    """Check the position or the angles of a mount."""
     ok = len(value) == 3 and all(map(math.isfinite, value))
     return None if ok else 'expected three finite numbers'

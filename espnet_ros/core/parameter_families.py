@@ -1,4 +1,4 @@
-"""Families of parameters: names like ``layers.road.cost`` hold one that the user makes."""
+"""Families of parameters: names like ``layers.road.cost`` contain a part the user makes up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from espnet_ros.core.parameter_checks import three_problem
 from espnet_ros.core.parameter_spec import ParameterSpec
 from espnet_ros.core.spelling import nearest
 
-# A proposal that is less like what was written (0..1) leads astray; max_rang is 0.57 like its.
+# Suggestions less similar than this (0..1) mislead; max_rang is 0.57 similar to its target.
 _NEAR = 0.55
 
 
@@ -33,11 +33,11 @@ class Mount:
 
 @dataclass(frozen=True)
 class Family:
-    """Parameters whose names hold one that the user makes.
+    """Parameters whose names contain a part that the user makes up.
 
-    :param form: of the names, for people.
-    :param pattern: that such names match; the group ``key`` is what the user makes.
-    :param spec: of any of them but for its name.
+    :param form: the form of the names, for people.
+    :param pattern: matches such names; the group ``key`` is the part that the user makes up.
+    :param spec: the specification of each of them, apart from its name.
     """
 
     form: str
@@ -46,11 +46,11 @@ class Family:
 
     @property
     def head(self) -> str:
-        """Return what all its names begin with."""
+        """Return the common prefix of its names."""
         return self.form.partition('<key>')[0]
 
     def like(self, name: str) -> tuple[str, str]:
-        """Return the name of this family that is meant by one spelled like it, and its key.
+        """Return the name of this family that a similar name probably means, and its key.
 
         Both are empty if the name has no part where the key is.
         """
@@ -78,7 +78,7 @@ FAMILIES = (
     ),
     _family(
         'layers.<key>.min_probability', LAYER, LayerSpec.min_probability,
-        "Share of a cell's evidence from which it is of this layer.", minimum=0.001, maximum=1.0,
+        "Share of a cell's evidence that these classes need.", minimum=0.001, maximum=1.0,
     ),
     _family(
         'projection.overhang.<key>', r'\w+', 0.0,
@@ -89,51 +89,51 @@ FAMILIES = (
         _family(f'camera_mount.{key}{leaf}', CAMERA, (0.0, 0.0, 0.0), text, check=three_problem)
         for key in ('', '<key>.')
         for leaf, text in (
-            ('xyz', 'Place of the camera in the base frame, metres.'),
+            ('xyz', 'Position of the camera in the base frame, metres.'),
             ('rpy', 'Its roll, pitch (positive looks down) and yaw, radians, as in URDF.'),
         )
     ),
     _family(
         'input.<key>.upside_down', CAMERA, False,
-        'input.upside_down of one of several cameras, where it is not that of all.',
+        'input.upside_down for one of several cameras, if it differs from the others.',
     ),
 )  # fmt: skip
 
 
 def find_family(name: str) -> ParameterSpec | None:
-    """Return the parameter of a family that has this name, or None."""
+    """Return the parameter of this name if it belongs to a family, or None."""
     family = next((f for f in FAMILIES if f.pattern.fullmatch(name)), None)
     return dataclasses.replace(family.spec, name=name) if family else None
 
 
 def unknown_parameter(name: str, fixed: Sequence[str]) -> str:
-    """Return what refuses an unknown parameter and names the nearest real one, if one is near.
+    """Return the message for an unknown parameter; it suggests the nearest real name, if any.
 
-    :param fixed: names of the parameters that are of no family.
+    :param fixed: names of the parameters outside of the families.
     """
-    # With the user's own part in place, any other wrong part of a family is near to the right one.
+    # With the user's own part filled in, a typo in any other part is near to the right name.
     made = {form: key for family in FAMILIES for form, key in [family.like(name)] if form}
     if made.get(name):
         return (
-            f'unknown parameter {name!r}: {made[name]!r} is no such name; that of a layer is a '
-            'small letter and then small letters, digits and _, that of a camera a letter and '
-            'then letters, digits and _, so in each part between /'
+            f'unknown parameter {name!r}: {made[name]!r} is not a valid name; that of a layer is '
+            'a small letter, then small letters, digits and _; that of a camera is a letter, then '
+            'letters, digits and _, and the same in each part between /'
         )
-    # A forgotten group ("opacity") is nearer to the user's mind than any spelling.
+    # A forgotten group ("opacity") is a likelier mistake than any misspelling.
     tails = [n for n in fixed if n.rpartition('.')[2] == name.rpartition('.')[2]]
-    # A group that holds other parameters, too, says little about what is meant.
+    # A group that also holds other parameters says little about what is meant.
     heads = [f.head for f in FAMILIES if not any(n.startswith(f.head) for n in fixed)]
     is_family = name.startswith(tuple(heads))
     near = '' if is_family or not tails else tails[0]
     near = near or nearest(name, [*made, *fixed], _NEAR)
-    end = f'did you mean {near!r}?' if near else 'and none is called nearly so'
+    end = f'did you mean {near!r}?' if near else 'and none has a similar name'
     return f'unknown parameter {name!r}, {end}'
 
 
 def incomplete(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield what `layers_of` and `mounts_of` refuse of flat, checked values.
+    """Yield what `layers_of` and `mounts_of` refuse in flat, checked values.
 
-    :returns: the group of parameters, as ``layers.road``, and what is wrong with it.
+    :returns: the group of parameters, e.g. ``layers.road``, and what is wrong with it.
     """
     for name, values in _plain_layers(given).items():
         problems = [f'{name}: {problem}' for problem in plain_problems(name, values)]
@@ -146,7 +146,7 @@ def incomplete(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def layers_of(given: Mapping[str, Any]) -> tuple[LayerSpec, ...]:
-    """Return the layers that flat, checked values define, by name.
+    """Return the layers that flat, checked values define, sorted by name.
 
     :raises ParameterError: if one lacks its classes or cost.
     """
@@ -169,7 +169,7 @@ def overhang_of(given: Mapping[str, Any]) -> dict[str, float]:
 def mounts_of(given: Mapping[str, Any]) -> dict[str, Mount]:
     """Return the mounts by camera, '' for the one without a name.
 
-    :raises ParameterError: if one has angles but no place.
+    :raises ParameterError: if one has angles but no position.
     """
     places, angles = _mount_leaves(given)
     lost = [name for name in angles if name not in places]
@@ -179,7 +179,7 @@ def mounts_of(given: Mapping[str, Any]) -> dict[str, Mount]:
 
 
 def _mount_leaves(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the places and the angles of mounts, by camera."""
+    """Return the positions and the angles of mounts, by camera."""
     places = _members(given, 'camera_mount.<key>.xyz')
     angles = _members(given, 'camera_mount.<key>.rpy')
     for own, leaf in ((places, 'xyz'), (angles, 'rpy')):
@@ -194,7 +194,7 @@ def _without_places(cameras: Sequence[str]) -> str:
 
 
 def upside_down_of(given: Mapping[str, Any]) -> dict[str, bool]:
-    """Return whether images are turned, by camera; those that do not say are left out."""
+    """Return whether images are turned, by camera, for the cameras that have a value."""
     return _members(given, 'input.<key>.upside_down')
 
 
@@ -204,21 +204,21 @@ def upside_down_name(camera: str) -> str:
 
 
 def check_mounts(mounts: Iterable[str], cameras: Sequence[str]) -> None:
-    """Refuse mounts of cameras that are not there, which is how typos go unnoticed.
+    """Refuse mounts of cameras that do not exist: such a typo would go unnoticed.
 
     :param mounts: names of the cameras that have one.
     :param cameras: names of the cameras, '' for the one without.
     :raises ParameterError: naming them.
     """
-    # The one without a name may stay in a file when cameras are named.
+    # The mount without a name may stay in a file when cameras get names.
     lost = [name for name in mounts if name and name not in cameras]
     _refuse(lost, cameras, mount_parameter)
 
 
 def check_upside_down(upside_down: Iterable[str], cameras: Sequence[str]) -> None:
-    """Refuse to turn images of cameras that are not there.
+    """Refuse to turn images of cameras that do not exist.
 
-    :param upside_down: names of cameras that the parameters speak of.
+    :param upside_down: names of the cameras that have such a parameter.
     :param cameras: names of the cameras, '' for the one without.
     :raises ParameterError: naming them.
     """
@@ -228,7 +228,7 @@ def check_upside_down(upside_down: Iterable[str], cameras: Sequence[str]) -> Non
 def _refuse(lost: Sequence[str], cameras: Sequence[str], parameter: Callable[[str], str]) -> None:
     if lost:
         raise ParameterError(
-            f'{", ".join(map(parameter, lost))} is of no camera: expected '
+            f'{", ".join(map(parameter, lost))} belongs to no camera: expected '
             f'{", ".join(map(parameter, cameras))}, by the parameter cameras'
         )
 

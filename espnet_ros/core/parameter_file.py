@@ -1,4 +1,4 @@
-"""Read a ROS parameter file with the line of every value, as the nodes in it will see it."""
+"""Reads a ROS parameter file as its nodes will see it, with the line of every value."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _TEXT, _NULL = 'tag:yaml.org,2002:str', 'tag:yaml.org,2002:null'
 
 @dataclass(frozen=True)
 class Value:
-    """A parameter: what the file gives and the line it does so, counted from 1.
+    """A parameter's value in the file and its line, counted from 1.
 
-    :param value: as ROS reads it; None if it is left empty, for which ROS refuses the file.
-    :param is_null: whether YAML takes it for nothing: it is empty, or null, which ROS takes for
-        the string of that name.
+    :param value: as ROS reads it; None if it is empty, in which case ROS refuses the file.
+    :param is_null: whether it is null for YAML: it is empty, or the word null, which ROS reads as
+        a string.
     """
 
     value: Any
@@ -38,9 +38,9 @@ class NodeSection:
 
     :param name: fully qualified, or a pattern with ``*`` (any one name) or ``**`` (any names).
     :param line: where its section starts.
-    :param values: dotted name -> value; of a name given twice the last.
-    :param groups: dotted name -> line, for names that hold others.
-    :param no_mapping_line: where its ``ros__parameters`` are, if they are no names with values.
+    :param values: dotted name -> value; the last one if a name is given twice.
+    :param groups: dotted name -> line, for names that contain others.
+    :param no_mapping_line: the line of its ``ros__parameters`` if they are not a mapping.
     """
 
     name: str
@@ -65,7 +65,7 @@ class NodeSection:
         return self.name.rpartition('/')[2]
 
     def covers(self, other: NodeSection) -> bool:
-        """Return whether the section counts for a node of that name."""
+        """Return whether the section applies to the node of the other section."""
         parts = self.name.strip('/').split('/')
         wildcards = {'**': '(/[^/]+)*', '*': '/[^/]+'}
         regex = ''.join(wildcards.get(part, f'/{re.escape(part)}') for part in parts)
@@ -93,9 +93,9 @@ class ParameterFile:
     duplicates: tuple[Duplicate, ...]
 
     def sections_for(self, name: str) -> list[NodeSection]:
-        """Return the sections that count for a node, in the order of the file.
+        """Return the sections that apply to a node, in the order of the file.
 
-        :param name: fully qualified; of a pattern, only its own sections count.
+        :param name: fully qualified; for a pattern, only its own sections are returned.
         """
         wanted = NodeSection(name, 0)
         return [
@@ -106,20 +106,20 @@ class ParameterFile:
         ]
 
     def nodes(self) -> list[NodeSection]:
-        """Return every node and pattern named, the patterns' values merged into the nodes."""
+        """Return every node and pattern named, with the patterns' values merged into the nodes."""
         merged: dict[str, NodeSection] = {}
         for named in self.sections:
             if named.name in merged:
                 continue
             node = merged[named.name] = NodeSection(named.name, named.line)
-            # As rcl does it: whatever matches counts, the last one wins.
+            # As in rcl: all matching sections count, and the last one wins.
             for section in self.sections_for(named.name):
                 node.values.update(section.values)
                 node.groups.update(section.groups)
         return list(merged.values())
 
     def own_names(self, node: NodeSection) -> set[str]:
-        """Return the names that a node's own sections give, without those of patterns."""
+        """Return the names in a node's own sections, without those from patterns."""
         return {n for s in self.sections if s.name == node.name for n in s.values}
 
 
@@ -145,7 +145,7 @@ def read_parameter_file(path: Path) -> ParameterFile:
 
 
 class _Loader(yaml.SafeLoader):
-    """Remembers which scalars are said to be text; PyYAML itself takes many words for text."""
+    """Remembers which scalars are tagged as text; PyYAML reads many untagged ones as text, too."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -196,8 +196,8 @@ class _Reader:
                 node.values[prefix + key] = Value(read, at, is_null)
 
     def _value(self, node: yaml.Node) -> Any:
-        """Return a value as ROS reads it; what ROS refuses, as PyYAML does."""
-        # It refuses words that look like dates and are none, and so does nav2_bringup.
+        """Return a value as ROS reads it, or as PyYAML reads it if ROS refuses it."""
+        # PyYAML, and so nav2_bringup, refuses words that look like dates but are not valid ones.
         with value_errors(node.start_mark.line + 1):
             plain = self._loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
         if isinstance(node, yaml.ScalarNode):
@@ -220,7 +220,7 @@ class _Reader:
             if key.value in first and key.value != '<<':
                 self.duplicates.append(Duplicate(f'{name}{key.value}', first[key.value], line))
             first.setdefault(key.value, line)
-        # nav2_bringup reads with PyYAML, for which << merges another mapping in.
+        # nav2_bringup reads with PyYAML, where << merges in another mapping.
         self._loader.flatten_mapping(mapping)
         for key, value in mapping.value:
             yield key.value, key.start_mark.line + 1, value

@@ -1,4 +1,4 @@
-"""Parameters as data: frozen dataclasses whose fields say type, bounds and description."""
+"""Parameters as data: frozen dataclasses whose fields give type, bounds and description."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# When a change takes effect, and how that is said.
+# When a change takes effect, and the sentence for it.
 APPLIES = {
     'start': 'Read at start.',
     'configure': 'A change takes effect at the next configure transition.',
@@ -22,11 +22,11 @@ class ParameterSpec:
     :param name: dotted name, e.g. ``input.size_wh``.
     :param default: its default; lists are tuples.
     :param applies: when a change takes effect, one of `APPLIES`.
-    :param minimum: smallest value taken; only together with `maximum`.
-    :param maximum: largest value taken.
-    :param choices: the values taken; empty for any.
-    :param read_only: it can be set at the start alone.
-    :param check: returns what is expected instead of a value, which is coerced already, or None.
+    :param minimum: smallest value allowed; only together with `maximum`.
+    :param maximum: largest value allowed.
+    :param choices: the values allowed; empty for any.
+    :param read_only: it can be set only at start.
+    :param check: takes a coerced value and returns what was expected instead, or None.
     """
 
     name: str
@@ -43,7 +43,7 @@ class ParameterSpec:
     def type(self) -> str:
         """Return the ROS name of the type: string, bool, integer, double, and lists of them."""
         if isinstance(self.default, tuple):
-            # An empty list is one of names.
+            # A default of an empty list means a list of names.
             return f'{_ROS_TYPES[type(self.default[0])]}[]' if self.default else 'string[]'
         return _ROS_TYPES[type(self.default)]
 
@@ -102,7 +102,7 @@ def specs_of(config: Any, prefix: str = '') -> Iterator[ParameterSpec]:
 
 
 def build(kind: Any, values: Mapping[str, Any], prefix: str = '') -> Any:
-    """Return a config with the values under their dotted names, which are coerced already."""
+    """Return a config with these values, which are coerced and have dotted names."""
     arguments = {}
     for field in dataclasses.fields(kind):
         name = prefix + field.name

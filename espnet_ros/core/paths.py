@@ -1,4 +1,4 @@
-"""Paths as people write them, and files as they are written."""
+"""Paths as users type them, and safe writing of files."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import shutil
 import stat
 from pathlib import Path
 
-# Of a place where a file may be written, but none be put beside it or take its place: in a folder
-# of somebody else, or mounted into a container alone.
+# Errors for a file that may be written, but not replaced or have a file beside it: in a folder of
+# another user, or mounted into a container by itself.
 _NOT_BESIDE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY)
 
 
 def home_path(text: str | os.PathLike[str]) -> Path:
     """Return a path whose leading ``~`` or ``~user`` is that user's home folder.
 
-    A shell does it at the start of a word only: not in quotes, in ``camvid:~/DIR``, or in a file.
+    A shell does that only at the start of a word: not in quotes, ``camvid:~/DIR`` or a file.
     """
-    # Path.expanduser raises where there is no such user; `~draft.png` is a file.
+    # Path.expanduser raises if there is no such user, but `~draft.png` may be a file.
     return Path(os.path.expanduser(text))
 
 
 def write_file(path: Path, content: bytes, meant: Path | None = None) -> None:
-    """Write a file: whole, or what was there stays as it was, for as long as it is a plain file.
+    """Write a file completely, or leave an old one as it was (plain files only).
 
     Links stay, and a file that is replaced keeps its permissions and its owner.
 
-    :param meant: where it will be moved to, if not its place.
-    :raises OSError: naming where it is meant to be; Python does not where a disk becomes full.
+    :param meant: the path it will be moved to, if that is another one; used in errors.
+    :raises OSError: naming the path, which Python itself does not do when a disk becomes full.
     """
     try:
         if meant is None:
@@ -46,7 +46,7 @@ def _put(path: Path, content: bytes) -> None:
         path.write_bytes(content)
         return
     try:
-        # Of a link it is the file that is replaced.
+        # If it is a link, replace the file it points to.
         _replace(Path(os.path.realpath(path)), content)
     except OSError as error:
         if error.errno not in _NOT_BESIDE:
@@ -55,7 +55,7 @@ def _put(path: Path, content: bytes) -> None:
 
 
 def _is_replaceable(path: Path) -> bool:
-    """Tell whether another file may take the place: not of a device, a pipe, one of two names."""
+    """Return whether a file may be replaced: not a device, a pipe or a file with two names."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -65,9 +65,9 @@ def _is_replaceable(path: Path) -> bool:
 
 
 def _is_printed_to(found: os.stat_result) -> bool:
-    """Tell whether a file is where this process prints, as /dev/stdout may be one."""
+    """Return whether this process prints to a file, which may be called /dev/stdout."""
     for descriptor in (1, 2):
-        # A closed one is none.
+        # A closed descriptor has no file.
         with contextlib.suppress(OSError):
             if os.path.samestat(found, os.fstat(descriptor)):
                 return True
@@ -81,7 +81,7 @@ def _replace(file: Path, content: bytes) -> None:
             if file.exists():
                 owned = file.stat()
                 os.chown(partial, owned.st_uid, owned.st_gid)
-                # Before the content, whose time is to be the file's.
+                # Before the content, so that the file's time is that of the content.
                 shutil.copystat(file, partial)
             opened.write(content)
         partial.replace(file)

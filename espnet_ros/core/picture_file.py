@@ -1,4 +1,4 @@
-"""Pictures from and to files: read whole or not at all, written or with the reason why not."""
+"""Reads and writes picture files: a picture is read completely, or an error says why not."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from espnet_ros.core.paths import write_file
 
 ENDINGS = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff', '.ppm')
 UNTURNED = (
-    'which does not count here, as on the robot: if pictures lie on their side, turn their '
+    'which is ignored here, as on the robot: if pictures lie on their side, turn their '
     'pixels, e.g. with `mogrify -auto-orient`, and label these'
 )
-# Different pictures of at least so many pixels a side are not the same by chance.
+# Two versions of a picture with at least this many pixels a side are not equal by chance.
 _TELLING_PX = 16
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """Return the files of a folder that are named as pictures, or are such, sorted.
+    """Return the files of a folder that are pictures by name or by content, sorted.
 
     :raises DatasetError: if it can't be read, or holds none.
     """
@@ -33,7 +33,7 @@ def pictures_in(folder: Path) -> list[Path]:
         names = sorted(os.listdir(folder))
     except OSError as error:
         raise DatasetError(f'{folder} can not be read ({error.strerror})') from error
-    # By name, too: one that is damaged is to be told by who reads it, not left out in silence.
+    # By name, too, so that reading a damaged picture fails instead of leaving it out silently.
     paths = [path for path in (folder / name for name in names) if path.is_file()]
     paths = [p for p in paths if p.suffix.lower() in ENDINGS or _begins_as_picture(p)]
     if not paths:
@@ -44,7 +44,7 @@ def pictures_in(folder: Path) -> list[Path]:
 def _begins_as_picture(path: Path) -> bool:
     try:
         with path.open('rb') as file:
-            # Not by its own name: of one that is not UTF-8, OpenCV 5 ends the process.
+            # Not by its own name: OpenCV 5 ends the process if that is not UTF-8.
             return bool(cv2.haveImageReader(f'/proc/self/fd/{file.fileno()}'))
     except OSError:
         return False
@@ -59,7 +59,7 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
 
 
 def content_of(path: Path) -> bytes:
-    """Return what a file holds.
+    """Return the content of a file.
 
     :raises DatasetError: if it can't be read.
     """
@@ -70,25 +70,25 @@ def content_of(path: Path) -> bytes:
 
 
 def decode(content: bytes, path: Path, flags: int = cv2.IMREAD_COLOR) -> npt.NDArray[Any]:
-    """Return the pixels of a picture's content, of the kind and shape OpenCV has for the flags.
+    """Return the pixels of a picture's content, of the type and shape OpenCV gives for the flags.
 
-    They are not turned as an EXIF tag may ask, see `is_turned`: nor are they by the node, whose
-    camera matrix is that of the pixels as stored, nor are class ids by OpenCV.
+    An EXIF orientation is ignored, see `is_turned`. The node ignores it, too, because its camera
+    matrix is for the pixels as stored, and OpenCV ignores it for class ids.
 
     :param path: whose content it is, for messages.
     :raises DatasetError: if OpenCV does not decode it, or its end is missing.
     """
-    # Of all kinds, it is JPEG alone whose missing part OpenCV fills.
+    # JPEG is the only format whose missing part OpenCV fills.
     if is_cut_off(content):
         raise DatasetError(
             f'the end of {path} is missing, as after an interrupted copy or a full disk: copy or '
-            'save it anew, or remove it'
+            'save it again, or remove it'
         )
     try:
         stored = flags | cv2.IMREAD_IGNORE_ORIENTATION
         pixels = _imdecode(content, stored) if content else None
     except cv2.error:
-        # As for a header that claims more pixels than OpenCV takes.
+        # E.g. a header that claims more pixels than OpenCV accepts.
         pixels = None
     if pixels is None:
         raise DatasetError(
@@ -103,13 +103,18 @@ def is_turned(path: Path) -> bool:
     :param path: of a picture that `read_picture` reads.
     """
     content = path.read_bytes()
-    # OpenCV tells no tag; without one in it, nothing needs to be decoded.
+    # OpenCV does not report tags; a file without EXIF need not be decoded.
     if b'exif' not in content.lower():
         return False
-    # An eighth of each side is decoded fast, and tells unless that is only a few pixels.
+    # Decoding at an eighth of the size is fast, and enough unless that is only a few pixels.
     for flags in (cv2.IMREAD_REDUCED_COLOR_8, cv2.IMREAD_COLOR):
-        stored = _imdecode(content, flags | cv2.IMREAD_IGNORE_ORIENTATION)
-        if not np.array_equal(_imdecode(content, flags), stored):
+        try:
+            stored = _imdecode(content, flags | cv2.IMREAD_IGNORE_ORIENTATION)
+            shown = _imdecode(content, flags)
+        except cv2.error:
+            # A picture of less than 8 pixels a side has no eighth.
+            continue
+        if not np.array_equal(shown, stored):
             return True
         if min(stored.shape[:2]) >= _TELLING_PX:
             return False
@@ -117,10 +122,10 @@ def is_turned(path: Path) -> bool:
 
 
 def turned_note(turned: Sequence[Path], count: int, what: str) -> str:
-    """Return what to say of pictures that viewers turn, '' if there are none.
+    """Return a note about pictures that viewers turn, or '' if there are none.
 
-    :param turned: those of `count` pictures that `is_turned` says so of.
-    :param what: these are, e.g. ``pictures``.
+    :param turned: those of `count` pictures for which `is_turned` is true.
+    :param what: what they are called, e.g. ``pictures``.
     """
     if not turned:
         return ''
@@ -141,5 +146,5 @@ def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
     """
     ok, data = cv2.imencode('.png', picture)
     assert ok
-    # cv2.imwrite only says that it failed, not why.
+    # cv2.imwrite reports that it failed, but not why.
     write_file(path, data.tobytes())

@@ -1,4 +1,4 @@
-"""From a colour image to a mask: the one verb of the project."""
+"""From a colour image to a mask: the central operation of the project."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from espnet_ros.core.resize import mask_at
 
 
 class Inferrer(Protocol):
-    """What the pipeline asks of a backend."""
+    """What the pipeline needs from a backend."""
 
     def infer(self, images: UInt8Array) -> tuple[UInt8Array, UInt8Array]:
         """Return masks and confidences, uint8 (N, H, W), of images, uint8 (N, H, W, 3) BGR."""
@@ -27,12 +27,12 @@ class Inferrer(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """What is known about each pixel.
+    """The class and confidence of each pixel.
 
-    :param mask: class_id, uint8 (H, W); UNLABELED where the model says void or is not sure enough.
+    :param mask: class_id, uint8 (H, W); UNLABELED if the model says void or is not sure enough.
     :param network_confidence: round(255 * probability of the class), uint8, of the network's size.
-    :param stage_ms: milliseconds spent in ``resize`` and ``infer``, of all images segmented
-        together, and in ``post``.
+    :param stage_ms: milliseconds spent in ``resize`` and ``infer``, for all images segmented
+        together, and in ``post``, for this one.
     """
 
     mask: UInt8Array
@@ -42,7 +42,7 @@ class Segmentation:
     @cached_property
     def confidence(self) -> UInt8Array:
         """Return the confidence at the size of the mask, uint8 (H, W)."""
-        # Not before it is asked for: the mask need not wait for it.
+        # Computed on demand, so that the mask need not wait for it.
         return mask_at(self.network_confidence, (self.mask.shape[1], self.mask.shape[0]))
 
 
@@ -53,7 +53,7 @@ class Segmenter:
     :param labels: the classes of its model.
     :param size_wh: size of the network input in pixels.
     :param mask_size: ``image`` for masks of the image's size, ``network`` for ``size_wh``.
-    :param min_confidence: pixels of a confidence (0..255) below it are UNLABELED.
+    :param min_confidence: pixels with a confidence (0..255) below this are UNLABELED.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Segmenter:
         return self.segment_together([ColorImage(image_bgr)])[0]
 
     def segment_together(self, images: Sequence[ColorImage]) -> list[Segmentation]:
-        """Return the masks of images, of which only what the network sees becomes BGR.
+        """Return the masks of images; only the resized network inputs are converted to BGR.
 
         :param images: at least one, of any sizes; the network gets them as one batch.
         :raises BackendError: if the backend can't infer them.
@@ -108,7 +108,7 @@ class Segmenter:
     ) -> Segmentation:
         start = time.perf_counter()
         if image.upside_down:
-            # While they are small; later, only ties between two pixels would fall otherwise.
+            # While they are small; after the resize, only ties between two pixels would differ.
             network_mask, confidence = _turned(network_mask), _turned(confidence)
         mask: UInt8Array = cv2.LUT(network_mask, self._lut)  # type: ignore[assignment]
         if self._min_confidence > 0:
@@ -120,7 +120,7 @@ class Segmenter:
 
 
 def _upright(image: ColorImage, size_wh: tuple[int, int]) -> UInt8Array:
-    """Return what the network gets of an image, uint8 (h, w, 3) BGR."""
+    """Return the network input for an image, uint8 (h, w, 3) BGR."""
     pixels = image.resized(size_wh)
     return _turned(pixels) if image.upside_down else pixels
 
@@ -131,7 +131,7 @@ def _turned(pixels: UInt8Array) -> UInt8Array:
 
 
 def _stack(images: list[UInt8Array]) -> UInt8Array:
-    # Of one image a view will do.
+    # For one image, a view is enough.
     return np.ascontiguousarray(images[0])[None] if len(images) == 1 else np.stack(images)
 
 

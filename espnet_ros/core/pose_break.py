@@ -1,4 +1,4 @@
-"""Whether a robot is still in the time and place of what it has seen."""
+"""Detects that time went back or the robot's pose jumped, so that the grid must be cleared."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 from espnet_ros.core.arrays import Floats
 from espnet_ros.core.time_rules import RESTART_S
 
-# No robot for which this package is meant moves farther between two looks.
+# No robot that this package is meant for moves farther than this between two looks.
 _JUMP_M, _JUMP_M_PER_S = 1.0, 30.0
-# Nor does it turn farther: half a second allows for half a turn, so that only a robot which spins
-# by more than 6 rad/s could be taken for one that jumped; those that spin on the spot reach 4.
+# Nor does it turn farther: half a second allows half a turn, so only a robot that spins faster
+# than 6 rad/s could seem to jump; robots that turn on the spot reach 4.
 _JUMP_RAD, _JUMP_RAD_PER_S = math.pi / 2, 3.0
 
 
 def break_since(last: tuple[float, Floats] | None, stamp_s: float, pose: Floats) -> str:
-    """Return why what is known is of another time or place, or ''.
+    """Return why everything known belongs to another time or place, or ''.
 
-    Ask for each camera: two whose clocks differ would clear the grid at every image.
+    Call it per camera: two cameras whose clocks differ would clear the grid at every image.
 
-    :param last: stamp and pose of its last look, seconds and (4, 4); None for none.
+    :param last: stamp and pose of its last look, seconds and (4, 4); None if there is none.
     :param stamp_s: of the new one. :param pose: (4, 4), the grid's frame <- base.
     """
     if last is None:
@@ -40,6 +40,6 @@ def break_since(last: tuple[float, Floats] | None, stamp_s: float, pose: Floats)
 
 
 def _yaw_between(first: Floats, second: Floats) -> float:
-    """Return by how much a pose, (4, 4), is turned about z against another, 0 to pi."""
+    """Return the angle about z between two poses, (4, 4), 0 to pi."""
     turn = first[:2, :2].T @ second[:2, :2]
     return abs(math.atan2(turn[1, 0] - turn[0, 1], turn[0, 0] + turn[1, 1]))

@@ -13,7 +13,7 @@ from espnet_ros.core.errors import AbandonedError, PoseError
 from espnet_ros.core.time_rules import RESTART_S
 from espnet_ros.core.transforms import interpolate, rigid
 
-# Over longer pauses a straight line says nothing about where the robot was.
+# Interpolation over longer pauses says nothing about where the robot was.
 MAX_GAP_S = 1.0
 
 
@@ -23,13 +23,13 @@ class _Stamped(NamedTuple):
 
 
 class PoseHistory:
-    """Odometry by time; one thread adds, another asks and waits for what has not come yet.
+    """Odometry by time; one thread adds poses, another looks them up and waits for new ones.
 
-    Stamps are float seconds: at the 1.8e9 s of today's clocks a float64 steps by 0.24 us, in
+    Stamps are float seconds: at the 1.8e9 s of today's clocks a float64 has steps of 0.24 us, in
     which nothing on wheels moves.
 
     :param keep_s: how far back it reaches.
-    :param max_poses: bound of its memory, whatever the rate: about 350 bytes each.
+    :param max_poses: limits its memory at any rate: about 350 bytes each.
     """
 
     def __init__(self, keep_s: float = 10.0, max_poses: int = 4000) -> None:
@@ -41,12 +41,12 @@ class PoseHistory:
     def add(self, stamp_s: float, T: npt.ArrayLike) -> None:
         """Keep a pose.
 
-        One that is no newer than the newest is left out, unless its stamp is more than
-        `RESTART_S` back: then time was restarted and what came before is forgotten.
+        A pose that is not newer than the newest is left out, unless its stamp is more than
+        `RESTART_S` back: then time was restarted, and all earlier poses are forgotten.
 
         :param stamp_s: seconds.
         :param T: T_grid_base, (4, 4), metres.
-        :raises PoseError: if it is no rigid transform.
+        :raises PoseError: if it is not a rigid transform.
         """
         pose = _Stamped(stamp_s, rigid(T, 'T_grid_base').copy())
         pose.T.setflags(write=False)
@@ -66,9 +66,9 @@ class PoseHistory:
 
         :param stamp_s: seconds.
         :param timeout_s: how long to wait for a pose at or after the stamp.
-        :raises PoseError: if there is none, only older or only newer ones, or a pause of more than
-            `MAX_GAP_S` around the stamp.
-        :raises AbandonedError: if it would have to be waited for, and that is not allowed.
+        :raises PoseError: if there are no poses, only older or only newer ones, or a pause of more
+            than `MAX_GAP_S` around the stamp.
+        :raises AbandonedError: if it would have to wait, and waiting is not allowed.
         """
         with self._changed:
             self._changed.wait_for(
@@ -90,12 +90,12 @@ class PoseHistory:
         return interpolate(before.T, after.T, (stamp_s - before.stamp_s) / gap_s)
 
     def newest(self) -> tuple[float, Floats] | None:
-        """Return the newest stamp in seconds and its T_grid_base, read-only."""
+        """Return the newest stamp in seconds and its T_grid_base, read-only, or None."""
         with self._changed:
             return self._poses[-1] if self._poses else None
 
     def allow_waiting(self, allowed: bool) -> None:
-        """Let `at` wait, as it does at first, or end its waiting until it is allowed again."""
+        """Let `at` wait, which is the default, or make it stop until that is allowed again."""
         with self._changed:
             self._may_wait = allowed
             self._changed.notify_all()
@@ -105,7 +105,7 @@ class PoseHistory:
 
     def _why_late(self, stamp_s: float, timeout_s: float) -> str:
         if not self._poses:
-            return f'no odometry has come, nor within {timeout_s:g} s of the image'
+            return f'no odometry has arrived, even after waiting {timeout_s:g} s'
         late_s = stamp_s - self._poses[-1].stamp_s
         return (
             f'the newest odometry is {late_s:.3f} s older than the image after waiting '
@@ -114,7 +114,7 @@ class PoseHistory:
 
     def _neighbours(self, stamp_s: float) -> tuple[_Stamped, _Stamped]:
         after = self._poses[-1]
-        # From the newest back: images are seldom older than a few messages.
+        # From the newest back, as images are rarely older than a few messages.
         for pose in reversed(self._poses):
             if pose.stamp_s <= stamp_s:
                 return pose, after

@@ -1,13 +1,13 @@
-"""Tells from masks alone that a camera is not where its pose says: above all, a wrong pitch.
+"""Detects from masks alone that a camera is not where its pose says: above all, a wrong pitch.
 
-Two signs, one for either direction of the error:
+There are two signs, one for each direction of the error:
 
 - A camera that looks further down than assumed shows the far ground above the assumed horizon.
 - A camera that looks further up than assumed puts things too near, and the robot then drives
-  through where they were said to be: what stands still is not found again at its place.
+  through the places where they seemed to be: static things are not found again at their places.
 
-Where things are put too far away, most come into range one after the other at new places, so the
-second sign is silent; where no far ground is in view, the first one is.
+If things are put too far away, most come into range one after the other at new places, so the
+second sign does not show. If no far ground is in view, the first one does not show.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from espnet_ros.core.transforms import rigid
 
 Bools = npt.NDArray[np.bool_]
 
-# A pixel's rounding and a mask's ragged edges are not yet above the horizon.
+# Tolerance for the rounding of pixels and the ragged edges of masks.
 _MARGIN_DEG = 0.5
-# About so many rows and columns are read; a pitch error of a degree is 3 of these rows.
+# About this many rows and columns are read; a pitch error of one degree is 3 of these rows.
 _ROWS, _COLUMNS = 180, 120
 _MEMORY_LOOKS, _FEWEST_LOOKS = 50, 20
 _MOST_ABOVE = 0.00015
-# What 70 % of the looks agree on: a network takes a house for road now and then, but a wrong
+# A share that 70 % of the looks exceed: a network takes a house for road now and then, but a wrong
 # mount is wrong in every look.
 _PERCENTILE = 30
-# Two looks are compared after the robot has moved so far: from 1.2 m high, a pitch error of 2
-# degrees then moves what was 5 m away by 0.5 m, the edge of a good mask by a cell of 0.1 m.
+# Two looks are compared after the robot has moved this far. Then, from 1.2 m high, a pitch error
+# of 2 degrees moves what was 5 m away by 0.5 m, and the edge of a good mask by a cell of 0.1 m.
 _TRAVEL_M = 3.0
 _MEMORY_PAIRS, _FEWEST_PAIRS, _FEWEST_CELLS = 20, 3, 30
 _FEWEST_KEPT = 0.45
@@ -47,11 +47,11 @@ _FEWEST_KEPT = 0.45
 
 @dataclass(frozen=True, eq=False)
 class _Horizon:
-    """Where the horizon is assumed, in an image that is turned so that the ground comes first.
+    """The assumed horizon in an image that is turned so that the ground comes first.
 
-    :param turns: of 90 degrees, as `np.rot90` has them: a camera may hang upside down.
-    :param above: which pixels look above it, by the margin.
-    :param below: which look below it by the margin, or nowhere: lenses have pixels without a ray.
+    :param turns: by 90 degrees, as in `np.rot90`: a camera may hang upside down.
+    :param above: which pixels look above it by more than the margin.
+    :param below: which look below it by the margin or have no ray, as some pixels of a lens.
     """
 
     turns: int
@@ -60,7 +60,7 @@ class _Horizon:
 
 
 class ProjectionMonitor:
-    """Watches the projection of one camera; to be used from one thread at a time.
+    """Watches the projection of one camera; use it from one thread at a time.
 
     :param labels: the classes of the masks.
     """
@@ -71,14 +71,14 @@ class ProjectionMonitor:
         self._looks = 0
         self._shares = RollingPercentiles(_MEMORY_LOOKS)
         self._last: tuple[Observation, tuple[float, float]] | None = None
-        # By class: who moves is never found again, whatever the pose; what stands is.
+        # By class, because moving things are never found again, whatever the pose.
         self._kept, self._met, self._pairs = np.zeros((3, 256))
 
     def see(self, mask: UInt8Array, camera: CameraModel, T_base_camera: npt.ArrayLike) -> None:
-        """Take in where in the image the ground is.
+        """Add where the ground is in an image.
 
         :param mask: class ids, uint8 (H, W).
-        :param camera: of the mask, so of its size.
+        :param camera: the model for the mask, so of its size.
         :param T_base_camera: (4, 4), base <- optical frame, as assumed.
         :raises PoseError: if the transform is not rigid.
         """
@@ -89,16 +89,16 @@ class ProjectionMonitor:
             return
         T = rigid(T_base_camera, 'T_base_camera')
         horizon = self._horizon.of(camera, T)
-        # Far ground reaches up over the horizon; a patch of a house taken for road hangs there.
+        # Far ground reaches up over the horizon without a gap, unlike a house taken for road.
         rising = np.logical_and.accumulate(np.rot90(ground, horizon.turns) | horizon.below)
         over = int(np.count_nonzero(rising & horizon.above))
         self._shares.add(over / count)
         self._looks += 1
 
     def compare(self, observation: Observation, xy: tuple[float, float]) -> None:
-        """Take in what a look says about the grid, some way behind the one before.
+        """Compare a look's observation with an earlier one, once the robot has moved far enough.
 
-        :param observation: of this camera.
+        :param observation: by this camera.
         :param xy: of the robot in the grid's frame, metres.
         """
         if self._last is None:
@@ -118,7 +118,7 @@ class ProjectionMonitor:
         again = self._upright[new[0]] & (new[1] > 0)
         again = cv2.dilate(again.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
         keep = 1.0 - 1.0 / _MEMORY_PAIRS
-        # What is out of view now says nothing.
+        # Cells that are out of view now do not count.
         kept = np.bincount(old[0][things & again], minlength=256)
         met = np.bincount(old[0][things & (again | (new[1] > 0))], minlength=256)
         self._kept = self._kept * keep + kept
@@ -126,26 +126,26 @@ class ProjectionMonitor:
         self._pairs = self._pairs * keep + (met > 0)
 
     def break_off(self) -> None:
-        """Compare the next look with none before it, as after a jump of the pose."""
+        """Do not compare the next look with an earlier one, e.g. after a jump of the pose."""
         self._last = None
 
     def problem(self) -> str:
-        """Return what shows that the assumed pose is wrong, in one sentence, or ''."""
+        """Return a sentence that says why the assumed pose seems wrong, or ''."""
         cure = 'check the pitch in camera_mount or in the TF of the camera'
         share = self._above_horizon()
         if self._looks >= _FEWEST_LOOKS and share > _MOST_ABOVE:
             return (
                 f'{100 * share:.3f} % of the ground in view is above the assumed horizon '
                 f'(expected at most {100 * _MOST_ABOVE:.3f} %): the camera looks further down '
-                f'than its pose says, {cure}'
+                f'than its pose says; {cure}'
             )
         kept = self._best_kept(_FEWEST_CELLS, _FEWEST_PAIRS)
         if kept is not None and kept < _FEWEST_KEPT:
             return (
-                f'of no class more than {100 * kept:.0f} % of the obstacle cells in view are '
-                f'found again after {_TRAVEL_M:g} m (expected at least {100 * _FEWEST_KEPT:.0f} '
-                f'%): the camera looks further up than its pose says, {cure}, or the odometry '
-                'is wrong'
+                f'even of the best class, only {100 * kept:.0f} % of the obstacle cells in view '
+                f'are found again after {_TRAVEL_M:g} m (expected at least '
+                f'{100 * _FEWEST_KEPT:.0f} %): the camera looks further up than its pose says, '
+                f'or the odometry is wrong; {cure}'
             )
         return ''
 
@@ -159,12 +159,12 @@ class ProjectionMonitor:
         }
 
     def _best_kept(self, cells: int, pairs: int) -> float | None:
-        """Return what share of the class that is found again best was.
+        """Return the share of cells found again for the class with the highest share.
 
-        :param cells: of a class that were looked for, at least. :param pairs: of looks, at least.
-        :returns: 0 to 1, None where no class was looked for so often.
+        :param cells: the fewest of a class looked for. :param pairs: the fewest pairs of looks.
+        :returns: 0 to 1, None if no class was looked for that often.
         """
-        # The oldest pairs have faded a little.
+        # Half a pair less, because older pairs have faded a little.
         known = (self._met >= cells) & (self._pairs > pairs - 0.5)
         if not known.any():
             return None
@@ -180,7 +180,7 @@ def _horizon(camera: CameraModel, T: npt.NDArray[np.float64]) -> _Horizon:
     u, v = np.meshgrid(np.arange(0, width, across), np.arange(0, height, down))
     rays = camera.rays(np.stack([u, v], axis=-1)) @ T[:3, :3].T
     rise = math.tan(math.radians(_MARGIN_DEG))
-    # Of the sides that come first after so many turns, from the upper one on, the lowest.
+    # After 0 to 3 turns the upper, right, lower or left side comes first: take the lowest one.
     right, lower = T[2, :2]
     turns = int(np.argmax([lower, -right, -lower, right]))
     rays = np.rot90(rays, turns)
@@ -197,7 +197,7 @@ def _strides(camera: CameraModel) -> tuple[int, int]:
 def _common(
     first: Observation, second: Observation
 ) -> list[tuple[UInt8Array, npt.NDArray[np.float32]]]:
-    """Return class ids and weights of the cells that two observations share."""
+    """Return class ids and weights of the cells that two observations have in common."""
     parts = []
     low = np.maximum(first.spec.origin_cells, second.spec.origin_cells)
     high = np.minimum(

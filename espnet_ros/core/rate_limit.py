@@ -1,18 +1,18 @@
-"""No more often than a rate, and as near to it as what comes allows."""
+"""Limits events to a rate, and comes as near to that rate as the incoming events allow."""
 
 from __future__ import annotations
 
 import math
 
-# What comes in steps of a camera's period, and a little late or early, keeps the rate so.
+# In periods: with this tolerance, a camera's images that come a little early keep the rate.
 _EARLY = 0.2
 
 
 class RateLimit:
-    """Slots one period apart, of which each lets one thing through.
+    """Slots one period apart, each of which lets one event through.
 
-    A slot is still good up to a period later, so that of 15 images a second 10 pass a limit of
-    10, not 7.5.
+    A slot stays valid for a period, so that of 15 images a second, 10 pass a limit of 10, not
+    7.5.
     """
 
     def __init__(self) -> None:
@@ -21,17 +21,16 @@ class RateLimit:
         self._now_s = -math.inf
 
     def allows(self, now_s: float, rate_hz: float) -> bool:
-        """Tell whether there is a slot now, which is used up then.
+        """Return whether there is a slot now; if so, it is used up.
 
-        :param now_s: seconds of any clock; where it stands still or goes back, slots are counted
-            anew.
-        :param rate_hz: more than 0; another one than before counts from what passed last.
+        :param now_s: seconds of any clock; if it stands still or goes back, slots start anew.
+        :param rate_hz: more than 0; a new rate counts from the last event that passed.
         """
         if now_s <= self._now_s:
             self._slot_s = -math.inf
         self._now_s = now_s
         period_s = 1.0 / rate_hz
-        # That far ahead of what passed are the slots of this rate, at most.
+        # The next slot of this rate is at most this far after the last event that passed.
         self._slot_s = min(self._slot_s, self._passed_s + (1.0 + _EARLY) * period_s)
         if now_s < self._slot_s - _EARLY * period_s:
             return False

@@ -1,4 +1,4 @@
-"""Images and masks at another size: on the robot, in training and in comparisons the same way."""
+"""Resizes images and masks, in the same way on the robot, in training and in comparisons."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from espnet_ros.core.arrays import UInt8Array
 
 
 def image_at(image: UInt8Array, size_wh: tuple[int, int]) -> UInt8Array:
-    """Return an image at the size that a network takes, itself if it has that: bilinear.
+    """Return an image resized to a network's input, bilinear; itself if it has that size.
 
     :param image: uint8 (H, W, C).
     """
@@ -17,11 +17,11 @@ def image_at(image: UInt8Array, size_wh: tuple[int, int]) -> UInt8Array:
 
 
 def mask_at(mask: UInt8Array, size_wh: tuple[int, int]) -> UInt8Array:
-    """Return class ids or confidences at another size, themselves if they have that: nearest.
+    """Return class ids or confidences resized, nearest; themselves if they have that size.
 
     :param mask: uint8 (H, W).
     """
-    # The exact kind keeps pixel centres where INTER_LINEAR and camera_info have them; plain
+    # The exact variant keeps pixel centres where INTER_LINEAR and camera_info have them; plain
     # INTER_NEAREST shifts the mask by up to half a network pixel.
     return _at(mask, size_wh, cv2.INTER_NEAREST_EXACT)
 

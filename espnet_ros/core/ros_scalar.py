@@ -1,4 +1,4 @@
-"""What ROS makes of a word in a parameter file, which is not always what YAML makes of it."""
+"""Reads a scalar of a parameter file as ROS does, which is not always as YAML does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 _TRUE = ('Y', 'y', 'yes', 'Yes', 'YES', 'true', 'True', 'TRUE', 'on', 'On', 'ON')
 _FALSE = ('N', 'n', 'no', 'No', 'NO', 'false', 'False', 'FALSE', 'off', 'Off', 'OFF')
 _BOOLS = {**dict.fromkeys(_TRUE, True), **dict.fromkeys(_FALSE, False)}
-# YAML's own words, beside those of strtod.
+# Words of YAML that strtod does not know.
 _FLOATS = {
     **dict.fromkeys(('.nan', '.NaN', '.NAN'), math.nan),
     **{f'{sign}.{word}': math.inf for sign in ('', '+') for word in ('inf', 'Inf', 'INF')},
@@ -30,17 +30,17 @@ _NO_NUMBER = re.compile(r'([-+]?)(inf|infinity|nan(?:\([0-9a-zA-Z_]*\))?)', re.I
 def ros_scalar(
     text: str, is_quoted: bool = False, is_tagged: bool = False
 ) -> bool | int | float | str | None:
-    """Return a scalar of a parameter file as the value and type that ROS gives to nodes.
+    """Return a scalar of a parameter file with the value and type that ROS gives it.
 
-    As ``get_value`` and ``parse_value`` in rcl_yaml_param_parser/src/parse.c of ros2/rcl do it:
-    the words above are bools, whatever strtoll reads in base 0 and 64 bits is an integer (0x10,
-    and 010 for 8), whatever strtod reads without going out of range is a double (1e3, nan, 08),
-    all else a string: 1_000, 12:30, null and ~, too.
+    This follows ``get_value`` and ``parse_value`` in rcl_yaml_param_parser/src/parse.c of
+    ros2/rcl. The words above are bools. Whatever strtoll reads in base 0 and 64 bits is an integer
+    (0x10, and 010 for 8). Whatever strtod reads without going out of range is a double (1e3, nan,
+    08). All else is a string, including 1_000, 12:30, null and ~.
 
     :param text: without quotes, escapes resolved.
-    :param is_tagged: whether it is tagged ``!!str``, which Humble does not look at. No other tag
-        counts, but on Lyrical.
-    :returns: None for a value that is left empty, for which ROS refuses the file.
+    :param is_tagged: whether it is tagged ``!!str``, which Humble ignores. Only Lyrical reads
+        other tags.
+    :returns: None for an empty value, for which ROS refuses the file.
     """
     if not text and not is_quoted:
         return None
@@ -55,7 +55,7 @@ def ros_scalar(
 
 
 def _integer(text: str) -> int | None:
-    """Return what strtoll reads in base 0, None where it does not read all or not in 64 bits."""
+    """Return what strtoll reads in base 0, None if it does not read all or not in 64 bits."""
     for pattern, base in ((_OCTAL, 8), (_DECIMAL, 10), (_HEXADECIMAL, 16)):
         if pattern.fullmatch(text):
             value = int(text, base)
@@ -64,7 +64,7 @@ def _integer(text: str) -> int | None:
 
 
 def _float(text: str) -> float | None:
-    """Return what strtod reads, None where it does not read all or leaves the range."""
+    """Return what strtod reads, None if it does not read all or leaves the range."""
     if text in _FLOATS:
         return _FLOATS[text]
     word = _NO_NUMBER.fullmatch(text)
@@ -74,8 +74,8 @@ def _float(text: str) -> float | None:
     if not match:
         return None
     value = _from_hexadecimal(text) if match.re is _HEXADECIMAL_FLOAT else float(text)
-    # strtod leaves its range at the small end, too, but for zero itself. It takes those numbers
-    # there that a double holds exactly; nobody writes their hundreds of digits.
+    # strtod also leaves its range at the small end, except for zero. It does accept numbers there
+    # that a double holds exactly, but nobody writes their hundreds of digits.
     is_lost = abs(value) < sys.float_info.min and match[1].strip('0.')
     return None if is_lost or math.isinf(value) else value
 

@@ -14,11 +14,11 @@ from espnet_ros.core.grid import GridSpec, Observation
 # Below this the evidence is scaled once and the scalar starts again from 1: float32 has room for
 # many more halvings, but not for a drive of days.
 _SMALLEST_GAIN = 1e-6
-# So much of the time that passed without a look may lie between the next ones; where their clock
-# stood still meanwhile, as that of a recording that pauses, they tell of none of it.
+# `elapse` counts time before stamps show it, so the next stamps count less. What then remains is
+# limited to this: if stamps stood still, as in a paused recording, they never show that time.
 _MOST_AHEAD_S = 1.0
-# What ever more looks at a cell come to, in sure looks from near by. A cell known for long turns
-# over after about 0.7 times as many looks at something else.
+# The limit of a cell's evidence, in sure looks from near by. A cell known for long changes its
+# class after about 0.7 times as many looks at something else.
 _MAX_EVIDENCE = 4.0
 
 
@@ -26,9 +26,9 @@ _MAX_EVIDENCE = 4.0
 class Memory:
     """How long a grid remembers, and how it moves.
 
-    :param half_life_s: time after which the evidence for what is not seen again has halved;
+    :param half_life_s: time in which the evidence of a cell halves if it is not seen again;
         ``inf`` never forgets.
-    :param recentre_step_m: the grid moves in whole steps of this, in whole cells.
+    :param recentre_step_m: the grid moves in whole steps of this, rounded to whole cells.
     :raises ParameterError: if a value is out of bounds; all offenders are listed.
     """
 
@@ -36,7 +36,7 @@ class Memory:
     recentre_step_m: float = 1.0
 
     def __post_init__(self) -> None:
-        # For callers without a config: the bounds of the parameters are narrower.
+        # For callers without a config; the bounds of the parameters are narrower.
         problems = []
         if not self.half_life_s > 0.0:
             problems.append(f'half_life must be above 0 s, got {self.half_life_s}')
@@ -51,13 +51,13 @@ class Memory:
 class SemanticGrid:
     """A grid that rolls with the robot, fixed in its frame: cells are moved, never resampled.
 
-    Every observation first takes from each cell it sees a share of what was known there, then
-    adds its own: evidence has a ceiling, and whatever is seen again replaces what was. Time takes
-    from all cells alike, which one scalar holds, so that no cell is touched for it.
+    In each cell it sees, an observation first removes a share of the evidence, then adds its own.
+    So evidence has a limit, and new evidence replaces the old. Time reduces the evidence of all
+    cells alike: one scalar, the gain, holds that, and no cell is touched.
 
-    :param class_count: of the labels; class ids below it are kept.
+    :param class_count: the number of labels; class ids must be below it.
     :param spec: where the grid starts.
-    :raises ParameterError: if there are no classes or more than masks can name.
+    :raises ParameterError: if there are no classes, or more than a mask can hold.
     """
 
     def __init__(self, class_count: int, spec: GridSpec, memory: Memory | None = None) -> None:
@@ -70,7 +70,7 @@ class SemanticGrid:
         self._spare = np.zeros_like(self._evidence)
         self._gain = 1.0
         self._stamp_s: float | None = None
-        # By how much `elapse` went ahead of the stamps.
+        # How far `elapse` is ahead of the stamps.
         self._ahead_s = 0.0
 
     @property
@@ -80,20 +80,20 @@ class SemanticGrid:
 
     @property
     def stamp_s(self) -> float | None:
-        """Return the time the evidence is of: the latest one given, None before the first."""
+        """Return the time of the evidence: the latest stamp given, None before the first."""
         return self._stamp_s
 
     @property
     def evidence(self) -> npt.NDArray[np.float32]:
-        """Return the evidence, float32 (classes, rows, columns), up to the factor `gain`.
+        """Return the evidence, float32 (classes, rows, columns), without the factor `gain`.
 
-        The array is the grid's own: read it, and before the next change.
+        The array is the grid's own: only read it, and only before the next change.
         """
         return self._evidence
 
     @property
     def gain(self) -> float:
-        """Return what `evidence` is to be multiplied by to be counted in sure looks."""
+        """Return the factor that turns `evidence` into sure looks."""
         return self._gain
 
     def clear(self) -> None:
@@ -102,10 +102,10 @@ class SemanticGrid:
         self._gain, self._stamp_s, self._ahead_s = 1.0, None, 0.0
 
     def advance(self, stamp_s: float) -> float:
-        """Let time pass and return what a look of that time still weighs, 0 to 1.
+        """Advance to a time and return what a look at that time still weighs, 0 to 1.
 
-        :param stamp_s: seconds. An earlier time than the latest changes nothing: it is a camera
-            that was slower than another one, and its look has aged.
+        :param stamp_s: seconds. A time before the latest one changes nothing: it is from a camera
+            slower than another, and its look has aged.
         :raises PoseError: if the time is not finite.
         """
         if not math.isfinite(stamp_s):
@@ -120,7 +120,7 @@ class SemanticGrid:
         return 1.0
 
     def elapse(self, seconds: float) -> None:
-        """Let time pass without a look, of whose stamps it is no time."""
+        """Let time pass without a look, measured by a clock other than the stamps."""
         if self._stamp_s is not None:
             self._forget(seconds)
             self._ahead_s += seconds
@@ -132,17 +132,17 @@ class SemanticGrid:
             self._gain = 1.0
 
     def add(self, observation: Observation, stamp_s: float) -> None:
-        """Take in what one look says.
+        """Add the observation by one look.
 
-        :param observation: of this grid where it is now.
+        :param observation: for this grid where it is now.
         :param stamp_s: when the look was taken, seconds.
-        :raises ParameterError: if the observation is of another grid, or of this one before it
-            moved, or of classes the grid does not have.
+        :raises ParameterError: if the observation is for another grid, or for this one before it
+            moved, or has classes that the grid lacks.
         :raises PoseError: if the time is not finite.
         """
         if observation.spec != self._spec:
             raise ParameterError(
-                f'the observation is of the grid {observation.spec}, this one is {self._spec}: '
+                f'the observation is for the grid {observation.spec}, this one is {self._spec}: '
                 'observe after recentre'
             )
         cells = np.flatnonzero(observation.weights)
@@ -201,6 +201,6 @@ class SemanticGrid:
 
 
 def _shifted(move: int, size: int) -> tuple[slice, slice]:
-    """Return where cells come to lie and where they were."""
+    """Return where cells move to, and where they were."""
     move = max(-size, min(move, size))
     return slice(max(-move, 0), size - max(move, 0)), slice(max(move, 0), size + min(move, 0))

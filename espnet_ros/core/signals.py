@@ -1,4 +1,4 @@
-"""An end by a signal that cleans up as one by Ctrl-C does."""
+"""Makes a process that is ended by a signal clean up as after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 from espnet_ros.core.errors import MovedError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# So soon after the first, a signal is of the same wish, and the cleaning up goes on. A later one
-# is for what hangs, or for a first one that came where Python drops what is raised.
+# A second signal this soon is part of the same request, and the clean-up goes on. A later one
+# means that something hangs, or that the first one came where Python drops exceptions.
 _ONE_WISH_S = 10.0
 _AGAIN_S = 0.05
 
@@ -23,9 +23,9 @@ _AGAIN_S = 0.05
 def ended_by_signals() -> Iterator[None]:
     """Clean up as after Ctrl-C when the terminal closes or the process is asked to end.
 
-    Once it is asked, in whatever way, it cleans up without being interrupted again. Within, each
-    signal is a KeyboardInterrupt, for which those clean up who know of no other. Of all threads,
-    only the main one can do this; in another one, it does nothing.
+    Once asked, in whatever way, the process cleans up without being interrupted again. Inside,
+    each signal is a KeyboardInterrupt, because that is what most code cleans up for. Only the main
+    thread can do this; in another thread, this does nothing.
 
     :raises KeyboardInterrupt: for SIGINT.
     :raises SystemExit: for SIGTERM and SIGHUP, with 128 + the signal's number.
@@ -43,10 +43,10 @@ def ended_by_signals() -> Iterator[None]:
         with _sent_again(asked) if previous else contextlib.nullcontext():
             yield
     except MovedError:
-        # Where somebody's files are is to be told, whoever ended it.
+        # The user must learn where the files are, whoever ended the process.
         raise
     except (Exception, KeyboardInterrupt):
-        # What breaks because the ground is taken away is no news.
+        # Errors that come from being ended are not worth a report.
         if not asked:
             raise
         number = asked[-1][1]
@@ -60,9 +60,9 @@ def ended_by_signals() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _sent_again(asked: list[tuple[float, int]]) -> Iterator[None]:
-    """Send a signal again whose interrupt Python dropped, as of callbacks, hooks and __del__.
+    """Send a signal again if Python dropped its interrupt, as in callbacks, hooks and __del__.
 
-    :param asked: when and by which signals; emptied then.
+    :param asked: times and numbers of the signals so far; cleared when one is sent again.
     """
     before, main = sys.unraisablehook, threading.get_ident()
 
@@ -72,7 +72,7 @@ def _sent_again(asked: list[tuple[float, int]]) -> Iterator[None]:
             return
         number = asked[-1][1]
         asked.clear()
-        # Not from here, where it would be dropped as well.
+        # Not directly from here, where it would be dropped as well.
         again = threading.Timer(_AGAIN_S, signal.pthread_kill, (main, number))
         again.daemon = True
         again.start()
@@ -85,11 +85,11 @@ def _sent_again(asked: list[tuple[float, int]]) -> Iterator[None]:
 
 
 def _take_over(handler: Callable[[int, object], None]) -> dict[int, Any]:
-    """Let a function handle the signals; return what did so before."""
+    """Make a function handle the signals; return the previous handlers."""
     if threading.current_thread() is not threading.main_thread():
         return {}
     previous = {number: signal.getsignal(number) for number in _SIGNALS}
-    # What is ignored stays so, as the hangup under nohup; None is of C, and could not be restored.
+    # Ignored ones stay so, e.g. SIGHUP under nohup; a handler of C (None) can't be restored.
     taken: dict[int, Any] = {n: h for n, h in previous.items() if h not in (signal.SIG_IGN, None)}
     for number in taken:
         signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""Percentiles, and rolling ones and rates of a running pipeline, for several threads."""
+"""Percentiles, and thread-safe rolling percentiles and rates of a running pipeline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def rounded(value: float | None, digits: int) -> float | None:
-    """Return a figure for a report: rounded, None where there is none or it is not a number."""
+    """Return a figure rounded for a report, None if there is none or it is not a number."""
     return None if value is None or math.isnan(value) else round(value, digits)
 
 
@@ -21,7 +21,7 @@ def percentiles(
     """Return percentiles as ``p50`` and so on, linear between values, rounded to 1/1000.
 
     :param points: 0..100; 50 is the median.
-    :returns: None for each where there are no values.
+    :returns: None for each if there are no values.
     """
     found = np.percentile(values, points).tolist() if len(values) else [None] * len(points)
     return {f'p{p}': rounded(value, 3) for p, value in zip(points, found, strict=True)}
@@ -65,7 +65,7 @@ class RollingRate:
         self._lock = threading.Lock()
 
     def add(self, now_s: float) -> None:
-        """Count one event at a time of a monotonic clock in seconds."""
+        """Count one event at a time, in seconds of a monotonic clock."""
         with self._lock:
             self._times_s.append(now_s)
 
@@ -92,19 +92,19 @@ class StageTimes:
     def add(self, stage_ms: Mapping[str, float]) -> None:
         """Add one image's times in milliseconds.
 
-        :raises KeyError: if a stage has not been named at construction.
+        :raises KeyError: if a stage was not named at construction.
         """
         for stage, value in stage_ms.items():
             self._stages[stage].add(value)
 
     def percentiles_ms(self, percent: float) -> dict[str, float | None]:
-        """Return the percentile of each stage in milliseconds, None where nothing came yet."""
+        """Return the percentile of each stage in milliseconds, None if it has no values yet."""
         return {stage: values.percentile(percent) for stage, values in self._stages.items()}
 
     def values(self) -> dict[str, str]:
         """Return median and 95th percentile of each stage for diagnostics.
 
-        :return: milliseconds as text by names like ``infer_p95_ms``, '' where nothing came yet.
+        :return: milliseconds as text by names like ``infer_p95_ms``, '' without values.
         """
         of = {percent: self.percentiles_ms(percent) for percent in (50, 95)}
         named = {f'{s}_p{p}_ms': of[p][s] for s in self._stages for p in of}

@@ -1,14 +1,14 @@
-"""Contacts that only rounding makes, behind the upright edges of things.
+"""Removes strays: contacts that only rounding makes, behind the upright edges of things.
 
-A ray on the ground and all that stands above it are one line in the image, so a ray that just
-misses a thing runs along its upright edge, within half a pixel of it. Its places are read by turns
-from pixels of the thing and from those beside it, and where the first of the thing comes there
-seems to be a contact: anywhere on what the thing hides, metres too far.
+A ray on the ground and everything above it are one line in the image, so a ray that just misses a
+thing runs along its upright edge, within half a pixel. Its places are read alternately from pixels
+of the thing and from pixels beside it. The first pixel of the thing looks like a contact: anywhere
+in the area that the thing hides, metres too far.
 
-Such a contact is alone: the ray on its one side meets the thing itself, nearer, and still shows it
-where the contact is; the one on its other side goes past. What really stands there is met by one
-of both about as far away, or seen over what is nearer: beside a pole behind a low wall, or on a
-lawn, other rays meet wall or lawn first, too, but show ground or lawn where the pole is.
+Such a contact is alone: the ray on one side meets the thing itself, nearer, and still shows it at
+the contact; the ray on the other side goes past. If something really stands there, one of the two
+rays meets it at about the same range, or it is seen over something nearer: beside a pole behind a
+low wall, or on a lawn, other rays meet wall or lawn first, too, but show ground or lawn there.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import numpy as np
 
 from espnet_ros.core.arrays import Floats, Indices, UInt8Array
 
-# About as far, where neither a pixel nor what a wall along the line of sight differs by is more.
+# "About the same range", unless a pixel or a wall along the line of sight spans more.
 _AS_FAR_M = 0.25
-# How much farther the next ray meets a wall depends on how near its line passes by the camera's
-# foot: of one that is nearer than this, what is far ahead is taken for strays.
+# How much farther the next ray meets a wall depends on how near the wall's line passes the
+# camera's foot: if it is nearer than this, the far part of the wall is taken for strays.
 _PAST_WALL_M = 0.3
 
 
@@ -31,18 +31,18 @@ _PAST_WALL_M = 0.3
 class StrayFilter:
     """Finds stray contacts on the rays of a fan.
 
-    :param beside: intp (2, A), by ray those a pixel or more to either side, -1 for none.
-    :param as_far: intp (R,), by place within how many places another contact is about as far.
+    :param beside: intp (2, A), for each ray those a pixel or more to either side, -1 for none.
+    :param as_far: intp (R,), for each place how many places count as about the same range.
     """
 
     beside: Indices
     as_far: Indices
 
     def without_strays(self, met: Indices, kinds: UInt8Array) -> Indices:
-        """Return those of the contacts that are no strays.
+        """Return the contacts that are not strays.
 
-        :param met: ray * R + place of each, (N,), rising.
-        :param kinds: of what is seen, (rays * R,): a thing is of one kind all over.
+        :param met: ray * R + place of each contact, (N,), ascending.
+        :param kinds: the kind seen at each place, (rays * R,): a thing is of one kind all over.
         """
         places = len(self.as_far)
         ray, place = np.divmod(met, places)
@@ -50,7 +50,7 @@ class StrayFilter:
         high = np.minimum(place + self.as_far[place], places - 1)
         is_behind, is_held = np.zeros((2, len(met)), bool)
         for side in self.beside:
-            # Before the first place of all there is no contact: that is where ray -1 is.
+            # A missing ray, -1, lies before the first place of all, where there are no contacts.
             first = side[ray] * places
             start = np.searchsorted(met, first + low)
             is_nearer = start > np.searchsorted(met, first)
@@ -64,12 +64,12 @@ def stray_filter(
 ) -> StrayFilter:
     """Return the filter of a fan.
 
-    :param rays: which of `count` rays all around it has, (A,).
+    :param rays: which of the `count` rays all around the fan has, (A,).
     :param ranges_m: of its places, (R,), evenly spaced.
     :param height_m: of the camera above the foot.
     :param focal_px: of the camera.
     """
-    # Where rays are closer than pixels, several of them run along one edge.
+    # If rays are closer than pixels, several of them run along one edge.
     apart = math.ceil(count / (2 * math.pi * focal_px))
     at = np.full(count, -1, np.intp)
     at[rays] = np.arange(len(rays))

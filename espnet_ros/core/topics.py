@@ -1,4 +1,4 @@
-"""The topics of the node `segmentation`, once: names, types, and which each camera has."""
+"""The topics of the node `segmentation`: names, types, and which of them each camera has."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ IMAGE = 'sensor_msgs/Image'
 LABELS = 'vision_msgs/LabelInfo'
 JPEG = 'sensor_msgs/CompressedImage'
 
-# Stands in a name for that of a layer.
+# A placeholder for the name of a layer.
 ANY_LAYER = '<layer>'
 LAYER_GRID, LAYER_CLOUD = f'layers/{ANY_LAYER}', f'points/{ANY_LAYER}'
-# The free ground, beside the clouds of layers.
+# The cloud of free ground, beside those of the layers.
 CLEAR_CLOUD = f'points/{CLEAR}'
 
-# Private name -> message type of the outputs of the whole node, which are latched ...
+# Private name -> message type, for the outputs of the whole node, which are latched ...
 SHARED = {'costmap': GRID, LAYER_GRID: GRID, 'label_info': LABELS}
-# ... and of each camera, whose name comes before it if there are several.
+# ... and for those of each camera, whose name is the prefix if cameras are named.
 PER_CAMERA = {
     'mask': IMAGE,
     'confidence': IMAGE,
@@ -35,20 +35,20 @@ PER_CAMERA = {
     CLEAR_CLOUD: CLOUD,
     LAYER_CLOUD: CLOUD,
 }
-# Relative names of what each camera sends.
+# Relative names of the inputs from each camera.
 INPUTS = ('image', 'camera_info', 'depth/image')
 
 
 def of_camera(camera: str, name: str) -> str:
     """Return the name of a topic of a camera.
 
-    :param camera: its name, empty for the only one.
+    :param camera: its name, empty for one without a name.
     """
     return f'{camera}/{name}' if camera else name
 
 
 def taken_names(cameras: Iterable[str]) -> set[str]:
-    """Return what no camera may be called beside others: its topics would be somebody else's.
+    """Return the names that no camera may have: its topics would collide with others.
 
     These are the groups of topics of the whole node (layers) and of other cameras (left/nav).
     """
@@ -57,7 +57,7 @@ def taken_names(cameras: Iterable[str]) -> set[str]:
 
 
 def _groups(names: Iterable[str]) -> set[str]:
-    """Return what stands before a slash where a camera of that name would have the same topic."""
+    """Return the prefixes before a slash that, as names of cameras, would give the same topic."""
     own = {*PER_CAMERA, *INPUTS, ANY_LAYER}
     parts = (name.partition('/') for name in names)
     return {group for group, _, rest in parts if rest in own}

@@ -10,12 +10,12 @@ from espnet_ros.core.arrays import Floats
 from espnet_ros.core.errors import ParameterError, PoseError
 
 _TOLERANCE = 1e-4
-# Nothing on Earth is as far from any origin, and a grid can still tell its cells there.
+# Nothing on Earth is this far from any origin, and a grid can still resolve its cells there.
 _FARTHEST_M = 1e9
-# How far the norm of a quaternion may be off 1 before it is no rounding.
+# How far the norm of a quaternion may be off 1 and still count as rounding.
 _NORM_TOLERANCE = 0.01
-# The columns are the axes of the optical frame, right, down and forward, in a body frame that
-# looks along x with z up.
+# The columns are the axes of the optical frame (right, down, forward) in a body frame that looks
+# along x with z up.
 _R_BODY_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 
 
@@ -47,7 +47,7 @@ def from_quaternion(translation: npt.ArrayLike, quaternion: npt.ArrayLike, name:
     """Return a translation and a rotation as one transform, float64 (4, 4).
 
     :param translation: (3,) x, y, z in metres.
-    :param quaternion: (4,) x, y, z, w; its norm may be off 1 by 1 %, which is normalised away.
+    :param quaternion: (4,) x, y, z, w; a norm off 1 by up to 1 % is normalised.
     :param name: for the message, e.g. ``T_grid_base``.
     :raises PoseError: if a value is not finite, the norm is further off, or the position is
         more than 1e9 m from the origin.
@@ -61,7 +61,7 @@ def from_quaternion(translation: npt.ArrayLike, quaternion: npt.ArrayLike, name:
     if np.abs(position).max() > _FARTHEST_M:
         raise PoseError(
             f'the position of {name} must be within {_FARTHEST_M:g} m of the origin, got '
-            f'{position.tolist()}: its publisher has lost its way'
+            f'{position.tolist()}: check its publisher, which may have diverged'
         )
     norm = float(np.linalg.norm(q))
     if abs(norm - 1.0) > _NORM_TOLERANCE:
@@ -92,7 +92,7 @@ def rigid_inverse(transform: Floats) -> Floats:
 
 
 def interpolate(start: Floats, end: Floats, share: float) -> Floats:
-    """Return the transform between two: translation in a line, rotation about one fixed axis.
+    """Interpolate between two transforms: linear translation, rotation about one fixed axis.
 
     :param start: (4, 4), rigid. :param end: (4, 4), rigid.
     :param share: 0 gives the start, 1 the end.
@@ -106,10 +106,10 @@ def interpolate(start: Floats, end: Floats, share: float) -> Floats:
 
 
 def camera_mount(xyz: npt.ArrayLike, rpy: npt.ArrayLike) -> Floats:
-    """Return where a camera sits on the robot as T_base_camera of its optical frame, (4, 4).
+    """Return T_base_camera, (4, 4), of the optical frame of a camera mounted on the robot.
 
-    Mounts are given as URDF gives them: for the body of the camera, which looks along its x with
-    z up. In the optical frame of images x is right, y down and z forward.
+    A mount is given as in URDF: for the body frame of the camera, which looks along its x with z
+    up. In the optical frame of images, x is right, y down and z forward.
 
     :param xyz: (3,) of the camera in the base frame, metres.
     :param rpy: (3,) roll, pitch, yaw about the fixed axes x, y, z of the base frame, in that

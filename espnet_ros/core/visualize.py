@@ -1,4 +1,4 @@
-"""Draw masks for people: class colours, overlays, a legend, a contact sheet, a video picture."""
+"""Draws masks for people: class colours, overlays, legends, contact sheets, video pictures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def colorize(mask: Image, labels: Labels) -> Image:
     :param mask: uint8 (H, W) class_id.
     :returns: uint8 (H, W, 3) BGR.
     """
-    # cv2.LUT wants as many channels in as out; that detour is still 5x faster than indexing.
+    # cv2.LUT needs as many channels in as out; that detour is still 5x faster than indexing.
     gray = cv2.cvtColor(mask, cv2.COLOR_GRAY2BGR)
     return np.asarray(cv2.LUT(gray, labels.palette_bgr.reshape(1, 256, 3)), np.uint8)
 
@@ -111,12 +111,12 @@ def video_picture(
     """Draw image and overlay side by side over a caption and a legend.
 
     :param image: uint8 (H, W, 3) BGR.
-    :param mask: uint8 (H, W) class_id, or None for an image without an answer.
-    :param class_ids: of the legend: the same for a whole video, so that nothing jumps.
+    :param mask: uint8 (H, W) class_id, or None for an image without a mask.
+    :param class_ids: for the legend; the same for a whole video, so that nothing jumps.
     :returns: uint8 BGR with even sides, as 4:2:0 video needs.
     """
     right = image if mask is None else overlay(image, mask, labels)
-    # Small images are enlarged so that the text stays in proportion, large ones kept to 1080p.
+    # Small images are enlarged to keep the text in proportion, large ones limited to 1080p.
     panel_width = min(max(image.shape[1], 640), 960) // 2 * 2
     panels = np.concatenate([of_width(image, panel_width), of_width(right, panel_width)], axis=1)
     width = panels.shape[1]

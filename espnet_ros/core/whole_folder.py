@@ -1,4 +1,4 @@
-"""A folder that is written whole, or what was in its place stays."""
+"""Writes a folder completely, or leaves what was in its place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from espnet_ros.core.paths import home_path, write_file
 
 
 def real_path(path: Path) -> Path:
-    """Return where a folder really is: a link to one is written through, not replaced."""
+    """Return the real path of a folder: a link is followed, not replaced."""
     return Path(os.path.realpath(home_path(path)))
 
 
@@ -24,10 +24,10 @@ def write_folder(
 
     :param path: the folder, or a link to it.
     :param files: name -> content.
-    :param own: names that go with a folder that is replaced; what else is in it stays.
-    :param verify: is shown the folder before it comes to its place, and raises what is wrong.
+    :param own: names that are removed with a replaced folder; its other content is kept.
+    :param verify: called with the folder before it is moved into place; raises if it is wrong.
     :raises BundleError: if the folder can't be written or replaced.
-    :raises MovedError: if what was there could not be put back or kept.
+    :raises MovedError: if the old content could not be put back or kept.
     :raises OSError: naming the file, if the disk is full.
     """
     target = real_path(path)
@@ -40,7 +40,7 @@ def write_folder(
         verify(fresh)
         _replace(target, fresh, old)
     finally:
-        # Whatever ended it, Ctrl-C between two renames as well.
+        # Whatever ended it, even Ctrl-C between two renames.
         _restore(old, target)
         if old.exists():
             _carry_over(old, target, own)
@@ -59,7 +59,7 @@ def _folder_beside(target: Path) -> Path:
 
 
 def _replace(target: Path, fresh: Path, old: Path) -> None:
-    """Put a folder in the place of one that may be there."""
+    """Move a folder into place; an old one there is moved away."""
     try:
         if target.exists():
             target.rename(old)
@@ -76,7 +76,7 @@ def _restore(old: Path, target: Path) -> None:
 
     :raises MovedError: if that fails, naming where it is.
     """
-    # Where somebody else put one meanwhile, that is the newer one.
+    # If another process has put a folder there meanwhile, that is the newer one.
     if not old.exists() or target.exists():
         return
     try:
@@ -89,16 +89,16 @@ def _restore(old: Path, target: Path) -> None:
 
 
 def _carry_over(old: Path, target: Path, own: Collection[str]) -> None:
-    """Move what else is in the replaced folder into the one in its place.
+    """Move the other content of the replaced folder into the new one.
 
-    :raises MovedError: if something can't be moved; it stays where it is, and that is said.
+    :raises MovedError: if something can't be moved, naming where it stays.
     """
     lost = []
     for entry in sorted(old.iterdir()):
         if entry.name in own:
             continue
         try:
-            # Renaming would put a file in the place of another one without a word.
+            # Renaming would silently replace a file of the same name.
             if os.path.lexists(target / entry.name):
                 raise FileExistsError
             entry.rename(target / entry.name)

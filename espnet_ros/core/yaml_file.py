@@ -1,4 +1,4 @@
-"""What may be wrong with a YAML file, as one error."""
+"""Turns everything that may be wrong with a YAML file into one error."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import yaml
 
 from espnet_ros.core.errors import EspnetRosError
 
-# What PyYAML raises for values that are not what they look like or are said to be, as 2024-13-45,
+# What PyYAML raises for values that do not match their form or their tag, e.g. 2024-13-45,
 # `!!int x`, `!!bool x`, `!!timestamp x`, `!!int ''` and "\UFFFFFFFF".
 _OF_VALUES = (ValueError, KeyError, AttributeError, IndexError, OverflowError)
 
 
 @contextmanager
 def syntax_errors(path: Path, kind: type[EspnetRosError]) -> Iterator[None]:
-    """Turn what is raised where a YAML file is read into one error that names file and line.
+    """Turn all errors from reading a YAML file into one kind that names file and line.
 
     :raises EspnetRosError: of that kind.
     """
@@ -35,9 +35,9 @@ def syntax_errors(path: Path, kind: type[EspnetRosError]) -> Iterator[None]:
 def value_errors(line: int | None = None) -> Iterator[None]:
     """Turn what PyYAML raises for a value that can't be read into a YAMLError.
 
-    Nothing but a call into PyYAML belongs here: in our own code, these errors are ours to mend.
+    Put only calls into PyYAML in this context: in our own code, these errors are our bugs.
 
-    :param line: of the value, where it is known.
+    :param line: of the value, if known.
     :raises yaml.YAMLError: naming the line.
     """
     try:

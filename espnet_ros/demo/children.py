@@ -30,7 +30,7 @@ class Children:
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._folder = folder
-        # Not in the user's home, which would fill up or may not be written.
+        # Not in the user's home, which would fill up or may not be writable.
         self._environment = {'ROS_LOG_DIR': str(folder), **os.environ, **environment}
         self._events: queue.Queue[tuple[str, Event]] = queue.Queue()
         self._children: dict[str, Child] = {}
@@ -54,7 +54,7 @@ class Children:
     def start(self, name: str, module: str, *arguments: str) -> Child:
         """Start this Python with a module of ours.
 
-        :param name: for messages and the name of the log, of no other child.
+        :param name: for messages and the name of the log, unlike that of any other child.
         """
         command = module_command(module, *arguments)
         log = self._folder / f'{name}.log'

@@ -75,7 +75,7 @@ def costmap_pictures(
     caption: str,
     progress: Callable[[Iterable[Answer], int], Iterable[Answer]],
 ) -> Iterator[Image]:
-    """Draw for each image its overlay beside the newest costmap of then, uint8 BGR.
+    """Draw for each image its overlay beside the newest costmap at that time, uint8 BGR.
 
     :param progress: wraps the answers and their number, e.g. in a progress bar.
     """

@@ -27,7 +27,7 @@ class GridRecord:
     """What the consumer said about occupancy grids.
 
     :param kept: the events of valid ones, in order.
-    :param invalid: how often which complaint came.
+    :param invalid: how often each complaint came.
     :param diagnostics: the node's latest values about its costmap.
     """
 
@@ -74,9 +74,9 @@ def of_images(
 ) -> dict[int, ReceivedCostmap]:
     """Return the costmaps by index of the newest image that is in them.
 
-    The node stamps a costmap with that image's time; others say that there is none.
+    The node stamps a costmap with that image's time; another stamp means that there is none.
 
-    :param warm_up: stamps of images before the clock started, which are the first one, too.
+    :param warm_up: stamps of images before the clock started, which all repeat the first one.
     :param stamps: of the images of the drive, nanoseconds.
     """
     index = {**dict.fromkeys(warm_up, 0), **{stamp: i for i, stamp in enumerate(stamps)}}
@@ -84,7 +84,7 @@ def of_images(
 
 
 def spread(indices: Iterable[int], count: int) -> list[int]:
-    """Return at most so many of these images, spread evenly, the first and last among them."""
+    """Return at most `count` of these images, spread evenly, with the first and the last."""
     ordered = sorted(indices)
     picks = np.unique(np.linspace(0, len(ordered) - 1, count).round().astype(int))
     return [ordered[i] for i in picks] if ordered else []
@@ -145,7 +145,7 @@ def costmap_figures(
 def costmap_faults(
     grids: GridRecord, costmaps: Mapping[int, ReceivedCostmap], topics: Sequence[str]
 ) -> list[str]:
-    """Return what is not as the node promises, one sentence each."""
+    """Return where the costmaps are not as the node promises, one sentence each."""
     faults = [f'{text} ({count} times)' for text, count in grids.invalid.items()]
     if topics and not costmaps:
         why = grids.diagnostics.get('last_error') or 'the node does not say why'

@@ -124,13 +124,13 @@ def prepare(
 
 
 class _Files(contextlib.ExitStack):
-    """The raw files of a drive; only those that the source has something for are made."""
+    """The raw files of a drive; only those that the source has data for are made."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self._folder = folder
         self._files: dict[str, BinaryIO] = {}
-        # The camera process expects the images even where a live camera writes them.
+        # The camera process expects this file even if a live camera is recorded to it.
         self._file('images')
 
     def __enter__(self) -> _Files:
@@ -146,7 +146,7 @@ class _Files(contextlib.ExitStack):
             self._append('truth', shot.depth_m.astype(np.float16))
 
     def path_of(self, name: str, otherwise: str) -> str:
-        """Return the path of a file, or of another one where nothing was written to it."""
+        """Return the path of a file, or of another one if nothing was written to it."""
         name = name if name in self._files else otherwise
         return str(self._path(name)) if name else ''
 

@@ -1,10 +1,10 @@
-"""Figures that a node said in words, and how the demo says them."""
+"""Figures that a node reports as text, and how the demo prints them."""
 
 from __future__ import annotations
 
 
 def number(text: str | None) -> float | None:
-    """Return the number that a text is, None where it is none."""
+    """Return a text as a number, None if it is not one."""
     try:
         return float(text) if text is not None else None
     except ValueError:
@@ -12,5 +12,5 @@ def number(text: str | None) -> float | None:
 
 
 def with_unit(value: float | None, unit: str) -> str:
-    """Return a figure for a table, ``unknown`` where there is none."""
+    """Return a figure for a table, ``unknown`` if there is none."""
     return 'unknown' if value is None else f'{value:.1f} {unit}'

@@ -1,4 +1,4 @@
-"""Draw costmaps and the truth about them from above, with the robot looking up."""
+"""Draw costmaps and the truth about them from above, with the robot facing up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LETHAL_BGR = (48, 24, 160)
 # From cost 1 to 98.
 _CHEAP_BGR, _DEAR_BGR = (190, 240, 255), (40, 120, 240)
 _ROBOT_BGR, _VIEW_BGR = (200, 90, 20), (210, 130, 60)
-# How much of the colour of unknown lies over what the camera does not show now.
+# Share of the unknown colour that is laid over what the camera does not show now.
 _VEIL = 0.7
 # Size of the writing.
 _TEXT = 0.42
@@ -40,7 +40,7 @@ def palette() -> Image:
 
 
 def cost_legend(layers: Sequence[LayerSpec]) -> list[tuple[str, Color]]:
-    """Return what a legend says: texts and BGR colours, from unknown to lethal."""
+    """Return the texts and BGR colours of a legend, from unknown to lethal."""
     names: dict[int, list[str]] = {0: [], LETHAL: []}
     for layer in layers:
         names.setdefault(published_cost(layer.cost), []).append(layer.name)
@@ -70,24 +70,24 @@ class MapView:
         self._palette = palette()
         pixels = np.stack(np.meshgrid(*[np.arange(size_px)] * 2), axis=-1).reshape(-1, 2)
         in_view = truth.sees(0, self._odom(pixels, 0))[0].reshape(size_px, size_px)
-        # The robot looks up in every picture, so its view is the same in all of them.
+        # The robot faces up in every picture, so its view is the same in all of them.
         self._outline = cv2.findContours(
             in_view.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
         )[0]
 
     def draw(self, costmap: CostmapCells | None, index: int) -> Image:
-        """Draw a costmap about the robot at an image, uint8 (size, size, 3) BGR.
+        """Draw a costmap around the robot at the time of an image, uint8 (size, size, 3) BGR.
 
-        :param costmap: None where none has come.
+        :param costmap: None if none has come.
         """
         if costmap is None:
             return self._marked(np.full((self._size_px,) * 2 + (3,), _UNKNOWN_BGR, np.uint8))
         return self._marked(self._turned(costmap, self._colors(costmap.cells), index))
 
     def draw_truth(self, costmap: CostmapCells, index: int) -> Image:
-        """Draw what a costmap would be that knew everything, in the same cells and colours.
+        """Draw a costmap that knows everything, in the same cells and colours.
 
-        What the camera does not show at that image is veiled.
+        What the image does not show is veiled.
         """
         shape, centers = costmap.cells.shape, costmap.centers()
         classes = self._truth.class_at(centers, self._truth.stamp_s(index)).reshape(shape)
@@ -102,7 +102,7 @@ class MapView:
         return colors
 
     def _turned(self, costmap: CostmapCells, colors: Image, index: int) -> Image:
-        """Draw the cells, given their colours, with the robot of an image looking up."""
+        """Draw the cells, given their colours, with the robot of an image facing up."""
         odom = self._odom(np.array([[0, 0], [1, 0], [0, 1]]), index)
         # OpenCV counts from the middle of the first cell.
         cells = (odom - costmap.origin_m) / costmap.resolution_m - 0.5

@@ -1,7 +1,7 @@
-"""The model of `espnet_ros demo --true-masks`: it takes the image for the mask.
+"""The model of `espnet_ros demo --true-masks`: it returns the image as the mask.
 
-Its "network" returns channel 0 of the image as the mask, with full confidence. A camera that
-publishes pictures of (id, id, id) a pixel so shows what everything behind the network makes of
+Its "network" returns channel 0 of the image as the mask, with full confidence. If a camera
+publishes (id, id, id) at each pixel, this shows what everything behind the network makes of
 perfect masks. It comes with the package, so that the demo needs no `onnx`.
 """
 
@@ -28,7 +28,7 @@ def write_mask_model(path: str | os.PathLike[str]) -> Bundle:
     """
     description = ModelDescription(
         name='true_masks',
-        # It has none; a folder must name one, and this one says nothing about the decoder.
+        # It has none, but a folder must name one, and this one says nothing about the decoder.
         architecture={'name': 'espnet_c', 'classes': len(CAMVID), 'alpha2': 0, 'alpha3': 0},
         size_wh=(480, 360),
         mean=(0.0, 0.0, 0.0),
@@ -42,7 +42,7 @@ def write_mask_model(path: str | os.PathLike[str]) -> Bundle:
 
 
 def _weights() -> bytes:
-    """Return safetensors with the one tensor that tells the class count, without a value."""
+    """Return safetensors with the one tensor whose shape gives the class count, without data."""
     shape = [len(CAMVID), 0]
     tensor = {'dtype': 'F32', 'shape': shape, 'data_offsets': [0, 0]}
     header = json.dumps({'classifier.weight': tensor}).encode()

@@ -19,9 +19,9 @@ from espnet_ros.core.node_parameters import read_parameters
 from espnet_ros.demo.sources import Source
 from espnet_ros.resources import share_directory
 
-# The street is driven on its road.
+# The robot drives on the road of the street.
 _LAYERS_FILE = 'config/layers/road_vehicle_camvid.yaml'
-# What runs a model that has no network, only a graph.
+# The backends that can run a model that has no network, only a graph.
 _GRAPH_BACKENDS = ('openvino', 'onnx')
 
 
@@ -81,7 +81,7 @@ def true_masks_parameters(asked: Mapping[str, str], size_wh: tuple[int, int]) ->
 
     :param asked: what the user gave; its backend must run a graph.
     :param size_wh: of the masks that the camera publishes.
-    :raises BackendUnavailableError: if the backend can't, or none is installed that can.
+    :raises BackendUnavailableError: if the backend can't run a graph, or none that can is here.
     """
     able = [name for name in _GRAPH_BACKENDS if is_installed(name)]
     backend = asked.get('backend', 'auto')

@@ -1,4 +1,4 @@
-"""What a demo run came to: the figures from stamps and times, and their table."""
+"""The results of a demo run: the figures from stamps and times, and their table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Record:
     :param faults: what was not as promised.
     :param diagnostics: the node's latest values.
     :param grids: what was said about occupancy grids.
-    :param wants_costmap: a costmap of the last image is to be waited for, too.
+    :param wants_costmap: whether to wait for a costmap of the last image, too.
     """
 
     warm_up: set[int] = field(default_factory=set)
@@ -66,9 +66,9 @@ class Record:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether each published image has been answered on every topic of an image.
+        """Tell whether each published image has been answered on every per-image topic.
 
-        Costmaps come at a rate of their own; that of the last image is the last to wait for.
+        Costmaps come at a rate of their own, so only that of the last image is waited for.
         """
         published = set(self.published)
         answered = all(published <= s for s in (set(self.masks), *self.others.values()))
@@ -80,14 +80,14 @@ class Record:
 def build_report(record: Record, about: Mapping[str, Any]) -> dict[str, Any]:
     """Return the figures as plain data.
 
-    :param about: what else to put in: source, model, costmap and the like.
+    :param about: what else to include: source, model, costmap and the like.
     """
     published, received = record.published, record.received
     latency_ms = [(record.masks[s][0] - s) / 1e6 for s in received]
     times_s = [record.masks[s][0] / 1e9 for s in received]
     span_s = times_s[-1] - times_s[0] if len(times_s) > 1 else 0.0
     strangers = set(record.masks) - set(published) - record.warm_up
-    faults = record.faults + [f'a mask is stamped {s}, as no image was' for s in sorted(strangers)]
+    faults = record.faults + [f'a mask is stamped {s}, but no image is' for s in sorted(strangers)]
     values = record.diagnostics
     inference_ms = {p: number(values.get(f'infer_{p}_ms')) for p in ('p50', 'p95')}
     latency = percentiles(latency_ms)
@@ -148,7 +148,7 @@ def table(report: Mapping[str, Any]) -> str:
 
 
 def _difference(whole: float | None, part: float | None) -> float | None:
-    # Of few images, a median of a part may be above that of the whole, which tells nothing.
+    # With few images, the median of a part may exceed that of the whole, which means nothing.
     return None if whole is None or part is None or part > whole else whole - part
 
 

@@ -1,4 +1,4 @@
-"""What may be asked of a source of images, and its defaults, without a library to import."""
+"""What a user may ask of a source of images, with defaults; it imports no library."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DEFAULT_FRAMES = 100
 class Request:
     """What the user asked of a source; None stands for the source's own choice.
 
-    :param frames: at most so many images; None for `DEFAULT_FRAMES`.
+    :param frames: at most this many images; None for `DEFAULT_FRAMES`.
     :param rate_hz: images a second.
     :param size_wh: of the images; None for `STREET_SIZE_WH` of the street.
     :param seed: which street is built.

@@ -28,7 +28,7 @@ from espnet_ros.ros.environment import discovery_range, ros_environment
 
 # Generous: a cold disk, a compile cache to fill, a machine at work on something else.
 _START_S = 120.0
-# What is still on its way when the camera is done has arrived by then, or is lost.
+# Messages on their way when the camera is done arrive within this time, or are lost.
 _LATE_S = 2.0
 _ROS_PARTS = ('rclpy', 'sensor_msgs', 'nav_msgs', 'diagnostic_msgs')
 
@@ -61,7 +61,7 @@ def run_demo(options: Options) -> dict[str, Any]:
     source = open_source(options.source, options.request)
     setup = node_setup(asked, bundle, source)
     with tempfile.TemporaryDirectory(prefix='espnet_ros_demo_') as name:
-        # Within, as whoever reads it may stop the demo at once.
+        # Said inside the block, so that a user who then stops the demo leaves no folder behind.
         _tell('preparing images')
         folder = Path(name)
         plan = prepare(
@@ -75,7 +75,7 @@ def run_demo(options: Options) -> dict[str, Any]:
         drive = Drive(bundle, source, plan, setup, record, true_drive(plan, source))
         report = drive_report(drive, options.request)
         options.output.mkdir(parents=True, exist_ok=True)
-        # What an earlier run drew, and this one may have no reason to draw, is not of this one.
+        # This run may draw fewer files, and those of an earlier run do not belong to it.
         for name in FILES:
             (options.output / name).unlink(missing_ok=True)
         write_json(options.output / 'report.json', report)
@@ -118,10 +118,10 @@ def _drive(setup: NodeSetup, plan: Plan, folder: Path) -> Record:
         children.start('consumer', 'espnet_ros.ros.demo_consumer', str(plan_path))
         record = Record(wants_costmap=bool(plan.grid_topics))
         for _ in range(2):
-            # Both say it once, in either order.
+            # Both processes say it once, in either order.
             children.wait('ready', _START_S, record.add)
         domain = environment['ROS_DOMAIN_ID']
-        _tell(f'running on ROS_DOMAIN_ID={domain} (set it in another terminal to look on)')
+        _tell(f'running on ROS_DOMAIN_ID={domain} (set it in another terminal to watch)')
         # The clock of "node start to mask" runs from here: interpreter, model and all.
         started = time.time_ns()
         node = children.start('node', 'espnet_ros.ros.segmentation_node', *arguments)
@@ -135,14 +135,14 @@ def _drive(setup: NodeSetup, plan: Plan, folder: Path) -> Record:
 
 def _take_start(record: Record, event: Event) -> None:
     record.add(event)
-    # A node that can't load its model lives on and says so; waiting would not help.
+    # A node that can't load its model keeps running and says so; waiting would not help.
     if event['event'] == 'diagnostics' and event['trouble']:
         raise EspnetRosError(f'the node does not start: {event["trouble"]}')
 
 
 def _follow(children: Children, node: Child, plan: Plan, record: Record) -> None:
     """Take in events until the drive is answered and the node has reported on it."""
-    _tell('segmenting them')
+    _tell('segmenting the images')
     with counter(plan.count, 'masks received') as progress:
 
         def take(event: Event) -> None:

@@ -26,7 +26,7 @@ from espnet_ros.demo.request import DEFAULT_FRAMES, STREET_SIZE_WH, Request
 from espnet_ros.evaluation.truth import ClassAt
 from espnet_ros.sim import Camera, Street
 
-# Horizontal field of view taken for a camera of which nothing is known.
+# Horizontal field of view assumed for a camera about which nothing is known.
 _HFOV_DEG = 60.0
 
 
@@ -111,7 +111,7 @@ def _street(request: Request) -> Source:
         check_size_wh(size_wh)
     count = request.frames or DEFAULT_FRAMES
     camera = Camera()
-    # Built when it is first needed: it takes a second, and the progress bar then shows.
+    # Built when it is first needed, because it takes a second and a progress bar shows by then.
     street = functools.cache(lambda: Street(seed=request.seed))
 
     def class_at(xy: npt.NDArray[np.floating], stamp_s: float) -> npt.NDArray[np.uint8]:
@@ -141,17 +141,17 @@ def _pictures(folder: Path, request: Request) -> Source:
 
 
 def _video(path: Path, request: Request) -> Source:
-    with _capture(str(path), f'{path} is not a video that OpenCV reads') as capture:
+    with _capture(str(path), f'{path} is not a video that OpenCV can read') as capture:
         ok, first = capture.read()
         fps = capture.get(cv2.CAP_PROP_FPS) or request.rate_hz
     if not ok:
-        raise DatasetError(f'{path} holds no images that OpenCV decodes')
+        raise DatasetError(f'{path} holds no images that OpenCV can decode')
     size_wh = request.size_wh or _size_wh(first)
     count = request.frames or DEFAULT_FRAMES
 
     def shots() -> Iterator[Shot]:
         with _capture(str(path), f'{path} can no longer be read') as reader:
-            # The drive passes at its own speed, whatever the demo's rate.
+            # The video plays at its own speed, whatever the demo's rate.
             images = _every(reader, fps / request.rate_hz)
             for image in itertools.islice(images, count):
                 yield Shot(resized(image, size_wh))
@@ -172,7 +172,7 @@ def _every(reader: Any, step: float) -> Iterator[Any]:
 
 
 def _live(path: Path, request: Request) -> Source:
-    cure = 'is it used by another program, and are you in the group video?'
+    cure = 'check that no other program uses it and that you are in the group video'
     with _capture(str(path), f'camera {path} does not open: {cure}') as capture:
         ok, image = capture.read()
     if not ok:
@@ -184,7 +184,7 @@ def _live(path: Path, request: Request) -> Source:
 
 @contextmanager
 def _capture(name: str, complaint: str) -> Iterator[Any]:
-    """Open a video or a camera, and let go of it in the end."""
+    """Open a video or a camera, and release it at the end."""
     capture = cv2.VideoCapture(name)
     try:
         if not capture.isOpened():

@@ -1,7 +1,7 @@
-"""Images as another light, lens or sensor would have given them.
+"""Images as they would look in other light, or from another lens or sensor.
 
-They ask how far a model holds beyond the days it was trained on. One strength of each, in the
-manner of Hendrycks and Dietterich: Benchmarking neural network robustness to common corruptions
+They test a model beyond the conditions that it was trained in. Each has one strength, as in
+Hendrycks and Dietterich: Benchmarking neural network robustness to common corruptions
 and perturbations, ICLR 2019. The truth of an image stays as it is.
 """
 
@@ -35,7 +35,7 @@ def _jpeg(image: UInt8Array) -> UInt8Array:
     return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
 
 
-# Name -> what it makes of a uint8 (H, W, 3) BGR image: numbers to be rounded and cut to 0..255.
+# Name -> function of a uint8 (H, W, 3) BGR image; the result is yet to be rounded and clipped.
 CORRUPTIONS: dict[str, Corruption] = {
     'darker': lambda image, _: _gamma(image, GAMMA),
     'brighter': lambda image, _: _gamma(image, 1 / GAMMA),
@@ -53,6 +53,6 @@ def corrupt(image: UInt8Array, name: str, rng: np.random.Generator) -> UInt8Arra
 
     :param image: uint8 (H, W, 3) BGR.
     :param name: one of `CORRUPTIONS`.
-    :param rng: for what is random.
+    :param rng: for random corruptions.
     """
     return np.clip(np.rint(CORRUPTIONS[name](image, rng)), 0, 255).astype(np.uint8)

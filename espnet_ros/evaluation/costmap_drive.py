@@ -1,8 +1,7 @@
 """Cost maps of a drive along the virtual street, against the truth about it.
 
 The looks go through the `Mapper` that the node runs, ten a second at 5 m/s, with the street's own
-depth where `projection.source` asks for one. What the figures mean is said where `compare` is
-defined.
+depth where `projection.source` asks for one. The module of `compare` defines the figures.
 """
 
 from __future__ import annotations
@@ -32,15 +31,15 @@ Segment = Callable[[UInt8Array], tuple[UInt8Array, UInt8Array]]
 
 SIZE_WH, RATE_HZ, SPEED_MPS = (480, 360), 10.0, 5.0
 CAMERA = Camera()
-# Every so many looks the cost map is compared with the truth: each 5 m, and at the end.
+# Looks between two comparisons of the cost map with the truth: each 5 m, and at the end.
 EVERY = 10
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """A drive, rendered once for all that is to be tried on it.
+    """A drive, rendered once for all evaluations of it.
 
-    :param views: by whose masks they are.
+    :param views: by the source of their masks.
     """
 
     seed: int
@@ -50,14 +49,14 @@ class Recording:
 
 @dataclass(frozen=True)
 class Result:
-    """What one drive's cost maps are worth.
+    """How well the cost maps of one drive match the truth.
 
     :param total: counts in view of every `EVERY`-th image. :param end: ... of the last one.
     :param known: counts over all cells known at the end.
     :param ground: by ground class, cells in view of that class in cost map and truth, and in
-        either; only the classes that the layers tell from others.
-    :param warned_m: how far was driven until the monitor warned, None if it never did.
-    :param silent: share of the looks from then on at which it did not.
+        either; only the classes that the layers distinguish from others.
+    :param warned_m: the distance driven until the monitor warned, None if it never did.
+    :param silent: share of the looks from then on at which it did not warn.
     :param warning: its first sentence.
     """
 
@@ -108,16 +107,15 @@ def evaluate_drive(
     pitch_error_deg: float = 0.0,
     progress: Callable[[Iterable[int], int], Iterable[int]] = lambda indices, _: indices,
 ) -> Result:
-    """Map a drive and compare with the truth.
+    """Map a drive and compare the cost maps with the truth.
 
     :param view: whose masks, a key of ``recording.views``.
     :param labels: of these masks; names and order are CamVid's, as far as those go.
-    :param pitch_error_deg: by how much the mapper takes the camera to look further down than it
-        does.
+    :param pitch_error_deg: how much too far down the mapper assumes the camera to look.
     :raises ParameterError: if the config and the labels do not make cost maps.
     """
     truth = recording.truth
-    # The street is seen upright, however the robot's camera hangs.
+    # The street is rendered upright, even for a robot whose camera is upside down.
     upright = dataclasses.replace(config.input, upside_down=False)
     config = dataclasses.replace(config, input=upright, upside_down={})
     mapper, camera = Mapper(config, labels), config.camera_names[0]
@@ -144,7 +142,7 @@ def evaluate_drive(
 
 
 def _take_in(mapper: Mapper, look: Look) -> None:
-    """Bring a look into the map, but, as the node does, not one that shows nothing."""
+    """Add a look to the map, but, as in the node, not one that shows nothing."""
     try:
         mapper.add(look)
     except ImageError as error:
@@ -166,7 +164,7 @@ def pooled(results: Sequence[Result]) -> Result:
 def ground_signatures(
     layers: Sequence[LayerSpec], labels: Labels
 ) -> dict[str, dict[str, bool]]:
-    """Return for each ground class that the layers tell from all others how they do.
+    """Return for each ground class that the layers distinguish from all others how they do so.
 
     :returns: class -> layer -> whether its cells have a cost.
     """
@@ -185,7 +183,7 @@ def ground_signatures(
 def _compare_ground(
     shown: GridSnapshot, signatures: Mapping[str, Mapping[str, bool]], truth: Truth, index: int
 ) -> dict[str, tuple[int, int]]:
-    """Count cells of each ground class in the domain that `compare` has."""
+    """Count cells of each ground class in the domain of `compare`."""
     costmap = _cells(shown)
     in_view, visible = truth.sees(index, costmap.centers())
     values = costmap.cells.ravel()
@@ -205,7 +203,7 @@ def _compare_ground(
 
 
 def _looking_down(degrees: float) -> npt.NDArray[np.float64]:
-    """Return the turn of an optical frame that lowers its axis, (4, 4)."""
+    """Return the rotation of an optical frame that lowers its axis, (4, 4)."""
     turn, (s, c) = np.eye(4), (math.sin(math.radians(degrees)), math.cos(math.radians(degrees)))
     turn[1:3, 1:3] = (c, s), (-s, c)
     return turn

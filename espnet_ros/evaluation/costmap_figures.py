@@ -1,4 +1,4 @@
-"""What was measured as plain data, for tables and JSON."""
+"""The measurements as plain data, for tables and JSON."""
 
 from __future__ import annotations
 

@@ -1,21 +1,21 @@
 """The cells of a costmap, and how they compare with the truth.
 
-What is a figure of a costmap here:
+How the figures of a costmap are defined:
 
-- The *domain* at an image are the cells whose middle is in view of it (within 8 m of the camera's
-  foot and inside of its border, `Truth.sees`) and which the image shows or the costmap knows.
-- The true class of a cell is what stands on its middle at the time of the last image that showed
-  it, so that somebody who walked on is not missed, and nobody is expected to be seen who is
-  hidden.
-- ``ground_iou``: of the domain's cells, known and below 100 against truly of ground kind:
-  those that are both over those that are either. A cell in view that stayed unknown counts
-  against it.
-- ``obstacle_recall``: from the camera's foot, rays along the ground look for places where the
-  truth turns from ground to upright and which the image shows; the share of them with a cell of
-  100 no farther than one cell away. Footprints are so measured by the angle they take up.
+- The *domain* at an image: the cells whose middle is in its view (within 8 m of the camera's
+  foot and inside the image's border, `Truth.sees`) and that the image shows or the costmap knows.
+- The true class of a cell: what stands on its middle at the time of the last image that showed
+  it, so that the costmap is expected to find neither somebody who has walked on nor somebody who
+  is hidden.
+- ``ground_iou``: of the domain's cells, some are known and below 100, and some are truly of
+  ground kind; the figure is the cells that are both over those that are either. A ground cell
+  that stayed unknown lowers it.
+- ``obstacle_recall``: rays along the ground from the camera's foot look for places that the image
+  shows and where the truth turns from ground to upright; the figure is the share of them with a
+  cell of 100 at most one cell away. So a footprint counts by the angle that it takes up.
 - ``false_obstacle_rate``: cells of 100 that are truly of ground kind and touch no footprint,
-  over all known cells of the domain. Whoever stood there after the last image that showed the
-  ground, while the place was in view, was rightly marked.
+  over all known cells of the domain. A cell is rightly marked if somebody stood there after the
+  last image that showed its ground, while the place was in view.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from espnet_ros.evaluation.truth import RANGE_M, Flags, Truth
 
 # Steps of the rays: far less than a cell, in degrees and in metres.
 _TURN_DEG, _STEP_M = 0.2, 0.02
-# How finely a cell is searched for a footprint that it touches, points a side.
+# Points a side at which a cell is searched for a footprint that it touches.
 _TOUCH = 5
 
 
@@ -78,7 +78,7 @@ class Tally:
     """Counts that the figures are made of; those of several costmaps add up.
 
     :param both: cells that are ground in costmap and truth. :param either: ... in one of them.
-    :param edges: places looked for. :param found: ... that are marked.
+    :param edges: places to be found. :param found: ... that are marked.
     :param wrong: cells wrongly marked. :param known: cells known.
     """
 
@@ -118,7 +118,7 @@ def compare(costmap: CostmapCells, truth: Truth, index: int, labels: Labels) -> 
     """Count in the view of an image.
 
     :param index: of the last image that the costmap knows.
-    :param labels: of the classes that `truth` tells.
+    :param labels: of the classes in `truth`.
     """
     in_view, shown = truth.sees(index, costmap.centers())
     domain = in_view & (shown | (costmap.cells.ravel() >= 0))
@@ -162,10 +162,10 @@ def _touched(
     index: int,
     labels: Labels,
 ) -> Flags:
-    """Return which cells, of these middles, a footprint reached into or up to, bool (N,).
+    """Return which cells, given by their middles, a footprint reached into or touched, bool (N,).
 
-    :param last: (N,), the image from which on it counts for each cell.
-    :param index: of the image until which it counts.
+    :param last: (N,), for each cell the index of the first image that counts.
+    :param index: of the last image that counts.
     """
     offsets = np.linspace(-0.5, 0.5, _TOUCH) * resolution_m
     square = np.stack(np.meshgrid(offsets, offsets), axis=-1).reshape(-1, 2)

@@ -1,7 +1,7 @@
-"""What one update of the cost maps costs, in time and in memory, away from ROS and the network.
+"""The time and memory of one update of the cost maps, without ROS and the network.
 
 An update is a look of each camera through `Mapper.add`, then all layers' int8 arrays by
-`Mapper.render`. The looks are rendered once and come in turn, while the pose goes on by half a
+`Mapper.render`. The looks are rendered once and used in turn, while the pose advances half a
 metre each time, so that the grid moves as on a drive at 5 m/s with ten looks a second.
 """
 
@@ -91,7 +91,7 @@ class Rig:
         ]  # fmt: skip
 
     def update(self) -> None:
-        """Take in the next look of each camera and make all layers."""
+        """Add the next look of each camera and render all layers."""
         pose = np.eye(4)
         pose[0, 3] = self._count / RATE_HZ * SPEED_MPS
         for look in self._looks[self._count % len(self._looks)]:
@@ -103,9 +103,9 @@ class Rig:
 
 
 def measure_speed(updates: int, loads: Sequence[Load], progress: Progress) -> list[Times]:
-    """Return the times of each load; all are measured in turn, so that noise meets all alike.
+    """Return the times of each load; all are measured in turn, so that noise affects all alike.
 
-    :param updates: of each load that are counted.
+    :param updates: how many of each load are counted.
     """
     cv2.setNumThreads(1)
     frames = _frames(max(load.cameras for load in loads))
@@ -136,7 +136,7 @@ def measure_memory(minutes: int, progress: Progress) -> list[float]:
 
 
 def labels_of(count: int) -> Labels:
-    """Return so many classes of CamVid's kinds in CamVid's order, over and over."""
+    """Return this many classes, which repeat CamVid's kinds in CamVid's order."""
     return Labels([
         LabelClass(
             CAMVID[i % len(CAMVID)].name + (f'_{i // len(CAMVID)}' if i >= len(CAMVID) else ''),
@@ -147,7 +147,7 @@ def labels_of(count: int) -> Labels:
 
 
 def recode(mask: UInt8Array, count: int) -> UInt8Array:
-    """Return a CamVid mask with as many classes, each of its own kind; stripes tell more apart.
+    """Return a CamVid mask in this many classes of the same kinds; stripes make additional ones.
 
     :param mask: class ids of CamVid, uint8 (H, W). :param count: of `labels_of`, 5 or more.
     """

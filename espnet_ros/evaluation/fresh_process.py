@@ -1,4 +1,4 @@
-"""A function called in a process of its own, where nothing but it takes time and memory."""
+"""Call a function in a process of its own, where nothing else takes time and memory."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ T = TypeVar('T')
 
 # BLAS starts its threads when NumPy is imported.
 _ONE_THREAD = {'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1', 'MKL_NUM_THREADS': '1'}
-# Before the answer, behind whatever the function has printed: ASCII's record separator.
+# Marks the answer after anything that the function has printed: ASCII's record separator.
 _ANSWER = '\x1e'
 
 
 def in_fresh_process(function: Callable[..., T], *args: Any) -> T:
     """Return what a function of a module returns in a process of its own, on one thread.
 
-    What it prints goes where this process prints, and so does the traceback of one that fails.
+    Its output goes where this process prints, and so does the traceback if it fails.
 
-    :raises EspnetRosError: if there is no answer, or with the words of one that it raised.
+    :raises EspnetRosError: if there is no answer, or with the message of one that it raised.
     """
     lines: queue.Queue[str | None] = queue.Queue()
     command = module_command('espnet_ros.evaluation.fresh_process')
     child = Child('measuring', command, lines.put, environment=_ONE_THREAD)
     try:
-        # The function's module may be one that only this process finds.
+        # Only this process may be able to find the function's module.
         child.say(json.dumps({'path': sys.path, 'call': _packed((function, args))}))
         while (line := lines.get()) is not None:
             printed, is_answer, answer = line.partition(_ANSWER)
@@ -49,7 +49,7 @@ def in_fresh_process(function: Callable[..., T], *args: Any) -> T:
 
 
 def main() -> int:
-    """Answer one process."""
+    """Answer one request."""
     request = json.loads(sys.stdin.readline())
     # Last, as the current folder may be among them.
     sys.path += [folder for folder in request['path'] if folder and folder not in sys.path]

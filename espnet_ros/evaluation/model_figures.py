@@ -48,11 +48,11 @@ class Labelled(Protocol):
 
 
 class ClassMap:
-    """From a model's class ids to those of a dataset with the same names.
+    """Maps a model's class ids to those of a dataset with the same names.
 
     :param model: its classes.
     :param dataset: whose classes the model must have, in any order and among others.
-    :raises DatasetError: listing the classes that it has not.
+    :raises DatasetError: listing the classes that it lacks.
     """
 
     def __init__(self, model: Labels, dataset: Labels) -> None:
@@ -60,7 +60,7 @@ class ClassMap:
         self._lut = model.lut_to(dataset)
 
     def __call__(self, mask: UInt8Array) -> UInt8Array:
-        """Return the mask in class ids of the dataset, UNLABELED for classes it has not."""
+        """Return the mask in class ids of the dataset, UNLABELED for classes that it lacks."""
         return self._lut[mask]
 
 
@@ -80,7 +80,7 @@ class Measurement:
     def add(self, segmentation: Segmentation, mask: UInt8Array, truth: UInt8Array) -> None:
         """Count one image.
 
-        :param mask: the segmentation's in class ids of the dataset.
+        :param mask: the segmentation's mask, in class ids of the dataset.
         """
         own = ConfusionMatrix(self.matrix.classes)
         own.update(mask, truth)
@@ -107,7 +107,7 @@ def measure(
 
 
 def figures(measurement: Measurement, names: Sequence[str]) -> dict[str, Any]:
-    """Return the figures as plain data; what can't be told is None, as JSON has no NaN.
+    """Return the figures as plain data; what is not known is None, as JSON has no NaN.
 
     :param names: of the dataset's classes.
     """

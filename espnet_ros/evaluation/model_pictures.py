@@ -93,7 +93,7 @@ def _cell(canvas: Image, share: float, seen: bool) -> None:
     shade = 255 + share * (_DARKEST - 255)
     canvas[1:, 1:] = shade.astype(np.uint8) if seen else PAPER
     percent = 100 * share
-    # Under half a per cent the shade says it all.
+    # Below half a per cent the shade is enough.
     text = f'{percent:.0f}' if percent >= 0.5 else ''
     color = (255, 255, 255) if share > 0.5 else INK
     _write(canvas, text, (_CELL - _width(text)) // 2, _CELL // 2 + 5, color)

@@ -17,11 +17,11 @@ ClassAt = Callable[[npt.NDArray[np.floating], float], npt.NDArray[np.uint8]]
 Points = npt.NDArray[np.floating]
 Flags = npt.NDArray[np.bool_]
 
-# What is in view: that is part of what the figures mean, whatever a node is told to leave out.
+# The limits of the view: they define the figures, whatever a node is configured to leave out.
 RANGE_M = 8.0
 _BORDER_PX = 2
-# What is seen where a point should be may lie this far before or behind it, and still be it:
-# half a cell, and what the depth of neighbouring pixels differs by.
+# A point is shown if the depth at its pixel differs from its own by no more than this: half a
+# cell, and what the depth of neighbouring pixels differs by.
 _SAME_DEPTH_M, _SAME_DEPTH_SHARE = 0.1, 0.05
 
 
@@ -81,7 +81,7 @@ class Truth:
         return in_view, shown
 
     def last_shown(self, index: int, xy: Points) -> npt.NDArray[np.intp]:
-        """Return the last image up to one that shows each point, `index` where none does."""
+        """Return the last image up to `index` that shows each point, `index` where none does."""
         xy = np.asarray(xy, np.float64).reshape(-1, 2)
         last = np.full(len(xy), index, np.intp)
         open_ = np.arange(len(xy))
@@ -94,7 +94,7 @@ class Truth:
         return last
 
     def classes(self, xy: Points, indices: npt.NDArray[np.intp]) -> npt.NDArray[np.uint8]:
-        """Return what is on the ground at points, each at the time of an image: uint8 (N,)."""
+        """Return what is on the ground at points, each at the time of its image: uint8 (N,)."""
         classes = np.zeros(len(xy), np.uint8)
         for index in np.unique(indices):
             these = indices == index

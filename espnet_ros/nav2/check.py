@@ -1,4 +1,4 @@
-"""Every trap in a Nav2 parameter file that the outputs of the node would fall into."""
+"""Find the traps for the node's outputs in a Nav2 parameter file."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from espnet_ros.nav2.views import Finding, View, in_file, named
 
 Check = Callable[[Any, Context], Iterator[Finding]]
 
-# What is looked at -> its checks, beside those of the node's own parameters in `own_checks`.
-# A check's name is its function's, its reason the docstring.
+# What is checked -> its checks; those of the node's own parameters are in `own_checks`.
+# A check has the name of its function; the docstring gives the reason.
 CHECKS: dict[str, tuple[Check, ...]] = {
     'any file': file_checks.FOR_ALL,
     'any costmap': costmap_checks.FOR_ALL,
@@ -43,7 +43,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     SEMANTIC: semantic_checks.CHECKS,
 }
 
-# Those of Nav2 itself, which need not name their layers.
+# Nav2's own costmaps, which need not name their layers.
 _COSTMAPS = ('/local_costmap/local_costmap', '/global_costmap/global_costmap')
 
 
@@ -51,9 +51,9 @@ _COSTMAPS = ('/local_costmap/local_costmap', '/global_costmap/global_costmap')
 class Report:
     """What was found.
 
-    :param findings: by file and line.
-    :param is_ours: whether the file takes anything of the node, or sets it up.
-    :param notes: what could not be checked, in sentences.
+    :param findings: sorted by file and line.
+    :param is_ours: whether the file uses any output of the node, or sets its parameters.
+    :param notes: sentences on what could not be checked.
     """
 
     findings: tuple[Finding, ...]
@@ -66,11 +66,11 @@ def check_file(
 ) -> Report:
     """Read a file and check it.
 
-    :param path: of the parameters of Nav2.
-    :param labels: classes of the model that runs, None to leave class names unchecked.
-    :param model: its name, for sentences.
+    :param path: Nav2's parameter file.
+    :param labels: classes of the model that runs; None leaves class names unchecked.
+    :param model: its name, for messages.
     :param layers: file with the parameters of the node ``segmentation``.
-    :raises ParameterError: if a file is no parameter file, or the second not the node's.
+    :raises ParameterError: if a file is no parameter file, or `layers` has nothing for the node.
     :raises OSError: if one can't be opened.
     """
     file = read_parameter_file(path)
@@ -81,9 +81,10 @@ def check_file(
 def check_parsed(
     file: ParameterFile, labels: Labels | None, model: str, *parameters: ParameterFile
 ) -> Report:
-    """Check a file that is read already, as `check_file` does.
+    """Check a file that has already been read, as `check_file` does.
 
-    :param parameters: of the node ``segmentation``, in the order in which launch gives them to it.
+    :param parameters: files for the node ``segmentation``, in the order in which launch passes
+        them.
     :raises ParameterError: if one of these has nothing for the node.
     """
     files = [file, *parameters]
@@ -111,9 +112,9 @@ def check_parsed(
 
 
 def own_model(files: Iterable[ParameterFile]) -> str | None:
-    """Return the node's parameter ``model`` in the files, None if none gives it."""
+    """Return the node's parameter ``model``, None if no file sets it."""
     values = [view.value('model') for file in files for view in own_sections(file.nodes())]
-    # What is none is found as such.
+    # `own_checks` reports a value that is not a string.
     given = [value for value in values if isinstance(value, str)]
     return given[-1] if given else None
 
@@ -134,9 +135,9 @@ def _run(kind: str, item: Any, context: Context) -> Iterator[Finding]:
 
 
 def _costmaps(file: ParameterFile) -> list[NodeSection]:
-    """Return the nodes with layers; a pattern only if no node that it covers has some."""
+    """Return the nodes with layers; a pattern counts only if no node that it covers has any."""
     nodes = file.nodes()
-    # What a pattern alone gives to every node makes no costmap of each of them.
+    # What a pattern gives to every node does not make each of them a costmap.
     found = [n for n in nodes if not n.is_pattern and _is_costmap(n, file.own_names(n))]
     patterns = [n for n in nodes if n.is_pattern and _is_costmap(n, set(n.values))]
     return [*found, *(p for p in patterns if not any(p.covers(n) for n in found))]

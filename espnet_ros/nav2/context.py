@@ -1,4 +1,4 @@
-"""What is known of the node `segmentation` when another node's parameters are checked."""
+"""What the checks of other nodes' parameters know about the node `segmentation`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Context:
     """What the checks compare with.
 
     :param labels: classes of the model, None if they are not known.
-    :param model: its name, for sentences.
+    :param model: its name, for messages.
     :param own: the node's sections in the files.
     :param nodes: every node of the checked file.
     """
@@ -30,7 +30,7 @@ class Context:
     nodes: tuple[NodeSection, ...]
 
     def own_value(self, key: str, default: Any = None) -> Any:
-        """Return a parameter of the node, the default if the files do not say."""
+        """Return a parameter of the node, or the default if no file sets it."""
         given = [view.value(key) for view in self.own if view.given(key)]
         return given[-1] if given else default
 
@@ -41,25 +41,25 @@ class Context:
 
     @property
     def grid_rate_hz(self) -> float:
-        """Return how often the node publishes its grids, at most."""
+        """Return the highest rate at which the node publishes its grids."""
         rate = self.own_value('grid.publish_rate', GridConfig().publish_rate)
         return float(rate) if isinstance(rate, (int, float)) else GridConfig().publish_rate
 
     @property
     def grid_resolutions_m(self) -> list[float]:
-        """Return the sides of cells that the files give to nodes of the name, may be none."""
+        """Return the cell sizes that the files set for nodes called `segmentation`."""
         given = [view.number('grid.resolution', 0.0) for view in self.own]
         return [side_m for side_m in given if side_m]
 
     @property
     def cloud_period_s(self) -> float:
-        """Return the seconds between two masks or clouds of a camera, at least."""
+        """Return the least time between two masks or clouds of a camera, seconds."""
         keys = ('grid.update_rate', 'grid.stale_after', 'input.max_rate')
         config = NodeConfig.from_parameters({key: self._checked(key) for key in keys})
         return 1.0 / min(config.grid.masks_hz, config.images_hz)
 
     def _checked(self, key: str) -> float:
-        """Return a number of the node, its default where the node refuses what is given."""
+        """Return a number of the node, or its default where the node refuses the value."""
         spec = find_spec(key)
         assert spec is not None
         value = self.own_value(key, spec.default)
@@ -67,7 +67,7 @@ class Context:
 
     @property
     def cameras(self) -> list[str] | None:
-        """Return the names of the cameras, None if the files do not say."""
+        """Return the names of the cameras, None if no file sets them."""
         cameras = self.own_value('cameras')
         if not isinstance(cameras, list):
             return None
@@ -75,41 +75,41 @@ class Context:
 
     @property
     def has_depth(self) -> bool:
-        """Return whether the node measures heights; on the ground it takes them for 0 m."""
+        """Return whether the node measures heights; with ground projection all are 0 m."""
         source = self.own_value('projection.source', ProjectionConfig().source)
         return bool(source == 'depth')
 
     @property
     def layers(self) -> list[str]:
-        """Return the names of the node's layers, empty if the files do not say."""
+        """Return the names of the node's layers, empty if no file defines any."""
         return list(dict.fromkeys(name for view in self.own for name in layer_names(view)))
 
     @property
     def layer_costs(self) -> dict[str, int | None]:
-        """Return layer -> cost, None where the files do not say; empty if they set no node up.
+        """Return layer -> cost, None where no file sets it; empty if no file is for the node.
 
-        A node that is given none has the layer that it makes itself. That its layers are in a
-        file that is not looked at is said by `notes`, so that no name is refused for that.
+        A node without layers in the files has its default one. Its layers may also be in a file
+        that was not given: `notes` says so, and no layer name is refused for that.
         """
         if not self.own or self.layers:
             return {name: self.layer_cost(name) for name in self.layers}
-        # Of whichever classes, it costs nothing or is lethal.
+        # Whatever the classes are, the default layer is free or lethal.
         return {layer.name: layer.cost for layer in default_layers(self.labels or CAMVID)}
 
     def layer_cost(self, name: str) -> int | None:
-        """Return the cost of a layer, None if the files do not say."""
+        """Return the cost of a layer, None if no file sets it."""
         cost = self.own_value(f'layers.{name}.cost')
         return cost if isinstance(cost, int) else None
 
     def number_of(self, node_name: str, key: str, default: float) -> float:
-        """Return a number that a node of that last name has."""
+        """Return a number of the node whose last name this is."""
         views = [View(n) for n in self.nodes if n.last_name == node_name]
         found = [v.number(key, default) for v in views]
         return next((f for f in found if f is not None), default)
 
 
 def own_sections(nodes: Iterable[NodeSection]) -> tuple[View, ...]:
-    """Return the sections for the node `segmentation`, and those for all nodes with its layers."""
+    """Return the sections for `segmentation`, and those for all nodes that define its layers."""
     views = [View(node) for node in nodes]
     return tuple(v for v in views if v.node.last_name == NODE or _has_layers_for_all(v))
 

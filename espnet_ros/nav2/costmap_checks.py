@@ -1,4 +1,4 @@
-"""Traps of a whole costmap, whatever kind of layer takes the node's topics."""
+"""Traps of a whole costmap, whatever kind of layer subscribes to the node's topics."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from espnet_ros.nav2.plugins import (
 from espnet_ros.nav2.value_types import wrong_types
 from espnet_ros.nav2.views import Finding
 
-# Of Nav2's costs; a DenoiseLayer leaves those below it alone.
+# A cost of Nav2; a DenoiseLayer ignores lower ones.
 _INSCRIBED = 253
 # The last part of a frame's name (robot1/odom).
 _OF_ROBOT = ('base_link', 'base_footprint')
@@ -28,17 +28,17 @@ _OF_WORLD = ('map', 'odom')
 
 
 def wrong_type(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
-    """Find values of another type: rclcpp throws on them and the server does not start."""
-    # A RangeSensorLayer has parameters of the same names and other types.
+    """Find values of the wrong type: rclcpp throws on them and the server does not start."""
+    # A RangeSensorLayer has parameters of the same names but other types.
     known = tuple(la.prefix for la in costmap.layers if la.kind and la.kind != RANGE)
     relevant = [key for key in costmap.names() if '.' not in key or key.startswith(known)]
     yield from wrong_types(costmap, relevant)
 
 
 def fixed_window(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
-    """Find costmaps that neither roll nor hold a map: they stay at the origin, without the robot.
+    """Find costmaps that neither roll nor hold a map: they stay behind when the robot leaves.
 
-    On purpose they do so with a size, and a place that does not drift.
+    A costmap with a size, and a place that does not drift, is meant to be fixed.
     """
     frame = str(costmap.value('global_frame', 'map'))
     has_size = costmap.given('width') and costmap.given('height')
@@ -48,30 +48,30 @@ def fixed_window(costmap: CostmapSection, context: Context) -> Iterator[Finding]
         yield costmap.error(
             'rolling_window',
             f'{costmap.says("rolling_window", False)}: the costmap stays at the origin of {frame} '
-            'when the robot leaves it, and sees nothing more',
-            'rolling_window: true; where the robot stays in one area, its width, height, origin_x '
-            'and origin_y',
+            'when the robot leaves it, so the robot then sees nothing',
+            'rolling_window: true; or, if the robot stays in one area, the width, height, '
+            'origin_x and origin_y of that area',
         )
 
 
 def frames(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
-    """Find frames in which the robot never moves, so that marks go along or are off.
+    """Find frames in which the robot never moves, so that marks move with it or are misplaced.
 
-    Nav2 takes the pose of `robot_base_frame` in `global_frame` for the robot's.
+    Nav2 takes the pose of `robot_base_frame` in `global_frame` as the robot's.
     """
     frame = str(costmap.value('global_frame', 'map'))
     base = str(costmap.value('robot_base_frame', 'base_link'))
     if _last(frame) in _OF_ROBOT:
         yield costmap.error(
             'global_frame',
-            f'{costmap.says("global_frame", "map")}: what was marked goes along with the robot',
+            f'{costmap.says("global_frame", "map")}: marked obstacles move along with the robot',
             'global_frame: odom, or map in a global costmap',
         )
     elif frame == base or _last(base) in _OF_WORLD:
         yield costmap.error(
             'robot_base_frame',
-            f'{costmap.says("robot_base_frame", "base_link")}: Nav2 takes the robot to stand at '
-            f'the origin of {base} for ever',
+            f'{costmap.says("robot_base_frame", "base_link")}: to Nav2, the robot always stands '
+            f'at the origin of {base}',
             'robot_base_frame: base_link',
         )
 
@@ -89,7 +89,7 @@ def never_updated(costmap: CostmapSection, context: Context) -> Iterator[Finding
 
 
 def no_cells(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
-    """Find sizes without a cell, in which nothing can be marked; Nav2 takes them at start."""
+    """Find sizes without a cell, where nothing can be marked; Nav2 accepts them at start."""
     resolution = costmap.number('resolution', 0.1)
     if resolution is None:
         return
@@ -116,7 +116,7 @@ def disabled(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
 def overwritten(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
     """Find layers that overwrite earlier ones, obstacles with FREE included.
 
-    StaticLayer does so unless `use_maximum`, the others with `combination_method: 0`.
+    StaticLayer does so unless `use_maximum` is true, others if `combination_method` is 0.
     """
     for index, layer in enumerate(costmap.layers):
         beside = [x for x in costmap.layers[:index] if x.parent == layer.parent]
@@ -128,22 +128,22 @@ def overwritten(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
             says = costmap.says('use_maximum', False)
             yield costmap.error(
                 'use_maximum',
-                f'{says}: {layer.name} overwrites {names}, obstacles too',
-                f'use_maximum: true, or {layer.name} first in plugins',
+                f'{says}: {layer.name} overwrites {names}, including obstacles',
+                f'use_maximum: true, or list {layer.name} first in plugins',
             )
         elif layer.value('combination_method') == 0 and layer.kind != STATIC:
             yield layer.error(
                 'combination_method',
-                f'{layer.name} overwrites {names}, obstacles too',
+                f'{layer.name} overwrites {names}, including obstacles',
                 'combination_method: 1 (the maximum)',
             )
 
 
 def combination_method(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
-    """Find a `combination_method` with which nothing of a layer comes into the costmap.
+    """Find a `combination_method` that keeps a layer out of the costmap.
 
-    Humble knows 0 and 1 only. From Jazzy on, 2 is the maximum where the costmap is known already,
-    and others are taken for 1. (Humble has no containers; kiwicampus' layer has its own rule.)
+    Humble knows only 0 and 1. From Jazzy on, 2 is the maximum where the costmap is already known,
+    and others count as 1. (Humble has no containers; kiwicampus' layer has its own rule.)
     """
     for layer in costmap.layers:
         method = layer.number('combination_method', 1)
@@ -154,21 +154,21 @@ def combination_method(costmap: CostmapSection, context: Context) -> Iterator[Fi
         if method == 2 and _starts_unknown(layer):
             yield layer.error(
                 'combination_method',
-                f'combination_method is 2, which changes no unknown cell, and no layer before '
-                f'{layer.name} makes cells known: it marks nothing',
+                f'combination_method is 2, which leaves unknown cells unknown, and no layer '
+                f'before {layer.name} makes cells known: it marks nothing',
                 cure,
             )
         elif layer.kind != CONTAINER:
             yield layer.warning(
                 'combination_method',
-                f'combination_method is {method:g}: on Humble nothing of {layer.name} comes into '
+                f'combination_method is {method:g}: on Humble nothing of {layer.name} reaches '
                 'the costmap',
                 cure,
             )
 
 
 def after_inflation(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
-    """Find layers after the inflation, which grows only the lethal cells before it."""
+    """Find layers after the inflation layer, which inflates only what comes before it."""
     inflated = False
     for layer in costmap.layers:
         inflated = inflated or layer.kind in INFLATION
@@ -176,21 +176,21 @@ def after_inflation(costmap: CostmapSection, context: Context) -> Iterator[Findi
             yield layer.error(
                 '',
                 f'{layer.name} comes after the inflation layer, so the robot may pass its '
-                'obstacles with no distance',
-                'the inflation layer last in plugins',
+                'obstacles without clearance',
+                'list the inflation layer last in plugins',
             )
 
 
 def denoised(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
     """Find layers before a DenoiseLayer, which clears small groups of lethal cells.
 
-    Below `minimal_group_size` (2) cells, that is, and the contact of a thin pole is one cell.
+    It clears groups of fewer than `minimal_group_size` (2) cells; a thin pole's contact is one.
     """
     for index, layer in enumerate(costmap.layers):
         size = layer.number('minimal_group_size', 2)
         if layer.kind != DENOISE or layer.value('enabled', True) is False or size is None:
             continue
-        # In a container it sees what the container's layers found.
+        # Inside a container it sees only what the container's layers marked.
         scope = layer.prefix.removesuffix(f'{layer.name}.')
         before = [la for la in costmap.layers[:index] if la.prefix.startswith(scope)]
         names = ', '.join(la.name for la in before if la.is_ours and _may_be_lethal(la, context))
@@ -199,7 +199,7 @@ def denoised(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
                 'minimal_group_size',
                 f'{layer.says("minimal_group_size", 2)}: {layer.name} clears smaller groups of '
                 f'lethal cells of {names}, such as a thin pole',
-                f'{layer.name} before {names} in plugins, or minimal_group_size: 1',
+                f'list {layer.name} before {names} in plugins, or minimal_group_size: 1',
             )
 
 
@@ -219,7 +219,7 @@ def _may_be_lethal(layer: Layer, context: Context) -> bool:
 
 
 def _starts_unknown(layer: Layer) -> bool:
-    """Return whether a layer finds the costmap, or the container that it is in, all unknown."""
+    """Return whether the costmap, or the layer's container, is all unknown before the layer."""
     layers = [la for la in layer.costmap.layers if la.parent == layer.parent]
     before = layers[: [la.prefix for la in layers].index(layer.prefix)]
     fills = [la for la in before if la.value('enabled', True) is not False and la.makes_known]
@@ -231,7 +231,7 @@ def _last(frame: str) -> str:
     return frame.rpartition('/')[2]
 
 
-# Of costmaps that take nothing of the node, too: Nav2 starts with all of them or not at all.
+# Also for costmaps that do not use the node: Nav2 starts with all of them or not at all.
 FOR_ALL = (wrong_type,)
 CHECKS = (
     fixed_window,

@@ -58,41 +58,41 @@ class Layer(View):
         super().__init__(costmap.node, prefix)
         self.costmap = costmap
         self.plugin = plugin
-        # What it is misspelled from, so that everything else in it is found, too.
+        # A misspelled plugin counts as the one it resembles, so that other traps are found, too.
         self.kind = plugin_meant(plugin)
         # Where the layer is merged: the costmap, or a container of layers.
         self.parent = prefix.rstrip('.').rpartition('.')[0]
 
     @cached_property
     def topic_key(self) -> View | None:
-        """Return the view whose ``map_topic`` a StaticLayer takes."""
+        """Return the view whose ``map_topic`` a StaticLayer uses."""
         own_map = self.given('map_topic')
         return (self if own_map else self.costmap) if self.kind == STATIC else None
 
     @cached_property
     def map_topic(self) -> Topic | None:
-        """Return the grid of the node that a StaticLayer shows."""
+        """Return the node's grid that a StaticLayer subscribes to."""
         return find_topic(self.topic_key.value('map_topic')) if self.topic_key else None
 
     @cached_property
     def source_names(self) -> list[str]:
-        """Return the names in ``observation_sources``, also where it is a list by mistake."""
+        """Return the names in ``observation_sources``, even if it is a list by mistake."""
         value = self.value('observation_sources', '')
         return value.split() if isinstance(value, str) else self.texts('observation_sources')
 
     @cached_property
     def sources(self) -> list[Source]:
-        """Return the listed sources that take a topic of the node."""
+        """Return the listed sources that subscribe to a topic of the node."""
         return [source for source in self.all_sources if source.topics]
 
     @cached_property
     def all_sources(self) -> list[Source]:
-        """Return the listed sources, whosever topic they take."""
+        """Return the listed sources, whoever publishes their topics."""
         return [self._source(name) for name in self.source_names if TOPIC_KEYS.get(self.kind)]
 
     @cached_property
     def marking_sources(self) -> list[Source]:
-        """Return those of `sources` from which an obstacle layer marks."""
+        """Return the `sources` from which an obstacle layer marks."""
         return [
             source for source in self.sources
             if source.value('marking', True) is not False and not source.is_clear
@@ -100,7 +100,7 @@ class Layer(View):
 
     @cached_property
     def unlisted_sources(self) -> list[Source]:
-        """Return the sources of the node's topics that the layer ignores."""
+        """Return the sources with topics of the node that the layer does not list."""
         groups = {key.partition('.')[0] for key in self.names() if '.' in key}
         others = sorted(groups - set(self.source_names)) if TOPIC_KEYS.get(self.kind) else []
         return [source for source in map(self._source, others) if source.topics]
@@ -110,7 +110,7 @@ class Layer(View):
 
     @property
     def read_keys(self) -> set[str]:
-        """Return the full names of the parameters whose topics of the node the layer knows."""
+        """Return the full names of the parameters from which the layer reads the node's topics."""
         keys = {f'{self.topic_key.prefix}map_topic'} if self.topic_key else set()
         for source in (*self.sources, *self.unlisted_sources):
             keys |= {source.prefix + key for key in source.topics}
@@ -118,17 +118,17 @@ class Layer(View):
 
     @property
     def is_strange(self) -> bool:
-        """Return whether its plugin is none of those known here."""
+        """Return whether its plugin is not known here."""
         return bool(self.plugin) and not self.kind
 
     @property
     def is_ours(self) -> bool:
-        """Return whether the layer takes a topic of the node."""
+        """Return whether the layer names a topic of the node."""
         return self.map_topic is not None or bool(self.sources or self.unlisted_sources)
 
     @property
     def brings_ours(self) -> bool:
-        """Return whether the layer, or one in a container, takes a topic of the node."""
+        """Return whether the layer, or a layer inside it, names a topic of the node."""
         return any(la.is_ours for la in self.costmap.layers if la.prefix.startswith(self.prefix))
 
     @property
@@ -142,7 +142,7 @@ class CostmapSection(View):
 
     @cached_property
     def layers(self) -> list[Layer]:
-        """Return the layers that are loaded, in their order, those of containers in place."""
+        """Return the loaded layers in order, those of a container right after it."""
         default = {} if self.given('plugins') else DEFAULT_PLUGINS
         names = self.texts('plugins') if self.given('plugins') else list(DEFAULT_PLUGINS)
         return list(self._layers('', names, default))
@@ -157,7 +157,7 @@ class CostmapSection(View):
 
     @cached_property
     def unlisted(self) -> list[Layer]:
-        """Return the layers of the node's topics that are not loaded."""
+        """Return the layers that name topics of the node but are not loaded."""
         loaded = {layer.prefix for layer in self.layers}
         ends = [key.removesuffix('plugin') for key in self.names() if key.endswith('.plugin')]
         layers = [Layer(self, e, str(self.value(f'{e}plugin'))) for e in ends if e not in loaded]
@@ -182,7 +182,7 @@ class CostmapSection(View):
 
     @property
     def ours(self) -> list[Layer]:
-        """Return the loaded layers that take a topic of the node."""
+        """Return the loaded layers that name a topic of the node."""
         return [layer for layer in self.layers if layer.is_ours]
 
     @property

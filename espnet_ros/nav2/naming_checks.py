@@ -19,7 +19,7 @@ def node_name(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
         given, name = costmap.node.name, costmap.node.last_name
         yield costmap.error(
             '',
-            f'no node of Nav2 is called {given}, so nobody reads this',
+            f'no node of Nav2 is called {given}, so no node reads these parameters',
             f'{given}/{name} ({name}: {{{name}: {{ros__parameters: ...}}}})',
         )
 
@@ -39,7 +39,7 @@ def plugin_name(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
 
 
 def unread_topic(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
-    """Find topics of the node where no layer reads them, so that the robot never sees them."""
+    """Find topics of the node that no layer reads, so that they never reach the costmap."""
     for key, topic in costmap.unread_topics.items():
         layer, last = costmap.layer_of(key), key.rpartition('.')[2]
         if layer and layer.is_strange:
@@ -52,7 +52,7 @@ def unread_topic(costmap: CostmapSection, context: Context) -> Iterator[Finding]
         else:
             problem = f'no layer reads {topic.text} from {key}'
             source = '' if plugin == STATIC else ' a source of'
-            cure = f'{reader} in{source} a layer with plugin: "{plugin}"'
+            cure = f'put {reader} in{source} a layer with plugin: "{plugin}"'
         yield costmap.error(key, problem, cure)
 
 
@@ -77,10 +77,10 @@ def source_not_listed(costmap: CostmapSection, context: Context) -> Iterator[Fin
 
 
 def relative_topic(costmap: CostmapSection, context: Context) -> Iterator[Finding]:
-    """Find relative topics, which mean something else from release to release.
+    """Find relative topics, whose meaning changes from release to release.
 
-    Kilted and later join those of static and obstacle layers with the namespace above the
-    costmap; on Humble and Jazzy, and in the semantic layer, they end below the costmap.
+    Kilted and later resolve those of static and obstacle layers in the namespace above the
+    costmap; Humble and Jazzy, and the semantic layer, resolve them below the costmap.
     """
     name = costmap.node.name
     below = name if _lacks_namespace(costmap) else name.rpartition('/')[0]
@@ -108,7 +108,7 @@ def relative_topic(costmap: CostmapSection, context: Context) -> Iterator[Findin
 def _lacks_namespace(costmap: CostmapSection) -> bool:
     node = costmap.node
     above = node.name.split('/')[-2]
-    # A costmap as a component of its own is the node `costmap`, in any namespace.
+    # A costmap that runs as its own component is the node `costmap`, in any namespace.
     return not node.is_pattern and above != node.last_name != 'costmap'
 
 

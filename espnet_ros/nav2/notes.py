@@ -1,4 +1,4 @@
-"""What of a file could not be checked, so that no finding is not taken for no fault."""
+"""What could not be checked in a file: there, no finding does not mean no fault."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from espnet_ros.nav2.views import View
 def notes(
     file: ParameterFile, costmaps: Iterable[CostmapSection], context: Context
 ) -> Iterator[str]:
-    """Yield a sentence for each thing that was left out."""
+    """Yield a sentence for each check that was left out."""
     topics = [t for view in map(View, file.nodes()) for t in view.node_topics.values()]
     named = dict.fromkeys(topic.layer for topic in topics if topic.layer)
     if named and not context.layers:
         yield (
-            f'layer names are not checked ({", ".join(named)}): give the file of the layers of '
-            f'{NODE} with --layers; without one it has only a layer named obstacles'
+            f'layer names are not checked ({", ".join(named)}): pass the file with the layers of '
+            f'{NODE} as --layers; without one it has only a layer named obstacles'
         )
     for costmap in costmaps:
         strange = {la.prefix: la for la in map(costmap.layer_of, costmap.unread_topics) if la}

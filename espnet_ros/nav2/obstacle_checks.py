@@ -1,4 +1,4 @@
-"""Traps of nav2_costmap_2d::ObstacleLayer, and so VoxelLayer, on point clouds of the node."""
+"""Traps of nav2_costmap_2d::ObstacleLayer, and so of VoxelLayer, on the node's point clouds."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from espnet_ros.nav2.context import Context
 from espnet_ros.nav2.costmaps import Layer, Source
 from espnet_ros.nav2.views import Finding, View
 
-# Beyond this many seconds without a cloud a robot has gone too far.
+# After this many seconds without a cloud, a robot has driven too far.
 LONGEST_GAP_S = 3.0
 
 
 def max_height(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find greatest heights of 0.0, a source's default, which drop all above the ground."""
+    """Find maximum heights of 0.0, a source's default: all points above the ground are dropped."""
     views: list[tuple[View, float]] = [(layer, 2.0), *((s, 0.0) for s in layer.sources)]
     for view, default in views:
         height = view.number('max_obstacle_height', default)
@@ -28,9 +28,9 @@ def max_height(layer: Layer, context: Context) -> Iterator[Finding]:
 
 
 def min_height(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find least heights of 0.0, the default twice over: ground points straddle z = 0.
+    """Find minimum heights of 0.0, the default of layer and source: ground points straddle z = 0.
 
-    With depth, only those of free ground do; the others are as high as what stands there.
+    With depth, only points of free ground do; the others have the height that was measured.
     """
     views: list[View] = [layer, *layer.sources]
     for view in views:
@@ -48,12 +48,12 @@ def min_height(layer: Layer, context: Context) -> Iterator[Finding]:
 
 
 def empty_range(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find least ranges and heights that are not below the greatest: no point lies between."""
+    """Find minimum ranges and heights that are not below the maximum: no point lies between."""
     views: list[View] = [layer, *layer.sources]
     for view in views:
         least = view.number('min_obstacle_height', 0.0)
         most = view.number('max_obstacle_height', 2.0 if view is layer else 0.0)
-        # `max_height` finds the greatest heights up to 0.0.
+        # `max_height` finds maximum heights of 0.0 and less.
         if least is not None and most is not None and least >= most > 0.0:
             yield view.error(
                 'min_obstacle_height',
@@ -80,7 +80,7 @@ def empty_range(layer: Layer, context: Context) -> Iterator[Finding]:
 
 
 def data_type(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find clouds taken for a LaserScan, the default: topics of another type never connect."""
+    """Find clouds declared as LaserScan, the default: topics of another type never connect."""
     for source in layer.sources:
         is_cloud = source.topics['topic'].type == CLOUD
         if is_cloud and source.value('data_type', 'LaserScan') != 'PointCloud2':
@@ -93,7 +93,7 @@ def data_type(layer: Layer, context: Context) -> Iterator[Finding]:
 
 
 def marking_and_clearing(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find free ground that marks or does not clear: sources mark only, by default."""
+    """Find clouds of free ground that mark or do not clear: by default, sources only mark."""
     for source in layer.sources:
         wanted = {'marking': not source.is_clear}
         wanted |= {'clearing': True} if source.is_clear else {}
@@ -110,7 +110,7 @@ def marking_and_clearing(layer: Layer, context: Context) -> Iterator[Finding]:
 
 
 def graded_layer(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find clouds of layers that may be driven on: an ObstacleLayer marks LETHAL only."""
+    """Find clouds of layers that may be driven on: an ObstacleLayer only marks LETHAL."""
     for source in layer.sources:
         topic = source.topics['topic']
         cost = context.layer_cost(topic.layer)
@@ -118,23 +118,24 @@ def graded_layer(layer: Layer, context: Context) -> Iterator[Finding]:
             yield source.error(
                 'topic',
                 f'the layer {topic.layer} costs {cost}, but every point of it becomes lethal',
-                f'a StaticLayer on {topic.beside(f"layers/{topic.layer}")}, which keeps the cost',
+                f'use a StaticLayer on {topic.beside(f"layers/{topic.layer}")}: it keeps the cost',
             )
 
 
 def nothing_clears(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find layers without a clearing source, whose rays alone take marks away."""
+    """Find layers without a clearing source: only the rays of one remove marks."""
     if not any(source.value('clearing', False) is not False for source in layer.all_sources):
         topic = [*layer.sources, *layer.unlisted_sources][0].topics['topic']
         yield layer.error(
             'observation_sources',
-            f'no source of {layer.name} clears: what was marked stays for ever',
-            f'a source with topic: {topic.beside(CLEAR_CLOUD)}, marking: false, clearing: true',
+            f'no source of {layer.name} clears: marked obstacles stay for ever',
+            f'add a source with topic: {topic.beside(CLEAR_CLOUD)}, marking: false, '
+            'clearing: true',
         )
 
 
 def short_clearing(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find marks (`obstacle_max_range`, 2.5) beyond all rays (`raytrace_max_range`, 3.0)."""
+    """Find marks (`obstacle_max_range`, 2.5) that no ray (`raytrace_max_range`, 3.0) reaches."""
     clears = [s for s in layer.sources if s.value('clearing', False) is True]
     marks = [s for s in layer.sources if s.value('marking', True) is True]
     reach = max((s.number('raytrace_max_range', 3.0) or 0.0 for s in clears), default=None)
@@ -149,9 +150,9 @@ def short_clearing(layer: Layer, context: Context) -> Iterator[Finding]:
 
 
 def no_fail_safe(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find `expected_update_rate` 0.0, the default: a dead segmenter looks like a free way.
+    """Find `expected_update_rate` 0.0, the default: a dead segmenter looks like free space.
 
-    Above 0.0 the costmap stops being current and the robot stops: the best stock fail-safe.
+    Above 0.0, the costmap stops being current and the robot stops: the best stock fail-safe.
     """
     rates = [source.number('expected_update_rate', 0.0) for source in layer.sources]
     if rates and all(rate == 0.0 for rate in rates):
@@ -165,7 +166,7 @@ def no_fail_safe(layer: Layer, context: Context) -> Iterator[Finding]:
 
 
 def update_rate_is_a_time(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find an `expected_update_rate` in hertz: it is the longest gap in seconds."""
+    """Find an `expected_update_rate` given in hertz: it is the longest gap in seconds."""
     for source in layer.sources:
         seconds = source.number('expected_update_rate', 0.0)
         if seconds is not None and seconds > LONGEST_GAP_S:
@@ -178,7 +179,7 @@ def update_rate_is_a_time(layer: Layer, context: Context) -> Iterator[Finding]:
 
 
 def never_current(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find an `expected_update_rate` below the time between two clouds: the robot stops in it."""
+    """Find an `expected_update_rate` below the time between two clouds: each stops the robot."""
     period = context.cloud_period_s
     for source in layer.sources:
         seconds = source.number('expected_update_rate', 0.0)

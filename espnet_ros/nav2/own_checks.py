@@ -1,4 +1,4 @@
-"""What the node `segmentation` refuses of its own parameters, at its start or when configured."""
+"""Find what the node `segmentation` refuses in its parameters, at start or when configured."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from espnet_ros.nav2.context import own_sections
 from espnet_ros.nav2.value_types import is_filled_in
 from espnet_ros.nav2.views import Finding, View, in_file, named
 
-_CURE = 'mend it, or the node does not start'
-# Families whose members are of use together only.
+_CURE = 'correct it, or the node does not start'
+# Families whose members make sense only together.
 _GROUPED = ('layers', 'camera_mount')
 _ROS_SPECS = {spec.name: spec for spec in ROS_SPECS}
 
@@ -29,7 +29,7 @@ _ROS_SPECS = {spec.name: spec for spec in ROS_SPECS}
 class Given:
     """A parameter of a node, and where it comes from.
 
-    :param section: that gives it.
+    :param section: the one that sets it.
     """
 
     value: Any
@@ -37,7 +37,7 @@ class Given:
     section: NodeSection
 
     def is_judged(self, name: str) -> bool:
-        """Return whether it is a value of the parameter, so that rules with others hold for it."""
+        """Return whether the value is valid by itself, so that rules with others apply."""
         spec = find_spec(name)
         return spec is not None and not (is_filled_in(self.value) or spec.problem(self.value))
 
@@ -49,8 +49,8 @@ class Given:
 def own_findings(files: Sequence[ParameterFile], labels: Labels | None) -> list[Finding]:
     """Return what is found in the node's parameters, each problem once.
 
-    :param files: in the order in which the node is given them.
-    :param labels: classes of its model, None to leave class names unchecked.
+    :param files: in the order in which launch passes them.
+    :param labels: classes of its model; None leaves class names unchecked.
     """
     found: list[Finding] = []
     for file in files:
@@ -60,7 +60,7 @@ def own_findings(files: Sequence[ParameterFile], labels: Labels | None) -> list[
         given = _given(files, name)
         found += named('layers', layers(given, labels))
         found += named('together', together(given, labels))
-    # Several nodes may take the same section.
+    # Several nodes may use the same section.
     once: dict[tuple[object, ...], Finding] = {}
     for finding in found:
         once.setdefault((finding.file, finding.line, finding.problem), finding)
@@ -70,8 +70,8 @@ def own_findings(files: Sequence[ParameterFile], labels: Labels | None) -> list[
 def parameters(view: View, file: ParameterFile) -> Iterator[Finding]:
     """Find parameters that the node does not have, and values that it refuses.
 
-    :param view: of the node.
-    :param file: that it is in, and that is judged alone, as nobody says which others come along.
+    :param view: a section of the node.
+    :param file: its file, judged alone, as nobody says which other files are loaded with it.
     """
     refused, passed = unknown_names(view.names(), file.sections)
     for name in refused:
@@ -80,10 +80,10 @@ def parameters(view: View, file: ParameterFile) -> Iterator[Finding]:
     for name in passed:
         if name in own_names:
             problem = f'{unknown_name(name)} (in a section for many nodes, too)'
-            yield view.warning(name, problem, 'mend it, or take it out here')
+            yield view.warning(name, problem, 'correct it, or remove it here')
     for name in view.names():
         spec, value = find_spec(name) or _ROS_SPECS.get(name), view.value(name)
-        # What is null, ROS refuses for whichever node.
+        # `file_checks` reports null, which ROS refuses for any node.
         if spec is None or view.is_null(name) or is_filled_in(value):
             continue
         refusal = spec.problem(value)
@@ -92,31 +92,31 @@ def parameters(view: View, file: ParameterFile) -> Iterator[Finding]:
 
 
 def layers(given: Mapping[str, Given], labels: Labels | None) -> Iterator[Finding]:
-    """Find layers that the node refuses, and costs that Nav2 keeps for itself.
+    """Find layers that the node refuses, and costs that Nav2 reserves.
 
-    :param given: by name, to one node.
+    :param given: the parameters of one node, by name.
     """
     yield from (_found(each, given) for each in _refusals(given, labels) if _of_layer(each))
     for name, cost in given.items():
         group = _group(name)
         if name.startswith('layers.') and name == f'{group}.cost' and cost.value == 99:
-            says = 'cost is 99, which Nav2 takes for inscribed: sent as 98'
+            says = 'cost is 99, which means inscribed to Nav2: the node sends 98'
             found = cost.view(f'{group}.').warning('cost', says, 'cost: 98 or 100')
             yield from in_file(cost.file, [found])
 
 
 def together(given: Mapping[str, Given], labels: Labels | None) -> Iterator[Finding]:
-    """Find values that the node refuses beside others, or for the classes of its model.
+    """Find values that the node refuses in combination with others or with its model's classes.
 
-    :param given: by name, to one node.
+    :param given: the parameters of one node, by name.
     """
     yield from (_found(each, given) for each in _refusals(given, labels) if not _of_layer(each))
 
 
 def _refusals(given: Mapping[str, Given], labels: Labels | None) -> Iterator[Refusal]:
-    """Yield what the node has against values that it takes alone, all others being as they are.
+    """Yield the refusals of values that are valid alone, but not in combination.
 
-    Nobody knows what goes with one that it does not take, or that launch fills in.
+    Where a value is invalid, or launch fills it in, nobody knows what goes with it.
     """
     vague = {_group(name) for name, each in given.items() if not each.is_judged(name)}
     values = {n: each.value for n, each in given.items() if _group(n) not in vague}
@@ -137,7 +137,7 @@ def _found(refusal: Refusal, given: Mapping[str, Given]) -> Finding:
         first.setdefault(_group(name), (name, each))
     group = next(name for name in refusal.names if name in first)
     name, where = first[group]
-    # Below the mount of the camera without a name are those of the others.
+    # The mounts of named cameras are below that of the camera without a name.
     prefix, key = ('', name) if group in (name, mount_parameter('')) else (f'{group}.', '')
     found = where.view(prefix).error(key, refusal.sentence, _CURE)
     return dataclasses.replace(found, file=str(where.file))
@@ -148,7 +148,7 @@ def _of_layer(refusal: Refusal) -> bool:
 
 
 def _group(name: str) -> str:
-    """Return a parameter's name; of layers and mounts that of the group they are made by."""
+    """Return a parameter's name, or for layers and mounts the name of their group."""
     parts = name.split('.')
     return '.'.join(parts[:-1][:2]) if parts[0] in _GROUPED else name
 
@@ -156,13 +156,13 @@ def _group(name: str) -> str:
 def _own_names(files: Iterable[ParameterFile]) -> list[str]:
     """Return the names of the nodes that the files are for.
 
-    A pattern stands for the nodes of narrower sections that it covers, or else for one that is
-    called as simply as it allows.
+    A pattern stands for the nodes of narrower sections that it covers, or else for one node with
+    the simplest name that it matches.
     """
     nodes = [view.node for file in files for view in own_sections(file.nodes())]
     names = [node.name for node in nodes if not node.is_pattern]
     patterns = [node for node in nodes if node.is_pattern]
-    # The widest last.
+    # The widest patterns come last.
     for pattern in sorted(patterns, key=lambda n: (n.name.startswith('/*'), n.name.count('*'))):
         if not any(pattern.covers(NodeSection(name, 0)) for name in names):
             names.append(_simplest(pattern))
@@ -175,7 +175,7 @@ def _simplest(pattern: NodeSection) -> str:
 
 
 def _given(files: Iterable[ParameterFile], node_name: str) -> dict[str, Given]:
-    """Return what all sections that count for a node give it, the last one of each."""
+    """Return a node's parameters from all sections that apply to it; the last value counts."""
     return {
         name: Given(value.value, file.path, section)
         for file in files

@@ -1,10 +1,10 @@
-"""The layers that Nav2 can load, by the names that pluginlib knows them by."""
+"""The layers that Nav2 can load, by their pluginlib names."""
 
 from __future__ import annotations
 
 from espnet_ros.core.spelling import nearest
 
-# nav2_costmap_2d gives its plugins no other names than their types, so `::` and no slash.
+# nav2_costmap_2d names its plugins after their types, so with `::` and no slash.
 _NAV2 = 'nav2_costmap_2d::'
 STATIC, OBSTACLE, VOXEL = f'{_NAV2}StaticLayer', f'{_NAV2}ObstacleLayer', f'{_NAV2}VoxelLayer'
 CONTAINER = f'{_NAV2}PluginContainerLayer'
@@ -39,7 +39,7 @@ DEFAULT_PLUGINS = {
 
 
 def plugin_meant(text: str) -> str:
-    """Return the plugin that a name is or is misspelled from, empty for somebody else's."""
+    """Return the plugin that a name means, even if misspelled; empty for somebody else's."""
     if text in PLUGINS:
         return text
     package = text.replace('/', '::').rpartition('::')[0]
@@ -49,7 +49,7 @@ def plugin_meant(text: str) -> str:
 
 
 def nearest_plugin(text: str) -> str:
-    """Return the plugin whose class is spelled most alike."""
+    """Return the plugin with the most similar class name."""
     return _alike(text, 0.0)
 
 

@@ -1,4 +1,4 @@
-"""Traps of kiwicampus' SemanticSegmentationLayer on images and clouds of the node."""
+"""Traps of kiwicampus' SemanticSegmentationLayer on the node's images and clouds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HIGHEST_COST = 254
 
 
 def class_types(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find missing `class_types` or classes, at which the layer ends the server: exit(-1)."""
+    """Find missing `class_types` or classes: without them the layer ends the server, exit(-1)."""
     for source in layer.sources:
         names = source.texts('class_types')
         if not names:
@@ -29,7 +29,7 @@ def class_types(layer: Layer, context: Context) -> Iterator[Finding]:
                     f'{name}.classes',
                     f'the class type {name} has no classes: it is skipped, and a layer without '
                     'any class ends the Nav2 server',
-                    f'{name}: {{classes: [...]}}, or take it out of class_types',
+                    f'{name}: {{classes: [...]}}, or remove it from class_types',
                 )
         for name in _groups(source):
             if names and name not in names:
@@ -41,7 +41,7 @@ def class_types(layer: Layer, context: Context) -> Iterator[Finding]:
 
 
 def class_names(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find names that LabelInfo does not have, letter by letter: they are never marked."""
+    """Find names that do not match LabelInfo letter by letter: they are never marked."""
     if context.labels is None:
         return
     for source in layer.sources:
@@ -54,12 +54,12 @@ def class_names(layer: Layer, context: Context) -> Iterator[Finding]:
                 yield source.error(
                     f'{group}.classes',
                     f'{name!r} is no class of {context.model}, so it is never marked',
-                    repr(near) if near else f'one of {names}, or --model of another',
+                    repr(near) if near else f'one of {names}, or another --model',
                 )
 
 
 def class_unmapped(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find classes of LabelInfo in no class type, which the layer skips."""
+    """Find classes of LabelInfo that are in no class type: the layer skips them."""
     if context.labels is None:
         return
     for source in layer.sources:
@@ -69,9 +69,9 @@ def class_unmapped(layer: Layer, context: Context) -> Iterator[Finding]:
         if named and missing:
             yield source.warning(
                 'class_types',
-                f'{", ".join(missing)} of {context.model} in no class type: the layer never sees '
-                'them',
-                'a class type for each of them',
+                f'no class type holds {", ".join(missing)} of {context.model}: the layer never '
+                'marks them',
+                'add a class type for each of them',
             )
 
 
@@ -84,8 +84,8 @@ def class_twice(layer: Layer, context: Context) -> Iterator[Finding]:
                 if first.setdefault(name, group) != group:
                     yield source.warning(
                         f'{group}.classes',
-                        f'{name} is in {first[name]} already, whose costs count',
-                        f'{name} in one class type only',
+                        f'{name} is already in class type {first[name]}, whose costs count',
+                        f'keep {name} in one class type only',
                     )
 
 
@@ -106,28 +106,28 @@ def cost_range(layer: Layer, context: Context) -> Iterator[Finding]:
             if confidence is not None and not 0 <= confidence < 255:
                 yield source.error(
                     f'{group}.mark_confidence',
-                    f'mark_confidence is {confidence:g}, but confidence ends at 255 and must be '
-                    'above it: max_cost is never reached',
+                    f'mark_confidence is {confidence:g}, but confidence must exceed it and is '
+                    'at most 255: max_cost is never reached',
                     'mark_confidence: 128',
                 )
 
 
 def cost_order(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find a `base_cost`, the one until enough was seen, above `max_cost`, the one from then."""
+    """Find a `base_cost` above `max_cost`, which replaces it after enough samples."""
     for source in layer.sources:
         for group in _groups(source):
             base, most = (source.number(f'{group}.{k}', 0) for k in ('base_cost', 'max_cost'))
             if base is not None and most is not None and base > most:
                 yield source.warning(
                     f'{group}.base_cost',
-                    f'base_cost {base:g} is above max_cost {most:g}: {group} costs the less, the '
-                    'surer it is',
+                    f'base_cost {base:g} is above max_cost {most:g}: the more certain {group} is, '
+                    'the less it costs',
                     f'base_cost: {most:g} or less',
                 )
 
 
 def samples(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find a `samples_to_max_cost` that means nothing, or that no tile collects in its time."""
+    """Find a `samples_to_max_cost` without effect, or that no tile collects before it decays."""
     for source in layer.sources:
         seconds = source.number('tile_map_decay_time', 5.0)
         for group in _groups(source):
@@ -147,14 +147,14 @@ def samples(layer: Layer, context: Context) -> Iterator[Finding]:
                 yield source.error(
                     key,
                     f'samples_to_max_cost is {count:g}, but a tile forgets after {seconds:g} s, '
-                    f'and at most {most} come in them (grid.update_rate, input.max_rate): '
+                    f'and at most {most} come in that time (grid.update_rate, input.max_rate): '
                     'max_cost is never reached',
                     'samples_to_max_cost: 3',
                 )
 
 
 def nothing_marked(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find distances without a point between, and tiles that forget before they are marked.
+    """Find distances with no point between them, and tiles that decay before they are marked.
 
     The layer drops what is older than `tile_map_decay_time` before it marks, and an image is
     always older than 0.0. It compares squares of distances, so their signs do not count.
@@ -181,21 +181,21 @@ def nothing_marked(layer: Layer, context: Context) -> Iterator[Finding]:
 
 
 def combination_method(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find ways to merge that the layer does not know: it merges nothing then."""
+    """Find a `combination_method` that the layer does not know: it then merges nothing."""
     method = layer.number('combination_method', 1)
     if method is not None and method not in (0, 1):
         yield layer.error(
             'combination_method',
-            f'combination_method is {method:g}, neither 0 nor 1: nothing of {layer.name} comes '
-            'into the costmap',
+            f'combination_method is {method:g}, neither 0 nor 1: nothing of {layer.name} reaches '
+            'the costmap',
             'combination_method: 1 (the maximum)',
         )
 
 
 def fitting_topics(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find mask, confidence and cloud that are not of one size and camera.
+    """Find a mask, confidence and cloud that differ in size or camera.
 
-    Frames of another size are dropped, except that confidence is read out of bounds.
+    If mask and cloud differ, frames are dropped; confidence is read out of bounds.
     """
     for source in layer.sources:
         topics = source.topics
@@ -211,11 +211,11 @@ def fitting_topics(layer: Layer, context: Context) -> Iterator[Finding]:
         ours = bool(cloud and cloud.output == 'nav/points')
         if source.value('pointcloud_topic') and small != ours:
             problem = f'{mask.text} and {source.value("pointcloud_topic")} differ in size'
-            cure = 'nav/mask with nav/points, or mask with a cloud of the size of the image'
+            cure = 'nav/mask with nav/points, or mask with a cloud of the same size as the image'
             yield source.error('segmentation_topic', f'{problem}: every frame is dropped', cure)
         confidence = topics.get('confidence_topic')
         if confidence and confidence.output.startswith('nav/') != small:
-            effect = 'that of other pixels is read' if small else 'memory is read out of bounds'
+            effect = 'it belongs to other pixels' if small else 'memory is read out of bounds'
             yield source.error(
                 'confidence_topic',
                 f'{confidence.text} and {mask.text} differ in size: {effect}',
@@ -224,20 +224,20 @@ def fitting_topics(layer: Layer, context: Context) -> Iterator[Finding]:
         if len({t.camera for k, t in topics.items() if k != 'labels_topic'}) > 1:
             yield source.error(
                 'segmentation_topic',
-                f'{source.name} mixes topics of several cameras, whose stamps never meet',
-                'one source for each camera',
+                f'{source.name} mixes topics of several cameras, whose stamps never match',
+                'use one source for each camera',
             )
 
 
 def no_effect(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find what the layer reads and never uses: it hides a dead segmenter from Nav2."""
+    """Find parameters that the layer never uses: Nav2 does not notice a dead segmenter."""
     for source in layer.sources:
         for key in ('expected_update_rate', 'observation_persistence'):
             if source.number(key, 0.0):
                 yield source.warning(
                     key,
                     f'{key} does nothing in this layer: Nav2 does not notice a dead segmenter',
-                    f'take {key} out; for a fail-safe add an ObstacleLayer source with '
+                    f'remove {key}; for a fail-safe add an ObstacleLayer source with '
                     'expected_update_rate (see config/nav2/obstacle_layer.yaml)',
                 )
 

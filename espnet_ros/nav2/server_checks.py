@@ -13,12 +13,12 @@ from espnet_ros.nav2.topics import OUTPUTS_FOR, Topic
 from espnet_ros.nav2.value_types import wrong_types
 from espnet_ros.nav2.views import Finding, View
 
-# What a Collision Monitor takes by default for the least height of an obstacle.
+# A Collision Monitor's default for the least height of an obstacle.
 MIN_HEIGHT_M = 0.05
 
 
 def manages(view: View) -> bool:
-    """Return whether a node is a lifecycle manager of the node."""
+    """Return whether a node is a lifecycle manager of the node `segmentation`."""
     return any(name.rpartition('/')[2] == NODE for name in view.texts('node_names'))
 
 
@@ -31,7 +31,7 @@ def bond(file: ParameterFile, context: Context) -> Iterator[Finding]:
                 'bond_timeout' if view.given('bond_timeout') else 'node_names',
                 f'{view.says("bond_timeout", 4.0)}: the manager waits for a bond that {NODE} does '
                 'not make and then gives up',
-                'bond_timeout: 0.0 in a lifecycle manager of its own',
+                'bond_timeout: 0.0 in a separate lifecycle manager',
             )
 
 
@@ -52,7 +52,7 @@ def starts_twice(file: ParameterFile, context: Context) -> Iterator[Finding]:
 
 
 def wrong_type(file: ParameterFile, context: Context) -> Iterator[Finding]:
-    """Find values of another type: rclcpp throws on them and the node does not start."""
+    """Find values of the wrong type: rclcpp throws on them and the node does not start."""
     for view in map(View, file.nodes()):
         if manages(view):
             yield from wrong_types(view, view.names())
@@ -61,8 +61,8 @@ def wrong_type(file: ParameterFile, context: Context) -> Iterator[Finding]:
 
 
 def ground_stops(file: ParameterFile, context: Context) -> Iterator[Finding]:
-    """Find heights that let free ground into a Collision Monitor: its points are collisions."""
-    # What is measured counts as ground up to some height, with a margin for another base frame.
+    """Find heights that let free ground into a Collision Monitor, which stops for its points."""
+    # Measured points count as ground up to some height; the margin is for another base frame.
     least = HeightBand().ground_m + 0.05 if context.has_depth else MIN_HEIGHT_M
     for source, topic in _monitored(file):
         height = source.number('min_height', MIN_HEIGHT_M)
@@ -71,15 +71,15 @@ def ground_stops(file: ParameterFile, context: Context) -> Iterator[Finding]:
                 'min_height',
                 f'{source.says("min_height", MIN_HEIGHT_M)}: points of the free ground count as '
                 'obstacles, and the robot stops for them',
-                f'min_height: {least:g}, with which it stops for silence alone',
+                f'min_height: {least:g}, so that the robot stops only when no cloud comes',
             )
 
 
 def ground_is_dropped(file: ParameterFile, context: Context) -> Iterator[Finding]:
     """Find layers in a Collision Monitor whose points are too low to count: they lie at 0 m.
 
-    From Jazzy on the monitor still stops when they fall silent, which may be all it is to do.
-    With depth, what stands has its own height.
+    From Jazzy on, the monitor still stops when no cloud comes, which may be all it is for.
+    With depth, points have their measured height.
     """
     for source, topic in _monitored(file):
         height = source.number('min_height', MIN_HEIGHT_M)
@@ -88,13 +88,13 @@ def ground_is_dropped(file: ParameterFile, context: Context) -> Iterator[Finding
                 'min_height',
                 f'{source.says("min_height", MIN_HEIGHT_M)}: the points lie on the ground and are '
                 'dropped, so the robot stops only when no cloud comes',
-                'min_height: -0.3 to stop for what is there, or, for that watch alone, topic: '
+                'min_height: -0.3 to stop for obstacles, or, to watch for silence alone, topic: '
                 f'{topic.beside(CLEAR_CLOUD)}',
             )
 
 
 def _monitored(file: ParameterFile) -> Iterator[tuple[View, Topic]]:
-    """Yield the sources of Collision Monitors that take a cloud of the node."""
+    """Yield the sources of Collision Monitors that subscribe to a cloud of the node."""
     for view in map(View, file.nodes()):
         for key, topic in view.node_topics.items():
             source = View(view.node, key.removesuffix('topic'))

@@ -11,16 +11,16 @@ from espnet_ros.nav2.context import Context
 from espnet_ros.nav2.costmaps import CostmapSection, Layer
 from espnet_ros.nav2.views import Finding
 
-# What two sides of a cell may differ by and be the same.
+# Cell sizes that differ by no more than this are the same.
 _SAME_M = 1e-6
-# (server, its wait for a costmap in seconds): what Nav2 gives up after.
+# (server, seconds it waits for a costmap before it gives up).
 _WAITS = {'local': ('controller_server', 0.3), 'global': ('planner_server', 1.0)}
 
 
 def trinary_costmap(layer: Layer, context: Context) -> Iterator[Finding]:
     """Find a trinary costmap, where everything but 100 becomes FREE (navigation2#2729).
 
-    Layers that cost nothing or are lethal lose nothing by that.
+    Layers that are free or lethal lose nothing by that.
     """
     costmap, topic, costs = layer.costmap, layer.map_topic, context.layer_costs
     names = [topic.layer] if topic and topic.layer else list(costs)
@@ -39,7 +39,7 @@ def volatile_map(layer: Layer, context: Context) -> Iterator[Finding]:
     if layer.value('map_subscribe_transient_local', True) is False:
         yield layer.error(
             'map_subscribe_transient_local',
-            f'{layer.name} asks for a volatile grid and starts empty until the next one',
+            f'{layer.name} subscribes as volatile, so it is empty until the next grid',
             'map_subscribe_transient_local: true',
         )
 
@@ -51,8 +51,8 @@ def non_rolling(layer: Layer, context: Context) -> Iterator[Finding]:
         yield costmap.error(
             'rolling_window',
             f'{costmap.says("rolling_window", False)}: each grid of {layer.name} resizes the '
-            'whole costmap to its own window, against every other map',
-            'rolling_window: true, or take the layer out of this costmap',
+            'whole costmap to its own window, in conflict with every other map',
+            'rolling_window: true, or remove the layer from this costmap',
         )
 
 
@@ -68,19 +68,19 @@ def wrong_frame(layer: Layer, context: Context) -> Iterator[Finding]:
         yield costmap.error(
             'global_frame',
             f'{costmap.says("global_frame", "map")}, but the grid of {layer.name} is in {frame} '
-            'and would be moved by the latest transform, not by that of its time',
+            'and would be moved by the latest transform, not by the one at its stamp',
             f'global_frame: {frame}, or grid.frame: {given} in the node segmentation',
         )
 
 
 def coarse_costmap(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find costmaps coarser than the grid: of each of their cells one place is read, its middle.
+    """Find costmaps coarser than the grid: Nav2 reads the grid only at the middle of their cells.
 
-    What lies between two middles is lost, and obstacles are marked one cell thick. Only a rolling
-    costmap reads so; a fixed one takes the grid's resolution.
+    What lies between is lost, and the node marks obstacles one cell thick. Only a rolling costmap
+    reads this way; a fixed one takes the grid's resolution.
     """
     costmap, given_m = layer.costmap, context.grid_resolutions_m
-    # Of several robots any may be meant.
+    # With several robots in the files, it may be any of them.
     fine_m = max(given_m, default=GridConfig.resolution)
     side_m = costmap.number('resolution', 0.1)
     if side_m is not None and side_m > fine_m + _SAME_M and not costmap.is_fixed:
@@ -89,7 +89,7 @@ def coarse_costmap(layer: Layer, context: Context) -> Iterator[Finding]:
             'resolution',
             f'{costmap.says("resolution", 0.1)}, but the cells of {layer.name} are {fine_m:g} m'
             f'{"" if given_m else " by default"}: Nav2 reads one of them for each cell of the '
-            'costmap, and whole walls fall between',
+            'costmap, so whole walls can be missed',
             f'resolution: {fine_m:g}, or grid.resolution: {side_m:g} in the node segmentation',
         )
 
@@ -108,10 +108,9 @@ def unknown_beats_lethal(layer: Layer, context: Context) -> Iterator[Finding]:
 
 
 def special_values(layer: Layer, context: Context) -> Iterator[Finding]:
-    """Find other meanings of values: 0..98 are graded, 100 lethal, -1 (255 as a byte) unknown.
+    """Find changed meanings of values: 0..98 are graded, 100 lethal, -1 (255 as a byte) unknown.
 
-    StaticLayer takes a threshold from 0 to 100, beyond which it takes the nearer end, and of the
-    others the lowest byte.
+    StaticLayer clamps the threshold to 0..100, and takes the lowest byte of the other values.
     """
     costmap = layer.costmap
     expected = {'lethal_cost_threshold': 100, 'unknown_cost_value': 255}
@@ -119,7 +118,7 @@ def special_values(layer: Layer, context: Context) -> Iterator[Finding]:
     expected['inscribed_obstacle_cost_value'] = 99
     meanings = {
         'lethal_cost_threshold': 'graded costs from there on become lethal',
-        'unknown_cost_value': 'cells not seen become lethal, and that cost unknown',
+        'unknown_cost_value': 'unseen cells become lethal, and cells of that cost unknown',
         'inscribed_obstacle_cost_value': 'that cost becomes an inscribed obstacle',
     }
     for key, value in expected.items():
@@ -173,18 +172,18 @@ def no_updates(layer: Layer, context: Context) -> Iterator[Finding]:
 def stale_is_free(layer: Layer, context: Context) -> Iterator[Finding]:
     """Find a dead camera that leaves the way free: StaticLayer keeps the last grid for ever.
 
-    And without `track_unknown_space` what is unknown is FREE.
+    And without `track_unknown_space`, unknown cells are FREE.
     """
     on_stale = str(context.own_value('grid.on_stale', GridConfig().on_stale))
     tracks = layer.costmap.value('track_unknown_space', False) is True
     effect = {'hold': f'{layer.name} keeps the last grid for ever'}
     if not tracks:
-        effect['unknown'] = 'the unknown is free without track_unknown_space'
+        effect['unknown'] = 'unknown cells are free without track_unknown_space'
     if on_stale in effect:
         yield layer.error(
             'map_topic',
-            f'grid.on_stale of the node segmentation is {on_stale}, and {effect[on_stale]}: a '
-            'dead camera stops nobody',
+            f'grid.on_stale of the node segmentation is {on_stale}, and {effect[on_stale]}: the '
+            'robot does not stop for a dead camera',
             'grid.on_stale: lethal',
         )
 
@@ -195,7 +194,7 @@ def map_topic_of_costmap(layer: Layer, context: Context) -> Iterator[Finding]:
         yield layer.costmap.error(
             'map_topic',
             f'only Humble and Jazzy pass the map_topic of the costmap on to {layer.name}',
-            f'the map_topic inside {layer.name}',
+            f'put the map_topic inside {layer.name}',
         )
 
 

@@ -35,8 +35,8 @@ class Topic:
 
     :param text: as written in the file.
     :param output: its name in `espnet_ros.core.topics`, empty if the node has no such output.
-    :param layer: what stands for ``<layer>``.
-    :param camera: what stands before the output, empty for nothing.
+    :param layer: the name in place of ``<layer>``.
+    :param camera: the camera's name before the output, empty for none.
     """
 
     text: str
@@ -51,7 +51,7 @@ class Topic:
 
     @property
     def head(self) -> str:
-        """Return what stands before the node's private names, with a slash at its end."""
+        """Return the prefix of the node's private names, with a slash at its end."""
         return self.text.rpartition(f'{NODE}/')[0] + f'{NODE}/'
 
     @property
@@ -63,20 +63,20 @@ class Topic:
     def is_absolute(self) -> bool:
         """Return whether the topic means the same in every node.
 
-        nav2_bringup puts '/robot1' in place of <robot_namespace>; what else launch fills in
-        ($(var x)) is not judged.
+        nav2_bringup replaces <robot_namespace> by '/robot1'; anything else that launch fills in
+        ($(var x)) counts as absolute.
         """
         return self.text.startswith(('/', '<', '$'))
 
     def beside(self, name: str) -> str:
-        """Return the full topic of another output, of the same camera if it is one of each."""
+        """Return the full topic of another output, of the same camera if each has its own."""
         shared = {output.partition('/')[0] for output in SHARED}
         camera = '' if name.partition('/')[0] in shared else self.camera
         return self.head + of_camera(camera, name)
 
     @property
     def nearest(self) -> str:
-        """Return the full topic of the output that is spelled most alike."""
+        """Return the full topic of the output with the most similar name."""
         names = [*SHARED, *PER_CAMERA]
         private = self.text[len(self.head) :]
         return self.head + nearest(private, names, 0.0)
@@ -85,8 +85,8 @@ class Topic:
 def find_topic(value: object) -> Topic | None:
     """Return the topic of the node that a parameter names, or None if it names none.
 
-    Below another namespace than the root, what looks like none of the outputs is taken for a
-    topic of somebody else's node.
+    In any namespace but the root, a name that resembles none of the outputs is taken as a topic
+    of somebody else's node.
     """
     if not isinstance(value, str):
         return None
@@ -107,7 +107,7 @@ def _output(text: str, name: str) -> Topic | None:
         pattern = re.escape(output).replace(ANY_LAYER, r'(?P<layer>[^/]+)')
         camera = f'(?:(?P<camera>{CAMERA})/)?' if output in PER_CAMERA else ''
         match = re.fullmatch(camera + pattern, name)
-        # Whoever misspells a group (navv/mask) did not mean a camera of that name.
+        # A misspelled group (navv/mask) is not meant as a camera of that name.
         if match and not (match.groupdict().get('camera') and _close(name)):
             groups = match.groupdict(default='')
             return Topic(text, output, groups.get('layer', ''), groups.get('camera', ''))
@@ -115,6 +115,6 @@ def _output(text: str, name: str) -> Topic | None:
 
 
 def _close(name: str) -> list[str]:
-    # Topics are told apart by their case, and so is a camera called NAV.
+    # Topics are case-sensitive, so a camera may be called NAV.
     alike = [o for o in (*SHARED, *PER_CAMERA) if o.count('/') == name.count('/')]
     return difflib.get_close_matches(name, alike, n=1, cutoff=0.85)

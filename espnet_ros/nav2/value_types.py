@@ -1,4 +1,4 @@
-"""Types of Nav2's parameters: rclcpp throws on a value of another one, and the server dies."""
+"""Types of Nav2's parameters: rclcpp throws on a value of the wrong type, and the server dies."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ _LISTS = 'class_types classes filters plugins'
 _TYPES = {
     name: (words, kind)
     for names, words, kind in (
-        (_DOUBLES, 'a number with a point (1.0)', float),
-        (_INTEGERS, 'a whole number without a point', int),
+        (_DOUBLES, 'a number with a decimal point (1.0)', float),
+        (_INTEGERS, 'a whole number without a decimal point', int),
         (_BOOLEANS, 'true or false', bool),
         (_STRINGS, 'one string', str),
         (_LISTS, 'a list of strings', list),
@@ -51,14 +51,14 @@ _TYPES = {
 
 
 def is_filled_in(value: Any) -> bool:
-    """Tell whether launch puts another value there: ``$(var x)``, or UPPER_CASE."""
+    """Tell whether launch replaces the value: ``$(var x)``, or UPPER_CASE."""
     return '$' in str(value) or (isinstance(value, str) and value.isupper())
 
 
 def wrong_types(view: View, keys: Iterable[str]) -> Iterator[Finding]:
-    """Find values of another type than Nav2 declares, an integer for a double among them.
+    """Find values of another type than Nav2 declares, such as an integer for a double.
 
-    And nan, which is of the type and passes no comparison.
+    And nan, which has the right type but fails every comparison.
     """
     for key in keys:
         words, kind = _TYPES.get(key.rpartition('.')[2], ('', None))

@@ -1,4 +1,4 @@
-"""What a file says of one node, or of a part of its parameters, and what is found there."""
+"""What a file says about one node, or part of its parameters, and the findings there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Finding:
     """One trap.
 
     :param severity: ``error`` (the robot drives on wrong costs, or Nav2 stops) or ``warning``.
-    :param line: of the file, from 1; of the enclosing group where a default is the trap.
+    :param line: in the file, from 1; of the enclosing group where a default is the trap.
     :param parameter: its full name.
     :param check: name of the check that found it.
     """
@@ -33,13 +33,13 @@ class Finding:
 
 
 def named(check: str, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield the findings as those of a check."""
+    """Yield the findings with the name of their check."""
     for finding in findings:
         yield dataclasses.replace(finding, check=check)
 
 
 def in_file(path: Path, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield the findings as those in a file."""
+    """Yield the findings with the path of their file."""
     for finding in findings:
         yield dataclasses.replace(finding, file=str(path))
 
@@ -64,7 +64,7 @@ class View:
         return self.prefix + key in self.node.values
 
     def value(self, key: str, default: Any = None) -> Any:
-        """Return the parameter, or what Nav2 has for it by default."""
+        """Return the parameter, or Nav2's default."""
         found = self.node.values.get(self.prefix + key)
         return found.value if found else default
 
@@ -80,7 +80,7 @@ class View:
         return float(value) if is_number else None
 
     def texts(self, key: str) -> list[str]:
-        """Return the strings of a list, empty if it is none."""
+        """Return the strings of a list, empty if the value is no list."""
         value = self.value(key)
         return [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
 
@@ -90,7 +90,7 @@ class View:
 
     @cached_property
     def node_topics(self) -> dict[str, Topic]:
-        """Return parameter -> topic of the node, for all that name one."""
+        """Return parameter -> topic of the node, for all parameters that name one."""
         keys = [key for key in self.names() if key.endswith('topic')]
         found = {key: find_topic(self.value(key)) for key in keys}
         return {key: topic for key, topic in found.items() if topic}
@@ -110,7 +110,7 @@ class View:
         return self.node.line
 
     def says(self, key: str, default: Any) -> str:
-        """Return the parameter with its value, for a sentence."""
+        """Return the parameter with its value, for a message."""
         value = self.value(key, default)
         shown = {True: 'true', False: 'false'}[value] if isinstance(value, bool) else value
         return f'{key} is {shown}' + ('' if self.given(key) else ' by default')

@@ -8,7 +8,7 @@ from espnet_ros.nav2.context import Context
 from espnet_ros.nav2.costmaps import Layer
 from espnet_ros.nav2.views import Finding
 
-# A column of voxels is one integer with a bit or two for each; Nav2 takes no more of them.
+# A column of voxels is one integer with a bit or two for each, so Nav2 takes no more.
 MOST_VOXELS = 16
 
 
@@ -23,14 +23,14 @@ def voxels_too_low(layer: Layer, context: Context) -> Iterator[Finding]:
         return
     origin, count, step = (n for n in numbers if n is not None)
     top = origin + min(count, MOST_VOXELS) * step
-    capped = f' ({MOST_VOXELS} are the most there can be)' if count > MOST_VOXELS else ''
+    capped = f' ({MOST_VOXELS} voxels are the maximum)' if count > MOST_VOXELS else ''
     if top < height - 1e-6:
         yield layer.warning(
             'z_resolution',
             f'the voxels end at {top:g} m{capped}, below max_obstacle_height {height:g}: points '
             'above are dropped, and a camera mounted higher clears nothing',
             f'z_voxels: {MOST_VOXELS} at most and z_resolution so that origin_z + z_voxels * '
-            'z_resolution passes the camera, for example z_voxels: 10 and z_resolution: 0.2',
+            'z_resolution is above the camera, for example z_voxels: 10 and z_resolution: 0.2',
         )
 
 
@@ -46,12 +46,12 @@ def mark_threshold(layer: Layer, context: Context) -> Iterator[Finding]:
     cure = 'mark_threshold: 0'
     if context.has_depth:
         yield layer.warning(
-            'mark_threshold', f'{says}, and what is too low for that is not marked', cure
+            'mark_threshold', f'{says}, so obstacles too low for that are not marked', cure
         )
     else:
         yield layer.error(
             'mark_threshold',
-            f'{says}, but without depth the points of a thing are in one, on the ground: nothing '
+            f'{says}, but without depth all points of a thing are in one, at the ground: nothing '
             f'of {", ".join(source.name for source in layer.marking_sources)} is marked',
             cure,
         )

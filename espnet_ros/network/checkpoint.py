@@ -15,8 +15,8 @@ from espnet_ros.core.architecture import LEVEL_CHANNELS
 from espnet_ros.core.errors import BundleError, CheckpointError
 from espnet_ros.network.espnet import create_network
 
-# Our names -> the authors', first match wins. Their module names differ between the strided
-# and the residual ESP modules, hence the order.
+# Our names -> the authors', applied in this order, because their module names differ between the
+# strided and the residual ESP modules.
 _RENAMES = (
     (r'^(level1|merge1)\.0\.', r'\1.conv.'),
     (r'^(level1|merge1)\.1\.', r'\1.'),
@@ -38,15 +38,15 @@ _RENAMES = (
 
 
 def official_name(name: str) -> str:
-    """Return what the authors' code calls one of our tensors.
+    """Return the name of one of our tensors in the authors' code.
 
-    :param name: as in the state dict of an `Encoder` or `ESPNet`.
+    :param name: a key of the state dict of an `Encoder` or `ESPNet`.
     """
     prefix = 'encoder.' if name.startswith('encoder.') else ''
     name = name[len(prefix) :]
     for pattern, replacement in _RENAMES:
         name = re.sub(pattern, replacement, name)
-    # Branch k is named after its dilation.
+    # The authors name branch k after its dilation.
     return prefix + re.sub(r'\.branches\.(\d+)\.', lambda m: f'.d{2 ** int(m[1])}.conv.', name)
 
 
@@ -55,18 +55,18 @@ def import_official(
 ) -> tuple[nn.Module, dict[str, int | str]]:
     """Load a checkpoint of the authors' code, encoder (ESPNet-C) or whole ESPNet.
 
-    :param path: the ``.pth`` file; only tensors are read from it, no code is run.
+    :param path: the ``.pth`` file; only tensors are read from it, no code runs.
     :param classes: how many it must have, void included.
     :return: the network in evaluation mode and its architecture, for `Bundle`.
     :raises CheckpointError: if the file is unreadable or its tensors are not exactly those of
-        the architecture; all missing, extra and misshapen ones are listed.
+        the architecture; it lists all missing, extra and misshapen ones.
     """
     tensors = _read(path)
     architecture = infer_architecture(tensors, classes)
     if architecture['classes'] != classes:
         raise CheckpointError(
-            f'{path} has {architecture["classes"]} classes, but {classes} were asked for (void '
-            'included): choose the labels it was trained with'
+            f'{path} has {architecture["classes"]} classes, but {classes} were asked for (with '
+            'void): choose the labels it was trained with'
         )
     network = create_network(**architecture)
     load_strictly(network, tensors, f'checkpoint {path}', official_name)
@@ -74,9 +74,9 @@ def import_official(
 
 
 def infer_architecture(tensors: Mapping[str, Tensor], classes: int) -> dict[str, Any]:
-    """Tell name, classes, alpha2, alpha3 and skip from the tensors of an official checkpoint.
+    """Infer name, classes, alpha2, alpha3 and skip from the tensors of an official checkpoint.
 
-    :param classes: assumed where the classifier that would tell is missing.
+    :param classes: assumed if the classifier, whose shape gives them, is missing.
     """
     whole = any(name.startswith('encoder.') for name in tensors)
     prefix = 'encoder.' if whole else ''
@@ -99,7 +99,7 @@ def load_bundle(bundle: Bundle) -> nn.Module:
     """Build the network of a model folder with its weights, on the CPU in evaluation mode.
 
     :raises CheckpointError: if the tensors are not exactly those of the architecture.
-    :raises BundleError: if the weights are no safetensors file.
+    :raises BundleError: if the weights are not a safetensors file.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -107,7 +107,9 @@ def load_bundle(bundle: Bundle) -> nn.Module:
     try:
         tensors = load_file(bundle.files['weights'])
     except SafetensorError as error:
-        raise BundleError(f'{bundle.files["weights"]} is no safetensors file: {error}') from error
+        raise BundleError(
+            f'{bundle.files["weights"]} is not a safetensors file: {error}'
+        ) from error
     network = create_network(**bundle.architecture)
     load_strictly(network, tensors, str(bundle.files['weights']))
     return network.eval()
@@ -116,9 +118,9 @@ def load_bundle(bundle: Bundle) -> nn.Module:
 def load_strictly(
     network: nn.Module, tensors: Mapping[str, Tensor], source: str, rename: Any = str
 ) -> None:
-    """Fill a network with tensors, all of them and no others.
+    """Fill a network with tensors; names and shapes must be exactly its own.
 
-    :param source: what they are from, for the message.
+    :param source: where they are from, for the message.
     :param rename: our tensor name -> the name in `tensors`.
     :raises CheckpointError: listing every missing, extra and misshapen tensor.
     """
@@ -143,7 +145,7 @@ def load_strictly(
 
 
 def _is_counter(name: str) -> bool:
-    # BatchNorm's step counter: of no use without momentum=None, and absent from old files.
+    # BatchNorm's step counter: useless without momentum=None, and absent from old files.
     return name.endswith('.num_batches_tracked')
 
 
@@ -158,16 +160,17 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         content = torch.load(path, map_location='cpu', weights_only=True)
     except OSError as error:
         raise CheckpointError(f'{path} can not be read: {error.strerror or error}') from error
-    except Exception as error:  # The unpickler raises anything, depending on the bytes.
-        # PyTorch goes on to recommend weights_only=False, which may run the file's own code.
+    except Exception as error:  # The unpickler may raise anything, depending on the bytes.
+        # The rest of PyTorch's message recommends weights_only=False, which may run code.
         reason = str(error).strip().partition('. ')[0].splitlines()
         raise CheckpointError(
-            f'{path} is no checkpoint of tensors, or cut short ({"".join(reason) or "no data"}): '
-            'get the file again, expected a state dict as torch.save writes it'
+            f'{path} is not a checkpoint of tensors, or is cut short '
+            f'({"".join(reason) or "no data"}): expected a state dict as torch.save writes it, '
+            'get the file again'
         ) from error
     if not isinstance(content, dict) or not all(isinstance(t, Tensor) for t in content.values()):
         raise CheckpointError(
-            f'{path} holds no state dict (tensor name -> tensor) but a {type(content).__name__}: '
-            "save `network.state_dict()` of the authors' code"
+            f'{path} must hold a state dict (tensor name -> tensor), got a '
+            f"{type(content).__name__}: save `network.state_dict()` of the authors' code"
         )
     return dict(content)

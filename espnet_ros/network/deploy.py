@@ -1,9 +1,9 @@
-"""The deployment graph: what every backend runs, so pre- and post-processing exist once.
+"""The deployment graph: every backend runs it, so pre- and post-processing exist once.
 
 ``image uint8 (N, H, W, 3) BGR -> mask uint8 (N, H, W), confidence uint8 (N, H, W)``.
 
-N, H and W stay dynamic. To be legal for TensorRT the first operator on the image is the cast from
-uint8 and the last ones are the casts back; all between is floating point.
+N, H and W stay dynamic. TensorRT requires that the first operator on the image is the cast from
+uint8 and that the last ones are the casts back; everything between is floating point.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from espnet_ros.network.espnet import ESPNet
 class UpsampleHead(nn.Module):
     """The last 2 x 2 transposed convolution of stride 2 as a 1 x 1 convolution to 4C channels.
 
-    Each output pixel of that layer depends on one input pixel only, so this is exact; argmax
-    then runs before the pixels are interleaved and moves C times less data.
+    Each output pixel of that layer depends on only one input pixel, so this is exact. Argmax
+    then runs before the pixels are interleaved, which moves C times less data.
     """
 
     def __init__(self, up: nn.ConvTranspose2d, temperature: float) -> None:
@@ -44,7 +44,7 @@ class UpsampleHead(nn.Module):
         """Turn (N, C, H / 2, W / 2) into class ids and confidence, float32 (N, H, W)."""
         # The head stays in float32: scores rounded to bf16 tie too often.
         batch, _, height, width = features.shape
-        # Libraries reduce four axes faster than five.
+        # Libraries reduce tensors of four axes faster than of five.
         taps = self.taps(features.float()).reshape(batch, 4, self.classes, height * width)
         ids, confidence = (
             F.pixel_shuffle(tap.reshape(batch, 4, height, width), 2).flatten(0, 1)
@@ -73,13 +73,13 @@ class ResizeHead(nn.Module):
 
 
 class DeploymentGraph(nn.Module):
-    """A network with normalisation before and argmax behind it, in evaluation mode.
+    """A network with normalisation before and argmax after it, in evaluation mode.
 
     :param network: a network of `espnet_ros.network.espnet`; shared, not copied.
     :param mean: per channel, BGR, in 0..255.
     :param std: per channel, BGR, in 0..255.
     :param input_scale: the network sees ``(image - mean) / std * input_scale``.
-    :param temperature: confidence is that of softmax(logits / temperature).
+    :param temperature: confidence is the maximum of softmax(logits / temperature).
     """
 
     mean: Tensor
@@ -112,10 +112,10 @@ class DeploymentGraph(nn.Module):
         :return: mask uint8 (N, H, W) of raw class ids (void included), and confidence uint8
             (N, H, W) = round(255 * max softmax(logits / temperature)).
         """
-        # Channels stay last in memory, where the first convolution wants them.
+        # Channels stay last in memory, as the first convolution expects.
         pixels = ((image.to(torch.float32) - self.mean) * self.factor).permute(0, 3, 1, 2)
-        # Normalised in float32 whatever the network computes in: bf16 has 8 bits of mantissa,
-        # which the subtraction of the mean would cost dark images.
+        # Normalised in float32 whatever the network computes in: with bf16's 8 bits of mantissa,
+        # dark images would lose their detail when the mean is subtracted.
         pixels = pixels.to(next(self.network.parameters()).dtype)
         if isinstance(self.network, ESPNet):
             ids, confidence = self.head(self.network.decode1(pixels))
@@ -126,10 +126,10 @@ class DeploymentGraph(nn.Module):
 
 
 def fold_batch_norm(network: nn.Module) -> nn.Module:
-    """Fold each batch normalisation that follows a convolution directly into it.
+    """Fold each batch normalisation that directly follows a convolution into that convolution.
 
-    The others follow a concatenation or a sum and stay. So does `ESPNet.norm3`, which follows a
-    convolution, too, but that one is the encoder's classifier and no part of the same block.
+    The others follow a concatenation or a sum and stay. `ESPNet.norm3` stays, too: the
+    convolution before it is the encoder's classifier, which is not part of the same block.
 
     :param network: in evaluation mode; changed in place.
     :return: the network.
@@ -151,7 +151,7 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
 def in_half_precision(graph: DeploymentGraph) -> DeploymentGraph:
     """Return a copy whose network computes in float16; normalisation and head stay in float32.
 
-    :param graph: in float32; rewritten before, so that each weight is rounded once.
+    :param graph: in float32; already rewritten, so that each weight is rounded once.
     """
     graph = copy.deepcopy(graph)
     graph.network.half()
@@ -161,13 +161,13 @@ def in_half_precision(graph: DeploymentGraph) -> DeploymentGraph:
 def classify(logits: Tensor, dim: int, temperature: float) -> tuple[Tensor, Tensor]:
     """Return the best class and its probability.
 
-    Exported, one TopK gives maximum and index: over five axes this is twice to five times as fast
-    in OpenVINO and ONNX Runtime as ArgMax beside ReduceMax or a whole softmax. In PyTorch itself
-    it sorts: ``max`` takes a third of the time on a processor, and CUDA would begin a block of
-    threads for each pixel.
+    In the export, one TopK gives maximum and index: over five axes this is two to five times as
+    fast in OpenVINO and ONNX Runtime as ArgMax beside ReduceMax or a whole softmax. In PyTorch
+    itself TopK sorts: ``max`` takes a third of its time on a processor, and on CUDA TopK would
+    start a block of threads for each pixel.
 
     :param logits: float32.
-    :param dim: the axis of the classes, which goes away.
+    :param dim: the axis of the classes, which is removed.
     :param temperature: of the softmax; the ids do not depend on it.
     :return: class ids and max softmax(logits / temperature), float32.
     """
@@ -180,6 +180,6 @@ def classify(logits: Tensor, dim: int, temperature: float) -> tuple[Tensor, Tens
         below = below * (1 / temperature)
     # max softmax is the softmax term of the maximum, exp(0), over the sum of all terms.
     confidence = torch.exp(below).sum(dim=dim).reciprocal()
-    # Of an axis whose length it does not know, the exporter makes squeeze() an If, with results of
-    # two ranks: TensorRT before 10.4 refuses those.
+    # Not squeeze(): on an axis of unknown length, the exporter writes it as an If with results of
+    # two ranks, which TensorRT before 10.4 refuses.
     return ids.flatten(dim - 1, dim).float(), confidence

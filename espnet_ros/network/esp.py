@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from espnet_ros.core.architecture import BRANCHES
 
-# The published weights were trained with this epsilon on inputs of about +-0.01, where
-# PyTorch's default of 1e-5 gives visibly other masks.
+# The published weights were trained with this epsilon on inputs of about +-0.01; PyTorch's
+# default of 1e-5 gives visibly different masks there.
 BN_EPS = 1e-3
 
 
@@ -27,7 +27,7 @@ def conv(
 
 
 class NormAct(nn.Sequential):
-    """Batch normalisation followed by PReLU with one slope a channel."""
+    """Batch normalisation followed by PReLU with one slope per channel."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -36,18 +36,18 @@ class NormAct(nn.Sequential):
 
 
 class ESP(nn.Module):
-    """One ESP module, also strided: the reduction is then an n x n convolution of stride 2.
+    """One ESP module; if strided, the reduction is an n x n convolution of stride 2.
 
     :param in_channels: M.
-    :param out_channels: N; the K branches share it as evenly as N allows, the undilated branch
+    :param out_channels: N; the K branches share it as evenly as possible, the undilated branch
         takes the remainder (64 = 16 + 4 * 12 for K = 5).
     :param branches: K >= 1; branch k has dilation 2^k, so the effective receptive field is
         [(n - 1) 2^(K - 1) + 1]^2 pixels of the reduced map.
     :param kernel: n, odd.
     :param stride: 1, or 2 for the strided module between levels.
     :param residual: add the input to the merged output (needs M == N and stride 1).
-    :param fusion: hierarchical feature fusion on; off is for study, it shows the gridding.
-    :raises ValueError: for parameters outside of the above.
+    :param fusion: use hierarchical feature fusion; without it one can study the gridding.
+    :raises ValueError: for parameters outside these limits.
     """
 
     def __init__(

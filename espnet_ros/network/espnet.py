@@ -1,12 +1,12 @@
 """The ESPNet family (Mehta et al., ECCV 2018, section 3.3 and figure 4).
 
-Encoders look at the image at 1/2, 1/4 and 1/8 of its size (levels 1 to 3):
+Encoders work at 1/2, 1/4 and 1/8 of the image size (levels 1 to 3):
 
 - ESPNet-A: ESP modules and strided ESP modules, one after the other;
-- ESPNet-B: A, with the output of each strided module concatenated to that of the last module of
-  its level;
+- ESPNet-B: A, with the output of each strided module concatenated to that of its level's last
+  module;
 - ESPNet-C: B, with the average-pooled image concatenated at levels 1 and 2;
-- ESPNet: C, with a light decoder that brings the scores of levels 3, 2 and 1 together.
+- ESPNet: C, with a light decoder that merges the scores of levels 3, 2 and 1.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def conv_norm_act(in_channels: int, out_channels: int, stride: int = 1) -> nn.Se
 
 
 def upsample(channels: int, bias: bool = False) -> nn.ConvTranspose2d:
-    """Return the learned 2 x 2 up-sampling that doubles height and width."""
+    """Return a learned 2 x 2 up-sampling, which doubles height and width."""
     return nn.ConvTranspose2d(channels, channels, 2, stride=2, bias=bias)
 
 
 class Level(nn.Module):
-    """A strided ESP module and `depth` residual ones behind it.
+    """A strided ESP module, followed by `depth` residual ones.
 
     :param share: concatenate the strided module's output to the last one's, as in ESPNet-B.
     """
@@ -87,7 +87,7 @@ class Encoder(nn.Module):
         self.shrink = nn.AvgPool2d(3, stride=2, padding=1)
 
     def enter(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Return the level 1 output (16 channels), what leaves level 1, and the image at 1/4."""
+        """Return level 1 before its image is joined (16 channels), after it, the image at 1/4."""
         raw1 = self.level1(image)
         if not self.reinforce:
             return raw1, self.norm1(raw1), None
@@ -95,7 +95,7 @@ class Encoder(nn.Module):
         return raw1, self.norm1(torch.cat([raw1, half], 1)), self.shrink(half)
 
     def features(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the level 1 output (16 channels) and what leaves levels 1, 2 and 3."""
+        """Return the raw level 1 output (16 channels) and the outputs of levels 1, 2 and 3."""
         raw1, out1, quarter = self.enter(image)
         down2, last2 = self.level2(out1)
         parts2 = [last2, down2] if self.share else [last2]
@@ -118,10 +118,10 @@ class ESPNet(nn.Module):
     :param alpha2: residual ESP modules at level 2.
     :param alpha3: residual ESP modules at level 3.
     :param skip: what level 1 feeds into the last convolution: ``'joined'`` is its 19 channels
-        with the image (the published CamVid weights), ``'raw'`` the 16 before that (the
+        with the image (the published CamVid weights), ``'raw'`` the 16 without the image (the
         published Cityscapes weights).
-    :param class_bias: the logits of each class have a bias, see `espnet_ros.core.class_bias`; the
-        paper's network, and one that learns, has none.
+    :param class_bias: add a bias to the logits of each class, see `espnet_ros.core.class_bias`;
+        the paper's network, and one in training, has none.
     """
 
     def __init__(
@@ -146,8 +146,8 @@ class ESPNet(nn.Module):
     def decode1(self, image: Tensor) -> Tensor:
         """Turn a normalised image (B, 3, H, W) into features (B, classes, H / 2, W / 2).
 
-        The last up-sampling is left to the caller: it is linear and touches each 2 x 2 block
-        alone, which the deployment graph makes use of.
+        The last up-sampling is left to the caller: it is linear and treats each 2 x 2 block on
+        its own, which the deployment graph exploits.
         """
         raw1, out1, out2, out3 = self.encoder.features(image)
         scores3 = self.up3(self.norm3(self.encoder.classifier(out3)))
@@ -161,7 +161,7 @@ class ESPNet(nn.Module):
 
 
 def without_class_bias(architecture: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the architecture of the network as it is trained."""
+    """Return the architecture of a network in training, which has no class bias."""
     return {key: value for key, value in architecture.items() if key != 'class_bias'}
 
 
@@ -170,7 +170,7 @@ def create_network(name: str, **options: int | str) -> nn.Module:
 
     :param name: one of `ARCHITECTURES`.
     :param options: classes, alpha2, alpha3; skip and class_bias for ``espnet``.
-    :raises ValueError: for another name.
+    :raises ValueError: for an unknown name.
     """
     if name not in ARCHITECTURES:
         raise ValueError(f'architecture must be one of {", ".join(ARCHITECTURES)}, got {name!r}')

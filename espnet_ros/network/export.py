@@ -29,9 +29,9 @@ from espnet_ros.network.rewrite import rewrite
 
 OPSET = 17
 _LIBRARIES = ('onnx', 'onnxruntime', 'safetensors')
-# Beside ties, two runtimes may only differ where two classes are equally likely.
+# Two runtimes may differ only where two classes are about equally likely.
 MIN_AGREEMENT = 0.999
-# Noise through an untrained network is mostly near ties; trained ones reach 0.999, too.
+# Untrained networks give mostly near ties on noise; trained ones reach 0.999 in float16, too.
 MIN_AGREEMENT_F16 = 0.9
 
 
@@ -44,11 +44,11 @@ def export_onnx(
     """Export a deployment graph to ONNX with dynamic N, H and W, and verify the result.
 
     :param graph: on the CPU.
-    :param classes: written into the file's metadata, for the check at load.
-    :param reference: what gives the masks to agree with, in float32; None for `graph`.
+    :param classes: written into the file's metadata, for the check when it is loaded.
+    :param reference: the float32 graph whose masks must be matched; None for `graph`.
     :param min_agreement: the share of pixels that must have the same class, 0..1.
     :raises BackendUnavailableError: if onnx or onnxruntime is not installed.
-    :raises BundleError: if ONNX Runtime's masks are not those of PyTorch.
+    :raises BundleError: if ONNX Runtime's masks differ from PyTorch's.
     """
     require('writing a model', *_LIBRARIES)
     import onnx
@@ -59,7 +59,7 @@ def export_onnx(
     names = ('image', 'mask', 'confidence')
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         # The TorchScript exporter gives the same graph as its successor in a thirtieth of the
-        # time, needs no further package and leaves the axes free.
+        # time, needs no further package and keeps the axes dynamic.
         warnings.filterwarnings('ignore', category=DeprecationWarning)
         file = os.path.join(folder, 'model.onnx')
         torch.onnx.export(
@@ -88,7 +88,7 @@ def write_network(
     :param network: of `espnet_ros.network.espnet`, on any device; left as it is.
     :param description: of the network, with the temperature that calibrates its confidence.
     :param output: the folder; see `espnet_ros.bundle.write_model_folder`.
-    :raises BundleError: if `output` is something else than a model folder.
+    :raises BundleError: if `output` exists and is not a model folder.
     """
     from safetensors.torch import save
 
@@ -117,7 +117,7 @@ def write_bundle_from_network(
     output: str | os.PathLike[str],
     temperature: float = 1.0,
 ) -> Bundle:
-    """Write a whole model folder as `write_network` does, its description in parts.
+    """Write a whole model folder as `write_network` does, with its description in parts.
 
     :param name: of the model; None takes the folder's.
     """
@@ -130,9 +130,9 @@ def write_bundle_from_network(
 
 
 def check_can_write(output: Path) -> None:
-    """Refuse at the start of long work what would stop `write_network` at its end.
+    """Refuse, before long work starts, what would make `write_network` fail at its end.
 
-    :raises BackendUnavailableError: if a library is missing that it needs.
+    :raises BackendUnavailableError: if a library that it needs is missing.
     :raises BundleError: as `espnet_ros.bundle.check_replaceable`.
     """
     require('writing a model', *_LIBRARIES)
@@ -143,10 +143,10 @@ def write_bundle_like(
     source: Bundle, network: nn.Module, output: str | os.PathLike[str], name: str | None,
     metrics: Mapping[str, Any], temperature: float,
 ) -> Bundle:  # fmt: skip
-    """Write a model folder of the same kind as another: its classes, size and normalisation.
+    """Write a model folder with the classes, size and normalisation of another one.
 
     :param source: may lie in `output`, and is replaced then.
-    :param network: of the source's architecture, with biases of the classes or without; see
+    :param network: of the source's architecture, with or without class biases; see
         `write_network`.
     :param name: of the model; None takes the folder's.
     """
@@ -161,7 +161,7 @@ def write_bundle_like(
 
 
 def _graphs_of(network: nn.Module, description: ModelDescription) -> dict[str, bytes]:
-    """Return the ONNX files of a network by role, the one in float16 if it is good enough."""
+    """Return the ONNX files of a network by role; float16 only if it is good enough."""
     classes = len(description.labels)
 
     def deployed(network: nn.Module) -> DeploymentGraph:
@@ -175,18 +175,18 @@ def _graphs_of(network: nn.Module, description: ModelDescription) -> dict[str, b
         graphs = {'onnx': export_onnx(graph, classes, reference)}
     except BundleError as error:
         raise BundleError(
-            f'nothing was written, as the exported {ALL_FILES["onnx"]} is wrong, {error}: please '
-            'report it'
+            f'nothing was written, because the exported {ALL_FILES["onnx"]} is wrong: {error}; '
+            'please report it'
         ) from error
     try:
         graphs['onnx_f16'] = export_onnx(
             in_half_precision(graph), classes, reference, MIN_AGREEMENT_F16
         )
     except BundleError as error:
-        # Scores beyond 65504 don't fit into float16; that is no reason to lose a training, and
-        # neither is that nobody reads it.
+        # Scores beyond 65504 don't fit into float16. Neither that nor a closed stderr is a reason
+        # to lose a training.
         with suppress(BrokenPipeError):
-            print(f'{ALL_FILES["onnx_f16"]} is left out, as {error}', file=sys.stderr)
+            print(f'{ALL_FILES["onnx_f16"]} is left out, because {error}', file=sys.stderr)
     return graphs
 
 
@@ -196,7 +196,7 @@ def _verify(content: bytes, graph: DeploymentGraph, min_agreement: float) -> Non
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(content, options, providers=['CPUExecutionProvider'])
-    # Another batch and size than the export was traced with, or a baked-in axis passes.
+    # Not the batch and size that the export was traced with, else a baked-in axis would pass.
     image = np.random.default_rng(1).integers(0, 256, (1, 72, 40, 3), dtype=np.uint8)
     mask, _ = session.run(None, {'image': image})
     with torch.inference_mode():

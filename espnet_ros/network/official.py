@@ -1,4 +1,4 @@
-"""What the authors trained their published networks on, as in their code."""
+"""The datasets and settings of the authors' published networks, as in their code."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from espnet_ros.core.labels import CAMVID, CITYSCAPES, Labels, with_void
 
 # Of their weights.
 LICENCE = 'MIT (Sachin Mehta, 2018)'
-# They divide by 255 after subtracting mean and dividing by std, and their weights want it.
+# They also divide by 255 after the normalisation with mean and std; their weights require it.
 INPUT_SCALE = 1 / 255
 
 
 @dataclass(frozen=True)
 class OfficialDataset:
-    """A dataset of theirs.
+    """A dataset of the authors.
 
     :param labels: the classes, void last.
     :param size_wh: of the network input.

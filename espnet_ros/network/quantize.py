@@ -1,11 +1,11 @@
 """int8 for TensorRT and OpenVINO: quantisation written into the ONNX graph (Q/DQ), and its cost.
 
-Symmetric post-training quantisation as TensorRT wants it and as in Krishnamoorthi, "Quantizing
-deep convolutional networks for efficient inference" (2018): weights with a scale for each output
-channel, activations with one scale a tensor, from the smallest and largest value of each
+Symmetric post-training quantisation as TensorRT requires it and as in Krishnamoorthi, "Quantizing
+deep convolutional networks for efficient inference" (2018): weights have a scale for each output
+channel; activations have one scale per tensor, from the smallest and largest value of each
 calibration image, averaged. Only the inputs of convolutions are quantised; sums, concatenations,
-PReLU and batch normalisation between them stay as they are, and so do the convolutions of the
-image and the last one, before the scores.
+PReLU and batch normalisation between them stay as they are, and so do the convolutions on the
+image and the last convolution, before the scores.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from espnet_ros.network.training.datasets import Sample
 from espnet_ros.progress import bar
 
 CALIBRATION_IMAGES = 64
-# Class mIoU, 0..1: what int8 may cost.
+# The most class mIoU, 0..1, that int8 may cost.
 MAX_LOSS = 0.01
-# The first with scales in float16.
+# The first opset with scales in float16.
 _OPSET = 19
 
 
 @dataclass(frozen=True)
 class Int8Figures:
-    """What int8 does to a model, on labelled images through ONNX Runtime on the CPU.
+    """How int8 changes a model, measured on labelled images in ONNX Runtime on the CPU.
 
     :param miou_f32: class mIoU of ``model.onnx``, void ignored, 0..1.
     :param miou_int8: that of ``model_int8.onnx``.
-    :param agreement: share of the pixels that both give the same class, 0..1.
+    :param agreement: share of the pixels to which both give the same class, 0..1.
     :param images: how many were compared.
     """
 
@@ -57,26 +57,26 @@ class Int8Figures:
     def __str__(self) -> str:
         return (
             f'class mIoU {percent(self.miou_f32)} in float32, {percent(self.miou_int8)} in '
-            f'int8, {self.agreement:.2%} of the pixels of {self.images} images the same'
+            f'int8; both agree on {self.agreement:.2%} of the pixels of {self.images} images'
         )
 
 
 def add_int8(
     bundle: Bundle, output: Path, calibration: Sequence[Sample], check: Sequence[Sample]
 ) -> tuple[Bundle, Int8Figures]:
-    """Write a model folder with ``model_int8.onnx``, if it is good enough; else nothing.
+    """Write a model folder with ``model_int8.onnx`` if that is good enough, else write nothing.
 
-    :param bundle: with all other files, which are written as they are.
-    :param output: the folder; an existing model there is replaced, `bundle` itself too.
+    :param bundle: the model; its files are copied unchanged.
+    :param output: the folder; an existing model there is replaced, even `bundle` itself.
     :param calibration: images like those the robot sees; up to `CALIBRATION_IMAGES`, evenly
         spaced, are used.
-    :param check: other ones, with the truth in the model's class ids.
+    :param check: other images, with the truth in the model's class ids.
     :raises BundleError: if the model has no float16 graph, or int8 costs more than `MAX_LOSS`.
     """
     if 'onnx_f16' not in bundle.files:
         raise BundleError(
-            f'int8 is written into {ALL_FILES["onnx_f16"]}, which model {bundle.name} does not '
-            'have, as its float16 masks differ'
+            f'int8 needs {ALL_FILES["onnx_f16"]}, but model {bundle.name} does not have it, '
+            'because its float16 masks differ'
         )
     step = -(-len(calibration) // CALIBRATION_IMAGES)
     images = [image_at(s.image, bundle.size_wh) for s in calibration[::step]]
@@ -84,9 +84,9 @@ def add_int8(
     figures = _compare(bundle, content, check)
     if not figures.miou_f32 - figures.miou_int8 <= MAX_LOSS:
         raise BundleError(
-            f'nothing was written, as int8 may cost {100 * MAX_LOSS:.1f} points '
-            f'of class mIoU and costs more: {figures}. Calibrate with images more like those it '
-            'will see, or stay with f16'
+            f'nothing was written, because int8 may cost {100 * MAX_LOSS:.1f} points '
+            f'of class mIoU and costs more: {figures}. Calibrate with images more like those the '
+            'model will see, or stay with f16'
         )
     contents = {role: file.read_bytes() for role, file in bundle.files.items()}
     metrics = {**bundle.metrics, 'int8_val_miou_void_ignored': round(figures.miou_int8, 4)}
@@ -99,8 +99,8 @@ def add_int8(
 def quantize_onnx(model: bytes, images: Sequence[UInt8Array]) -> bytes:
     """Return a deployment graph with Q/DQ nodes before its convolutions.
 
-    :param model: the ONNX file, the network in float16 or float32.
-    :param images: uint8 (H, W, 3) BGR of one size, to calibrate with.
+    :param model: the ONNX file, with the network in float16 or float32.
+    :param images: to calibrate with, uint8 (H, W, 3) BGR, all of one size.
     :raises BackendUnavailableError: if onnx or onnxruntime is not installed.
     """
     require('int8', 'onnx', 'onnxruntime')
@@ -124,12 +124,12 @@ def quantize_onnx(model: bytes, images: Sequence[UInt8Array]) -> bytes:
             extra_options={
                 'ActivationSymmetric': True,
                 'WeightSymmetric': True,
-                # The mean over images: one odd pixel of one image would take the steps from all.
+                # The mean over images, or one odd pixel would coarsen the steps for all of them.
                 'CalibMovingAverage': True,
-                # TensorRT has no int32 biases, and fuses what reads a convolution's output.
+                # TensorRT has no int32 biases, and it fuses the readers of a convolution's output.
                 'QuantizeBias': False,
                 'OpTypesToExcludeOutputQuantization': ['Conv'],
-                # Weights stored in int8 are new in TensorRT 10; these it has always taken.
+                # Weights stored in int8 need TensorRT 10; float weights with Q/DQ always work.
                 'AddQDQPairToWeight': True,
             },
         )
@@ -140,10 +140,10 @@ def quantize_onnx(model: bytes, images: Sequence[UInt8Array]) -> bytes:
 
 
 def _quantize_before_concatenations(graph: Any, make_node: Callable[..., Any]) -> None:
-    """Quantise the parts of a concatenation in place of the whole, which computes the same.
+    """Quantise the parts of a concatenation instead of the whole, which computes the same.
 
-    OpenVINO 2026.4 does so itself, but loses the scale: it rounded to whole numbers, and CamVid
-    val fell by three points and more. A part that is quantised already is now rounded once.
+    OpenVINO 2026.4 does so itself, but loses the scale: it rounded to whole numbers, which cost
+    three points and more on CamVid val. A part that is already quantised is now rounded once.
 
     :param graph: changed in place.
     :param make_node: of `onnx.helper`.
@@ -168,7 +168,7 @@ def _quantize_before_concatenations(graph: Any, make_node: Callable[..., Any]) -
 
 
 def _unquantized(name: str, writers: Mapping[str, Any]) -> str:
-    """Return the tensor from which another one was quantised and dequantised, or its own name."""
+    """Return the tensor before quantising and dequantising; `name` itself if there is none."""
     writer = writers.get(name)
     if writer is None or writer.op_type != 'DequantizeLinear':
         return name
@@ -176,7 +176,7 @@ def _unquantized(name: str, writers: Mapping[str, Any]) -> str:
 
 
 class _Reader:
-    """Hands out calibration images, as ONNX Runtime asks for them."""
+    """Gives ONNX Runtime the calibration images, one at each call."""
 
     def __init__(self, images: Sequence[UInt8Array]) -> None:
         self._images = iter(bar(images, 'calibrate int8'))
@@ -189,7 +189,7 @@ class _Reader:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the quantiser's advice, which does not concern this graph, out of the log."""
+    """Keep the quantiser's advice out of the log; it does not apply to this graph."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -208,7 +208,7 @@ def _compare(bundle: Bundle, content: bytes, samples: Sequence[Sample]) -> Int8F
         onnxruntime.InferenceSession(model, options, providers=cpu)
         for model in (bundle.files['onnx'].read_bytes(), content)
     ]
-    # Void included: what is void to the model is wrong where the truth is a class.
+    # Void included: a pixel that the model calls void is wrong if the truth is a class.
     matrices = [ConfusionMatrix(len(bundle.labels)) for _ in sessions]
     same = []
     for sample in bar(samples, 'compare int8'):

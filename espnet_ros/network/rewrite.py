@@ -1,6 +1,6 @@
 """Exact rewrites of a network for inference libraries; figures in docs/cpu_speed.md.
 
-What is rewritten computes the same sums in another grouping, so scores differ by rounding alone.
+A rewritten network computes the same sums in another grouping, so scores differ only by rounding.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from espnet_ros.network.deploy import fold_batch_norm
 from espnet_ros.network.esp import NormAct
 from espnet_ros.network.espnet import Encoder, ESPNet
 
-# The average pooling of 3 x 3 and stride 2 sums these taps of the image in one dimension; twice
-# in a row, with its zero padding, it sums those of a stride of 4.
+# In one dimension, average pooling of 3 x 3 with stride 2 sums the image with the taps _HALF;
+# applied twice, with its zero padding, it sums with _QUARTER at a stride of 4.
 _HALF = (1.0, 1.0, 1.0)
 _QUARTER = (1.0, 1.0, 2.0, 1.0, 2.0, 1.0, 1.0)
 
@@ -44,11 +44,11 @@ def rewrite(network: nn.Module) -> nn.Module:
 class ScaleAct(nn.Module):
     """Batch normalisation and PReLU as plain arithmetic on tensors of one rank.
 
-    With BatchNormalization and PRelu, whose constants have one axis, OpenVINO's fused kernels
-    leave the channels-last layout of the convolutions, and each use costs two reorders.
+    The constants of BatchNormalization and PRelu have one axis. With them, OpenVINO's fused
+    kernels leave the convolutions' channels-last layout, and each use costs two reorders.
 
-    :param scale: (C,) what the input is multiplied by.
-    :param shift: (C,) what is then added.
+    :param scale: (C,) multiplies the input.
+    :param shift: (C,) is added to the product.
     :param slope: (C,) of the PReLU.
     """
 
@@ -60,12 +60,12 @@ class ScaleAct(nn.Module):
         super().__init__()
         for name, values in (('scale', scale), ('shift', shift), ('slope', slope)):
             self.register_buffer(name, values.detach().clone().view(1, -1, 1, 1))
-        # Then the PReLU is the larger of two numbers, one operation less.
+        # If no slope is above 1, the PReLU is a maximum of two numbers, one operation less.
         self._gentle = bool((slope <= 1).all())
 
     @classmethod
     def of(cls, norm_act: NormAct) -> ScaleAct:
-        """Return what computes the same as a block in evaluation mode."""
+        """Return the equivalent of a block in evaluation mode."""
         scale, shift = _scale_shift(norm_act.bn)
         return cls(scale, shift, norm_act.act.weight)
 
@@ -75,7 +75,7 @@ class ScaleAct(nn.Module):
 
 
 class RewrittenEncoder(Encoder):
-    """ESPNet-C's encoder, whose first convolution pools the image along the way.
+    """ESPNet-C's encoder with a first convolution that also pools the image.
 
     :param encoder: with its first batch normalisation folded; its layers are taken over.
     """
@@ -83,7 +83,7 @@ class RewrittenEncoder(Encoder):
     slope: Tensor
 
     def __init__(self, encoder: Encoder) -> None:
-        # The layers are the other encoder's: none are to be made.
+        # Not Encoder.__init__: the layers of the other encoder are used.
         nn.Module.__init__(self)
         self.share, self.reinforce = encoder.share, encoder.reinforce
         for name in ('level2', 'norm2', 'level3', 'norm3', 'classifier'):
@@ -92,18 +92,18 @@ class RewrittenEncoder(Encoder):
         norm_act: Any
         first, norm_act = encoder.level1
         self.joined = _with_pooled_image(first)
-        # The image itself is to pass the PReLU as it is.
+        # With a slope of 1 the image itself passes the PReLU unchanged.
         slope = torch.cat([norm_act.act.weight.detach(), torch.ones(IMAGE_CHANNELS)])
         self.register_buffer('slope', slope.view(1, -1, 1, 1))
         self._gentle = bool((slope <= 1).all())
         self._raw_channels = first.out_channels
-        # Sums of pixels in place of means: their weights are exact in any precision.
+        # Sums of pixels instead of means: their weights are exact in any precision.
         self.norm1 = _after_sums(encoder.norm1, len(_HALF) ** 2)
         self.norm2 = _after_sums(encoder.norm2, len(_HALF) ** 4)
         self.quarter = _depthwise(_QUARTER, stride=4)
 
     def enter(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """As of the base class."""
+        """Return the same as the base class, but the image at 1/4 as sums, not means."""
         joined = _prelu(self.joined(image), self.slope, self._gentle)
         return joined[:, : self._raw_channels], self.norm1(joined), self.quarter(image)
 
@@ -113,10 +113,10 @@ def _with_one_entry(encoder: Encoder) -> Encoder:
 
 
 def _carry_bias(network: ESPNet) -> None:
-    """Write the biases of the classes as weights of one more channel, which is 1 everywhere.
+    """Turn the class biases into weights of one more channel, which is 1 everywhere.
 
-    Libraries fill up the channels of a convolution to a multiple of 8 or 16 anyway, while a sum
-    behind the head's matrix product is one more pass over its largest tensor.
+    Libraries pad the channels of a convolution to a multiple of 8 or 16 anyway, whereas a sum
+    after the head's matrix product is one more pass over the largest tensor.
     """
     before: Any = network.merge1[0]
     act: Any = network.merge1[1]
@@ -147,7 +147,7 @@ def _scale_shift(bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 
 
 def _after_sums(norm_act: Any, count: int) -> Any:
-    """Return a block whose last three inputs are sums of `count` values, not their means."""
+    """Return the block for last three inputs that are sums of `count` values, not means."""
     scale, shift = _scale_shift(norm_act.bn)
     per_input = torch.ones_like(scale)
     per_input[-IMAGE_CHANNELS:] /= count
@@ -155,7 +155,7 @@ def _after_sums(norm_act: Any, count: int) -> Any:
 
 
 def _with_pooled_image(first: nn.Conv2d) -> nn.Conv2d:
-    """Return the first convolution, followed by the sums of 3 x 3 pixels of each colour."""
+    """Return the first convolution with three more outputs: each colour's 3 x 3 sums."""
     assert first.bias is not None
     pooled = torch.zeros(IMAGE_CHANNELS, *first.weight.shape[1:])
     for channel in range(IMAGE_CHANNELS):

@@ -44,7 +44,7 @@ class Segmented:
     :param header: of its image.
     :param image_wh: size of the image, pixels.
     :param camera_info: the latest calibration, None if none came.
-    :param camera_info_topic: where it should come from.
+    :param camera_info_topic: where the calibration should come from.
     """
 
     header: Header
@@ -74,7 +74,7 @@ class Camera:
     :param node: the node that owns the topics.
     :param name: prefix of its topics, empty for none.
     :param labels: classes of the masks.
-    :param config: called for the current config of the node.
+    :param config: returns the current config of the node.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Camera:
         self._upside_down = config().is_upside_down(name)
         self._type, suffix, self._decode = _TRANSPORTS[self._input.transport]
         self._image_topic = of_camera(name, f'image{suffix}')
-        # Fully qualified while it is listened to.
+        # Fully qualified while subscribed.
         self._camera_info_topic = self._camera_info_name = of_camera(name, 'camera_info')
         self._outputs = CameraOutputs(node, name, labels, lambda: config().overlay)
         self._depth_topic = of_camera(name, 'depth/image')
@@ -100,9 +100,9 @@ class Camera:
         self._camera_info: CameraInfo | None = None
 
     def subscribe(self, deliver: Callable[[Camera, Any], bool]) -> None:
-        """Start to listen.
+        """Subscribe to the inputs.
 
-        :param deliver: takes the camera and an image; returns whether that pushed out another.
+        :param deliver: takes the camera and an image; returns whether it replaced a waiting one.
         """
         self.monitor = CameraMonitor()
         limit = RateLimit()
@@ -112,7 +112,7 @@ class Camera:
             config = self._config()
             if not config.enabled:
                 self.monitor.paused += 1
-            # By the time of arrival, for it is the processor that is to be spared.
+            # By the time of arrival, because the limit is there to spare the processor.
             elif not limit.allows(time.monotonic(), config.images_hz):
                 self.monitor.above_rate += 1
             elif deliver(self, message):
@@ -126,7 +126,7 @@ class Camera:
         create = self._node.create_subscription
         images = input_profile(self._input.reliability)
         infos = input_profile('best_effort')
-        # One by one, so that those that were made go where another one fails.
+        # One by one, so that those already made can be destroyed if another one fails.
         made = self._subscriptions
         made.append(create(self._type, self._image_topic, on_image, images))
         made.append(create(CameraInfo, self._camera_info_name, on_camera_info, infos))
@@ -141,7 +141,7 @@ class Camera:
         return self._subscriptions[0] if self._subscriptions else None
 
     def unsubscribe(self) -> None:
-        """Stop to listen."""
+        """Unsubscribe, and forget what has come."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions, self._topics = [], []
@@ -161,7 +161,7 @@ class Camera:
         return Decoded(message.header, image, (time.perf_counter() - start) * 1e3)
 
     def publish(self, decoded: Decoded, segmentation: Segmentation) -> Segmented:
-        """Publish what came of one image, the mask first; return what goes on to the grid."""
+        """Publish the results of one image, the mask first; return what the grid needs."""
         start = time.perf_counter()
         header, image = decoded.header, decoded.image
         self._outputs.publish_mask(header, segmentation.mask)

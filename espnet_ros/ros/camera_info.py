@@ -16,7 +16,7 @@ from espnet_ros.core.errors import CameraInfoError
 
 Size = tuple[int, int]
 
-# Less than calibrations of a mount can tell.
+# Smaller than what the calibration of a mount can resolve.
 _LEAST_TURN_DEG, _LEAST_SHIFT_M = 0.1, 1e-3
 
 
@@ -27,9 +27,9 @@ def camera_model(
 
     :param camera_info: the calibration that came with the image.
     :param image_wh: size of the image in pixels.
-    :param mask_wh: size of the mask in pixels, which shows the same view.
-    :param rectified: the image is, so that P describes it.
-    :raises CameraInfoError: if it is no calibration or not one of this image.
+    :param mask_wh: size of the mask in pixels; it shows the same view.
+    :param rectified: whether the image is rectified, so that P describes it.
+    :raises CameraInfoError: if it is no calibration or does not belong to this image.
     """
     if not rectified:
         model = _model(camera_info, camera_info.k, camera_info.d, camera_info.distortion_model)
@@ -46,12 +46,12 @@ def camera_model(
 
 
 def stereo_problem(camera_info: CameraInfo) -> str:
-    """Return what the calibration of a rectified image says about its frame, '' for nothing.
+    """Return a warning about the frame of a rectified image of a stereo pair, '' for nothing.
 
-    Of a stereo pair, rectifying turns the image (R), and P takes points in the frame of the first
-    camera (Tx). Nothing says whether TF has the cameras turned so, or which of the two frames a
-    right image names, and drivers differ: `frame_id` is taken for the frame of the rectified
-    image at the camera's own centre.
+    Rectifying a stereo pair turns the image (R), and P takes points in the frame of the first
+    camera (Tx). Nothing says whether TF includes that turn, or which of the two frames the right
+    image names, and drivers differ. So `frame_id` is taken as the frame of the rectified image,
+    at the camera's own centre.
     """
     R, P = np.array(camera_info.r).reshape(3, 3), np.array(camera_info.p).reshape(3, 4)
     if not (np.isfinite(R).all() and np.isfinite(P).all()):
@@ -64,13 +64,13 @@ def stereo_problem(camera_info: CameraInfo) -> str:
     shifts_m = [-P[row, 3] / P[row, row] for row in (0, 1) if P[row, row] > 0]
     shift_m = max(shifts_m, key=abs, default=0.0)
     if abs(shift_m) > _LEAST_SHIFT_M:
-        says.append(f'P has the camera {shift_m:.3f} m from the first one of its pair')
+        says.append(f'P puts the camera {shift_m:.3f} m from the first one of its pair')
     if not says:
         return ''
     return (
-        f'camera_info is of a stereo pair: {" and ".join(says)}; neither is used, so '
-        "header.frame_id (or camera_mount) must be this camera's own place, as its rectified "
-        'image has it'
+        f'camera_info is of a stereo pair: {" and ".join(says)}; the node does not use that, so '
+        "header.frame_id (or camera_mount) must give the pose of this camera's own rectified "
+        'image'
     )
 
 
@@ -81,9 +81,9 @@ def scale_camera_info(
 
     The parameters are those of `camera_model`.
 
-    :raises CameraInfoError: if K is no camera matrix or the calibration is not one of this image.
+    :raises CameraInfoError: if K is no camera matrix, or the calibration does not fit this image.
     """
-    # Whatever the lens is like, its coefficients do not depend on the size.
+    # Whatever the lens, its distortion coefficients do not depend on the size.
     model = _model(camera_info, camera_info.k, (), '')
     model.fitted(image_wh)
     result = copy.copy(camera_info)

@@ -26,7 +26,7 @@ class CameraMonitor:
         self.rejected: Counter[str] = Counter()
         self.stages = StageTimes(STAGES)
         self.last_error = ''
-        # The same until an image is good again.
+        # The last error, until an image succeeds again.
         self.error = ''
         self.camera_info_problem = ''
         self.camera_info_missing = ''
@@ -53,7 +53,7 @@ class CameraMonitor:
         self.error = self.last_error = str(error)
 
     def fail(self, error: Exception) -> None:
-        """Count an image that was lost to a fault of ours or of the backend."""
+        """Count an image that was lost to a fault of the node or the backend."""
         self.failed += 1
         self.error = self.last_error = describe(error)
 

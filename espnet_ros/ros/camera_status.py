@@ -17,8 +17,8 @@ def judge(
     """Return level and message of a camera.
 
     :param state: lifecycle state of the node.
-    :param why_silent: called for the reason when no images come.
-    :param progress: what images wait for, if it takes long.
+    :param why_silent: returns the reason why no images come.
+    :param progress: what images are waiting for, if that takes long.
     """
     rejected, failed = monitor.news()
     if failed:
@@ -38,5 +38,5 @@ def judge(
     if monitor.camera_info_problem:
         return DiagnosticStatus.WARN, monitor.camera_info_problem
     rate = f'segmenting at {monitor.rate_hz:.1f} Hz'
-    # Masks need no calibration; the status of the cost maps warns where they miss it.
+    # Masks need no calibration; if the cost maps lack one, their status warns.
     return DiagnosticStatus.OK, '; '.join(filter(None, (rate, monitor.camera_info_missing)))

@@ -1,4 +1,4 @@
-"""``~/nav/*`` and ``~/points/*``: one look as point clouds, made only while somebody listens."""
+"""``~/nav/*`` and ``~/points/*``: one look as point clouds, made only while subscribed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class CloudOutputs:
         :raises EspnetRosError: as `CloudMaker.read` does.
         """
         aligned = (self._mask, self._confidence, self._points)
-        # Before anything goes out: what it tells of ends who gets it.
+        # Warn before publishing: what is published may crash its subscriber.
         self._tell_problem()
         wanted = [p for p in self._publishers() if p.get_subscription_count()]
         if not wanted:
@@ -74,7 +74,7 @@ class CloudOutputs:
             self._clear.publish(to_cloud(clouds.clear()[None], header))
 
     def problem(self) -> str:
-        """Return what becomes of who subscribes to ``~/nav`` now, '' if nothing bad does."""
+        """Return what threatens the present subscribers of ``~/nav``, '' for nothing."""
         return self._gate.problem()
 
     def destroy(self) -> None:
@@ -101,7 +101,7 @@ class CloudOutputs:
 def to_cloud(points: npt.NDArray[np.float32], header: Header) -> PointCloud2:
     """Return a cloud of float32 x, y, z.
 
-    :param points: float32 (H, W, 3) metres in the header's frame; one row is no organised cloud.
+    :param points: float32 (H, W, 3) metres in the header's frame; one row is not organised.
     """
     height, width = points.shape[:2]
     return PointCloud2(

@@ -1,7 +1,7 @@
-"""The console that a process writes its log to, and that nobody may read: a terminal, a pipe.
+"""Writes to a console (a terminal or a pipe) that do not wait until somebody reads it.
 
-Who writes to a terminal that is stopped (Ctrl-S, a connection that stalls) or to a full pipe
-waits, and rclpy's log calls hold Python's lock meanwhile: all threads of the process stand still.
+A write to a stopped terminal (Ctrl-S, a connection that stalls) or to a full pipe blocks. rclpy's
+log calls hold Python's lock meanwhile, so that all threads of the process stand still.
 """
 
 from __future__ import annotations
@@ -14,23 +14,36 @@ import stat
 import sys
 from typing import TextIO
 
-# For a reader that comes late, as ros2 launch does while it starts other nodes: what Linux lets
-# every user have.
+# For a reader that comes late, as ros2 launch does while it starts other nodes: the largest pipe
+# that Linux lets every user have.
 _PIPE_BYTES = 1 << 20
 _LAST_WAIT_S = 0.5
 
 
-def never_wait() -> None:
-    """Have what can't be written to stdout and stderr at once be lost, whoever writes it.
+def open_closed() -> None:
+    """Open /dev/null for stdin, stdout and stderr that are closed; call this first.
 
-    Python, C and C++ libraries, and children of this process. A socket, or what this user may not
-    open, stays as it is.
+    Otherwise the next file or socket that is opened gets their number, and with it the log.
+    """
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            # The lowest number that is free, so this one.
+            os.open(os.devnull, os.O_RDWR)
+
+
+def never_wait() -> None:
+    """Let writes to stdout and stderr that would wait be lost instead.
+
+    This holds for Python, C and C++ libraries, and children of this process. A socket, or a
+    console that this user may not open, stays as it is.
     """
     for stream in _streams():
         with contextlib.suppress(OSError):
             fd = stream.fileno()
             if stat.S_ISFIFO(os.fstat(fd).st_mode) or os.isatty(fd):
-                # Opened anew, as the flag would hold for everybody who has it from the same shell.
+                # Opened anew: otherwise all processes of the same shell would get the flag.
                 flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY
                 opened = os.open(f'/proc/self/fd/{fd}', flags)
                 with contextlib.suppress(OSError):
@@ -40,9 +53,9 @@ def never_wait() -> None:
 
 
 def takes_text(fd: int, wait_s: float = 0.0) -> bool:
-    """Tell whether something can be written; what is closed or broken makes nobody wait.
+    """Tell whether a write would not wait; one to a closed or broken console never does.
 
-    :param wait_s: for that to be so, at most; other threads go on meanwhile.
+    :param wait_s: how long to wait for that, at most; other threads go on meanwhile.
     """
     poll = select.poll()
     poll.register(fd, select.POLLOUT)
@@ -50,15 +63,15 @@ def takes_text(fd: int, wait_s: float = 0.0) -> bool:
 
 
 def tell(text: str) -> None:
-    """Write last words to stderr, if that takes them before long."""
+    """Write last words to stderr, unless it takes nothing for long."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
-            takes_text(sys.stderr.fileno(), _LAST_WAIT_S)
-            print(text.rstrip(), file=sys.stderr, flush=True)
+            if takes_text(sys.stderr.fileno(), _LAST_WAIT_S):
+                print(text.rstrip(), file=sys.stderr, flush=True)
 
 
 def flush() -> bool:
-    """Flush stdout and stderr unless they take nothing for long; return whether all is out."""
+    """Flush stdout and stderr unless they take nothing for long; return whether all is written."""
     try:
         for stream in _streams():
             if not takes_text(stream.fileno(), _LAST_WAIT_S):
@@ -70,5 +83,5 @@ def flush() -> bool:
 
 
 def _streams() -> list[TextIO]:
-    # Python has none where they are closed.
+    # For a closed one, Python has None.
     return [stream for stream in (sys.stdout, sys.stderr) if stream is not None]

@@ -1,4 +1,4 @@
-"""The node's logger, which tells how much of the log the console did not take."""
+"""The node's logger, which says how many lines the console did not take."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from rclpy.impl.rcutils_logger import RcutilsLogger
 
 from espnet_ros.ros.console import takes_text
 
-# rclpy keeps apart the places that log by the first one outside of these files; a list of its own,
-# without which `once=True` and the like hold for all places together.
+# rclpy tells logging calls apart by the first caller outside of the files in this internal list.
+# Without this file in it, `once=True` and the like would hold for all calls together.
 getattr(rcutils_logger, '_internal_callers', []).append(os.path.realpath(__file__))
 
-# For a reader that is late.
+# How long to wait for a late reader.
 _PATIENCE_S = 0.1
 
 
 class ConsoleLogger(RcutilsLogger):
     """Logs as rclpy does, but hardly waits for a console; may be used from several threads.
 
-    What the console does not take is still on /rosout and in the log file after
-    `console.never_wait`. Where that could do nothing, it is left out there, too.
+    After `console.never_wait`, a line that the console does not take is still on /rosout and in
+    the log file. If that call could not help (a socket), the line is missing there, too.
     """
 
     def __init__(self, name: str) -> None:
@@ -35,7 +35,7 @@ class ConsoleLogger(RcutilsLogger):
         self._lock = threading.Lock()
 
     def log(self, message: str, severity: Any, *args: Any, **kwargs: Any) -> bool:
-        """Log a message, as `rclpy.impl.rcutils_logger.RcutilsLogger.log`.
+        """Log a message like `rclpy.impl.rcutils_logger.RcutilsLogger.log`.
 
         :param args: the logger's name, from Kilted on.
         """
@@ -59,5 +59,5 @@ class ConsoleLogger(RcutilsLogger):
         if count:
             self._counter.warning(
                 f'about {count} lines of the log are missing here, as this console was not read '
-                'in time: what is wrong now is on /diagnostics'
+                'in time: see /diagnostics for what is wrong now'
             )

@@ -57,7 +57,7 @@ _WIDE = {
 }
 ENCODINGS = {**_COLOR, **_WIDE}
 _DEPTH = ('16UC1', '32FC1', '64FC1')
-# A channel of 16 bits of which the high byte is looked at.
+# A channel of 16 bits of which only the high byte is read.
 _HIGH_BYTE_BIG, _HIGH_BYTE_LITTLE = (
     np.dtype({'names': ['high'], 'formats': ['u1'], 'offsets': [offset], 'itemsize': 2})
     for offset in (0, 1)
@@ -67,8 +67,8 @@ _HIGH_BYTE_BIG, _HIGH_BYTE_LITTLE = (
 def read_image(message: Image) -> ColorImage:
     """Return the pixels of an image.
 
-    BGR, RGB and gray of 8 bits a channel are views of the message, padded rows and all; everything
-    else is copied. Of 16-bit channels the high byte is kept.
+    BGR, RGB and grey with 8 bits a channel are views of the message, including padded rows;
+    everything else is copied. Only the high byte of 16-bit channels is kept.
 
     :raises ImageError: if the encoding is not a colour one, or ``width``, ``height``, ``step``
         and the length of ``data`` contradict each other.
@@ -86,7 +86,7 @@ def read_image(message: Image) -> ColorImage:
 def _to_color(pixels: UInt8Array, name: str) -> ColorImage:
     """Return the pixels of an image.
 
-    :param pixels: uint8 (H, W, C) of an encoding, of 16-bit channels the high bytes.
+    :param pixels: uint8 (H, W, C) in an encoding; for 16-bit channels, the high bytes.
     :param name: of the encoding.
     """
     to_bgr = _encoding(name).to_bgr
@@ -110,7 +110,7 @@ def _encoding(name: str) -> _Encoding:
     if name in _DEPTH:
         raise ImageError(
             'encoding',
-            f'{name} is a depth encoding: give a colour image to "image" '
+            f'{name} is a depth encoding: remap "image" to a colour image '
             '(a 16-bit grey camera should publish mono16)',
         )
     raise ImageError(
@@ -132,9 +132,9 @@ def _check_size(message: Image, encoding: _Encoding) -> None:
 
 
 def raw_view(message: Image, dtype: np.dtype[Any], channels: int) -> npt.NDArray[Any]:
-    """Return a view (H, W, C) of what a message holds, padded rows and all.
+    """Return a view (H, W, C) of the pixels of a message, which may have padded rows.
 
-    :param dtype: of a channel, byte order and all.
+    :param dtype: of a channel, including its byte order.
     :raises ImageError: if ``step`` is less than a row, or ``data`` less than all rows.
     """
     row_bytes = message.width * channels * dtype.itemsize
@@ -142,14 +142,14 @@ def raw_view(message: Image, dtype: np.dtype[Any], channels: int) -> npt.NDArray
         raise ImageError(
             'step',
             f'step is {message.step}, but a row of {message.width} {message.encoding} pixels '
-            f'has {row_bytes} bytes: the camera driver must set the bytes of a row',
+            f'has {row_bytes} bytes: the camera driver must set step to the bytes of a row',
         )
     if len(message.data) < message.height * message.step:
         raise ImageError(
             'data',
             f'data has {len(message.data)} bytes, but {message.height} rows of step '
             f'{message.step} have {message.height * message.step}: the camera driver must send '
-            'all',
+            'all of them',
         )
     return np.ndarray(
         (message.height, message.width, channels),
@@ -162,15 +162,15 @@ def raw_view(message: Image, dtype: np.dtype[Any], channels: int) -> npt.NDArray
 def read_compressed(message: CompressedImage) -> ColorImage:
     """Return the pixels of a JPEG or PNG image.
 
-    A Bayer image that was compressed as it is gets its colours, as by `read_image`.
+    A Bayer image that was compressed undebayered is debayered, as by `read_image`.
 
-    :raises ImageError: if it can't be decoded, was cut off, is a depth image, or a Bayer image
-        that was made grey.
+    :raises ImageError: if it can't be decoded, was cut off, is a depth image, or is a Bayer image
+        that was converted to grey.
     """
     # As image_transport writes it: 'rgb8; jpeg compressed bgr8'.
     source, _, how = message.format.partition(';')
     if 'compressedDepth' in message.format or source in _DEPTH:
-        raise ImageError('encoding', f'{message.format!r} is a depth format: give a colour image')
+        raise ImageError('encoding', f'{message.format!r} is a depth format: use a colour image')
     if not source.startswith('bayer_'):
         return ColorImage(_decode(message, cv2.IMREAD_COLOR))
     pixels = _decode(message, cv2.IMREAD_ANYCOLOR)
@@ -181,13 +181,13 @@ def read_compressed(message: CompressedImage) -> ColorImage:
         raise ImageError(
             'encoding',
             f'{message.format!r} is a Bayer image whose colours were lost when it was compressed: '
-            'debayer it before, or take it raw (input.transport)',
+            'debayer it first, or receive it raw (input.transport: raw)',
         )
     return _to_color(pixels[..., None], source)
 
 
 def _decode(message: CompressedImage, color_flag: int) -> UInt8Array:
-    """Return uint8 (H, W, 3), or (H, W) where the flag lets a grey image be grey."""
+    """Return uint8 (H, W, 3), or (H, W) if the flag lets a grey image stay grey."""
     data = np.frombuffer(message.data, np.uint8)
     cut_off = is_cut_off(data.tobytes())
     # The camera matrix belongs to the pixels as stored: no rotation by the EXIF tag.
@@ -233,7 +233,7 @@ def to_bytes(pixels: Any) -> array[int]:
     """Return the bytes of a C-contiguous array as message fields take them."""
     # Any other type is copied element by element: 100 ms and more for a large image.
     data = array('B')
-    # A view of no bytes can not be cast.
+    # An empty view can't be cast.
     if pixels.size:
         data.frombytes(memoryview(pixels).cast('B'))
     return data

@@ -1,4 +1,4 @@
-"""The node's cost maps: masks into one grid, and a watch that it stays fresh."""
+"""The node's cost maps: puts masks into one grid and watches that it stays fresh."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from espnet_ros.ros.worker import Worker
 
 
 class CostmapFeed:
-    """Takes masks of all cameras in a thread of its own, so that masks never wait for poses.
+    """Takes masks of all cameras in its own thread, so that the mask topics never wait for poses.
 
-    :param node: whose private topics the grids are.
-    :param config: called for the current config.
+    :param node: publishes the grids on its private topics.
+    :param config: returns the current config.
     :param labels: of the model.
-    :param poses: where cameras and robot are; destroyed with this.
-    :param depths: depth images by camera, empty to do without.
-    :param silence: called for the reason why a camera's images do not come or fail, '' if they do
-        not.
+    :param poses: source of the poses of cameras and robot; destroyed together with this.
+    :param depths: depth images by camera, empty if none are used.
+    :param silence: takes a camera; returns why its images do not come or fail, '' if they come
+        and succeed.
     :raises EspnetRosError: if the config makes no cost maps.
     """
 
@@ -55,7 +55,7 @@ class CostmapFeed:
     ) -> None:
         self._node, self._config = node, config
         self._poses, self._depths = poses, depths
-        # Of what is not live, the values that the rest was made with hold.
+        # Parameters that are not live keep the values that the rest was made with.
         self._made_with = config()
         self._cameras = self._made_with.camera_names
         self._mapper = Mapper(self._made_with, labels)
@@ -73,12 +73,12 @@ class CostmapFeed:
         self._rates: dict[str, MaskRate] = {}
         self._worker: Worker | None = None
         self._timer: Any = None
-        # Held from a look to its map, so that none of before ~/clear_costmap goes out after it,
-        # and no stale one after the map that ends that.
+        # Held from a look to its map, so that no map from before ~/clear_costmap is published
+        # after it, and no stale map after the fresh one that ends the staleness.
         self._adding = threading.Lock()
 
     def activate(self) -> None:
-        """Start to take masks and to watch."""
+        """Start taking masks and watching."""
         self._monitor = CostmapMonitor()
         self._allow_waiting(True)
         self._output.start(self._monitor)
@@ -88,10 +88,10 @@ class CostmapFeed:
         self._timer = steady_timer(self._node, self._tick_s(), self._tick)
 
     def deactivate(self) -> None:
-        """Stop both, and leave cost maps that say so behind."""
+        """Stop both, and publish last cost maps that say so."""
         if self._worker is None:
             return
-        # What it waits for would come by the executor, whose thread this is.
+        # What the worker waits for comes from the executor, which runs in this thread.
         self._allow_waiting(False)
         self._worker.stop()
         self._worker = None
@@ -105,8 +105,8 @@ class CostmapFeed:
         self._made.close()
 
     def put(self, camera: str, segmented: Segmented) -> None:
-        """Leave a mask for the grid; the newest of each camera counts, at most at a rate."""
-        # Another thread may deactivate meanwhile; a worker that has stopped forgets what it gets.
+        """Hand over a mask for the grid; the newest of each camera counts, at a limited rate."""
+        # Another thread may deactivate meanwhile; a stopped worker drops what it gets.
         worker = self._worker
         if worker is None:
             return
@@ -151,14 +151,14 @@ class CostmapFeed:
         try:
             self._clouds[camera].publish(segmented.header, look)
         except Exception as error:
-            # The mask is in the cost maps all the same.
-            self._warn(f'clouds of {camera} left out' if camera else 'clouds left out', error)
+            # The mask is in the cost maps nevertheless.
+            self._warn(f'clouds of {camera} not sent' if camera else 'clouds not sent', error)
 
     def _take(self, camera: str, segmented: Segmented) -> Look:
         stamp_s = seconds(segmented.header.stamp)
         self._watch.check(camera, stamp_s)
         start = time.perf_counter()
-        # It may wait for the executor, so nobody else is to wait for it.
+        # Before the lock is taken, as this may wait for the executor.
         now_s = self._node.get_clock().now().nanoseconds * 1e-9
         look = make_look(camera, segmented, self._poses, self._depths, self._made_with, now_s)
         posed = time.perf_counter()
@@ -176,9 +176,9 @@ class CostmapFeed:
         return look
 
     def _map(self, look: Look, stamp: Any) -> tuple[str, dict[str, float]]:
-        """Bring a look into the grid and leave the map that comes of it.
+        """Add a look to the grid and hand over the resulting map.
 
-        :returns: why all before was forgotten, '' if it was not, and milliseconds by stage.
+        :returns: why the grid was cleared, '' if it was not, and milliseconds by stage.
         """
         start = time.perf_counter()
         notice = self._mapper.add(look)
@@ -205,7 +205,7 @@ class CostmapFeed:
                 self._watch.tell(camera, reason)
 
     def _warn(self, what: str, error: Exception) -> bool:
-        """Log what went wrong, if it is time to; return whether it was."""
+        """Log what went wrong, unless that was just logged; return whether it logged."""
         is_due = self._quiet.is_due(what)
         if is_due:
             self._node.get_logger().warning(f'{what}: {describe(error)}{details(error)}')
@@ -222,10 +222,10 @@ class CostmapFeed:
             return
         why, cause = self._watch.why()
         with self._adding:
-            # Nobody is to see a stop after the mask that came in meanwhile.
+            # After a mask that came in meanwhile, no stale map may follow.
             if not self._watch.is_stale:
                 return
-            # Decay is a matter of time, not of how often anybody looks.
+            # Decay depends on the time that passed, not on the number of ticks.
             if self._config().grid.on_stale == 'decay':
                 self._mapper.elapse(passed_s)
             self._output.publish_stale(why, cause)
@@ -243,5 +243,5 @@ class CostmapFeed:
             self._output.publish_cleared()
         self._monitor.clear()
         response.success = True
-        response.message = 'cleared; the next mask begins anew'
+        response.message = 'cleared; the grid starts over with the next mask'
         return response

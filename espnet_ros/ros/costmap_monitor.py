@@ -10,16 +10,16 @@ from typing import Any
 from espnet_ros.core.errors import CameraInfoError, ImageError, PoseError, describe
 from espnet_ros.core.statistics import RollingRate, StageTimes
 
-# `update` is from mask to the arrays of all layers: project and render.
+# `update` is project and render: from the mask to the arrays of all layers.
 STAGES = ('pose', 'project', 'render', 'update', 'publish')
-# What a mask is counted under that is left out for no `Rejection` of its image.
+# How a mask that is left out is counted, if its error has no `Rejection`.
 FAILURES: dict[type[Exception], str] = {
     PoseError: 'pose', CameraInfoError: 'camera_info', Exception: 'failed',
 }  # fmt: skip
 
 
 class CostmapMonitor:
-    """Counts what becomes of the masks that should come into the grid."""
+    """Counts what happens to the masks that should go into the grid."""
 
     def __init__(self) -> None:
         self.updates = 0
@@ -36,12 +36,12 @@ class CostmapMonitor:
         self._breaks = 0
 
     def update(self, stage_ms: Mapping[str, float]) -> None:
-        """Count a mask that came into the grid."""
+        """Count a mask that went into the grid."""
         self.updates += 1
         self.stages.add(stage_ms)
 
     def publish(self, milliseconds: float) -> None:
-        """Count a set of grids that went out."""
+        """Count a set of grids that was published."""
         self.published += 1
         self._rate.add(time.monotonic())
         self.stages.add({'publish': milliseconds})
@@ -52,9 +52,9 @@ class CostmapMonitor:
         self.last_error = describe(error)
 
     def clear(self, why: str = '') -> None:
-        """Count that everything known was forgotten.
+        """Count that the grid was cleared.
 
-        :param why: if nobody asked for it.
+        :param why: the reason, if nobody asked for it.
         """
         self.cleared += 1
         if why:

@@ -1,4 +1,4 @@
-"""The cost maps that go out: the newest one at a rate, or what the user wants of stale ones."""
+"""Publishes cost maps: the newest one at a limited rate, or what `grid.on_stale` asks for."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from espnet_ros.core.mapper import GridSnapshot, Mapper
 from espnet_ros.core.rate_limit import RateLimit
 from espnet_ros.ros.costmap_monitor import CostmapMonitor
 from espnet_ros.ros.grids import GridPublishers
-from espnet_ros.ros.log import QUIET_S
+from espnet_ros.ros.log import Quiet
 from espnet_ros.ros.poses import Poses
 
-# What every cell says when cost maps are stale; with the other policies the cells speak.
+# What every cell of a stale cost map says; the other policies keep what each cell says.
 FILL = {'lethal': LETHAL, 'unknown': UNKNOWN}
 
 
 class Cause(enum.Enum):
-    """Why cost maps are stale; it decides how loudly that is told."""
+    """Why cost maps are stale; it decides the severity of the log line."""
 
     LOST = 'a camera, the backend or the pose'
-    PAUSED = 'somebody wants no images to be taken for now'
-    ENDED = 'the node is to stop'
+    PAUSED = 'somebody paused the node'
+    ENDED = 'the node stops'
 
 
 class CostmapOutput:
     """Publishes what the mapper makes; may be used from several threads.
 
-    :param node: whose private topics the grids are.
-    :param config: called for the current config.
-    :param mapper: asked for stale maps.
-    :param poses: where a stale map is to be.
+    :param node: publishes the grids on its private topics.
+    :param config: returns the current config.
+    :param mapper: renders the stale maps.
+    :param poses: say where a stale map belongs.
     """
 
     def __init__(
@@ -51,29 +51,29 @@ class CostmapOutput:
         self._grids = GridPublishers(node, names, config().grid.frame)
         self._rate_hz = config().grid.publish_rate
         self._lock = threading.Lock()
-        # What is out there outlasts a deactivation, as it is latched: whether there is anything,
-        # and the fill and its place if it is one.
+        # Published maps are latched, so these two outlast a deactivation: whether there is a map,
+        # and its fill and place if it is a filled one.
         self._has_published = False
         self._filled: tuple[int, GridSpec] | None = None
         self.start(CostmapMonitor())
 
     def start(self, monitor: CostmapMonitor) -> None:
-        """Begin anew but for what is out there: no map waits, and nothing has been told.
+        """Start over, but keep what was published: no map waits, and nothing has been logged.
 
-        :param monitor: counts what is.
+        :param monitor: counts what is published.
         """
         self._monitor = monitor
         self._limit = RateLimit()
         self._sent_s = self._turn_s = -math.inf
         self._waiting: tuple[GridSnapshot, Any] | None = None
         self._put_s = 0.0
-        # The policy while it applies.
+        # The policy while it applies, else ''.
         self._stale = ''
         self._told: tuple[str, Cause] | None = None
-        self._told_s = -math.inf
+        self._quiet = Quiet()
 
     def stop(self, why: str) -> None:
-        """Leave maps behind that say that they are stale, if there are any."""
+        """Publish last maps that say that they are stale, if any map was ever published."""
         if self._has_published:
             self.publish_stale(why, Cause.ENDED)
 
@@ -83,16 +83,16 @@ class CostmapOutput:
 
     @property
     def period_s(self) -> float:
-        """Return the seconds from one map to the next, at least."""
+        """Return the least seconds from one map to the next."""
         return 1.0 / self._rate_hz
 
     @property
     def is_stale(self) -> bool:
-        """Tell whether `publish_stale` was called and no fresh map has gone out since."""
+        """Tell whether `publish_stale` was called and no fresh map was published since."""
         return bool(self._stale)
 
     def put(self, cost_map: GridSnapshot, stamp: Any) -> None:
-        """Leave the newest map for `publish_newest`.
+        """Keep the newest map for `publish_newest`.
 
         :param stamp: of the image it is made from.
         """
@@ -101,27 +101,27 @@ class CostmapOutput:
             self._put_s = time.monotonic()
 
     def publish_newest(self, is_fresh: bool = True) -> None:
-        """Publish the map that waits, if there is one and the rate allows.
+        """Publish the map that waits, if there is one and the rate allows it.
 
-        :param is_fresh: whether all cameras feed it; one of several may be stale.
+        :param is_fresh: whether all cameras feed it; if not, one of several is stale.
         """
         with self._lock:
             self._publish_waiting(is_fresh)
 
     def publish_left(self) -> None:
-        """Publish the map that waits, if no newer one has taken its place for a period."""
+        """Publish the map that waits, if no newer one has replaced it for a period."""
         with self._lock:
             self._publish_left(is_fresh=True)
 
     def publish_stale(self, why: str, cause: Cause = Cause.LOST) -> None:
-        """Publish what `grid.on_stale` says; nothing if no place is known.
+        """Publish what `grid.on_stale` says; nothing while no place for it is known.
 
         :param why: a sentence for the log.
         """
         policy = self._config().grid.on_stale
         pose = self._poses.latest()
         if pose is None and not self._has_published:
-            return  # There is no place yet where a map could be.
+            return  # No place for a map is known yet.
         with self._lock:
             if pose is not None:
                 self._mapper.recentre(pose)
@@ -133,16 +133,16 @@ class CostmapOutput:
             elif cause == Cause.ENDED:
                 self._send_now(self._mapper.render())
             elif self._has_turn():
-                self._waiting = None  # What is known now is newer.
+                self._waiting = None  # The mapper knows more by now.
                 self._send(self._mapper.render(), self._now())
-            # Last, as what stops a robot is to wait for nothing.
+            # Last, because what stops a robot must not wait.
             if self._told != (policy, cause):
                 self._log_stale(policy, why, cause)
 
     def publish_cleared(self) -> None:
-        """Forget the map that waits, and replace what is out there by what the mapper knows now.
+        """Drop the map that waits, and replace the published one by what the mapper knows now.
 
-        A fill stays: it does not say what is known, but that nobody looks.
+        A fill stays: it does not say what is known, but that no camera looks.
         """
         with self._lock:
             self._waiting = None
@@ -156,7 +156,7 @@ class CostmapOutput:
             return
         moved = self._filled is not None and self._filled[0] == fill
         if ends or not moved:
-            # What stops a robot waits for no turn.
+            # What stops a robot does not wait for its turn.
             self._send_now(cost_map)
         elif self._has_turn():
             self._send(cost_map, self._now())
@@ -165,7 +165,7 @@ class CostmapOutput:
         self._filled = filled
 
     def _publish_left(self, is_fresh: bool) -> None:
-        # Sooner, it would be an old map that takes the next one's turn.
+        # Any sooner, an old map would take the turn of the next one.
         if time.monotonic() - self._put_s >= self.period_s:
             self._publish_waiting(is_fresh)
 
@@ -187,17 +187,16 @@ class CostmapOutput:
     def _log_stale(self, policy: str, why: str, cause: Cause) -> None:
         logger = self._node.get_logger()
         if cause == Cause.ENDED:
-            logger.info(f'cost maps end as stale ({policy}): {why}')
+            logger.info(f'cost maps stopped, left stale ({policy}): {why}')
         elif not self._monitor.updates:
-            # Cameras may take their time to start.
+            # Cameras may need time to start.
             logger.warning(f'cost maps wait for the first image ({policy} until then): {why}')
-        elif time.monotonic() - self._told_s < QUIET_S:
-            # A camera slower than grid.stale_after is stale between any two of its images.
+        elif not self._quiet.is_due(policy, cause):
+            # With a camera slower than grid.stale_after, they are stale between any two images.
             return
         else:
-            self._told_s = time.monotonic()
             text = f'cost maps are stale ({policy}): {why}'
-            # rclpy refuses two severities from one call.
+            # rclpy refuses two severities from one line of code.
             if cause == Cause.PAUSED:
                 logger.warning(text)
             else:
@@ -205,7 +204,7 @@ class CostmapOutput:
         self._told = policy, cause
 
     def _has_turn(self) -> bool:
-        """Tell whether the rate allows a map now, whose turn is used up then."""
+        """Tell whether the rate allows a map now; if so, this uses up its turn."""
         now_s = time.monotonic()
         return now_s >= self._turn_s and self._limit.allows(now_s, self._rate_hz)
 

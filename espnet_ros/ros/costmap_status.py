@@ -18,9 +18,9 @@ from espnet_ros.ros.poses import Poses
 
 
 class CostmapStatus:
-    """Says how the cost maps are, from what everybody who makes them knows.
+    """Reports the state of the cost maps, from all parts that make them.
 
-    :param config: called for the current config.
+    :param config: returns the current config.
     :param frame: of the grids.
     """
 
@@ -42,7 +42,7 @@ class CostmapStatus:
         """Return level, message and values for diagnostics.
 
         :param state: lifecycle state of the node.
-        :param monitor: of the present activation.
+        :param monitor: counters of the present activation.
         """
         age_s = self._watch.age_s
         values = {
@@ -65,7 +65,7 @@ class CostmapStatus:
         problems = [clouds.problem() for clouds in self._clouds] + [still, news]
         problems += [about(name, problem) for name, problem in self._mapper.problems().items()]
         problems.append(self._poses.problem())
-        # Cameras may share one, and a pose that is missing is the news of the last mask, too.
+        # Without duplicates: cameras may share a problem, and a missing pose is also in the news.
         problem = '; '.join(dict.fromkeys(filter(None, problems)))
         if problem:
             return DiagnosticStatus.WARN, problem
@@ -73,7 +73,7 @@ class CostmapStatus:
 
     def _judge_stale(self, age_s: float, monitor: CostmapMonitor) -> tuple[bytes, str]:
         why, cause = self._watch.why()
-        # What is wrong with a source of poses tells more than that one is late.
+        # A problem of the source of poses says more than that a pose is late.
         parts = dict.fromkeys(filter(None, (why, self._poses.problem())))
         lost = f'no fresh mask for {age_s:.1f} s: {"; ".join(parts)}'
         if not monitor.updates:

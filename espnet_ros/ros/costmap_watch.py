@@ -1,4 +1,4 @@
-"""Whether masks of all cameras come into the grid, and why they do not."""
+"""Whether masks of all cameras go into the grid, and if not, why."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from espnet_ros.core.names import about
 from espnet_ros.ros.clocks import AgeClock
 from espnet_ros.ros.costmap_output import Cause
 
-# It is to be looked so often while a camera may become stale, and no seldomer than this, so that
-# another grid.stale_after is soon heeded.
+# The number of checks within grid.stale_after, and the longest time between two checks, so that a
+# new value of grid.stale_after soon takes effect.
 _LOOKS_WHILE_FRESH = 2
 _LONGEST_S = 1.0
 
@@ -23,10 +23,10 @@ _LONGEST_S = 1.0
 class CostmapWatch:
     """Knows how old the newest mask of each camera is; may be used from several threads.
 
-    :param node: whose clock masks age by.
-    :param config: called for the current config.
-    :param silence: called for the reason why a camera's images do not come or fail, '' if they do
-        not.
+    :param node: its clock gives the age of masks.
+    :param config: returns the current config.
+    :param silence: takes a camera; returns why its images do not come or fail, '' if they come
+        and succeed.
     """
 
     def __init__(
@@ -38,29 +38,29 @@ class CostmapWatch:
         self.start()
 
     def start(self) -> None:
-        """Begin anew: every camera has from now on to bring a mask."""
+        """Start over: from now on, every camera has to bring masks."""
         self._ticked_s = self._clock.now_s()
         self._paused_s = -math.inf
         self._freshness = Freshness(self._cameras, self._ticked_s)
 
     @property
     def period_s(self) -> float:
-        """Return how often somebody is to look, at least."""
+        """Return the longest time between two checks, seconds."""
         return min(self._config().grid.stale_after / _LOOKS_WHILE_FRESH, _LONGEST_S)
 
     @property
     def age_s(self) -> float:
-        """Return for how long the camera that is silent the longest has been so, seconds."""
+        """Return how long the longest silence of a camera has lasted, seconds."""
         return self._freshness.oldest(self._clock.now_s())[0]
 
     @property
     def is_stale(self) -> bool:
-        """Tell whether that is too long."""
+        """Tell whether `age_s` is above `grid.stale_after`."""
         return self.age_s > self._config().grid.stale_after
 
     @property
     def now_s(self) -> float:
-        """Return the seconds that masks age by; with simulated time they may begin anew."""
+        """Return the time by which masks age, seconds; simulated time may start over."""
         return self._clock.now_s()
 
     def passed_s(self) -> float:
@@ -72,7 +72,7 @@ class CostmapWatch:
     def check(self, camera: str, stamp_s: float) -> None:
         """Refuse an image that is no newer than the last one.
 
-        :raises ImageError: if it is not; a driver that hangs may repeat its last image for ever.
+        :raises ImageError: if it is no newer; a hung driver may repeat its last image for ever.
         """
         if not self._freshness.advances(camera, stamp_s):
             raise ImageError(
@@ -82,30 +82,39 @@ class CostmapWatch:
             )
 
     def mark(self, camera: str, stamp_s: float) -> None:
-        """Note that a mask has come into the grid."""
+        """Note that a mask has gone into the grid."""
         self._freshness.mark(camera, self._clock.now_s(), stamp_s)
 
     def skip(self, camera: str, reason: str) -> bool:
-        """Note why one has not; return whether that is news until somebody is told."""
+        """Note why a mask was left out; return whether that reason has not been told yet."""
         return self._freshness.skip(camera, reason)
 
     def tell(self, camera: str, reason: str) -> None:
-        """Note that somebody has been told why."""
+        """Note that this reason has been told."""
         self._freshness.tell(camera, reason)
 
     def why(self) -> tuple[str, Cause]:
-        """Return why nothing comes from the camera that is silent the longest."""
+        """Return why the camera that has been silent the longest brings no masks."""
         now_s = self._clock.now_s()
         if not self._config().enabled:
             self._paused_s = now_s
-        # After a pause, the first masks take their time.
+        # After a pause, the first masks need time to arrive.
         if abs(now_s - self._paused_s) <= self._config().grid.stale_after:
             return 'paused by ~/enable', Cause.PAUSED
         _, camera, reason = self._freshness.oldest(now_s)
-        # Where no image comes any more, what was wrong with the last one is no reason.
-        why = self._silence(camera) or reason or 'images come, but no mask has been made of one'
+        # If images have stopped, what was wrong with the last one is not the reason.
+        why = self._silence(camera) or reason or self._slow(camera)
         return about(camera, why), Cause.LOST
 
+    def _slow(self, camera: str) -> str:
+        if not self._freshness.has_fed(camera):
+            return 'images come, but no masks are made from them'
+        return (
+            'images come, but masks more than grid.stale_after '
+            f'({self._config().grid.stale_after:g} s) apart: a backend that is slow or hangs, a '
+            'slow camera, or input.max_rate, which counts real seconds'
+        )
+
     def clock_problem(self) -> str:
-        """Return why nothing ages, '' if it does."""
+        """Return why masks do not age, '' if they do."""
         return self._clock.problem()

@@ -47,7 +47,7 @@ class Prepared:
 
     def at(self, index: int, due: float) -> npt.NDArray[np.uint8] | None:
         """Return an image shortly before it is due, or None when there are no more."""
-        # Not right after the last one: the node is at work then, as behind a real camera.
+        # Not right after the last one, when the node needs the processor.
         if wait_parent(due - time.monotonic() - 0.02):
             return None
         image: npt.NDArray[np.uint8] = self._images[index]
@@ -72,12 +72,12 @@ class Live:
         self._capture = cv2.VideoCapture(plan['device'])
         if not self._capture.isOpened():
             raise DatasetError(
-                f'{plan["device"]} can not be opened any more: plug it in, or end who uses it'
+                f'{plan["device"]} can not be opened any more: plug it in, or end its other user'
             )
         self._record = Path(plan['images'])
 
     def at(self, index: int, due: float) -> npt.NDArray[np.uint8] | None:
-        """Return the newest image when due, or None when the camera went away."""
+        """Return the newest image when due, or None if the camera went away."""
         while True:
             # Every image is read, or the driver's queue would hand out old ones.
             ok, image = self._capture.read()
@@ -94,7 +94,7 @@ class Live:
             file.write(image.tobytes())
 
     def close(self) -> None:
-        """Let others have the device."""
+        """Release the device."""
         self._capture.release()
 
 
@@ -155,7 +155,7 @@ def camera_info(plan: dict[str, Any]) -> CameraInfo:
 def odometry(poses: npt.NDArray[np.float64], index: int, rate_hz: float) -> Odometry:
     """Return one pose with the velocity towards the next one, without a stamp.
 
-    :param poses: T_odom_base, float64 (n, 4, 4), metres, one an image.
+    :param poses: T_odom_base, float64 (n, 4, 4), metres, one for each image.
     """
     message = Odometry()
     message.header.frame_id, message.child_frame_id = ODOMETRY_FRAME, 'base_link'

@@ -3,8 +3,8 @@
 Started by the demo with the path of its plan (`espnet_ros.demo.drive.Plan`). It says ``ready``,
 one ``mask`` for each mask received and kept, ``flowing`` once every topic of an image has
 delivered, ``diagnostics`` and ``costmap_diagnostics`` for each report of the node and ``fault``
-for each message that is not what the node promises. Of occupancy grids it says what
-`espnet_ros.ros.demo_grids` does. It ends on SIGTERM.
+for each message that is not what the node promises. For occupancy grids, it says what
+`espnet_ros.ros.demo_grids` describes. It ends on SIGTERM.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from espnet_ros.ros.demo_grids import GridInputs
 from espnet_ros.ros.demo_pipe import emit
 from espnet_ros.ros.stamps import nanoseconds
 
-# As it is in no namespace.
+# The demo's node has no namespace.
 _NODE = f'/{NODE}'
 # status -> event
 _REPORTS = {f'{_NODE}: image': 'diagnostics', f'{_NODE}: costmap': 'costmap_diagnostics'}

@@ -70,8 +70,8 @@ class GridInputs:
 def grid_problems(message: Any, frame: str) -> Iterator[str]:
     """Yield what Nav2 would refuse or misread in an OccupancyGrid, one sentence each.
 
-    :param frame: that it must be in: StaticLayer transforms what is in another one by the latest
-        pose, not by that of the stamp.
+    :param frame: that it must be in: StaticLayer transforms a grid of another frame by the latest
+        pose, not by that of its stamp.
     """
     info = message.info
     if message.header.frame_id != frame:
@@ -91,7 +91,7 @@ def grid_problems(message: Any, frame: str) -> Iterator[str]:
     elif max(map(abs, q[:3])) > _NORM_TOLERANCE:
         yield f'the grid must be aligned with its frame, as Nav2 reads no orientation, got {q}'
     if len(message.data) != info.width * info.height:
-        yield f'{info.width}x{info.height} cells must come as that many, got {len(message.data)}'
+        yield f'{info.width}x{info.height} cells need one value each, got {len(message.data)}'
     cells = np.frombuffer(message.data, np.int8)
     odd = np.unique(cells[(cells < -1) | (cells == 99) | (cells > 100)])
     if odd.size:

@@ -18,7 +18,7 @@ from espnet_ros.ros.stamps import SECOND_NS, nanoseconds
 
 DepthArray = npt.NDArray[np.float32]
 
-# Images of an RGB-D camera and their depth have one stamp; two sensors side by side nearly so.
+# An RGB-D camera gives an image and its depth one stamp; two separate sensors nearly so.
 _MAX_OFFSET_NS = 20_000_000
 _RESTART_NS = int(RESTART_S * SECOND_NS)
 
@@ -26,9 +26,9 @@ _RESTART_NS = int(RESTART_S * SECOND_NS)
 class DepthQueue:
     """The latest depth images of one camera, written by one thread and read by another.
 
-    :param why_silent: called for the reason why none has come, in no lock.
-    :param keep_s: how far back it reaches by stamp: a mask comes that long after its image.
-    :param max_bytes: bound of its memory, whatever the rate; 2 s of 720p in millimetres at 30 Hz
+    :param why_silent: returns the reason why none has come; called without holding the lock.
+    :param keep_s: how far back its stamps reach: a mask may come that long after its image.
+    :param max_bytes: limit of its memory, whatever the rate; 2 s of 720p in millimetres at 30 Hz
         are 106 MiB.
     """
 
@@ -42,7 +42,7 @@ class DepthQueue:
         self._keep_ns = int(keep_s * SECOND_NS)
         self._max_bytes = max_bytes
         self._kept: dict[int, Image] = {}
-        # Stamp up to which images were forgotten, so that a late mask is told why.
+        # Stamp up to which images were forgotten, to explain it to a late mask.
         self._forgotten_ns: int | None = None
         self._changed = threading.Condition()
         self._may_wait = True
@@ -62,7 +62,7 @@ class DepthQueue:
             self._changed.notify_all()
 
     def clear(self) -> None:
-        """Forget all images, as when nobody asks for them any more."""
+        """Forget all images, for when nobody asks for them any more."""
         with self._changed:
             self._forget_all()
 
@@ -75,12 +75,12 @@ class DepthQueue:
     def at(self, stamp: Any, timeout_s: float) -> Image:
         """Return the depth image of a stamp, or the nearest one within 20 ms.
 
-        It is waited for while a nearer one may come: a fast camera's depth of the image before is
-        near, too. Of what is forgotten already none can come any more.
+        It waits while a nearer one may come: with a fast camera, the depth of the image before is
+        near, too. It does not wait for what is already forgotten.
 
         :param stamp: builtin_interfaces Time.
         :raises ImageError: if none came within 20 ms of it, or it is not kept any more.
-        :raises AbandonedError: if it would have to be waited for, and that is not allowed.
+        :raises AbandonedError: if it would have to wait, and that is not allowed.
         """
         wanted_ns = nanoseconds(stamp)
         with self._changed:
@@ -98,15 +98,15 @@ class DepthQueue:
         raise ImageError('depth', why)
 
     def _is_known(self, wanted_ns: int) -> bool:
-        """Tell whether waiting changes nothing."""
+        """Tell whether waiting would change nothing."""
         if self._is_forgotten(wanted_ns):
             return True
         if not self._kept:
             return False
         latest = sorted(self._kept)[-2:]
         ahead_ns, period_ns = wanted_ns - latest[-1], latest[-1] - latest[0]
-        # Of a sensor beside the camera, which is not triggered with it, the next one comes after
-        # as long again as between the last two.
+        # A separate sensor, not triggered with the camera, sends its next image as long after the
+        # last one as that came after the one before.
         return ahead_ns <= 0 or (ahead_ns <= _MAX_OFFSET_NS and 2 * ahead_ns < period_ns)
 
     def _forget_all(self) -> None:
@@ -139,8 +139,8 @@ class DepthQueue:
             )
             return (
                 f'the image is {age_s:.2f} s older than the newest depth image, and only the last '
-                f'{kept_s:.2f} s of them are kept: it takes too long from image to mask (smaller '
-                'input.size_wh, faster backend), or the two have different clocks'
+                f'{kept_s:.2f} s of them are kept: it takes too long from image to mask (use a '
+                'smaller input.size_wh or a faster backend), or the two have different clocks'
             )
         off_ms = min((s - wanted_ns for s in self._kept), key=abs) / 1e6
         return (
@@ -157,8 +157,8 @@ def depth_to_meters(
     :param message: 16UC1 in millimetres or 32FC1 in metres.
     :param image_wh: size of the colour image that it is registered to, pixels.
     :param mask_wh: size to return, pixels.
-    :raises ImageError: if it is of another encoding or size, its fields contradict each other, or
-        nothing in it is known: such a camera sees no more than a silent one.
+    :raises ImageError: if it has another encoding or size, its fields contradict each other, or
+        no pixel has a depth: such a camera sees no more than a silent one.
     """
     kinds = {'16UC1': ('u2', 0.001), 'mono16': ('u2', 0.001), '32FC1': ('f4', 1.0)}
     if message.encoding not in kinds:
@@ -178,7 +178,7 @@ def depth_to_meters(
     except ImageError as error:
         raise ImageError('depth', f'depth image: {error}') from error
     if mask_wh != image_wh:
-        # Between two depths there is nothing.
+        # Nearest, because there is nothing between two depths.
         native = np.ascontiguousarray(pixels, dtype.newbyteorder('='))
         pixels = cv2.resize(native, mask_wh, interpolation=cv2.INTER_NEAREST_EXACT)  # type: ignore[assignment]
     depth_m = np.multiply(pixels, np.float32(scale), dtype=np.float32)

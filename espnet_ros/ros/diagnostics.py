@@ -1,4 +1,4 @@
-"""What the node puts on /diagnostics: one status a camera, and one of the cost maps."""
+"""What the node puts on /diagnostics: a status for each camera and one for the cost maps."""
 
 from __future__ import annotations
 

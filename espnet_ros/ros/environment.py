@@ -1,4 +1,4 @@
-"""The environment of ROS processes of ours: a domain of their own, on this machine."""
+"""The environment of the ROS processes we start: their own domain, on this machine."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _RANGE = 'ROS_AUTOMATIC_DISCOVERY_RANGE'
 
 
 def discovery_range() -> str:
-    """Return how far ROS processes of ours are found: as the user set it, else on this machine.
+    """Return the discovery range of our ROS processes: the user's, else this machine only.
 
     :raises EspnetRosError: if they could not even find each other.
     """
-    # Empty is unset, which for ROS itself would be the whole network.
+    # Empty counts as unset; ROS itself would then use the whole network.
     found = os.environ.get(_RANGE) or 'LOCALHOST'
     if found == 'OFF':
         raise EspnetRosError(
             f'expected ROS processes to find each other, but {_RANGE} is OFF: unset it or set it '
-            'to LOCALHOST, either of which keeps them to this machine'
+            'to LOCALHOST; both keep them to this machine'
         )
     return found
 

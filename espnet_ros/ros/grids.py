@@ -21,8 +21,8 @@ from espnet_ros.core.mapper import GridSnapshot
 from espnet_ros.core.topics import LAYER_GRID
 from espnet_ros.ros.publishers import create_output
 
-# The last cost maps say that the robot is to stop, and get lost with a publisher that goes at
-# once: on a busy machine in one end of nine. A subscriber that hangs must not keep the node.
+# The last cost maps tell the robot to stop. They are lost if their publisher is destroyed at once:
+# on a busy machine, one time in nine. A subscriber that hangs must not keep the node.
 _FAREWELL_S = 0.5
 
 
@@ -46,7 +46,7 @@ class GridPublishers:
     def publish(self, cost_map: GridSnapshot, stamp: Any) -> None:
         """Publish all grids.
 
-        :param stamp: builtin_interfaces Time of what they say.
+        :param stamp: builtin_interfaces Time of their content.
         """
         header = Header(stamp=stamp, frame_id=self._frame)
         occupancy = cost_map.occupancy

@@ -1,4 +1,4 @@
-"""Whether the ground is where the cost maps take it to be: at z = 0 of the base frame."""
+"""Check that the ground is where the cost maps assume it: at z = 0 of the base frame."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 import numpy.typing as npt
 from rclpy.node import Node
 
-# Of a camera half a metre high, this moves what is 5 m away by a cell of 0.1 m.
+# With a camera half a metre high, this moves things 5 m away by a cell of 0.1 m.
 _MOST_M = 0.01
 
 
 class GroundCheck:
-    """Compares the base frame with the one that REP 120 puts on the ground, where tf has it.
+    """Compares the base frame with the one that REP 120 puts on the ground, if tf has it.
 
-    :param node: that logs what is wrong, once.
-    :param base_frame: in which the ground is taken to be z = 0.
+    :param node: logs what is wrong, once.
+    :param base_frame: frame in which the ground is assumed to be z = 0.
     :param newest: returns the newest (4, 4) T_target_source, metres, of two frames, or None.
     """
 
@@ -27,13 +27,13 @@ class GroundCheck:
         newest: Callable[[str, str], npt.NDArray[np.float64] | None],
     ) -> None:
         self._node, self._base, self._newest = node, base_frame, newest
-        # Frames of one robot of many share a prefix.
+        # With several robots, the frames of each share a prefix.
         folder, slash, _ = base_frame.rpartition('/')
         self._footprint = f'{folder}{slash}base_footprint'
         self._told = False
 
     def problem(self) -> str:
-        """Return by how much the ground is somewhere else, '' if it is not or nobody knows."""
+        """Return a warning if the ground is elsewhere, '' if it is not or tf does not say."""
         T_base_footprint = self._newest(self._base, self._footprint)
         z_m = 0.0 if T_base_footprint is None else float(T_base_footprint[2, 3])
         if abs(z_m) <= _MOST_M:

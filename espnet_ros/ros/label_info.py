@@ -1,4 +1,4 @@
-"""The class table as a message, for who must know what a class_id means."""
+"""The class table as a message, for subscribers that must know what a class_id means."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def make_label_info(labels: Labels, header: Header, messages: Any) -> Any:
 
 
 def publish_label_info(made: ExitStack, node: Node, labels: Labels) -> None:
-    """Publish the class table for all who come later, too; not if vision_msgs is not installed.
+    """Publish the class table, also for later subscribers, if vision_msgs is installed.
 
     :param made: destroys the publisher.
     """

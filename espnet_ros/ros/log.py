@@ -1,56 +1,72 @@
-"""What goes into the node's log and on /rosout: how often, and what is logged outside of ROS."""
+"""What goes into the node's log and /rosout: how often, and what is logged outside of ROS."""
 
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 import traceback
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from espnet_ros.core.errors import EspnetRosError
 
 _PACKAGE = 'espnet_ros'
-# Between two repetitions of one complaint.
+# Least time until a complaint is repeated; it doubles with each repetition up to the longest. A
+# complaint that has not been heard for so long is a new one.
 QUIET_S = 5.0
+LONGEST_QUIET_S = 60.0
 
 
 class Quiet:
-    """Lets each complaint be told at once, and again after `QUIET_S`; for several threads.
+    """Lets each complaint be logged at once, and then ever more seldom; for several threads.
 
-    rclpy's throttle takes a line of code for one complaint, whichever camera it is about: the
-    first one to complain would silence all others.
+    A camera that is broken for days does not fill the disk, as ROS never removes its log files.
+
+    rclpy's throttle treats a line of code as one complaint, whichever camera it is about: the
+    first camera to complain would silence all others.
     """
 
     def __init__(self) -> None:
-        self._told_s: dict[tuple[Hashable, ...], float] = {}
+        self._complaints: dict[tuple[Hashable, ...], _Complaint] = {}
         self._lock = threading.Lock()
 
     def is_due(self, *complaint: Hashable) -> bool:
-        """Tell whether a complaint may be told now, which then counts as told.
+        """Tell whether a complaint may be logged now; if so, it counts as logged.
 
-        :param complaint: what tells it from others, e.g. its kind and the camera.
+        :param complaint: what distinguishes it from others, e.g. its kind and the camera.
         """
         now_s = time.monotonic()
         with self._lock:
-            if now_s - self._told_s.get(complaint, -math.inf) < QUIET_S:
+            known = self._complaints.get(complaint)
+            if known is None or now_s - known.heard_s >= LONGEST_QUIET_S:
+                self._complaints[complaint] = _Complaint(now_s, now_s, QUIET_S)
+                return True
+            known.heard_s = now_s
+            if now_s - known.told_s < known.quiet_s:
                 return False
-            self._told_s[complaint] = now_s
+            known.told_s, known.quiet_s = now_s, min(2 * known.quiet_s, LONGEST_QUIET_S)
             return True
 
 
+@dataclass
+class _Complaint:
+    told_s: float
+    heard_s: float
+    quiet_s: float
+
+
 def details(error: Exception) -> str:
-    """Return lines for behind the sentence of an error: where it is from; '' for one of ours."""
+    """Return the traceback to append to an error's sentence; '' for an `EspnetRosError`."""
     if isinstance(error, EspnetRosError):
         return ''
     return '\n' + ''.join(traceback.format_exception(error)).rstrip()
 
 
 class _Forwarder(logging.Handler):
-    """Says a record in the words of the node."""
+    """Passes a record to the node's logger."""
 
     def __init__(self, logger: Any) -> None:
         super().__init__()
@@ -58,7 +74,7 @@ class _Forwarder(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = self.format(record)
-        # rclpy wants each severity on a line of its own. Less than a warning does not come here:
+        # rclpy wants each severity on its own line of code. Nothing below a warning arrives here:
         # nobody lowers the level of Python's log in the node.
         if record.levelno >= logging.ERROR:
             self._logger.error(text)
@@ -68,7 +84,7 @@ class _Forwarder(logging.Handler):
 
 @contextmanager
 def forwarded_log(logger: Any) -> Iterator[None]:
-    """Let the backends' warnings come from the node, not from stderr alone, meanwhile.
+    """Meanwhile, log the backends' warnings through the node, not to stderr alone.
 
     :param logger: of the node, `rclpy.node.Node.get_logger`.
     """

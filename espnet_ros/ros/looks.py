@@ -1,4 +1,4 @@
-"""From a segmented image to a look at the ground: calibration, poses and depth joined to it."""
+"""Turn a segmented image into a look at the ground by adding calibration, poses and depth."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def make_look(
 ) -> Look:
     """Return the look; waits at most ``pose.timeout`` for its pose and again for its depth.
 
-    :param depths: depth images by camera; a camera that is not there has none.
-    :param config: of the last configure transition, for nothing of what is read here is live.
-    :param now_s: what an image without a stamp is taken for, seconds, so that time passes in the
-        grid and other cameras' images count beside it.
-    :raises CameraInfoError: if there is no calibration or none of this image.
+    :param depths: depth images by camera; a camera without an entry has no depth.
+    :param config: of the last configure transition, because nothing that is read here is live.
+    :param now_s: time used for an image without a stamp, seconds, so that time passes in the grid
+        and its mask counts beside those of other cameras.
+    :raises CameraInfoError: if there is no calibration, or it does not fit this image.
     :raises ImageError: if its depth does not come or fit.
     :raises PoseError: if its pose is not known.
-    :raises AbandonedError: if one of the two is missing and nobody is to wait any more.
+    :raises AbandonedError: if depth or pose is missing and waiting is no longer allowed.
     """
     info, header = segmented.camera_info, segmented.header
     if info is None:

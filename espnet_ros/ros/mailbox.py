@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Mailbox:
-    """One slot a key; a newer item replaces an older one, so waiting items never age.
+    """One slot per key; a newer item replaces an older one, so waiting items never age.
 
     :param keys: the keys, served in turn so that a fast camera can't starve a slow one.
     """

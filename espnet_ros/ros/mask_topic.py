@@ -25,7 +25,7 @@ TOPIC = '/espnet_ros_benchmark/mask'
 class _End:
     """One process's end of the topic, in a ROS context of its own.
 
-    :param name: of the node, which gets the process id behind it.
+    :param name: of the node; the process id is appended.
     :param create: called with the node, makes its publisher or subscription.
     """
 
@@ -48,7 +48,7 @@ class _End:
 
 
 class MaskReceiver(_End):
-    """Subscribes, and lets the middleware keep the last mask: taking it is no publisher's time."""
+    """Subscribes, and leaves the last mask to the middleware: taking it is not publishing."""
 
     def __init__(self) -> None:
         def subscribe(node: Node) -> Any:

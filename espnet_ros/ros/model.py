@@ -25,7 +25,7 @@ class _Facts:
     size_wh: str = ''
 
 
-# Said while there is no model.
+# Reported while there is no model.
 NO_FACTS: dict[str, str] = asdict(_Facts())
 
 
@@ -72,7 +72,7 @@ def load_model(
 ) -> LoadedModel:
     """Load the model that the config names and run it, so that the first image is fast.
 
-    :param on_progress: called with a sentence, from any thread, while that takes long.
+    :param on_progress: called with a sentence, from any thread, if loading takes long.
     :raises EspnetRosError: if the model folder or the backend can't be used.
     """
     bundle = Bundle.load(config.model)
@@ -92,13 +92,13 @@ def load_model(
 
 
 def _largest_batch(backend: Backend, cameras: int) -> int:
-    # With more, the buffers of one size of batch would push out those of another all the time.
+    # With more, the buffers of different batch sizes would keep replacing each other.
     return min(cameras, MAX_SHAPES) if backend.gains_by_batches else 1
 
 
 def _warm_up(backend: Backend, size_wh: tuple[int, int], cameras: int) -> None:
     # The largest batch first: TensorRT builds an engine for it that takes the smaller ones, too.
     for batch in range(_largest_batch(backend, cameras), 0, -1):
-        # Backend auto may have moved on to a processor.
+        # Backend auto may have moved on to the CPU.
         if batch <= _largest_batch(backend, cameras):
             backend.warm_up(size_wh, batch)

@@ -54,17 +54,17 @@ class SegmentationNode(LifecycleNode):
         try:
             super().__init__(NODE)
         except InvalidParameterTypeException:
-            # By one that rclpy declares itself; named here together with all the others.
+            # Raised for a parameter that rclpy itself declares; this names it with all the others.
             check_overrides(self)
             raise
-        # In place of rclpy's own, with which it logs for this node, too.
+        # Replaces rclpy's own logger, through which rclpy logs for this node, too.
         self._logger = ConsoleLogger(self.get_logger().name)
         answer_refusals(self)
         self._model: LoadedModel | None = None
         self._cameras: list[Camera] = []
         self._worker: Worker | None = None
         self._costmap: CostmapFeed | None = None
-        # Publishers of no camera.
+        # Publishers that belong to no camera.
         self._made = ExitStack()
         self._configure_error = ''
         self._progress = Progress()
@@ -104,7 +104,7 @@ class SegmentationNode(LifecycleNode):
                 self._model = load_model(self._config, self._progress.tell)
             labels = self._model.labels
             for name in self._config.camera_names:
-                # One by one, so that those that were made are destroyed if another one can't be.
+                # One by one, so that those already made are destroyed if another one fails.
                 self._cameras.append(Camera(self, name, labels, lambda: self._config))
             publish_label_info(self._made, self, labels)
             self._costmap = self._make_costmap(labels)
@@ -245,11 +245,11 @@ class SegmentationNode(LifecycleNode):
         self._diagnostics.publish(array)
 
     def _stop(self) -> None:
-        # First, as what stops a robot is to wait for no image in hand, nor is a mask to wait for
-        # depth of a camera that no longer listens.
+        # First, because what stops a robot must not wait for the image in hand, and no mask may
+        # wait for depth from a camera that has unsubscribed.
         if self._costmap is not None:
             self._costmap.deactivate()
-        # The image in hand still needs what its camera listens to.
+        # The image in hand still needs the subscriptions of its camera.
         if self._worker is not None:
             self._worker.stop()
             self._worker = None

@@ -19,7 +19,7 @@ from espnet_ros.ros.silence import type_mismatch
 TOPIC = 'odometry'
 _TYPE = 'nav_msgs/msg/Odometry'
 _CURE = 'remap odometry, or set pose.source'
-# Messages waiting to be read, and judged by `problem`: about a second's.
+# Messages that may wait to be read, and that `problem` judges: about a second's.
 _DEPTH = 50
 
 
@@ -49,7 +49,7 @@ class OdometryPoses:
         profile = QoSProfile(
             history=HistoryPolicy.KEEP_LAST,
             depth=_DEPTH,
-            # What suits every publisher.
+            # Best effort matches every publisher.
             reliability=ReliabilityPolicy.BEST_EFFORT,
         )
         self._subscription = node.create_subscription(Odometry, TOPIC, self._on_message, profile)
@@ -62,7 +62,7 @@ class OdometryPoses:
         try:
             return T_base_camera, self._history.at(stamp_s, self._timeout_s)
         except PoseError as error:
-            # Copied at once, as the executor goes on to fill it.
+            # Copied at once, because the executor keeps appending to it.
             refused = [*self._refusals][-1:]
             if any(refused):
                 raise PoseError(
@@ -71,7 +71,7 @@ class OdometryPoses:
             raise
 
     def latest(self) -> Floats | None:
-        """Return the newest odometry, or None while no camera is anywhere."""
+        """Return the newest pose, or None if no odometry has come or no camera has a mount."""
         newest = self._history.newest() if self._mounts else None
         return None if newest is None else newest[1]
 

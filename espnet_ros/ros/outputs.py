@@ -27,7 +27,7 @@ class CameraOutputs:
     :param node: the node whose private topics they are.
     :param camera: prefix of the topics, empty for none.
     :param labels: classes of the masks.
-    :param overlay_config: called for the current look of the colour outputs.
+    :param overlay_config: returns the current settings of the colour outputs.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class CameraOutputs:
         """Draw and publish those colour outputs that somebody subscribes to.
 
         :param header: of the image.
-        :param image: of any size, which is brought to that of the mask.
+        :param image: of any size; it is resized to that of the mask.
         :param mask: class ids, uint8 (H, W), UNLABELED (255) for none.
         """
         quality = self._overlay_config().jpeg_quality

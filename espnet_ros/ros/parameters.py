@@ -34,8 +34,8 @@ def declare_parameters(node: Node) -> NodeConfig:
     check_overrides(node)
     node.add_on_set_parameters_callback(_validate)
     for spec in _specs(node):
-        # rclpy takes an empty list for a byte array, and tells no parameter of all that are asked
-        # for if one has no value.
+        # rclpy takes an empty list for a byte array. And if one of several requested parameters
+        # has no value, it returns none of them.
         default = list(spec.default) or [''] if isinstance(spec.default, tuple) else spec.default
         node.declare_parameter(spec.name, default, _descriptor(spec))
     return read_config(node)
@@ -45,7 +45,7 @@ def read_config(node: Node) -> NodeConfig:
     """Return the config that the node's parameters make now."""
     values = {}
     for spec in _specs(node):
-        # On no release does get_parameter() return a string array that is not set.
+        # No release's get_parameter() returns a string array that is not set.
         parameter = node.get_parameter_or(spec.name)
         if parameter.value is not None:
             values[spec.name] = parameter.value
@@ -55,7 +55,7 @@ def read_config(node: Node) -> NodeConfig:
 def unknown_parameters(node: Node, parameters: Iterable[Parameter[Any]]) -> list[str]:
     """Return a sentence for each parameter that the node does not have."""
     return [
-        f'{p.name} was not given at start: name it in the parameter file'
+        f'{p.name} was not given at start: set it in the parameter file'
         if find_spec(p.name)
         else unknown_name(p.name)
         for p in parameters
@@ -88,7 +88,7 @@ def check_overrides(node: Node) -> None:
     :raises ParameterError: for unknown names and refused values; all are listed.
     """
     specs = {spec.name: spec for spec in (*_specs(node), *ROS_SPECS)}
-    # rclpy keeps overrides nobody declared to itself, which is how typos go unnoticed.
+    # rclpy says nothing of overrides that nobody declared, so typos would go unnoticed.
     overrides: dict[str, Parameter[Any]] = node._parameter_overrides
     files = list(_parameter_files(sys.argv))
     given = [name for name in overrides if not node.has_parameter(name)]
@@ -100,7 +100,7 @@ def check_overrides(node: Node) -> None:
         if not file.sections_for(node.get_fully_qualified_name()):
             named = ', '.join(dict.fromkeys(section.name for section in file.sections))
             node.get_logger().warning(
-                f'{file.path} has nothing for {node.get_fully_qualified_name()}, but for {named}'
+                f'{file.path} sets nothing for {node.get_fully_qualified_name()}, only for {named}'
             )
     for name, spec in specs.items():
         if name not in overrides:
@@ -109,7 +109,7 @@ def check_overrides(node: Node) -> None:
             overrides[name] = as_declared(overrides[name])
             problem = spec.problem(overrides[name].value)
         else:
-            # What ROS makes of [], which says no type; a list of strings may be one.
+            # ROS passes [] like this, as it has no type; it may be a list of strings.
             problem = spec.problem(())
             overrides[name] = Parameter(name, Parameter.Type.STRING_ARRAY, [''])
         problems += [problem] if problem else []
@@ -119,7 +119,7 @@ def check_overrides(node: Node) -> None:
 
 def _parameter_files(argv: list[str]) -> Iterator[ParameterFile]:
     for flag, path in itertools.pairwise(argv):
-        # rcl has taken them all; an empty one gives nothing.
+        # rcl has already accepted them all; an empty one has no parameters.
         with suppress(ParameterError):
             if flag == '--params-file':
                 yield read_parameter_file(Path(path))

@@ -1,4 +1,4 @@
-"""What poses are made of, checked: stamps, mounts and odometry messages."""
+"""Check what poses are made from: stamps, mounts and odometry messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def stamp_seconds(header: Header, what: str) -> float:
     """Return the stamp of a message.
 
     :param what: for the error, e.g. ``image``.
-    :raises PoseError: if it is zero, which says that there is none.
+    :raises PoseError: if it is zero, which means that there is none.
     """
     stamp = header.stamp
     if not (stamp.sec or stamp.nanosec):
@@ -35,7 +35,7 @@ def mount_of(mounts: Mapping[str, Floats], camera: str) -> Floats:
     if camera not in mounts:
         prefix = mount_parameter(camera)
         raise PoseError(
-            f'{prefix}.xyz and {prefix}.rpy are not set: where poses do not come from tf they '
+            f'{prefix}.xyz and {prefix}.rpy are not set: if poses do not come from tf, they '
             'must say where the camera is on the robot'
         )
     return mounts[camera]
@@ -44,7 +44,7 @@ def mount_of(mounts: Mapping[str, Floats], camera: str) -> Floats:
 def read_odometry(message: Odometry, grid_frame: str, base_frame: str) -> tuple[float, Floats]:
     """Return the stamp in seconds and T_grid_base, (4, 4).
 
-    :raises PoseError: if it has other frames, no stamp, or a pose that is none.
+    :raises PoseError: if it has other frames, no stamp, or an impossible pose.
     """
     wrong = []
     for field, frame, expected, parameter in (

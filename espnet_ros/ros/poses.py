@@ -1,4 +1,4 @@
-"""Where the camera and the robot were when an image was taken: from tf2, odometry or by fiat."""
+"""Where the camera and the robot were when an image was taken: from tf2, odometry or fixed."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ class Poses(Protocol):
         :param header: of the image.
         :param camera: name of the camera, '' for the one without.
         :raises PoseError: if they can't be known, with the reason.
-        :raises AbandonedError: if they would have to be waited for, and that is not allowed.
+        :raises AbandonedError: if it would have to wait, and that is not allowed.
         """
 
     def latest(self) -> Floats | None:
         """Return the newest T_grid_base known, without waiting.
 
-        None while there is no camera to make a cost map with.
+        None while there is no camera to make a cost map from.
         """
 
     def problem(self) -> str:
         """Return what diagnostics should warn of, '' for nothing."""
 
     def allow_waiting(self, allowed: bool) -> None:
-        """Let `at` wait, as it does at first, or end its waiting until it is allowed again."""
+        """Let `at` wait, which is the default, or end its waiting until it is allowed again."""
 
     def destroy(self) -> None:
         """End all waiting and unsubscribe."""
@@ -63,10 +63,10 @@ def create_poses(
     """Return the source of poses that the parameters ask for.
 
     :param source: ``auto``, ``tf``, ``odometry`` or ``fixed``.
-    :param timeout_s: how long a pose may be waited for.
-    :param mounts: T_base_camera (optical) by camera, '' for the one without a name; tf does
-        without, and a warning says so.
-    :raises ParameterError: if tf is asked for and not installed.
+    :param timeout_s: how long to wait for a pose.
+    :param mounts: T_base_camera (optical) by camera, '' for the one without a name. tf does
+        not use them, and a warning says so.
+    :raises ParameterError: if tf is requested, but not installed.
     """
     if source == 'fixed':
         return FixedPoses(mounts)
@@ -77,10 +77,10 @@ def create_poses(
             if source == 'tf':
                 raise ParameterError(
                     f'pose.source tf needs tf2_ros, which can not be imported ({error}): install '
-                    'ros-<distro>-tf2-ros-py, or set pose.source to odometry and camera_mount'
+                    'ros-<distro>-tf2-ros-py, or set camera_mount, and pose.source to odometry'
                 ) from error
             node.get_logger().info(
-                f'no tf2_ros ({error}): poses come from odometry and camera_mount'
+                f'tf2_ros is missing ({error}): poses come from odometry and camera_mount'
             )
         else:
             _warn_of_unused(node, source, mounts)
@@ -95,13 +95,13 @@ def _warn_of_unused(node: Node, source: str, mounts: Mapping[str, Floats]) -> No
     names = ', '.join(map(mount_parameter, sorted(mounts)))
     node.get_logger().warning(
         f'{names} and the topic {TOPIC} are not used: with pose.source {source} and tf2_ros '
-        'installed, cameras and robot are where tf says; to use them, set pose.source to odometry '
-        '(or to fixed, for a robot that stands still)'
+        'installed, all poses come from tf; to use them, set pose.source to odometry (or to '
+        'fixed, for a robot that stands still)'
     )
 
 
 class FixedPoses:
-    """The robot stands still at the origin of the grid's frame, because somebody says so.
+    """The robot is assumed to stand still at the origin of the grid's frame.
 
     :param mounts: T_base_camera (optical) by camera.
     """
@@ -116,7 +116,7 @@ class FixedPoses:
         return mount_of(self._mounts, camera), np.eye(4)
 
     def latest(self) -> Floats | None:
-        """Return the origin, or None while no camera is anywhere."""
+        """Return the origin, or None if no camera has a mount."""
         return np.eye(4) if self._mounts else None
 
     def problem(self) -> str:
@@ -124,16 +124,16 @@ class FixedPoses:
         return ''
 
     def allow_waiting(self, allowed: bool) -> None:
-        """Wait for nothing in any case."""
+        """Do nothing: `at` never waits."""
 
     def destroy(self) -> None:
-        """Have nothing to free."""
+        """Do nothing: there is nothing to free."""
 
 
 class OdometryOrFixedPoses:
-    """Odometry once anybody has published it; until then the robot is taken as standing still.
+    """Odometry once anybody has published it; until then, the robot is assumed to stand still.
 
-    There is no way back: a robot whose odometry died is not parked.
+    There is no way back: a robot whose odometry has died is not parked.
 
     :param mounts: T_base_camera (optical) by camera.
     """
@@ -144,7 +144,7 @@ class OdometryOrFixedPoses:
 
     @property
     def name(self) -> str:
-        """Return which of the two holds."""
+        """Return the name of the current one of the two."""
         return self._current().name
 
     def at(self, header: Header, camera: str) -> tuple[Floats, Floats]:
@@ -160,7 +160,7 @@ class OdometryOrFixedPoses:
         if self._odometry.seen:
             return self._odometry.problem()
         return (
-            f'nobody publishes {self._odometry.topic}, so the robot is taken as standing still; '
+            f'nobody publishes {self._odometry.topic}, so the robot is assumed to stand still; '
             'if it really does, set pose.source to fixed'
         )
 

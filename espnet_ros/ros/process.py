@@ -1,4 +1,4 @@
-"""Run a node as a process: an end at any signal at any moment."""
+"""Run a node as a process that a signal ends cleanly at any moment."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.ros.console import flush, tell
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# Signals so soon after the first are of the same wish: a launch without a terminal sends its own
-# SIGINT beside that of the process group. A stop takes half a second to a second and a half.
+# A signal this soon after the first is the same request: a launch without a terminal sends its own
+# SIGINT besides that of the process group. A stop takes half a second to a second and a half.
 _ONE_WISH_S = 1.5
 
 
 class Stop:
-    """Says whether the process shall end, and wakes who waits for other things."""
+    """Says whether the process shall end, and wakes a thread that waits for other things."""
 
     def __init__(self) -> None:
         self._requested = threading.Event()
@@ -37,7 +37,7 @@ class Stop:
     def request(self) -> None:
         """Ask for the end."""
         self._requested.set()
-        # The thread that ends takes it back meanwhile.
+        # The thread that is ending may reset it meanwhile.
         wake = self._wake
         if wake is not None:
             wake()
@@ -47,9 +47,9 @@ def run_until_signal(body: Callable[[Stop], int], grace_s: float = 4.0) -> int:
     """Run the body in a thread until it ends or SIGINT, SIGTERM or SIGHUP comes; return its code.
 
     A signal is never an exception in the middle of an import or a callback: the main thread
-    does nothing but wait for it, then asks the body to stop. A later signal, or the grace
-    time, ends a process that is stuck, e.g. in a library that compiles a model. That is before
-    `ros2 launch` loses patience, after 5 s. Under nohup, SIGHUP, as of a terminal that is closed,
+    does nothing but wait for it, then asks the body to stop. A later signal, or the end of the
+    grace time, ends a process that is stuck, e.g. in a library that compiles a model; that is
+    before `ros2 launch` loses patience, after 5 s. Under nohup, SIGHUP (a terminal was closed)
     ends nothing.
     """
     survives = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
@@ -65,7 +65,7 @@ def run_until_signal(body: Callable[[Stop], int], grace_s: float = 4.0) -> int:
             tell(str(error))
             codes.append(2)
         except Exception:
-            # What breaks because the ground is taken away during the stop is no news.
+            # During the stop, errors are expected: what the body uses is being destroyed.
             if not stop.requested:
                 tell(traceback.format_exc())
             codes.append(0 if stop.requested else 1)
@@ -86,7 +86,7 @@ def run_until_signal(body: Callable[[Stop], int], grace_s: float = 4.0) -> int:
 
 
 def _wait(codes: list[int], grace_s: float, signals: Sequence[signal.Signals]) -> None:
-    """Return once there is a code, a signal comes that means another wish, or after `grace_s`."""
+    """Return once there is a code or a new request to stop, at the latest after `grace_s`."""
     start_s = time.monotonic()
     while not codes:
         passed_s = time.monotonic() - start_s

@@ -1,4 +1,4 @@
-"""How far the build of an engine is, which may take minutes."""
+"""The progress of building an engine, which may take minutes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class Progress:
-    """Holds the latest sentence for who reports; told from the builder's own thread."""
+    """Holds the latest sentence for the reports; the builder's own thread tells it."""
 
     def __init__(self) -> None:
         self.sentence = ''
@@ -29,9 +29,9 @@ class Progress:
 
     @contextmanager
     def reported_at_once(self, report: Callable[[], None]) -> Iterator[None]:
-        """Have each sentence reported by who tells it, meanwhile, and none be left at the end.
+        """Meanwhile, let the thread that tells a sentence report it; forget the last at the end.
 
-        For the thread of the executor, whose timers do not run while it waits for the build.
+        For the executor's thread, whose timers do not run while it waits for the build.
         """
         with self._lock:
             self._report = report

@@ -22,9 +22,9 @@ except ImportError:  # Humble
 def create_publisher(node: Node, kind: Any, topic: str, profile: QoSProfile) -> Publisher:
     """Return a publisher that does not listen for subscribers whose profile does not fit.
 
-    rclpy's executor asks each listener before each message it receives: of some twenty outputs
-    with two each, that took longer than an image. Who subscribes with such a profile is warned
-    by his own node.
+    rclpy's executor asks each listener before each message it receives: with some twenty outputs
+    and two listeners each, that took longer than an image. A subscriber with such a profile is
+    warned by its own node.
 
     :param kind: type of the messages.
     :param topic: a name, in the namespace of the node if it begins with ``~/``.
@@ -39,9 +39,9 @@ def create_output(
 ) -> Publisher[Any]:
     """Return the publisher of an output of the node, as `espnet_ros.core.topics` has it.
 
-    :param made: destroys it; so what fails half-way leaves no publisher behind.
-    :param output: private name, ``<layer>`` standing for a layer's.
-    :param camera: whose output it is, empty for the only camera's and for one of the whole node.
+    :param made: destroys it, so that a failure half-way leaves no publisher behind.
+    :param output: private name, with ``<layer>`` in place of a layer's name.
+    :param camera: whose output it is, empty for a single camera and for outputs of the whole node.
     :raises ImportError: if its message is not installed.
     """
     package, kind = {**SHARED, **PER_CAMERA}[output].split('/')

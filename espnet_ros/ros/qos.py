@@ -11,7 +11,7 @@ _RELIABILITY = {
 
 
 def input_profile(reliability: str) -> QoSProfile:
-    """Return the profile of images in: only the latest counts.
+    """Return the profile of image inputs: only the latest image counts.
 
     :param reliability: ``best_effort`` or ``reliable``.
     """
@@ -21,14 +21,14 @@ def input_profile(reliability: str) -> QoSProfile:
 
 
 def output_profile() -> QoSProfile:
-    """Return the profile of what comes out by image: RViz asks for reliable."""
+    """Return the profile of the outputs for each image: RViz asks for reliable."""
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE
     )
 
 
 def latched_profile() -> QoSProfile:
-    """Return the profile of what late subscribers must get, too."""
+    """Return the profile of outputs that late subscribers must get, too."""
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
         depth=1,

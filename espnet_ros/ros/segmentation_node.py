@@ -10,6 +10,7 @@ import traceback
 from typing import Any
 
 from espnet_ros.core.malloc import tune_malloc
+from espnet_ros.ros.console import open_closed
 from espnet_ros.ros.log import QUIET_S
 from espnet_ros.ros.process import Stop, run_until_signal
 
@@ -20,6 +21,7 @@ _FORM = 'segmentation --ros-args -p model:=x'
 def main() -> int:
     """Run the node until SIGINT, SIGTERM or SIGHUP; return the exit code."""
     tune_malloc()
+    open_closed()
     # An image is handed from one thread to another, which by default may wait 5 ms for its turn.
     sys.setswitchinterval(_SWITCH_S)
     return run_until_signal(_spin)
@@ -37,14 +39,14 @@ def _spin(stop: Stop) -> int:
     if {'-h', '--help'}.intersection(words):
         print(_help())
         return 0
-    # Not before: whoever asks for help wants to read all of it.
+    # Not earlier: whoever asks for help wants to read all of it.
     never_wait()
     _init(words)
     try:
         node = SegmentationNode()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
-        # Its own `wake` lets spin_once see new entities and wait on; a task ends it.
+        # The executor's `wake` lets spin_once look for new entities and wait on; a task ends it.
         stop.set_wake(lambda: executor.create_task(lambda: None))
         try:
             with forwarded_log(node.get_logger()):
@@ -63,9 +65,9 @@ def _spin(stop: Stop) -> int:
 
 
 def _foreign_words() -> list[str]:
-    """Return what is on the command line that ROS does not read, or not as it is meant.
+    """Return the words of the command line that ROS does not read, or not as they are meant.
 
-    :raises ParameterError: if what follows --ros-args is refused.
+    :raises ParameterError: if ROS refuses what follows --ros-args.
     """
     from rclpy.utilities import remove_ros_args
 
@@ -79,9 +81,9 @@ def _foreign_words() -> list[str]:
     before = sys.argv[1:]
     if '--ros-args' in before:
         before = before[: before.index('--ros-args')]
-    # There, name:=other still renames topics, as in ROS 2's first years, but sets no parameter.
+    # There, name:=other still renames topics, as in early ROS 2, but sets no parameter.
     meant = [word for word in before if ':=' in word and find_spec(word.partition(':=')[0])]
-    # Launch files pass an empty word where a substitution of theirs is empty.
+    # Launch files pass an empty word if one of their substitutions is empty.
     return list(dict.fromkeys(word for word in (*meant, *unread) if word))
 
 
@@ -93,16 +95,16 @@ def _init(words: list[str]) -> None:
 
     if words:
         raise ParameterError(
-            f'not understood: {" ".join(words)}: parameters and all else follow --ros-args, as in '
-            f'`{_FORM}` (see segmentation --help)'
+            f'not understood: {" ".join(words)}: parameters and all other words follow '
+            f'--ros-args, as in `{_FORM}` (see segmentation --help)'
         )
     try:
         rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:
         if 'logging' in str(error):
             raise EspnetRosError(
-                f'ROS 2 has no folder for its log files: {error}. It takes ~/.ros/log unless told '
-                'otherwise: set ROS_LOG_DIR to a folder that you may write'
+                f'ROS 2 has no folder for its log files: {error}. It uses ~/.ros/log unless told '
+                'otherwise: set ROS_LOG_DIR to a folder that you may write to'
             ) from error
         raise ParameterError(f'ROS arguments refused: {error}') from error
 
@@ -125,7 +127,7 @@ def _spin_once(executor: Any, node: Any) -> None:
     try:
         executor.spin_once()
     except Exception:
-        # rclpy raises here what a broken message or request set off; the next one may be good.
+        # A broken message or request makes rclpy raise here; the next one may be good.
         node.get_logger().error(traceback.format_exc(), throttle_duration_sec=QUIET_S)
 
 

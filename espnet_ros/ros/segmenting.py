@@ -1,4 +1,4 @@
-"""The two steps from a message to what is published, in which no image spoils the next one."""
+"""The two steps from a message to what is published; a bad image does not stop the next one."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Answer = tuple[Camera, Decoded, Segmentation]
 
 
 class Segmenting:
-    """Decodes and segments images of several cameras together, and publishes what comes of them.
+    """Decodes and segments images of several cameras together, and publishes the results.
 
     :param infer: segments images together, as `Segmenter.segment_together`.
-    :param deliver: takes the name of a camera and what it goes on to the grid with.
+    :param deliver: takes the name of a camera and what the grid needs of its image.
     :param logger: of the node.
     """
 
@@ -34,7 +34,7 @@ class Segmenting:
         self._quiet = Quiet()
 
     def segment(self, taken: list[tuple[Camera, Any]]) -> list[Answer]:
-        """Return what came of the messages of some cameras, without those that failed."""
+        """Return the masks of the messages of some cameras, without those that failed."""
         decoded = [(c, self._guard([c], partial(c.decode, message))) for c, message in taken]
         usable = [(camera, image) for camera, image in decoded if image is not None]
         if not usable:
@@ -47,24 +47,24 @@ class Segmenting:
         return [(*pair, mask) for pair, mask in zip(usable, masks, strict=True)]
 
     def publish(self, answers: list[Answer]) -> None:
-        """Publish masks and all that is made of them, and deliver them."""
+        """Publish masks and all that is made from them, and deliver them."""
         for camera, decoded, segmentation in answers:
             segmented = self._guard([camera], partial(camera.publish, decoded, segmentation))
             if segmented is not None:
                 self._deliver(camera.name, segmented)
 
     def _guard(self, cameras: Sequence[Camera], step: Callable[[], T]) -> T | None:
-        """Return what a step for the images of some cameras gives, or None and tell why not."""
+        """Return the result of a step for images of some cameras, or log why there is none."""
         try:
             return step()
         except ImageError as error:
             for camera in cameras:
                 camera.monitor.reject(error)
             if text := self._complaint(cameras, 'rejected', error):
-                # Not with the error below in one call, of which rclpy takes one severity.
+                # Not in one call with the error below: rclpy takes one severity from each.
                 self._logger.warning(text)
         except Exception as error:
-            # Whatever a backend throws at one image, the next image gets its chance.
+            # Whatever a backend raises for one image, the next image gets its chance.
             for camera in cameras:
                 camera.monitor.fail(error)
             if text := self._complaint(cameras, 'lost', error):
@@ -72,7 +72,7 @@ class Segmenting:
         return None
 
     def _complaint(self, cameras: Sequence[Camera], what: str, error: Exception) -> str:
-        """Return what to say of the images of those cameras that it is time to speak of."""
+        """Return the line to log for those cameras whose complaint is due, '' for none."""
         names = [camera.name for camera in cameras if self._quiet.is_due(what, camera.name)]
         # The only camera may have no name.
         named = f' of {", ".join(names)}' if any(names) else ''

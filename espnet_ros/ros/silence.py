@@ -8,7 +8,7 @@ from rclpy.node import Node
 from rclpy.qos import ReliabilityPolicy
 
 OTHER_TRANSPORT = 'set input.transport to match'
-# What large images need is in the hands of who sends them.
+# Whether large images arrive depends on their sender.
 _LARGE_IMAGES = (
     'start the camera driver with the Fast DDS profile config/fastdds_large_images.xml, or large '
     'images get lost'
@@ -28,8 +28,8 @@ def why_silent(
     :param topic: fully qualified.
     :param type_name: what the node subscribes to, e.g. ``sensor_msgs/msg/Image``.
     :param reliable: whether it asks for reliable delivery.
-    :param came: whether an image ever did.
-    :param other_type: what to do where somebody publishes another type.
+    :param came: whether an image ever arrived.
+    :param other_type: what to do if somebody publishes another type.
     """
     publishers = node.get_publishers_info_by_topic(topic)
     types = {p.topic_type for p in publishers}
@@ -54,8 +54,8 @@ def type_mismatch(
     """Return why no publisher of a topic suits a subscription to it, '' if one does.
 
     :param types: what they publish.
-    :param nobody: what to do where there is none.
-    :param other_type: what to do where all of them publish another type.
+    :param nobody: what to do if there is no publisher.
+    :param other_type: what to do if all of them publish another type.
     """
     if not types:
         return f'nobody publishes {topic}; {nobody}'

@@ -13,5 +13,5 @@ def nanoseconds(stamp: Time) -> int:
 
 
 def seconds(stamp: Time) -> float:
-    """Return the time of a stamp, for today's to a quarter of a microsecond."""
+    """Return the time of a stamp; today's are exact to a quarter of a microsecond."""
     return float(stamp.sec) + float(stamp.nanosec) * 1e-9

@@ -29,8 +29,8 @@ class TfPoses:
     """Looks both poses up in tf2 at the image's stamp, and waits for what is late.
 
     :param node: whose executor, in another thread, receives the transforms.
-    :param tf2_ros: the module, as it is not everywhere.
-    :param timeout_s: bound of the time waited for both poses together.
+    :param tf2_ros: the module, which is not installed everywhere.
+    :param timeout_s: the longest wait for both poses together, seconds.
     """
 
     name = 'tf'
@@ -72,7 +72,7 @@ class TfPoses:
         return self._newest(self._grid_frame, self._base_frame)
 
     def problem(self) -> str:
-        """Return why the last image had no poses, or that they can't be right."""
+        """Return why the last image had no poses, or why they can't be right."""
         return self._problem or self._ground.problem()
 
     def allow_waiting(self, allowed: bool) -> None:
@@ -139,12 +139,12 @@ class TfPoses:
                 f'no transform {name} within {self._timeout_s:g} s: {text} (check grid.frame, '
                 "pose.base_frame and the image's header.frame_id, and who publishes them on "
                 f'{self._topic}; '
-                'where tf has none, set camera_mount, and pose.source to odometry or fixed)'
+                'if tf has none, set camera_mount, and pose.source to odometry or fixed)'
             )
         try:
             newest = self._buffer.lookup_transform(missing.target, missing.source, Time())
         except self._tf2.TransformException:
-            return f'no transform {name} of any time, as after a restart of time: {text}'
+            return f'no transform {name} at any time, as after a restart of time: {text}'
         newest_s = seconds(newest.header.stamp)
         if newest_s < stamp_s:
             return (
@@ -154,7 +154,7 @@ class TfPoses:
             )
         return (
             f'the image is {newest_s - stamp_s:.3f} s older than the newest transform {name}, '
-            'and tf has none as old'
+            'and tf has none that old'
         )
 
 
@@ -169,11 +169,11 @@ class _Missing(Exception):
 
 
 def _announcing_buffer(tf2_ros: ModuleType, changed: threading.Condition) -> Any:
-    """Return a tf2 buffer that says when it got something.
+    """Return a tf2 buffer that announces each transform it gets.
 
     tf2's own wait sleeps 20 ms at a time, for each of the two transforms, and can't be ended.
-    The buffer gets no node: until the autumn of 2024 Jazzy's own reaction to a jump of the
-    node's clock raised, and Humble's has none.
+    The buffer gets no node: until the autumn of 2024, Jazzy's own reaction to a jump of the
+    node's clock raised, and Humble has no such reaction.
     """
 
     class AnnouncingBuffer(tf2_ros.Buffer):  # type: ignore[misc, name-defined]

@@ -1,4 +1,4 @@
-"""Answers to every request for a transition, one that does not fit the node's state too."""
+"""Answers to every request for a transition, even if it does not fit the node's state."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from rclpy.lifecycle import LifecycleNode
 
 
 def answer_refusals(node: LifecycleNode) -> None:
-    """Have a node answer requests for transitions that its state does not have.
+    """Let a node answer requests for transitions that its state does not allow.
 
-    On Humble and Jazzy rclpy raises then and answers nothing, and Nav2's lifecycle manager of
-    Humble, which would configure a node that did so by itself (`autostart`), waits for ever.
+    On Humble and Jazzy, rclpy raises then and sends no answer. Humble's Nav2 lifecycle manager
+    would wait for it for ever when it configures a node that has configured itself (`autostart`).
     """
     service = node._service_change_state
     change_state = service.callback

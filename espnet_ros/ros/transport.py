@@ -12,8 +12,8 @@ _FASTDDS_2 = ('humble', 'iron', 'jazzy')
 def large_image_environment() -> dict[str, str]:
     """Return the variables to set for every process that sends or receives images.
 
-    Fast DDS's default shared memory segment is smaller than a VGA image, which then gets lost
-    in fragments; the profile's segment holds several 1080p ones.
+    Fast DDS's default shared memory segment is smaller than a VGA image, whose fragments then
+    get lost; the profile's segment holds several 1080p ones.
 
     :raises EspnetRosError: if the profile is not installed.
     """

@@ -10,16 +10,16 @@ from espnet_ros.ros.mailbox import Mailbox
 
 
 class Worker:
-    """Takes the latest item of each key in turn through steps, a thread for each step.
+    """Takes the latest item of each key in turn through steps, with one thread for each step.
 
-    An item stays in one thread, as handing it on would cost time. Each step is at work on one
+    An item stays in one thread, because handing it on would cost time. Each step works on one
     list of items at a time, and items keep their order; while some are in a later step, the
-    newest are taken.
+    first step takes the newest.
 
-    :param keys: the keys that items come under.
+    :param keys: the keys of the items.
     :param steps: called one after the other with what the step before returned, the first one
-        with a list of (key, item), each of another key; they must not raise.
-    :param at_most: called for how many waiting items are to be taken together.
+        with a list of (key, item) of different keys; they must not raise.
+    :param at_most: returns how many waiting items to take together.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Worker:
             thread.start()
 
     def put(self, key: Hashable, item: Any) -> bool:
-        """Leave an item for the worker; return whether it pushed out an older one."""
+        """Leave an item for the worker; return whether it replaced an older one."""
         return self._mailbox.put(key, item)
 
     def stop(self) -> None:
@@ -53,7 +53,7 @@ class Worker:
             pass
 
     def _take(self) -> bool:
-        """Take what waits through all steps; return whether there was something."""
+        """Take the waiting items through all steps; return whether there were any."""
         _, held = self._steps[0]
         held.acquire()
         try:
@@ -62,7 +62,7 @@ class Worker:
                 return False
             for step, lock in self._steps:
                 if lock is not held:
-                    # In this order nobody can overtake.
+                    # In this order, no thread can overtake another.
                     lock.acquire()
                     held.release()
                     held = lock

@@ -47,7 +47,7 @@ class Light:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A thing as the camera has it.
+    """A thing as the camera sees it.
 
     :param upright: rotation odom <- thing, (3, 3).
     :param turn: rotation camera <- thing, (3, 3). :param shift: its translation, (3,).
@@ -91,7 +91,7 @@ class Canvas:
         self.w = np.zeros((height, width), np.float32)
 
     def views(self, many: Sequence[Placed]) -> list[View]:
-        """Return things as the camera has them, those outside the picture left out."""
+        """Return things as the camera sees them, without those outside the picture."""
         yaw = np.array([p.yaw for p in many])
         upright = np.zeros((len(many), 3, 3))
         upright[:, 0, 0] = upright[:, 1, 1] = np.cos(yaw)
@@ -120,7 +120,7 @@ class Canvas:
         ]
 
     def open_box(self, points: Array) -> Box | None:
-        """Return the box around points, None if all in it is nearer or none of it in view."""
+        """Return the box around points, None if nearer things fill it or it is out of view."""
         box = self.box(points)
         return None if box is None or self.hides(box, float(points[:, 2].min())) else box
 

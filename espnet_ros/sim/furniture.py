@@ -80,7 +80,7 @@ def _sign_image(rng: np.random.Generator) -> Image:
 
 
 def sign(rng: np.random.Generator) -> Thing:
-    """Return a traffic sign; its face looks along -x, towards who drives along x."""
+    """Return a traffic sign; its face looks along -x, towards traffic along x."""
     height = rng.uniform(2.1, 2.6)
     image = _sign_image(rng)
     tall = rng.uniform(0.6, 0.85)
@@ -101,7 +101,7 @@ def sign(rng: np.random.Generator) -> Thing:
 
 
 def traffic_light(rng: np.random.Generator) -> Thing:
-    """Return a traffic light for who drives along x."""
+    """Return a traffic light for traffic along x."""
     image = np.full((120, 44, 3), 24, np.uint8)
     lit = int(rng.choice([0, 2, 2]))
     for i, color in enumerate([(50, 50, 235), (40, 180, 240), (90, 220, 60)]):
@@ -151,8 +151,8 @@ def _railing(rng: np.random.Generator, cols: int, color: Color) -> Image:
 def fence(rng: np.random.Generator, kind: str, length: float, color: Color) -> Thing:
     """Return a fence along x, its middle at the origin.
 
-    :param kind: 'pickets', 'boards' or 'railing'. The mask takes a railing as one surface, as
-        those who annotate pictures do; between pickets one sees what is behind.
+    :param kind: 'pickets', 'boards' or 'railing'. In the mask, a railing is one surface, as
+        people annotate it; between pickets, what is behind can be seen.
     """
     height = {'pickets': 1.0, 'boards': 1.7, 'railing': 1.1}[kind]
     paint = {'pickets': _pickets, 'boards': _boards, 'railing': _railing}[kind]

@@ -148,7 +148,7 @@ class Ground:
         self._image = cv2.multiply(self._image, cv2.merge([spots] * 3), scale=1 / 128)
 
     def _shade(self, placed: list[Placed]) -> None:
-        """Darken where things keep the light away: under them, and from the sun."""
+        """Darken where things block the light: under them, and where they block the sun."""
         light = self._style.light
         shadow: Image = np.full(self.classes.shape, 255, np.uint8)
         drop = -light.sun[:2] / max(float(light.sun[2]), 0.2)

@@ -97,7 +97,7 @@ class Planner:
             s, left = s + width, left - 1
 
     def _chord(self, side: Side, s0: float, s1: float, out: float) -> tuple[float, float]:
-        """Return how wide a straight front is there, and how far it must stand back."""
+        """Return how wide a straight front is between these s, and how far it must stand back."""
         kappa = self._path.curvature((s0 + s1) / 2)
         chord = (s1 - s0) * (1 - kappa * side.u(out))
         inner = max(side.out * kappa, 0.0)

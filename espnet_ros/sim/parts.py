@@ -122,7 +122,7 @@ class Round:
 
 @dataclass(frozen=True, eq=False)
 class Rounds:
-    """All the round parts of a thing, to be cast at in one go.
+    """All the round parts of a thing, for ray casting in one go.
 
     :param parts: P of them, of one class.
     """

@@ -72,7 +72,7 @@ class Path:
         return s[index] + along, left - 0.5 * kappa[index] * along * ahead
 
     def _local(self, x: Array, y: Array, index: npt.NDArray[np.int32]) -> tuple[Array, ...]:
-        """Return how far points are ahead and left of table entries, and that way as s."""
+        """Return how far points are ahead and to the left of table entries, and the s of that."""
         px, py, cos, sin, kappa, _ = self._tables[x.dtype]
         dx, dy = x - px[index], y - py[index]
         c, n = cos[index], sin[index]

@@ -71,7 +71,7 @@ class Street:
         if problems:
             raise ParameterError('street refused: ' + '; '.join(problems))
         self.seed, self.length_m, self.speed_mps = seed, float(length_m), float(speed_mps)
-        # A stream each, so that a change to one part of the street leaves the others alone.
+        # A random stream each, so that a change to one part of the street leaves the others alone.
         streams = [np.random.default_rng([seed, i]) for i in range(7)]
         self._path = Path(streams[0], self.length_m)
         self._style = make_style(streams[1])
@@ -148,7 +148,7 @@ class Street:
         """Return what is on the ground at these places: a thing's class, else the surface's.
 
         :param xy_odom: (N, 2) metres.
-        :param stamp_s: seconds, for those who move.
+        :param stamp_s: seconds, for what moves.
         :returns: CamVid ids, uint8 (N,).
         """
         xy = np.asarray(xy_odom, np.float64).reshape(-1, 2)

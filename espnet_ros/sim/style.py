@@ -29,12 +29,12 @@ class Side:
     pavement_m: float
 
     def u(self, outwards: float) -> float:
-        """Return the u of a point so far behind the carriageway's edge, both metres."""
+        """Return the u of a point this far beyond the carriageway's edge, both metres."""
         return self.kerb_u + self.out * outwards
 
     @property
     def lots_m(self) -> float:
-        """Return where the pavement ends, metres behind the carriageway's edge."""
+        """Return where the pavement ends, metres beyond the carriageway's edge."""
         return KERB_M + self.verge_m + self.pavement_m
 
 
@@ -45,17 +45,17 @@ class Style:
     :param lane_m: width of a lane.
     :param sides: left and right.
     :param slab_m: length of a paving slab.
-    :param worn: how far gone the paint on the road is, 0 to 1.
+    :param worn: how worn the paint on the road is, 0 to 1.
     :param light: of sun and sky.
     :param sunny: things cast shadows.
     :param zenith: colour of the sky above.
-    :param horizon: colour of the sky down there, and of haze.
+    :param horizon: colour of the sky at the horizon, and of haze.
     :param clouds: how many a sunny sky has, 0 to 1.
-    :param haze_m: way after which 1/e of a colour is left of what is seen.
+    :param haze_m: distance at which 1/e of a thing's colour is left.
     :param gains: factors of the camera for blue, green and red.
     :param gamma: exponent of its tone curve.
-    :param tree_share: of the places for trees that have one, 0 to 1.
-    :param shop_share: of the terraced houses with a shop, 0 to 1.
+    :param tree_share: share of the places for trees that have one, 0 to 1.
+    :param shop_share: share of the terraced houses that have a shop, 0 to 1.
     :param storeys: of a house, give or take one.
     :param built: the higher, the more lots are houses rather than parks and side streets, 0 to 1.
     """

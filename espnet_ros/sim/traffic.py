@@ -1,4 +1,4 @@
-"""Who moves on the street; where they are is a function of the seed and the time alone."""
+"""Who moves on the street; their places depend on the seed and the time alone."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _T = TypeVar('_T')
 
 @dataclass(frozen=True, eq=False)
 class Mover:
-    """Somebody who goes along the street at a constant speed, or across it once.
+    """Somebody who goes along the street at a constant speed.
 
     :param phases: what to draw, one for each phase of the gait.
     :param s0: where at time 0, metres. :param speed: m/s along s, its sign the direction.
-    :param u: lateral place, metres. :param stride_m: way covered in one round of phases.
-    :param span: the stretch (from, to) of s that is walked over and over, metres.
+    :param u: lateral place, metres. :param stride_m: distance covered in one round of phases.
+    :param span: the stretch (from, to) of s that is travelled over and over, metres.
     """
 
     phases: tuple[Thing, ...]

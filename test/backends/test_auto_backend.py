@@ -66,7 +66,7 @@ def test_it_is_the_first_that_can_be_loaded(fakes, caplog):
         assert (backend.name, backend.device, answer(backend)) == ('cpu', 'device of cpu', 1)
         assert fakes[1].loaded == 1
     assert [record.message for record in caplog.records] == [
-        'backend auto goes on with cpu, as gpu on auto failed: no driver'
+        'backend auto switches to cpu, because gpu on auto failed: no driver'
     ]
 
 
@@ -80,9 +80,9 @@ def test_it_goes_on_when_the_device_fails_and_answers_the_same_call(fakes, caplo
         assert [fake.loaded for fake in fakes] == [0, 0, 1]
         assert answer(backend) == 2
     assert [record.message for record in caplog.records] == [
-        'backend auto goes on with cpu, as gpu on device of gpu failed: 2 MiB more are needed, 1 '
-        'of 8 MiB are free',
-        'backend auto goes on with slow, as cpu on auto failed: damaged',
+        'backend auto switches to cpu, because gpu on device of gpu failed: 2 MiB more are '
+        'needed, 1 of 8 MiB are free',
+        'backend auto switches to slow, because cpu on auto failed: damaged',
     ]
 
 

@@ -128,7 +128,7 @@ OUT_OF_MEMORY = 'Error Code 2: OutOfMemory (no further information)'
 @pytest.mark.parametrize(
     ('message', 'kind', 'words'),
     [
-        (OUT_OF_MEMORY, DeviceError, 'the need is not told, 1.5 of 1024.0 MiB are free'),
+        (OUT_OF_MEMORY, DeviceError, 'the need is unknown, 1.5 of 1024.0 MiB are free'),
         ('Error Code 3: API Usage Error', BackendError, 'run: Error Code 3: API Usage Error'),
     ],
 )
@@ -292,7 +292,7 @@ def test_the_host_program_keeps_its_device_when_an_engine_is_built_ahead(
 
 
 def test_no_such_device(built, checker):
-    words = 'no CUDA device 3, the driver counts 1: choose device auto or one of cuda:0'
+    words = 'no CUDA device 3, the driver finds 1: choose device auto or one of cuda:0'
     backend = create_backend('tensorrt', checker, device='cuda:3')
     with pytest.raises(BackendUnavailableError, match=words), backend:
         pass
@@ -301,7 +301,7 @@ def test_no_such_device(built, checker):
 def test_a_driver_without_a_device(built, checker, monkeypatch):
     monkeypatch.setenv('FAKE_CUDA_FAIL', 'cuInit')
     with (
-        pytest.raises(BackendUnavailableError, match=r'no device to offer .*nvidia-smi'),
+        pytest.raises(BackendUnavailableError, match=r'offers no device .*nvidia-smi'),
         create_backend('tensorrt', checker),
     ):
         pass

@@ -471,5 +471,5 @@ def test_the_log_has_a_line_now_and_then(monkeypatch, caplog):
         now[0] += 0.5
         view.step('build', step)
     lines = [record.message for record in caplog.records]
-    assert lines == [f'the engine is built to {p} %' for p in (20, 40, 60, 80, 100)]
+    assert lines == [f'building the engine, {p} % done' for p in (20, 40, 60, 80, 100)]
     assert np.all(view.percent() == 100)

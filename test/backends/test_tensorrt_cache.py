@@ -52,7 +52,7 @@ def test_an_engine_that_the_library_refuses_is_built_again(built, checker, caplo
     monkeypatch.setattr(tensorrt_engines, 'build_engine', build)
     start(checker)
     words = 'could not load the cached engine: built by another version'
-    assert f'the engine is built again: TensorRT 10.3.0 {words}' in caplog.text
+    assert f'building the engine again: TensorRT 10.3.0 {words}' in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -120,14 +120,14 @@ def test_a_full_or_read_only_disk_costs_only_time(
     for _ in range(2):
         start(checker)
     assert len(built) == 2
-    assert f'could not be kept ([Errno {reason}] {os.strerror(reason)})' in caplog.text
+    assert f'could not be stored ([Errno {reason}] {os.strerror(reason)})' in caplog.text
     assert not list((tmp_path / 'espnet_ros' / 'tensorrt').iterdir())
 
 
 def test_a_cache_that_can_not_be_made_costs_only_time(built, checker, tmp_path, caplog):
     (tmp_path / 'espnet_ros').write_text('a file in its place')
     start(checker)
-    assert 'could not be kept' in caplog.text and 'XDG_CACHE_HOME' in caplog.text
+    assert 'could not be stored' in caplog.text and 'XDG_CACHE_HOME' in caplog.text
 
 
 def test_a_cache_on_a_disk_that_became_read_only_is_used(built, checker, monkeypatch, caplog):
@@ -153,5 +153,5 @@ def test_the_cache_is_private(built, checker, tmp_path):
 
 def test_building_ahead_for_a_cache_that_can_not_keep_it_is_an_error(built, checker, tmp_path):
     (tmp_path / 'espnet_ros').write_text('a file in its place')
-    with pytest.raises(BackendError, match=r'could not be kept: free space.*XDG_CACHE_HOME'):
+    with pytest.raises(BackendError, match=r'could not be stored: free space.*XDG_CACHE_HOME'):
         build_ahead(checker, 'auto', 'f32', (24, 16))

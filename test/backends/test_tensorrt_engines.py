@@ -166,7 +166,7 @@ def test_an_engine_built_ahead_is_the_one_that_runs(built, checker, fake_cuda, m
         ('auto', 'f32', (20, 16), '20x16 is not: nearest are 16x16, 24x16'),
         ('auto', 'bf16', (24, 16), "computes in f32 or f16 or int8, not in 'bf16'"),
         ('cpu', 'f32', (24, 16), "runs on cuda, not on 'cpu'"),
-        ('cuda:2', 'f32', (24, 16), 'no CUDA device 2, the driver counts 1'),
+        ('cuda:2', 'f32', (24, 16), 'no CUDA device 2, the driver finds 1'),
     ],
 )
 def test_what_can_not_be_built_ahead_is_said(device, precision, size, words, built, checker):

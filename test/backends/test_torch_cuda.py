@@ -179,10 +179,10 @@ def test_what_can_not_be_captured_runs_without_a_graph(runners, cuda, network, c
     ('error', 'need'),
     [
         ('CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has', '20.00 MiB more are'),
-        ('NvMapMemAllocInternalTagged: 1075072515 error 12', 'how much more is needed is not'),
-        ('cuDNN error: CUDNN_STATUS_ALLOC_FAILED', 'how much more is needed is not told'),
+        ('NvMapMemAllocInternalTagged: 1075072515 error 12', 'how much more is needed is'),
+        ('cuDNN error: CUDNN_STATUS_ALLOC_FAILED', 'how much more is needed is unknown'),
         ('NVML_SUCCESS == r INTERNAL ASSERT FAILED at "/c10/cuda/CUDACachingAllocator.cpp":1016',
-         'how much more is needed is not told'),
+         'how much more is needed is unknown'),
     ],
 )
 def test_memory_that_runs_out_is_said_and_let_go(error, need, runners, network):
@@ -494,4 +494,4 @@ def test_a_network_that_does_not_fit_on_the_gpu_is_said(cuda, checker, monkeypat
     with create_backend('auto', checker) as backend:
         assert backend.name != 'torch' and backend.device.startswith('CPU')
         np.testing.assert_array_equal(backend.infer(image)[0], np.full((1, 16, 24), 3))
-    assert 'as torch on cuda failed: cuda:0 has too little memory' in caplog.text
+    assert 'because torch on cuda failed: cuda:0 has too little memory' in caplog.text

@@ -15,7 +15,7 @@ def test_equal_share_by_hand():
 
 
 def test_masks_of_two_shapes_are_no_agreement():
-    with pytest.raises(ValueError, match='one shape'):
+    with pytest.raises(ValueError, match='differ in shape'):
         equal_share(plane(1, 1, 1, 1), plane(1, 1))
 
 

@@ -53,7 +53,7 @@ def test_a_busy_machine_is_told_whenever_it_was(load: float, others: tuple, busy
 
 
 def test_more_than_the_peak_can_not_be():
-    assert 'GEMM over 100 % can not be' in text(gemm_fraction=1.04)
+    assert 'GEMM over 100 % is impossible' in text(gemm_fraction=1.04)
     assert 'can not be' not in text(gemm_fraction=0.97)
 
 

@@ -62,8 +62,8 @@ def test_what_was_saved_is_loaded(folder):
 
 def test_a_folder_without_description_is_refused(tmp_path):
     words = (
-        r'no model folder: model\.yaml can not be read \(No such file or directory\); expected '
-        r'model\.yaml, .* of a network of the ESPNet family, as no other runs here'
+        r'not a model folder: model\.yaml can not be read \(No such file or directory\); expected '
+        r'model\.yaml, .* of a network of the ESPNet family, the only kind that runs here'
     )
     with pytest.raises(BundleError, match=words):
         Bundle.load(tmp_path)
@@ -101,8 +101,8 @@ def test_a_folder_whose_name_begins_with_a_tilde_is_one(folder, monkeypatch):
 @pytest.mark.parametrize(
     ('content', 'words'),
     [
-        (b'', ' is empty or no mapping: expected the keys format, name'),
-        (b'- a list', ' is empty or no mapping: expected the keys format, name'),
+        (b'', ' is empty or not a mapping: expected the keys format, name'),
+        (b'- a list', ' is empty or not a mapping: expected the keys format, name'),
         (b'name: [', ': expected YAML, but line 2: '),
         (b'name: !!python/x 1', ': expected YAML, but line 1: '),
         (b'name: 2024-13-45', ": expected YAML, but a value can not be read: ValueError('month"),
@@ -122,7 +122,7 @@ def test_changed_files_are_refused(folder, name, how):
     changed = {'truncated': content[:-1], 'one byte': b'x' + content[1:], 'empty': b''}[how]
     (folder / name).write_bytes(changed)
     message = refusal(folder)
-    assert f'{name} is not the file model.yaml was written for: {len(changed)} bytes' in message
+    assert f'{name} is not the file that model.yaml was written for: {len(changed)} b' in message
     assert hashlib.sha256(content).hexdigest()[:12] in message
 
 
@@ -133,7 +133,7 @@ def test_changed_files_are_refused(folder, name, how):
         ({'weights': safetensors(3), 'onnx': onnx(12)}, 'model.onnx holds a model of 12 classes'),
         (
             {'weights': safetensors(3, 'other.weight'), 'onnx': onnx(3)},
-            'weights.safetensors holds a model of unknown classes, 3 are named',
+            'weights.safetensors holds a model of unknown classes, expected 3',
         ),
         ({'weights': b'', 'onnx': b'\x0b'}, 'model.onnx holds a model of unknown classes'),
         ({'weights': b'', 'onnx': b'\x72\xff'}, 'weights.safetensors holds a model of unknown'),
@@ -159,7 +159,7 @@ def test_the_graph_in_half_precision_may_be_there(folder):
     contents = {'weights': safetensors(3), 'onnx': onnx(3), 'onnx_f16': onnx(3)}
     assert set(save(folder, contents=contents).files) == set(contents)
     (folder / 'model_f16.onnx').write_bytes(b'damaged')
-    assert 'model_f16.onnx is not the file model.yaml was written for' in refusal(folder)
+    assert 'model_f16.onnx is not the file that model.yaml was written for' in refusal(folder)
     assert set(Bundle.load(folder, roles=('onnx',)).files) == {'onnx'}
     contents['onnx_f16'] = onnx(12)
     with pytest.raises(BundleError, match=r'model_f16\.onnx holds a model of 12 classes'):

@@ -148,7 +148,7 @@ def test_other_things_are_not_replaced(tmp_path, kind):
         (target / 'chapter.txt').write_text('years of work')
     else:
         target.write_text('years of work')
-    with pytest.raises(BundleError, match=r'is no model folder .* left as it is'):
+    with pytest.raises(BundleError, match=r'is not a model folder .* left as it is'):
         save(target)
     kept = target / 'chapter.txt' if kind == 'folder' else target
     assert kept.read_text() == 'years of work'
@@ -157,10 +157,10 @@ def test_other_things_are_not_replaced(tmp_path, kind):
 def test_where_nothing_may_be_written_is_told_before_the_work(tmp_path):
     (tmp_path / 'thesis').write_text('years of work')
     target = tmp_path / 'thesis' / 'models' / 'mine'
-    with pytest.raises(BundleError, match=r'mine can not be written: .*thesis is no folder'):
+    with pytest.raises(BundleError, match=r'mine can not be written: .*thesis is not a folder'):
         check_replaceable(target)
     check_replaceable(tmp_path / 'models' / 'mine')
-    with pytest.raises(BundleError, match='/ exists and is no model folder'):
+    with pytest.raises(BundleError, match='/ exists and is not a model folder'):
         check_replaceable(tmp_path.parents[-1])
     # Where root may write, but nobody can.
     with pytest.raises(BundleError, match=r'^/proc/mine can not be written'):
@@ -190,7 +190,7 @@ def test_what_does_not_fit_together_is_told_with_the_folder_that_was_asked_for(
     with pytest.raises(BundleError) as error:
         save(tmp_path / 'mine', **changes)
     message = str(error.value)
-    assert message.startswith(f'no model is written to {tmp_path / "mine"}: ')
+    assert message.startswith(f'no model was written to {tmp_path / "mine"}: ')
     # Not to one that is gone, and with no advice for models that somebody has.
     assert '/new' not in message and 'Restore' not in message
     assert list(tmp_path.iterdir()) == []

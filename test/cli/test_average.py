@@ -107,14 +107,14 @@ def test_of_other_classes_only_those_that_differ_are_told(
     options = ['--val', 'street:1', '--output', str(tmp_path / 'soup')]
     assert main(['average', str(calm), str(sure), str(other), *options]) == 2
     assert capsys.readouterr().err == (
-        f'espnet_ros: these models have no mean: the classes of {other} must be those of '
+        f'espnet_ros: these models can not be averaged: the classes of {other} must be those of '
         f'{calm}, but class 3 is Street (ground, 128 64 128), not Road (ground, 128 64 128)\n'
     )
 
 
 def test_a_mean_that_is_worse_than_all_of_them_is_refused() -> None:
     check_use(0.61, [0.7, 0.6])
-    with pytest.raises(ParameterError, match=r'mean has 59.00 .* at least 60.00: only models'):
+    with pytest.raises(ParameterError, match=r'mean has 59.00 .* at least 60.00: average only'):
         check_use(0.59, [0.7, 0.6])
 
 
@@ -125,4 +125,4 @@ def test_the_output_is_checked_first(
     (tmp_path / 'notes' / 'diary.txt').write_text('mine')
     calm, sure = map(str, models)
     assert main(['average', calm, sure, '--val', 'x', '--output', str(tmp_path / 'notes')]) == 2
-    assert 'is no model folder' in capsys.readouterr().err
+    assert 'is not a model folder' in capsys.readouterr().err

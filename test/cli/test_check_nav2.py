@@ -47,10 +47,10 @@ def test_traps_are_printed_with_line_and_cure_and_the_status_is_1(write, green_m
     path = write(BAD)
     assert main(['check_nav2', path, '--model', str(green_model)]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith(f'{path}:13: warning: Green of green in no class type')
+    assert lines[0].startswith(f'{path}:13: warning: no class type holds Green of green')
     assert lines[1:] == [
         f"{path}:15: error: 'green' is no class of green, so it is never marked. "
-        "Cure: 'Green' [class_names]",
+        "Fix: 'Green' [class_names]",
         'errors: 1, warnings: 1',
     ]
 
@@ -91,7 +91,7 @@ def test_findings_that_can_not_be_written_are_printed(write, green_model, monkey
 def test_a_file_of_another_robot_is_said_to_be_one(write, green_model, capsys):
     path = write(OTHER)
     assert main(['check_nav2', path, '--model', str(green_model)]) == 0
-    assert f'note: {path} takes nothing of the node segmentation\n' in capsys.readouterr().out
+    assert f'note: {path} uses nothing of the node segmentation\n' in capsys.readouterr().out
 
 
 def test_what_ros_refuses_is_found_in_a_file_of_another_robot(write, green_model, capsys):
@@ -99,7 +99,7 @@ def test_what_ros_refuses_is_found_in_a_file_of_another_robot(write, green_model
     assert main(['check_nav2', path, '--model', str(green_model)]) == 1
     out = capsys.readouterr().out
     assert f'{path}:2: error: ros__parameters of /map_server holds no names' in out
-    assert f'note: {path} takes nothing of the node segmentation\n' in out
+    assert f'note: {path} uses nothing of the node segmentation\n' in out
 
 
 def test_layer_names_that_are_not_checked_are_named(write, green_model, tmp_path, capsys):
@@ -133,7 +133,7 @@ def test_without_the_model_the_nodes_own_parameters_are_checked(
     path = write('segmentation: {ros__parameters: {layers.a: {classes: [Car], cost: 101}}}\n')
     assert main(['check_nav2', path]) == 1
     out = capsys.readouterr().out
-    assert f'{path}:1: error: layers.a.cost: expected 0 to 100, got 101. Cure: ' in out
+    assert f'{path}:1: error: layers.a.cost: expected 0 to 100, got 101. Fix: ' in out
     assert 'note: class names are not checked: ' in out and 'errors: 1, warnings: 0' in out
 
 

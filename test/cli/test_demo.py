@@ -216,7 +216,7 @@ def check_video(path: Path) -> None:
         assert np.abs(right.mean(axis=0) - (50, 120, split / 2)).max() < 12
 
 
-@pytest.mark.parametrize('moment', ['preparing images', 'running on', 'segmenting them'])
+@pytest.mark.parametrize('moment', ['preparing images', 'running on', 'segmenting the images'])
 def test_ctrl_c_ends_everything_without_a_traceback(moment, start, pictures, green_model):
     demo = start('--source', pictures, '--model', green_model, '--rate', 1)
     demo.wait_for(moment)
@@ -232,7 +232,7 @@ def test_ctrl_c_ends_everything_without_a_traceback(moment, start, pictures, gre
 
 def test_no_process_outlives_a_demo_that_was_killed(start, pictures, green_model):
     demo = start('--source', pictures, '--model', green_model, '--rate', 1)
-    demo.wait_for('segmenting them')
+    demo.wait_for('segmenting the images')
     children = demo.children()
     assert len(children) == 3
     demo.process.kill()

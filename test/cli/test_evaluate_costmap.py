@@ -176,4 +176,4 @@ def test_a_file_of_a_whole_robot_is_taken(small, tmp_path, capsys):
     drive = json.loads(figures.read_text())['drive']
     assert drive['overhang_m'] == {'Pedestrian': 0.7}
     (warning,) = [e for e in capsys.readouterr().err.splitlines() if 'warning' in e]
-    assert "'robot_radius', and none is called nearly so (in a section for many" in warning
+    assert "'robot_radius', and none has a similar name (in a section for many" in warning

@@ -138,7 +138,7 @@ def test_the_status_is_what_the_verb_returns(verb):
         (
             ImportError('libGL.so.1: cannot open\nshared object file', name='cv2'),
             'espnet_ros: this needs the Python library cv2, which is installed but does not load '
-            '(libGL.so.1: cannot open shared object file); remove it, and install it again: `apt '
+            '(libGL.so.1: cannot open shared object file); remove it and install it again: `apt '
             'install python3-opencv`, or `pip install opencv-python-headless`\n',
         ),
     ],

@@ -88,7 +88,7 @@ def test_the_model_has_the_classes_of_the_dataset_and_a_temperature(
     assert main(arguments(site, *more)) == 0
     text = capsys.readouterr().out
     assert 'from epoch 2' in text
-    assert 'work has begun: it keeps its weights, not model' in text
+    assert 'work has begun: it keeps its weights, not those of model' in text
 
 
 @pytest.mark.parametrize('work', ['model', 'model/work', 'link/work', 'elsewhere/../model'])
@@ -115,7 +115,7 @@ def test_a_second_training_in_the_same_folder_is_refused(
         # A new one comes with the lock.
         assert (site / 'work').exists() == before
         assert main(arguments(site, '--epochs', '1')) == 2
-        assert 'another training writes into' in capsys.readouterr().err
+        assert 'another training is writing into' in capsys.readouterr().err
         assert not (site / 'work' / 'last.pt').exists()
         # A new file there would hide the other training's curves.
         assert not (site / 'work' / 'tensorboard').exists()
@@ -243,7 +243,7 @@ def test_what_cannot_end_well_does_not_begin(
     (site / 'model').mkdir()
     (site / 'model' / 'notes.txt').write_text('mine')
     assert main(arguments(site)) == 2
-    assert 'is no model folder' in capsys.readouterr().err
+    assert 'is not a model folder' in capsys.readouterr().err
     assert not (site / 'work').exists()
 
 
@@ -255,7 +255,7 @@ def test_a_class_that_is_nowhere_and_the_licence_are_told(
     (site / 'data.yaml').write_text(yaml.safe_dump(description))
     once = ('--epochs', '1', '--validate-every', '1')
     assert main(arguments(site, *once)) == 0
-    assert 'no training image has a pixel of sky: this will' in capsys.readouterr().out
+    assert 'no training image has a pixel of sky: these are' in capsys.readouterr().out
     assert Bundle.load(site / 'model').licence == 'not stated'
     assert main(arguments(site, *once, '--licence', 'MIT')) == 0
     assert Bundle.load(site / 'model').licence == 'MIT'
@@ -278,7 +278,7 @@ def test_the_encoder_first_then_the_whole_network(
     whole = ('--start-from', str(site / 'encoder'), '--epochs', '1', '--validate-every', '1')
     capsys.readouterr()
     assert main(arguments(site, *whole)) == 0
-    assert 'tensors start as those of model' in capsys.readouterr().out
+    assert 'tensors are taken from model' in capsys.readouterr().out
     assert Bundle.load(site / 'model').architecture['name'] == 'espnet'
 
 

@@ -143,10 +143,10 @@ def test_the_threshold_is_that_of_the_precision(
 ):
     arguments = ['--model', green_model, '--images', pictures, '--backend', 'torch']
     assert verify(*arguments, '--precision', 'f32') == 1
-    assert '99.900% asked for' in capsys.readouterr().out
+    assert 'threshold is 99.900%' in capsys.readouterr().out
     # 99.583 % agree.
     assert verify(*arguments, '--precision', 'int8') == 0
-    assert '98.000% asked for' in capsys.readouterr().out
+    assert 'threshold is 98.000%' in capsys.readouterr().out
 
 
 def test_every_precision_has_a_threshold():

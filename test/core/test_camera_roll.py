@@ -36,7 +36,7 @@ def test_a_camera_that_looks_straight_down_has_none(pitch, has_one):
     assert bool(roll_problem(mounted(180.0, pitch), False, 'p')) == has_one
 
 
-MEND = 'mend the roll in camera_mount or in the TF of the camera'
+MEND = 'correct the roll in camera_mount or in the TF of the camera'
 
 
 @pytest.mark.parametrize(
@@ -44,15 +44,15 @@ MEND = 'mend the roll in camera_mount or in the TF of the camera'
     [
         (0.0, False, ''),
         (44.0, False, ''),
-        (46.0, False, 'lies on its side by its pose (rolled by 46 degrees)'),
+        (46.0, False, 'by its pose, the camera lies on its side (rolled by 46 degrees)'),
         (90.0, False, 'turn images and camera_info in its driver, or ' + MEND),
         (-90.0, True, 'turn images and camera_info in its driver, or ' + MEND),
         (134.0, True, 'lies on its side'),
         (136.0, True, ''),
         (180.0, True, ''),
         (180.0, False, 'set input.left.upside_down to true, or ' + MEND),
-        (-136.0, False, 'hangs upside down by its pose (rolled by 136 degrees)'),
-        (44.0, True, 'input.left.upside_down is true, but the camera is upright by its pose'),
+        (-136.0, False, 'by its pose, the camera hangs upside down (rolled by 136 degrees)'),
+        (44.0, True, 'input.left.upside_down is true, but by its pose the camera is upright'),
         (0.0, True, 'set it to false, or ' + MEND),
     ],
 )

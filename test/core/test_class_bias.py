@@ -38,7 +38,7 @@ def test_a_class_that_is_short_gets_what_it_lacks() -> None:
     assert found.miou_before == found.unseen_before == pytest.approx((5 / 7 + 2 / 4) / 2)
     assert found.miou_after == found.unseen_after == 1.0
     assert str(found) == (
-        'class mIoU 60.71 -> 100.00, fitted on one half of the images, on the other 60.71 -> '
+        'class mIoU 60.71 -> 100.00; fitted on one half of the images, on the other 60.71 -> '
         '100.00'
     )
 
@@ -54,7 +54,7 @@ def test_what_does_not_help_on_the_other_half_is_no_bias() -> None:
     assert found.unseen_after == pytest.approx((3 / 6 + 1 / 4 + 1 / 5 + 2 / 6) / 4)
     assert not found.bias.any()
     assert found.miou_after == found.miou_before
-    assert str(found).endswith('; so there is no bias')
+    assert str(found).endswith(': no bias is used')
 
 
 def test_datasets_count_alike_whatever_their_size() -> None:

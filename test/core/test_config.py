@@ -96,10 +96,10 @@ def test_the_usual_ways_to_write_no_cameras():
         ('input.max_rate', -1.0, 'expected 0.0 to 100.0'),
         ('input.front.upside_down', 1, 'expected a value of type bool'),
         ('cameras', ['front', 'front'], 'expected names that differ'),
-        ('cameras', ['a', 'a/nav'], 'begin no topics of others, unlike a/nav, got'),
-        ('cameras', ['a', 'a/points'], 'begin no topics of others, unlike a/points, got'),
-        ('cameras', ['a', 'a/depth'], 'begin no topics of others, unlike a/depth, got'),
-        ('cameras', ['b', 'layers'], 'begin no topics of others, unlike layers, got'),
+        ('cameras', ['a', 'a/nav'], 'not prefixes of other topics, unlike a/nav, got'),
+        ('cameras', ['a', 'a/points'], 'not prefixes of other topics, unlike a/points, got'),
+        ('cameras', ['a', 'a/depth'], 'not prefixes of other topics, unlike a/depth, got'),
+        ('cameras', ['b', 'layers'], 'not prefixes of other topics, unlike layers, got'),
         ('cameras', ['costmap'], 'other names than costmap, the status of the cost maps, got'),
         ('cameras', ['2nd'], "digits, _ and /, got ['2nd']"),
         ('cameras', 'front', 'expected a list of type string'),
@@ -156,7 +156,7 @@ def test_an_unknown_name_gets_the_nearest_real_one(typo, real):
 
 @pytest.mark.parametrize('name', ['nosuch', 'zzz', 'robot_radius', 'threshold'])
 def test_an_unknown_name_far_from_all_gets_no_other(name):
-    assert unknown_name(name) == f'unknown parameter {name!r}, and none is called nearly so'
+    assert unknown_name(name) == f'unknown parameter {name!r}, and none has a similar name'
 
 
 def test_a_camera_name_that_is_none_is_named_once_beside_the_value():
@@ -197,7 +197,8 @@ def test_families_reach_the_config():
 def test_the_mount_of_no_camera_is_refused():
     mounts = {'front': Mount((0.0, 0.0, 1.0)), 'fornt': Mount((0.0, 0.0, 1.0))}
     check_mounts({**mounts, '': Mount((0.0, 0.0, 1.0))}, ('front', 'fornt', 'left'))
-    expected = 'camera_mount.fornt is of no camera: expected camera_mount.front, camera_mount.left'
+    wanted = 'expected camera_mount.front, camera_mount.left'
+    expected = f'camera_mount.fornt belongs to no camera: {wanted}'
     with pytest.raises(ParameterError, match=expected):
         check_mounts(mounts, ('front', 'left'))
     with pytest.raises(ParameterError, match='expected camera_mount, by'):
@@ -240,7 +241,7 @@ def test_cameras_are_upside_down_as_all_or_as_they_say_themselves():
 def test_no_camera_that_is_not_there_is_upside_down():
     values = {'cameras': ['front', 'left'], 'input.fornt.upside_down': True}
     expected = (
-        r'input\.fornt\.upside_down is of no camera: expected input\.front\.upside_down, '
+        r'input\.fornt\.upside_down belongs to no camera: expected input\.front\.upside_down, '
         r'input\.left\.upside_down, by the parameter cameras'
     )
     with pytest.raises(ParameterError, match=expected):
@@ -248,7 +249,7 @@ def test_no_camera_that_is_not_there_is_upside_down():
     values['cameras'] = []
     with pytest.raises(ParameterError, match=r'expected input\.upside_down, by'):
         NodeConfig.from_parameters(values).check_cameras()
-    with pytest.raises(ParameterError, match=r'camera_mount\.left is of no camera'):
+    with pytest.raises(ParameterError, match=r'camera_mount\.left belongs to no camera'):
         NodeConfig.from_parameters({'camera_mount.left.xyz': [0.0, 0.0, 1.0]}).check_cameras()
 
 
@@ -274,13 +275,13 @@ def test_a_member_of_a_family_has_its_own_spec():
 def test_a_name_of_ones_own_that_is_refused_is_not_proposed() -> None:
     sentence = unknown_name('layers.Road.classes')
     assert 'did you mean' not in sentence
-    assert "'Road' is no such name" in sentence and 'small letters' in sentence
+    assert "'Road' is not a valid name" in sentence and 'small letters' in sentence
 
 
 @pytest.mark.parametrize('name', ['a//b', 'a/1', 'a/', '/a', '2nd'])
 def test_a_mount_is_of_what_may_be_a_camera(name: str) -> None:
     with pytest.raises(ParameterError, match='expected names that start with a letter'):
         NodeConfig.from_parameters({'cameras': [name]})
-    words = f"'{name}' is no such name.*, that of a camera a letter"
+    words = f"'{name}' is not a valid name.*; that of a camera is a letter"
     with pytest.raises(ParameterError, match=words):
         NodeConfig.from_parameters({f'camera_mount.{name}.xyz': [0.0, 0.0, 1.0]})

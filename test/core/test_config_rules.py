@@ -32,7 +32,7 @@ BROKEN = [
     (
         {'projection.min_range': 9.0},
         ('projection.min_range', 'projection.max_range'),
-        'min_range must be 0 m up to max_range, got 9 m, and 8 m for projection.max_range',
+        'must be 0 m or more and below max_range, got 9 m, and 8 m for projection.max_range',
     ),
     (
         {'layers.way.classes': [''], 'layers.way.cost': 0},
@@ -45,13 +45,13 @@ BROKEN_OF_MODEL = [
     (
         {'projection.ground_cover': ['Tree', 'Road']},
         ('projection.ground_cover',),
-        "projection.ground_cover names 'Road', which is no upright class of the model (upright "
-        'classes: Building, Pole, Tree, SignSymbol, Fence, Car, Pedestrian, Bicyclist)',
+        "projection.ground_cover names 'Road', which is not an upright class of the model "
+        '(upright classes: Building, Pole, Tree, SignSymbol, Fence, Car, Pedestrian, Bicyclist)',
     ),
     (
         {'projection.overhang.Car': 0.2, 'projection.overhang.Bike': 0.4},
         ('projection.overhang.Bike',),
-        "projection.overhang names 'Bike', which is no upright class of the model",
+        "projection.overhang names 'Bike', which is not an upright class of the model",
     ),
     (
         {'layers.way.classes': ['Raod'], 'layers.way.cost': 0},
@@ -116,5 +116,5 @@ def test_each_camera_that_is_not_there_is_told_by_the_parameter_that_names_it():
         ('input.lft.upside_down', 'cameras'),
     ]  # fmt: skip
     assert refusals[1].sentence.startswith(
-        'camera_mount.rear is of no camera: expected camera_mount.front, camera_mount.left, by'
+        'camera_mount.rear belongs to no camera: expected camera_mount.front, camera_mount.left'
     )

@@ -9,8 +9,8 @@ def test_a_camera_that_never_came_ages_from_the_start():
     freshness = Freshness(('front', 'left'), 10.0)
     freshness.mark('front', 12.0, 1.0)
     assert freshness.oldest(13.0) == (3.0, 'left', '')
-    freshness.mark('left', 12.5, 1.0)
-    assert freshness.oldest(13.0) == (1.0, 'front', '')
+    freshness.mark('left', 13.5, 1.0)
+    assert freshness.oldest(14.0) == (2.0, 'front', '')
 
 
 def test_a_reason_is_news_until_it_is_told_and_is_forgotten_when_the_camera_is_back():
@@ -30,6 +30,24 @@ def test_a_clock_that_starts_again_makes_no_ages_of_the_past():
     freshness = Freshness(('front',), 500.0)
     assert freshness.oldest(1.0) == (0.0, 'front', '')
     assert freshness.oldest(4.0) == (3.0, 'front', '')
+
+
+def test_a_clock_that_starts_again_and_again_hides_no_silent_camera():
+    freshness = Freshness(('front', 'left'), 10.0)
+    freshness.mark('front', 10.5, 100.0)
+    freshness.mark('left', 10.75, 100.0)
+    for loop in range(1, 5):
+        # Back from 10.75 to 10.0, and on to 10.75.
+        assert freshness.oldest(10.0) == (0.25 + 0.75 * (loop - 1), 'front', '')
+        assert freshness.oldest(10.75) == (0.25 + 0.75 * loop, 'front', '')
+    freshness.mark('front', 10.75, 101.0)
+    assert freshness.oldest(10.75) == (3.0, 'left', '')
+
+
+def test_it_knows_which_camera_ever_brought_a_mask():
+    freshness = Freshness(('front', 'left'), 10.0)
+    freshness.mark('front', 11.0, 0.0)
+    assert freshness.has_fed('front') and not freshness.has_fed('left')
 
 
 def test_an_image_that_is_not_newer_may_not_be_marked_until_time_has_gone_back():

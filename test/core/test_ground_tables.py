@@ -124,7 +124,7 @@ def test_tables_are_made_anew_only_when_something_changed():
 
 def test_cells_larger_than_the_range_are_refused():
     projector = GroundProjector(LABELS, Gates(max_range_m=0.5))
-    with pytest.raises(PoseError, match=r'up to 0\.50 m only, .* cell of 4 m: lower grid'):
+    with pytest.raises(PoseError, match=r'only up to 0\.50 m, .* cell of 4 m: lower grid'):
         projector.tables(CAMERA, looking_down(), 4.0)
 
 

@@ -26,7 +26,7 @@ def test_layers_from_plain_data():
 def test_a_layer_of_what_never_comes_to_the_map_is_refused():
     (problem,) = layer_problems([LayerSpec('above', ('Sky',), 50)], CAMVID)
     assert problem == (
-        'above: nothing of kind sky comes to the map (Sky): name ground or upright classes'
+        'above: no class of kind sky gets onto the map (Sky): name ground or upright classes'
     )
     assert not list(layer_problems([LayerSpec('all', ('Sky', 'Road'), 50)], CAMVID))
     # Whose masks are wanted alone needs no cost maps.

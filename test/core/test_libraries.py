@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -78,3 +80,17 @@ def test_one_that_does_not_load_says_why(tmp_path: Path, monkeypatch: pytest.Mon
         'backend openvino needs the Python library openvino, which is installed but does not load '
         '(libtbb.so.12: cannot open); install it again: `pip install --force-reinstall openvino`'
     )
+
+
+def test_openvino_tells_nobody_that_it_was_started(tmp_path: Path) -> None:
+    pytest.importorskip('openvino')
+    code = (
+        'import sys\n'
+        'from espnet_ros.core.libraries import import_library\n'
+        "import_library('openvino', 'this test').Core()\n"
+        "sys.exit(sys.modules.get('openvino_telemetry') is not None)\n"
+    )
+    environment = {**os.environ, 'HOME': str(tmp_path)}
+    subprocess.run([sys.executable, '-c', code], env=environment, check=True, timeout=60)
+    # Its telemetry keeps an identity there.
+    assert list(tmp_path.iterdir()) == []

@@ -436,7 +436,7 @@ def test_with_depth_what_has_none_shows_nothing(nothing):
 @pytest.mark.parametrize(
     ('pose', 'words'),
     [
-        (np.eye(4) + np.eye(4, k=1) * [0, 0, 0, 1], 'no optical frame'),  # 1 m high
+        (np.eye(4) + np.eye(4, k=1) * [0, 0, 0, 1], 'an optical frame'),  # 1 m high
         (camera_mount((0, 0, 0.01), (0, 0.8, 0)), 'above the ground, .* got 0.010 m'),
         (camera_mount((0, 0, -1.0), (0, 0.8, 0)), 'above the ground, .* got -1.000 m'),
         (camera_mount((0, 0, 1.0), (0, -0.8, 0)), 'above the horizon'),

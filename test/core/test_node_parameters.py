@@ -82,12 +82,12 @@ def test_two_nodes_of_its_name_are_refused(names, tmp_path):
     text = '\n'.join(f'{name}: {{ros__parameters: {{enabled: true}}}}' for name in names)
     with pytest.raises(ParameterError, match='expected parameters of one node') as error:
         read(tmp_path, text)
-    assert f'found those of {names[0]} and {names[1]}: leave one' in str(error.value)
+    assert f'found those of {names[0]} and {names[1]}: put each' in str(error.value)
 
 
 @pytest.mark.parametrize('name', ['/other', '/**', 'segmentation'])
 def test_a_file_of_other_nodes_alone_is_refused(name, tmp_path):
-    with pytest.raises(ParameterError, match='of the node segmentation, found none beside') as e:
+    with pytest.raises(ParameterError, match='of the node segmentation, found only those') as e:
         read(tmp_path, f'{name}: {{ros__parameters: {{use_sim_time: true}}}}')
     assert name in str(e.value)
 

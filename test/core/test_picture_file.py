@@ -93,6 +93,14 @@ def test_a_small_picture_may_be_turned_though_an_eighth_of_it_looks_the_same(
     assert is_turned(tmp_path / 'a.jpg') == (orientation in (3, 6))
 
 
+@pytest.mark.parametrize('ending', ['.png', '.bmp', '.tif', '.webp', '.ppm'])
+def test_a_picture_without_an_eighth_may_speak_of_exif(ending: str, tmp_path: Path) -> None:
+    content = cv2.imencode(ending, np.full((5, 7, 3), 90, np.uint8))[1].tobytes()
+    (tmp_path / f'a{ending}').write_bytes(content + b'Exif')
+    assert read_picture(tmp_path / f'a{ending}').shape == (5, 7, 3)
+    assert not is_turned(tmp_path / f'a{ending}')
+
+
 @pytest.mark.parametrize('orientation', [None, 1, 3, 6])
 def test_an_image_is_as_stored_whatever_its_camera_says(
     orientation: int | None, tmp_path: Path

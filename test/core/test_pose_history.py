@@ -95,7 +95,7 @@ def test_it_waits_for_the_first_pose_of_all():
 
 
 def test_no_pose_ever():
-    with pytest.raises(PoseError, match=r'no odometry has come, nor within 0\.01 s of the image'):
+    with pytest.raises(PoseError, match=r'no odometry has arrived, even after waiting 0\.01 s'):
         PoseHistory().at(1.0, 0.01)
     assert PoseHistory().newest() is None
 

@@ -93,7 +93,7 @@ def test_a_part_that_took_longer_than_the_whole_leaves_the_rest_unknown():
 def test_a_mask_of_an_image_that_never_was_is_a_fault():
     run = record([20])
     run.add({'event': 'mask', 'stamp': 77, 'received': 78, 'slot': 2})
-    assert build_report(run, ABOUT)['faults'] == ['a mask is stamped 77, as no image was']
+    assert build_report(run, ABOUT)['faults'] == ['a mask is stamped 77, but no image is']
 
 
 def test_a_mask_that_comes_twice_and_a_fault_of_the_consumer_are_faults():

@@ -103,7 +103,7 @@ def test_classes_are_matched_by_name() -> None:
     mask = np.array([[0, 1, 2, UNLABELED]], np.uint8)
     assert ClassMap(MODEL, DATASET)(mask).tolist() == [[1, UNLABELED, 0, UNLABELED]]
     assert ClassMap(with_void(CAMVID), CAMVID)(np.uint8([[10, 11]])).tolist() == [[10, 255]]
-    words = 'does not know sky of the dataset: it knows road, car; give a model .* or a dataset of'
+    words = 'does not know sky of the dataset: it knows road, car; use a model .* or a dataset of'
     with pytest.raises(DatasetError, match=words) as error:
         ClassMap(DATASET, MODEL)
     # Each verb has its own way to name a model.

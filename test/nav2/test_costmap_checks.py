@@ -58,7 +58,7 @@ TRAPS = [
         'update_frequency: 10.0',
         'update_frequency: 10  # HERE',
         'wrong_type',
-        'is 10, not a number with a point',
+        'is 10, not a number with a decimal point',
     ),
     Trap(
         'static',
@@ -72,7 +72,7 @@ TRAPS = [
         'update_frequency: 10.0',
         'update_frequency: .nan  # HERE',
         'wrong_type',
-        'update_frequency is nan, not a number with a point',
+        'update_frequency is nan, not a number with a decimal point',
     ),
     Trap('obstacle', 'window: true', 'window: "yes"  # HERE', 'wrong_type', "is 'yes', not true"),
     Trap(
@@ -88,7 +88,7 @@ TRAPS = [
         'InflationLayer',
         'InflationLayer\n      inflation_radius: 1  # HERE',
         'wrong_type',
-        'inflation.inflation_radius is 1, not a number with a point',
+        'inflation.inflation_radius is 1, not a number with a decimal point',
     ),
     Trap(
         'obstacle',
@@ -127,14 +127,14 @@ TRAPS = [
         'window: true',
         'window: true\n    global_frame: base_link  # HERE',
         'frames',
-        'global_frame is base_link: what was marked goes along with the robot',
+        'global_frame is base_link: marked obstacles move along with the robot',
     ),
     Trap(
         'obstacle',
         'window: true',
         'window: true\n    robot_base_frame: odom  # HERE',
         'frames',
-        'robot_base_frame is odom: Nav2 takes the robot to stand at the origin of odom',
+        'robot_base_frame is odom: to Nav2, the robot always stands at the origin of odom',
         cure='robot_base_frame: base_link',
     ),
     Trap(
@@ -202,7 +202,7 @@ TRAPS = [
         'VoxelLayer',
         'VoxelLayer\n      combination_method: 2  # HERE',
         'combination_method',
-        'is 2: on Humble nothing of people_and_cars comes into the costmap',
+        'is 2: on Humble nothing of people_and_cars reaches the costmap',
         'warning',
         cure='combination_method: 1',
     ),

@@ -79,14 +79,14 @@ TRAPS = [
         'segmentation/costmap',
         'segmentation/mask  # HERE',
         'topics',
-        'is sensor_msgs/Image, not what map_topic takes',
+        'has type sensor_msgs/Image, which map_topic does not take',
     ),
     Trap(
         'static',
         'use_maximum: true',
         'use_maximum: true\n      use_maximum: true  # HERE',
         'duplicate_keys',
-        'given in line 12 already',
+        'already given in line 12',
         'warning',
     ),
     Trap(

@@ -9,7 +9,7 @@ from espnet_ros.nav2.check import check_file
 STRANGE = OBSTACLE.replace('nav2_costmap_2d::Vox', 'my_layers/Vox')
 DANGER = own('{layers: {danger: {classes: [Car], cost: 100}}}')
 NAMES = (
-    'layer names are not checked (danger): give the file of the layers of segmentation with '
+    'layer names are not checked (danger): pass the file with the layers of segmentation as '
     '--layers; without one it has only a layer named obstacles'
 )
 

@@ -78,7 +78,7 @@ TRAPS = [
         'sources: danger clear',
         'sources: danger  # HERE',
         'nothing_clears',
-        'stays for ever',
+        'stay for ever',
         also=('source_not_listed',),
         cure='a source with topic: /robot1/segmentation/points/clear, marking: false',
     ),
@@ -156,7 +156,7 @@ TRAPS = [
         'graded_layer',
         'the layer danger costs 60',
         at='topic: ',
-        cure='a StaticLayer on /robot1/segmentation/layers/danger,',
+        cure='a StaticLayer on /robot1/segmentation/layers/danger: ',
     ),
 ]
 

@@ -31,7 +31,7 @@ TRAPS = [
         'bond_timeout: 0.0',
         'bond_timeout: 0  # HERE',
         'wrong_type',
-        'bond_timeout is 0, not a number with a point',
+        'bond_timeout is 0, not a number with a decimal point',
     ),
     Trap(
         'managed',
@@ -73,7 +73,7 @@ TRAPS = [
         '0.05 by default',
         'warning',
         at='# SOURCE',
-        cure='min_height: -0.3 to stop for what is there, or, for that watch alone, topic: '
+        cure='min_height: -0.3 to stop for obstacles, or, to watch for silence alone, topic: '
         '/segmentation/points/clear',
     ),
 ]

@@ -19,7 +19,7 @@ TRAPS = [
         'VoxelLayer',
         'VoxelLayer\n      z_voxels: 40\n      z_resolution: 0.05  # HERE',
         'voxels_too_low',
-        'the voxels end at 0.8 m (16 are the most there can be), below max_obstacle_height 2',
+        'the voxels end at 0.8 m (16 voxels are the maximum), below max_obstacle_height 2',
         'warning',
     ),
     Trap(
@@ -27,7 +27,7 @@ TRAPS = [
         'VoxelLayer',
         'VoxelLayer\n      mark_threshold: 1  # HERE',
         'mark_threshold',
-        'cells need 2 marked voxels, but without depth the points of a thing are in one',
+        'cells need 2 marked voxels, but without depth all points of a thing are in one',
         cure='mark_threshold: 0',
     ),
 ]
@@ -54,6 +54,6 @@ def test_with_depth_a_mark_threshold_loses_what_is_low(tmp_path):
     text = OBSTACLE.replace('VoxelLayer', 'VoxelLayer\n      mark_threshold: 1')
     (found,) = check(tmp_path, own('{projection: {source: depth}}') + text)
     assert (found.check, found.severity) == ('mark_threshold', 'warning')
-    assert 'what is too low for that' in found.problem
+    assert 'obstacles too low for that' in found.problem
     # An ObstacleLayer has no voxels.
     assert check(tmp_path, text.replace('VoxelLayer', 'ObstacleLayer')) == ()

@@ -182,7 +182,7 @@ def test_the_verb_refuses_the_output_before_the_work(tmp_path):
     pytest.importorskip('onnxruntime')
     pytest.importorskip('onnx')
     (tmp_path / 'diary.txt').write_text('mine')
-    with pytest.raises(BundleError, match='exists and is no model folder'):
+    with pytest.raises(BundleError, match='exists and is not a model folder'):
         run_verb('nowhere.pth', '--labels', 'camvid', '--output', tmp_path)
 
 

@@ -119,12 +119,12 @@ def turned(degrees):
         ({'p': [0.0] * 12}, []),
         ({'p': [400.0, 0, 309.5, 0, 0, 410.0, 229.5, 0, 0, 0, 1.0, 0], 'r': turned(0.05)}, []),
         ({'p': [math.nan] * 12, 'r': turned(2.0)}, []),
-        ({}, ['P has the camera 0.100 m from the first one']),
+        ({}, ['P puts the camera 0.100 m from the first one']),
         ({'r': turned(-1.5), 'p': [0.0] * 12}, ['R turns the image by 1.5 degrees']),
-        ({'r': turned(1.5)}, ['R turns', ' and P has']),
+        ({'r': turned(1.5)}, ['R turns', ' and P puts']),
         (
             {'p': [400.0, 0, 309.5, 0, 0, 410.0, 229.5, 82.0, 0, 0, 1.0, 0]},
-            ['P has the camera -0.200 m'],
+            ['P puts the camera -0.200 m'],
         ),
     ],
 )

@@ -97,8 +97,8 @@ def test_time_that_stands_still_is_told(rig):
     rig.steady_s += 4.0
     rig.publishers = 1
     assert clock.problem() == (
-        'simulated time stands still at 7.25 s for 4 s, so nothing ages: use_sim_time is true '
-        'and /clock does not go on'
+        'simulated time has stood still at 7.25 s for 4 s, so nothing ages: use_sim_time is true '
+        'and /clock has stopped'
     )
 
 
@@ -107,4 +107,4 @@ def test_a_clock_of_another_name_is_told_as_that(rig):
     rig.simulate(3.0)
     assert clock.problem() == ''
     rig.steady_s += 2.5
-    assert clock.problem().endswith('use_sim_time is true and /sim/clock does not go on')
+    assert clock.problem().endswith('use_sim_time is true and /sim/clock has stopped')

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import shlex
 import socket
+import subprocess
 import sys
 import termios
 import threading
@@ -171,3 +173,35 @@ def test_a_pipe_holds_what_a_late_reader_has_not_read_yet(use, pipe):
         while os.write(writer, bytes(400)) == 400:
             lines += 1
     assert lines > 2000
+
+
+def test_nothing_opened_later_gets_the_number_of_a_closed_console(tmp_path):
+    code = (
+        'import os, sys\n'
+        'from espnet_ros.ros.console import open_closed\n'
+        'open_closed()\n'
+        "file = open(sys.argv[1], 'w')\n"
+        "print('lost', file=open(2, 'w'))\n"
+        "file.write(f'{file.fileno() > 2} {sys.stdout} {os.read(0, 1)}')\n"
+    )
+    words = [sys.executable, '-c', code, str(tmp_path / 'file')]
+    # Python as it starts where a shell has closed them.
+    command = f'exec {shlex.join(words)} <&- >&- 2>&-'
+    subprocess.run(['sh', '-c', command], check=True, timeout=60)
+    assert (tmp_path / 'file').read_text() == "True None b''"
+
+
+def test_last_words_do_not_wait_for_a_socket_that_nobody_reads(monkeypatch):
+    monkeypatch.setattr(console, '_LAST_WAIT_S', 0.01)
+    reader, writer = socket.socketpair()
+    with reader, writer, open(writer.fileno(), 'w', closefd=False) as stream:
+        monkeypatch.setattr(sys, 'stderr', stream)
+        console.tell('in time')
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                writer.send(bytes(4096), socket.MSG_DONTWAIT)
+        teller = threading.Thread(target=console.tell, args=('too late',), daemon=True)
+        teller.start()
+        teller.join(30.0)
+        assert not teller.is_alive()
+        assert reader.recv(8) == b'in time\n'

@@ -461,9 +461,20 @@ def test_a_camera_whose_images_fail_is_told_from_one_that_is_silent(make):
     rig.mask(0.9, 'left')
     rig.came_s['front'] = rig.start_s + 1.1
     rig.tick(1.2)
-    lost = 'front: images come, but no mask has been made of one'
+    lost = (
+        'front: images come, but masks more than grid.stale_after (1 s) apart: a backend that is '
+        'slow or hangs, a slow camera, or input.max_rate, which counts real seconds'
+    )
     assert rig.status()[1].endswith(f' s: {lost}')
     assert rig.logged == [f'cost maps are stale (lethal): {lost}']
+
+
+def test_a_camera_that_never_brought_a_mask_is_not_called_slow(make):
+    rig = make(cameras=('front', 'left'))
+    rig.mask(0.9, 'left')
+    rig.came_s['front'] = rig.start_s + 1.1
+    rig.tick(1.2)
+    assert rig.status()[1].endswith(' s: front: images come, but no masks are made from them')
 
 
 @pytest.mark.parametrize(('camera', 'words'), [('left', 'left: looks down'), ('', 'looks down')])

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from espnet_ros.core.config import GridConfig, NodeConfig
-from espnet_ros.ros import costmap_output
+from espnet_ros.ros import costmap_output, log
 from espnet_ros.ros.costmap_monitor import CostmapMonitor
 
 
@@ -19,7 +19,8 @@ class Rig:
         grids = SimpleNamespace(publish=lambda cost_map, _: self.sent.append(self._told(cost_map)))
         clock = SimpleNamespace(monotonic=lambda: self.now_s, perf_counter=lambda: self.now_s)
         monkeypatch.setattr(costmap_output, 'GridPublishers', lambda *_: grids)
-        monkeypatch.setattr(costmap_output, 'time', clock)
+        for module in (costmap_output, log):
+            monkeypatch.setattr(module, 'time', clock)
         config = NodeConfig(grid=GridConfig(publish_rate=5.0))
         layers = SimpleNamespace(layers=())
         mapper = SimpleNamespace(
@@ -86,7 +87,8 @@ def test_the_map_left_behind_is_no_error(rig):
     rig.mask(0.0)
     rig.output.stop('the node is not active')
     assert rig.sent[-1][1].fill == costmap_output.FILL['lethal']
-    assert rig.log == [(0.0, 'info', 'cost maps end as stale (lethal): the node is not active')]
+    stopped = 'cost maps stopped, left stale (lethal): the node is not active'
+    assert rig.log == [(0.0, 'info', stopped)]
 
 
 def test_what_stops_a_robot_goes_out_before_anybody_is_told(rig):
@@ -96,7 +98,7 @@ def test_what_stops_a_robot_goes_out_before_anybody_is_told(rig):
     rig.mask(1.0)
     rig.output.stop('the node is not active')
     assert [text.split(' (')[0] for _, _, text in rig.log] == [
-        'cost maps are stale', 'cost maps are fresh again', 'cost maps end as stale',
+        'cost maps are stale', 'cost maps are fresh again', 'cost maps stopped, left stale',
     ]  # fmt: skip
     assert rig.sent_when_logged == [2, 3, 4]
 
@@ -107,14 +109,15 @@ FRESH = 'cost maps are fresh again'
 
 def test_a_camera_that_is_always_late_is_logged_now_and_then(rig):
     rig.monitor.update({})
-    for at_s in range(12):
+    for at_s in range(17):
         rig.mask(at_s)
         rig.stale(at_s + 0.6)
+    # 5 s after the first, 10 s after the second.
     assert [(at_s, text) for at_s, _, text in rig.log] == [
-        (0.6, STALE), (1.0, FRESH), (5.6, STALE), (6.0, FRESH), (10.6, STALE), (11.0, FRESH),
+        (0.6, STALE), (1.0, FRESH), (5.6, STALE), (6.0, FRESH), (15.6, STALE), (16.0, FRESH),
     ]  # fmt: skip
     # The maps themselves go out each time.
-    assert len(rig.sent) == 24
+    assert len(rig.sent) == 34
 
 
 def test_an_end_soon_after_another_is_logged_late_but_logged(rig):

@@ -92,11 +92,11 @@ def test_cameras_that_hang_upside_down_are_told_unless_they_say_so(start):
 
     rig.send_until(road_and_wall, 'cost map', image, ('front', 'left'))
     _, message, _ = rig.send_until(
-        lambda: (s := rig.status()) and 'left: the camera hangs upside down' in s[1] and s,
+        lambda: (s := rig.status()) and 'left: by its pose, the camera hangs' in s[1] and s,
         'warning', image, ('front', 'left'),
     )  # fmt: skip
     assert 'set input.left.upside_down to true' in message
-    assert 'front: the camera' not in message and 'input.front' not in message
+    assert 'front: by its pose' not in message and 'input.front' not in message
 
 
 def test_depth_places_things_where_they_are_measured(start):
@@ -141,7 +141,7 @@ def test_a_rectified_stereo_camera_is_told_what_its_frame_must_be(start):
     rig.info.p = [80.0, 0.0, 79.5, -8.0, 0.0, 80.0, 59.5, 0.0, 0.0, 0.0, 1.0, 0.0]
     for _ in range(2):
         rig.send_until(rig.after(), 'cost map')
-    assert rig.log().count('P has the camera 0.100 m from the first one of its pair') == 1
+    assert rig.log().count('P puts the camera 0.100 m from the first one of its pair') == 1
 
 
 @pytest.mark.parametrize('depth_m', [None, np.full((HEIGHT, WIDTH), 2.0, np.float32)])
@@ -212,7 +212,7 @@ def test_what_a_dead_camera_leaves_is_the_users_choice(start, policy, expected):
     [
         ('', '', 'camera_mount.xyz'),
         ('[0.0, 0.0, -1.0]', '[0.0, 0.8, 0.0]', 'must be above the ground'),
-        ('[0.0, 0.0, 1.0]', '[0.0, -1.0, 0.0]', 'no optical frame (z forward'),
+        ('[0.0, 0.0, 1.0]', '[0.0, -1.0, 0.0]', 'not an optical frame (z forward'),
     ],
 )
 def test_a_camera_that_is_nowhere_or_sees_no_ground_is_named(start, xyz, rpy, words):
@@ -259,7 +259,7 @@ def test_without_a_clock_the_diagnostics_come_and_say_so(start):
     def stopped():
         clock.publish(Clock(clock=Time(sec=10)))
         status = rig.status()
-        return 'at 10.00 s' in status[1] and '/clock does not go on' in status[1]
+        return 'at 10.00 s' in status[1] and '/clock has stopped' in status[1]
 
     rig.peer.wait(stopped, 'standstill')
     rig.peer.run(rig.peer.node.destroy_publisher, clock)
@@ -329,5 +329,5 @@ def test_a_node_that_ends_while_a_mask_waits_leaves_its_lethal_map(start, lacks)
     rig.send_until(lambda: int(rig.status()[2]['dropped']) > dropped, 'a mask that waits')
     assert rig.process.stop() == 0
     rig.peer.wait(lambda: any((cells(g) == 100).all() for g in rig.grids()[count:]), 'lethal')
-    assert 'cost maps end as stale (lethal): the node is not active' in rig.log()[told:]
+    assert 'cost maps stopped, left stale (lethal): the node is not active' in rig.log()[told:]
     assert 'left out' not in rig.log()[told:]

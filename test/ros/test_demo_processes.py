@@ -256,11 +256,11 @@ def test_a_grid_is_kept_with_its_place_in_the_file(grids):
         ({'resolution': 1e-6}, 'the resolution must be above 1e-06 m'),
         ({'resolution': float('nan')}, 'the resolution must be above'),
         ({'width': 0, 'data': []}, 'sides must be 1..32767 cells, got 0x2'),
-        ({'height': 32768, 'data': []}, 'got 3x32768; 3x32768 cells must come as that many'),
+        ({'height': 32768, 'data': []}, 'got 3x32768; 3x32768 cells need one value each'),
         ({'position': Point(x=float('inf'))}, 'the origin must be finite'),
         ({'orientation': Quaternion(w=0.0)}, 'a quaternion of norm 1'),
         ({'orientation': Quaternion(z=0.6, w=0.8)}, 'aligned with its frame'),
-        ({'data': [0] * 5}, '3x2 cells must come as that many, got 5'),
+        ({'data': [0] * 5}, '3x2 cells need one value each, got 5'),
         ({'data': [99, -2, 101, 0, 99, 7]}, 'cells must be -1, 0..98 or 100, got [-2, 99, 101]'),
     ],
 )

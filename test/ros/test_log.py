@@ -12,7 +12,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 
 from espnet_ros.core.errors import PoseError
 from espnet_ros.ros import log as log_module
-from espnet_ros.ros.log import QUIET_S, Quiet, details, forwarded_log
+from espnet_ros.ros.log import LONGEST_QUIET_S, QUIET_S, Quiet, details, forwarded_log
 
 
 def level(constant):
@@ -66,6 +66,26 @@ def test_a_complaint_is_told_at_once_and_again_after_a_while(monkeypatch):
     clock.now_s += QUIET_S
     assert quiet.is_due('lost', 'left')
     assert not quiet.is_due('lost', 'left')
+
+
+def test_a_complaint_that_goes_on_is_told_ever_more_seldom(monkeypatch):
+    clock = SimpleNamespace(now_s=7.0)
+    monkeypatch.setattr(log_module, 'time', SimpleNamespace(monotonic=lambda: clock.now_s))
+    quiet, told = Quiet(), []
+    while clock.now_s < 400.0:
+        if quiet.is_due('lost'):
+            told.append(clock.now_s)
+        clock.now_s += 0.5
+    assert told == [7.0, 12.0, 22.0, 42.0, 82.0, 142.0, 202.0, 262.0, 322.0, 382.0]
+    clock.now_s = 399.5 + LONGEST_QUIET_S - 1.0
+    assert quiet.is_due('lost')
+    clock.now_s += QUIET_S
+    assert not quiet.is_due('lost')
+    # What has not been heard for so long is a new complaint.
+    clock.now_s += LONGEST_QUIET_S
+    assert quiet.is_due('lost')
+    clock.now_s += QUIET_S
+    assert quiet.is_due('lost')
 
 
 def test_an_error_of_ours_has_no_traceback():

@@ -55,9 +55,9 @@ def test_a_file_without_anything_for_the_node_is_told(ros_domain, tmp_path):
     other.write_text('/robot/segmentation:\n  ros__parameters: {enabled: true}\n')
     own.write_text('/**/segmentation:\n  ros__parameters: {backend: onxx}\n')
     done = run('--params-file', str(other), '--params-file', str(own))
-    told = [line for line in done.stderr.splitlines() if 'has nothing for' in line]
+    told = [line for line in done.stderr.splitlines() if 'sets nothing for' in line]
     assert len(told) == 1
-    assert f'{other} has nothing for /segmentation, but for /robot/segmentation' in told[0]
+    assert f'{other} sets nothing for /segmentation, only for /robot/segmentation' in told[0]
 
 
 def test_empty_lists_are_refused_but_for_those_of_names(ros_domain):

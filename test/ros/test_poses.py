@@ -98,7 +98,7 @@ def test_time_set_back_starts_the_odometry_anew(make_poses, publisher):
 
 def test_late_odometry_is_an_error_after_the_time_out(make_poses, publisher):
     poses, node = make_poses('odometry', timeout_s=0.05)
-    with pytest.raises(PoseError, match=r'no odometry has come, nor within 0\.05 s of the image'):
+    with pytest.raises(PoseError, match=r'no odometry has arrived, even after waiting 0\.05 s'):
         place(poses, 1.0)
     told = f'nobody publishes {node.get_namespace()}/odometry; remap odometry, or set pose.source'
     assert poses.problem() == told
@@ -162,16 +162,16 @@ def test_auto_without_tf2_is_fixed_until_odometry_comes_and_never_again(
     assert poses.name == 'fixed'
     np.testing.assert_array_equal(poses.at(header(1.0), '')[1], np.eye(4))
     np.testing.assert_array_equal(poses.latest(), np.eye(4))
-    assert f'nobody publishes {topic}, so the robot is taken as standing still' in poses.problem()
+    assert f'nobody publishes {topic}, so the robot is assumed to stand still' in poses.problem()
     wheels = publisher(Odometry, topic)
     # A publisher is enough: there is a robot that moves, though nobody knows yet where.
     assert poses.name == 'odometry'
     assert poses.latest() is None
-    with pytest.raises(PoseError, match='no odometry has come'):
+    with pytest.raises(PoseError, match='no odometry has arrived'):
         place(poses, 1.0)
     peer.run(peer.node.destroy_publisher, wheels)
     assert poses.name == 'odometry'
-    with pytest.raises(PoseError, match='no odometry has come'):
+    with pytest.raises(PoseError, match='no odometry has arrived'):
         place(poses, 1.0)
     assert poses.problem().startswith(f'nobody publishes {topic}; remap odometry')
 

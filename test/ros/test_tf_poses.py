@@ -316,7 +316,7 @@ def test_images_of_a_bag_played_again_empty_tf_but_for_what_is_static(make_tf):
     for seconds, camera in ((98.0, 'slow'), (99.5, '')):
         with pytest.raises(PoseError, match='older than the newest'):
             poses.at(header(seconds), camera)
-    with pytest.raises(PoseError, match='of any time, as after a restart'):
+    with pytest.raises(PoseError, match='at any time, as after a restart'):
         place(poses, 1.0)
     listener.callback(transform('odom', 'base_link', 1.0, 2.0))
     assert place(poses, 1.0) == 2.0

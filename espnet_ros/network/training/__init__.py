@@ -1,1 +1,1 @@
-"""Training: datasets in memory, augmentation, loss, and a trainer that can be killed."""
+"""Training: datasets in memory, augmentation, loss, and a trainer that survives being killed."""

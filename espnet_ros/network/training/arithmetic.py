@@ -1,4 +1,4 @@
-"""In what a network is trained: bfloat16 where the device multiplies it faster, else float32."""
+"""The arithmetic of training: bfloat16 if the device multiplies it faster, else float32."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Arithmetic:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         if device.type == 'cuda':
-            # PyTorch calls it supported where it is emulated, too: before NVIDIA's Ampere. AMD's
-            # count from 9 on with ROCm, and it calls it supported by all of them.
+            # PyTorch reports bf16 as supported even if it is emulated, before NVIDIA's Ampere.
+            # With ROCm, AMD's capabilities count from 9 on, and PyTorch says all support it.
             self.bf16 = torch.cuda.get_device_capability(device) >= (8, 0)
         else:
             self.bf16 = bool(torch.cpu.get_capabilities().get('avx512_bf16'))
@@ -38,18 +38,18 @@ class Arithmetic:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self.bf16)
 
     def compile(self, network: nn.Module) -> None:
-        """Let TorchInductor fuse what PyTorch does in several passes over memory, in place.
+        """Let TorchInductor fuse PyTorch's several passes over memory; changes `network`.
 
         The first step of a run then takes a minute.
 
-        :raises ParameterError: if there is no C++ compiler, which it needs.
+        :raises ParameterError: if the C++ compiler that it needs is missing.
         """
         compiler = os.environ.get('CXX', 'g++')
         if shutil.which(compiler) is None:
             raise ParameterError(
-                f'--compile needs a C++ compiler, and {compiler} is not there: install g++, set '
+                f'--compile needs a C++ compiler, but {compiler} was not found: install g++, set '
                 'CXX, or leave --compile out'
             )
-        # Inductor would choose channels last itself, see above.
+        # Inductor would choose channels last by itself, see above.
         channels_last = self.memory_format == torch.channels_last
         network.compile(options={'layout_optimization': channels_last})  # type: ignore[no-untyped-call]

@@ -14,15 +14,15 @@ from espnet_ros.network.training.datasets import Sample
 
 ASPECT = 0.1
 ROTATION_DEG = 4.0
-# What covers less of a view is a thing that may be found anywhere else, too.
+# A class that covers less of a view counts as a thing, which could appear anywhere.
 THING_SHARE = 0.1
 
 
 class Framing(NamedTuple):
     """How views are cut out of samples.
 
-    :param scale: least and most, of a view's pixels to a sample's.
-    :param class_centred: share of the views that are centred on a class drawn evenly, so that
+    :param scale: smallest and largest ratio of a view's pixels to a sample's.
+    :param class_centred: share of the views that are centred on a class drawn uniformly, so that
         poles and signs are seen as often as roads.
     """
 
@@ -31,14 +31,14 @@ class Framing(NamedTuple):
 
 
 VARIED = Framing((0.7, 1.7), 0.5)
-# What an image gives, at nearly its own scale and as often as it has it. Views that enlarge things
-# and centre on rare ones teach more, and leave a network that expects both of every image (Touvron
-# et al.: Fixing the train-test resolution discrepancy, NeurIPS 2019).
+# Views at nearly the image's own scale, with classes as frequent as in the image. Views that
+# enlarge things and centre on rare ones teach more, but the network then expects both of every
+# image (Touvron et al.: Fixing the train-test resolution discrepancy, NeurIPS 2019).
 AS_SEEN = Framing((0.85, 1.3), 0.0)
 
 
 class View(NamedTuple):
-    """What is learned from: a random crop of a sample in random colours.
+    """A training input: a random crop of a sample in random colours.
 
     :param image: uint8 (H, W, 3) BGR.
     :param truth: uint8 (H, W) class_id, UNLABELED where void or beyond the sample.
@@ -70,13 +70,13 @@ def random_view(
 
 
 def paste_things(view: View, other: View, rng: np.random.Generator) -> View:
-    """Return a view with things of another one in front of it, where they are in that one.
+    """Return a view with things of another view pasted in front, at the same pixels.
 
-    Half of the classes that cover little of the other view are drawn: what is learned of poles,
-    signs or people then depends less on what usually stands behind them (Olsson et al.: ClassMix,
-    WACV 2021; Ghiasi et al.: Simple copy-paste, CVPR 2021).
+    A random half of the classes that cover little of the other view are pasted: the network then
+    recognises poles, signs or people with less regard to the usual background (Olsson et al.:
+    ClassMix, WACV 2021; Ghiasi et al.: Simple copy-paste, CVPR 2021).
 
-    :param view: without an opinion, which would not know of the things.
+    :param view: without an opinion, which would not include the things.
     :param other: of the same size.
     """
     pixels = np.bincount(other.truth.ravel(), minlength=256)[:UNLABELED]
@@ -89,7 +89,7 @@ def paste_things(view: View, other: View, rng: np.random.Generator) -> View:
 def _warp_opinion(
     opinion: UInt8Array, warp: npt.NDArray[np.float64], size_wh: tuple[int, int]
 ) -> UInt8Array:
-    """Warp what is at half the size of image and view."""
+    """Warp an opinion, which has half the size of its image, to half the size of the view."""
     # Pixel i at half size is centred on 2 i + 1/2: v = A x + b becomes
     # 2 v' + 1/2 = A (2 x' + 1/2) + b.
     half = warp.copy()
@@ -127,7 +127,7 @@ def _random_centre(
     truth: UInt8Array, view_wh: npt.NDArray[np.float64], rng: np.random.Generator,
     class_centred: float,
 ) -> npt.NDArray[np.float64]:  # fmt: skip
-    """Choose the sample pixel (x, y) in the middle of a view that covers `view_wh` pixels."""
+    """Choose the sample pixel (x, y) for the middle of a view that covers `view_wh` pixels."""
     height, width = truth.shape
     centre = rng.uniform([0, 0], [width, height])
     if rng.random() < class_centred:

@@ -1,4 +1,4 @@
-"""Averages of weights: over the last steps of a run, and of the models of several runs."""
+"""Averages of weights: over the last steps of a run, and over the models of several runs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.espnet import ESPNet, without_class_bias
 
 DECAY = 0.995
-# What models must share beside their classes, or the mean of their weights means nothing.
+# What models must share besides their classes, else the mean of their weights is meaningless.
 SHARED = ('architecture', 'size_wh', 'mean', 'std', 'input_scale', 'licence')
 
 
 class WeightAverage:
-    """An exponential average over the last steps, which is better than any of them.
+    """An exponential average over the last steps, better than the weights of any single step.
 
-    :param network: whose weights it begins with.
+    :param network: its weights are the first value.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -31,7 +31,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Let the weights after one more step count."""
+        """Include the weights after one more step."""
         self.steps += 1
         # The first steps count little: their weights are still near the random start.
         decay = min(DECAY, self.steps / (self.steps + 10))
@@ -47,13 +47,13 @@ class WeightAverage:
 def mean_network(bundles: Sequence[Bundle]) -> nn.Module:
     """Return the network whose weights and batch statistics are the mean of several models'.
 
-    Models that were trained on from one start lie in one basin of the loss, and their mean is
-    often better than any of them (Wortsman et al.: Model soups, ICML 2022, section 2). It has no
-    biases of the classes, which each of them may have: those of the mean are others.
+    Models that were trained from the same start lie in one basin of the loss, and their mean is
+    often better than any of them (Wortsman et al.: Model soups, ICML 2022, section 2). The mean
+    has no class biases: those of the models do not fit it.
 
     :param bundles: at least two; one that is given twice counts twice.
     :return: on the CPU in evaluation mode.
-    :raises ParameterError: if it is only one, or listing in what they differ.
+    :raises ParameterError: if there is only one, or if they differ; it lists the differences.
     """
     check_mean(bundles)
     networks = [as_trained(bundle) for bundle in bundles]
@@ -65,7 +65,7 @@ def mean_network(bundles: Sequence[Bundle]) -> nn.Module:
 
 
 def as_trained(bundle: Bundle) -> nn.Module:
-    """Return a model's network without the biases of its classes, on the CPU."""
+    """Return a model's network without class biases, on the CPU."""
     network = load_bundle(bundle)
     if isinstance(network, ESPNet):
         network.up1.bias = None
@@ -73,20 +73,20 @@ def as_trained(bundle: Bundle) -> nn.Module:
 
 
 def check_mean(bundles: Sequence[Bundle]) -> None:
-    """Refuse models whose mean would mean nothing.
+    """Refuse models whose mean would be meaningless.
 
-    :raises ParameterError: if it is only one, or listing in what they differ.
+    :raises ParameterError: if there is only one, or if they differ; it lists the differences.
     """
     if len(bundles) < 2:
         raise ParameterError(f'a mean needs at least two models, got {len(bundles)}')
     first, *others = bundles
     problems = [problem for other in others for problem in _differences(first, other)]
     if problems:
-        raise ParameterError(f'these models have no mean: {"; ".join(problems)}')
+        raise ParameterError(f'these models can not be averaged: {"; ".join(problems)}')
 
 
 def _differences(first: Bundle, other: Bundle) -> Iterator[str]:
-    # Tables of classes are long: what differs of them alone.
+    # Class tables are long, so list only their differences.
     classes = first.labels.differences(other.labels)
     if classes:
         yield (

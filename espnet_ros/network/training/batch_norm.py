@@ -6,14 +6,14 @@ from torch import nn
 
 
 def freeze_statistics(network: nn.Module, source: nn.Module) -> None:
-    """Normalise by fixed statistics from now on, as inference does.
+    """Normalise with fixed statistics from now on, as inference does.
 
-    Those of a batch differ from those of all images the more, the fewer images it has and the
-    more unlike they are (streets and photographs of streets): what is learned under them does
-    not hold under the others. Scale and shift are learned on.
+    The statistics of a batch differ from those of all images, the more so for small batches and
+    unlike images (rendered streets and photographs): what is learned with batch statistics does
+    not hold with fixed ones. Scale and shift are still learned.
 
     :param network: in training mode; `nn.Module.train` ends this.
-    :param source: of the same architecture, whose statistics to take.
+    :param source: a network of the same architecture, which provides the statistics.
     """
     for mine, theirs in zip(network.modules(), source.modules(), strict=True):
         if isinstance(mine, nn.BatchNorm2d):

@@ -1,4 +1,4 @@
-"""What of a network is fitted after its training, from pixels of labelled images."""
+"""What is fitted after training, on pixels of labelled images: temperature and class biases."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from espnet_ros.network.training.normalization import Normalise
 from espnet_ros.network.training.whole_image import logits_of
 from espnet_ros.progress import bar
 
-# So many are enough for one number, and few enough to hold the logits of all.
+# Enough pixels to fit one number, and few enough to hold the logits of all.
 PIXELS = 200_000
-# The rarest classes have one pixel in a hundred, and their borders are what biases move.
+# More, because the rarest classes have one pixel in a hundred, and biases move their borders.
 BIAS_PIXELS = 500_000
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was found.
+    """The result of a calibration.
 
-    :param temperature: confidence should be that of softmax(logits / temperature).
+    :param temperature: confidence should be the maximum of softmax(logits / temperature).
     :param ece_before: expected calibration error at temperature 1, 0..1.
-    :param ece_after: and at `temperature`.
+    :param ece_after: the same at `temperature`.
     :param miou: class mIoU on the whole samples, at the size of the network input, void ignored;
-        the temperature has no part in it.
+        it does not depend on the temperature.
     """
 
     temperature: float
@@ -47,7 +47,7 @@ class Calibration:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """Return what `model.yaml` is to say of them."""
+        """Return the metrics for `model.yaml`."""
         return {
             'val_miou_void_ignored': round(self.miou, 4), 'val_ece': round(self.ece_after, 4),
         }  # fmt: skip
@@ -60,9 +60,9 @@ class Calibration:
 
 
 def in_classes_of(labels: Labels, dataset: Dataset) -> list[Sample]:
-    """Return the samples with the truth in class ids of a model.
+    """Return the samples with the truth in a model's class ids.
 
-    :raises DatasetError: listing the classes of the dataset that the model has not.
+    :raises DatasetError: listing the classes of the dataset that the model lacks.
     """
     labels.check_knows(dataset.labels)
     lut = dataset.labels.lut_to(labels)
@@ -73,10 +73,10 @@ def calibrate(
     network: nn.Module, samples: Sequence[Sample], size_wh: tuple[int, int],
     mean: Sequence[float], std: Sequence[float], input_scale: float = 1.0,
 ) -> Calibration:  # fmt: skip
-    """Fit the temperature on random known pixels of the samples, and count the mask's hits on all.
+    """Fit the temperature on random labelled pixels of the samples; measure class mIoU on all.
 
     :param network: on the CPU, in evaluation mode.
-    :param size_wh: of the network input, to which the samples are brought.
+    :param size_wh: of the network input, to which the samples are resized.
     :raises DatasetError: if no pixel of the samples has a class.
     """
     normalise = Normalise(mean, std, input_scale, dtype=torch.float64)
@@ -92,13 +92,13 @@ def add_class_bias(
     network: nn.Module, datasets: Sequence[Sequence[Sample]], size_wh: tuple[int, int],
     mean: Sequence[float], std: Sequence[float], input_scale: float = 1.0,
 ) -> ClassBias:  # fmt: skip
-    """Give a network the biases of its classes that fit, in place of those that it has.
+    """Fit a network's class biases; they replace those that it has.
 
-    :param network: on the CPU, in evaluation mode; changed in place. Where no bias helps on images
-        that it was not fitted on, it has none afterwards.
-    :param datasets: each counts as much as any other, whatever its size.
-    :param size_wh: of the network input, to which the samples are brought.
-    :raises ParameterError: if it is an encoder alone.
+    :param network: on the CPU, in evaluation mode; changed in place. If no bias helps on images
+        that it was not fitted on, the network has none afterwards.
+    :param datasets: each counts the same, whatever its size.
+    :param size_wh: of the network input, to which the samples are resized.
+    :raises ParameterError: if the network is an encoder alone.
     :raises DatasetError: if no pixel of a dataset has a class.
     """
     whole = check_takes_bias(network)
@@ -113,12 +113,12 @@ def add_class_bias(
 
 
 def check_takes_bias(network: nn.Module) -> ESPNet:
-    """Return a network that may have biases of its classes.
+    """Return the network as an `ESPNet`, which can have class biases.
 
     :raises ParameterError: if it is an encoder alone.
     """
     if not isinstance(network, ESPNet):
-        raise ParameterError('biases of the classes are for the whole ESPNet, not for an encoder')
+        raise ParameterError('class biases need the whole ESPNet, this model is an encoder alone')
     return network
 
 
@@ -126,7 +126,7 @@ def _score(
     network: nn.Module, samples: Sequence[Sample], size_wh: tuple[int, int],
     normalise: Normalise, pixels: int,
 ) -> tuple[ScoredPixels, float]:  # fmt: skip
-    """Return so many random known pixels, and the class mIoU on all."""
+    """Return about `pixels` random labelled pixels, and the class mIoU on all."""
     rng = np.random.default_rng(0)
     share = -(-pixels // len(samples))
     rows, classes = [], []
@@ -149,5 +149,5 @@ def _logits(network: nn.Module, normalise: Normalise, image: UInt8Array) -> Tens
     :param image: uint8 (H, W, 3) BGR.
     """
     images = torch.from_numpy(np.ascontiguousarray(image[None]))
-    # With channels last, sums are rounded otherwise than in the figures of the shipped models.
+    # Channels last would round sums differently from the figures of the shipped models.
     return logits_of(network, normalise(images).contiguous())[0]

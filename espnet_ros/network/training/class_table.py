@@ -1,4 +1,4 @@
-"""The class table of a data.yaml: which classes there are, and what the pixels of labels mean."""
+"""The class table of a data.yaml: the classes, and the meaning of the pixels of labels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KEYS = (*_NEEDS, 'ids', 'colors')
 def class_table(data: Mapping[str, Any]) -> tuple[Labels, LabelCode]:
     """Return the classes and what pixels mean, from ``classes``, ``labels`` and ``void``.
 
-    :param data: the content of a data.yaml, which has ``classes``.
+    :param data: the content of a data.yaml that has ``classes``.
     :raises DatasetError: listing what does not fit.
     :raises BundleError: as `Labels` does.
     """
@@ -39,7 +39,7 @@ def class_table(data: Mapping[str, Any]) -> tuple[Labels, LabelCode]:
         for value in values if isinstance(values, list) else [values]:
             key = _key(value, kind)
             if key is None:
-                problems.append(f'{who}: {value!r} is none of {kind}')
+                problems.append(f'{who}: {value!r} is not valid with `labels: {kind}`')
             elif meaning.setdefault(key, target) != target:
                 problems.append(f'{who}: {value!r} is used twice')
     if problems:
@@ -58,10 +58,10 @@ def _check_rows(rows: Sequence[Mapping[str, Any]]) -> None:
                 'kind, which is ground, upright or sky'
             )
         elif row['kind'] == 'void':
-            # A model may have one, as those of the paper's authors: what it says is left out.
+            # A model may have one, like those of the paper's authors; its answers are ignored.
             problems.append(
-                f'{row["name"]!r}: kind void is not a class to learn: list its ids or colours '
-                'under `void` (`layout: folders` has it)'
+                f'{row["name"]!r}: a class of kind void can not be learned: list its ids or '
+                'colours under `void` (a key of `layout: folders`)'
             )
     if problems:
         raise DatasetError('class table refused: ' + '; '.join(problems))

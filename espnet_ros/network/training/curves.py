@@ -16,7 +16,7 @@ from espnet_ros.core.visualize import colorize
 from espnet_ros.network.training.datasets import Sample
 
 PICTURES = 4
-# Bytes, about those of an epoch.
+# In bytes, about what an epoch writes.
 ROOM = 2**20
 
 
@@ -25,25 +25,25 @@ class Curves:
 
     :param folder: of the event files.
     :param labels: the classes, for names and colours.
-    :param epoch: of a resumed run; what an earlier one wrote beyond it is hidden.
+    :param epoch: the last one of a resumed run; later points of an earlier run are hidden.
     :raises ImportError: if the package tensorboard is not installed.
-    :raises OSError: if there is no room for the curves, or nothing may be written there.
+    :raises OSError: if the disk has no room for the curves, or the folder can't be written.
     """
 
     def __init__(self, folder: Path, labels: Labels, epoch: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         folder.mkdir(parents=True, exist_ok=True)
-        # What its writer meets later, in a thread of its own, is printed with a traceback.
+        # Fail here: the writer's own thread would only print a traceback later.
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(bytes(ROOM))
         self._labels = labels
         self._writer: Any = SummaryWriter(str(folder), purge_step=epoch + 1)
 
     def numbers(self, row: Mapping[str, Any], learning_rate: float) -> None:
-        """Add the points of an epoch.
+        """Add the points of one epoch.
 
-        :param row: a line of log.jsonl.
+        :param row: its line of log.jsonl.
         """
         epoch = row['epoch']
         self._writer.add_scalar('loss', row['loss'], epoch)
@@ -51,7 +51,7 @@ class Curves:
         if 'val_miou' in row:
             self._writer.add_scalar('val/miou', row['val_miou'], epoch)
             for name, iou in zip(self._labels.names, row['val_iou'], strict=True):
-                # A class that is not in the truth has none.
+                # A class that is not in the truth has no IoU.
                 if iou is not None:
                     self._writer.add_scalar(f'val_iou/{name}', iou, epoch)
         self._writer.flush()
@@ -59,9 +59,9 @@ class Curves:
     def pictures(
         self, epoch: int, samples: Sequence[Sample], predict: Callable[[Sample], UInt8Array]
     ) -> None:
-        """Add image, truth and mask, side by side, of samples spread over the whole.
+        """Add image, truth and mask, side by side, of a few samples, evenly spread.
 
-        :param predict: makes a mask, class_id uint8 (H, W).
+        :param predict: makes the mask of a sample, class_id uint8 (H, W).
         """
         count = min(PICTURES, len(samples))
         for index in range(count):

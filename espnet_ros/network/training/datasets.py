@@ -26,8 +26,8 @@ from espnet_ros.network.training.image_folders import capped
 from espnet_ros.network.training.label_files import read_truth
 from espnet_ros.progress import bar, counter
 
-# The step between neighbouring values of a channel: what deviates by less is the same everywhere
-# but for roundings, which are not to be enlarged.
+# The step between neighbouring values of a channel: a smaller deviation is only rounding, which
+# normalisation must not amplify.
 LEVEL = 1.0
 
 
@@ -54,7 +54,7 @@ class Dataset:
 
     :param labels: its classes.
     :param samples: images and truths, all of one size.
-    :param note: what a user should know of them, '' for nothing.
+    :param note: what a user should know about them, '' for nothing.
     """
 
     labels: Labels
@@ -65,7 +65,7 @@ class Dataset:
 def load_dataset(spec: str, split: str) -> Dataset:
     """Load ``camvid:DIR``, ``street:COUNT`` or a data.yaml.
 
-    :param split: ``train``, ``val`` or ``test``; the street's are streets of other seeds.
+    :param split: ``train``, ``val`` or ``test``; for the street, each has streets of other seeds.
     :raises DatasetError: for another form, an empty split, or naming the files that can't be
         used: image without a label, label of another size, class ids or colours that the class
         table does not name, images of several sizes without ``size_wh``.
@@ -99,7 +99,7 @@ def _load(description: Description, split: str) -> Dataset:
     problems = capped(problems) + _mixed_sizes(read, samples)
     if problems:
         raise DatasetError('dataset refused:\n  ' + '\n  '.join(problems))
-    # Whoever labelled them may have seen them otherwise.
+    # The labels may have been drawn on the turned pictures.
     note = turned_note(turned, len(read), f'pictures of {description.name} {split}')
     return Dataset(description.labels, samples, note)
 
@@ -116,14 +116,14 @@ def _read(image_path: Path, truth_path: Path, description: Description) -> Sampl
             f'{truth_path}: label is {label_w}x{label_h}, image is {width}x{height}{exif}'
         )
     if description.size_wh is not None:
-        # As the node does it, or the model would learn other pixels.
+        # Resized as the node does it, else the model would learn from other pixels.
         image = image_at(image, description.size_wh)
         truth = mask_at(truth, description.size_wh)
     return Sample(image_path.name, image, truth)
 
 
 def _mixed_sizes(paths: Sequence[Path], samples: Sequence[Sample]) -> list[str]:
-    """Return a sentence for images of another size than most, and for what to do."""
+    """Return the images of another size than most, and what to do; nothing if all agree."""
     counts = Counter(sample.truth.shape for sample in samples)
     if len(counts) < 2:
         return []
@@ -140,7 +140,7 @@ def _mixed_sizes(paths: Sequence[Path], samples: Sequence[Sample]) -> list[str]:
 def render_street(count: int, split: str) -> list[Sample]:
     """Render images of the virtual street with CamVid ids: a few places from many short streets.
 
-    Each image is seen by another camera, as mounts differ from robot to robot.
+    Each image has a different camera, because mounts differ from robot to robot.
     """
     from espnet_ros.sim import Camera, Street
 
@@ -150,8 +150,8 @@ def render_street(count: int, split: str) -> list[Sample]:
         raise DatasetError(f'the street has the splits train, val or test, got {split!r}')
     if count > streets * per_street:
         raise DatasetError(
-            f'the street has {streets * per_street} images of a split, got {count}: more would be '
-            'of the streets of another split'
+            f'the street has {streets * per_street} images in each split, got {count}: more would '
+            'come from the streets of another split'
         )
     first_seed = first_seeds[split]
     samples: list[Sample] = []
@@ -175,23 +175,23 @@ def render_street(count: int, split: str) -> list[Sample]:
 def check_size(samples: Sequence[Sample], what: str) -> None:
     """Refuse images that the networks can't take whole.
 
-    :param what: they are, for the message.
+    :param what: what they are for, e.g. ``validation``, for the message.
     :raises DatasetError: if height or width is no multiple of 8.
     """
     shape = samples[0].truth.shape
     if any(v % STRIDE for v in shape):
         height, width = (STRIDE * max(1, round(v / STRIDE)) for v in shape)
         raise DatasetError(
-            f'{what} images must be multiples of {STRIDE}, got {shape[1]}x{shape[0]}: write '
-            f'`size_wh: [{width}, {height}]` into a data.yaml'
+            f'width and height of {what} images must be multiples of {STRIDE}, got '
+            f'{shape[1]}x{shape[0]}: write `size_wh: [{width}, {height}]` into a data.yaml'
         )
 
 
 def check_labelled(samples: Sequence[Sample], source: str) -> None:
-    """Refuse images that say nothing.
+    """Refuse images without a single labelled pixel.
 
-    :param source: of the images, for the message, as ``data.yaml val``.
-    :raises DatasetError: if all of them are void altogether.
+    :param source: of the images, for the message, e.g. ``data.yaml val``.
+    :raises DatasetError: if every pixel of all of them is void.
     """
     if all(np.all(sample.truth == UNLABELED) for sample in samples):
         raise _unlabelled(samples, source)
@@ -200,7 +200,7 @@ def check_labelled(samples: Sequence[Sample], source: str) -> None:
 def _unlabelled(samples: Sequence[Sample], source: str) -> DatasetError:
     return DatasetError(
         f'none of {len(samples)} images of {source} has a labelled pixel, e.g. '
-        f'{samples[0].name}: expected some that are not void (255, or `void` of a data.yaml)'
+        f'{samples[0].name}: expected pixels that are not void (255, or `void` of a data.yaml)'
     )
 
 
@@ -209,8 +209,8 @@ def channel_statistics(
 ) -> tuple[list[float], list[float]]:
     """Return mean and standard deviation of each BGR channel over all pixels, 0..255.
 
-    One that is the same everywhere, as that of a camera that fills fewer channels, is given a
-    deviation of one level: normalised it is 0, and teaches nothing.
+    A channel that is the same everywhere, as from a camera with fewer channels, gets a deviation
+    of one level: normalised, it is 0 and teaches nothing.
 
     :param weights: how much each sample counts.
     :raises DatasetError: if all pixels have one colour.
@@ -222,12 +222,12 @@ def channel_statistics(
         squares += weight * (flat**2).sum(0)
         pixels += weight * len(flat)
     mean = sums / pixels
-    # Of a constant the rounding may be below 0.
+    # For a constant channel, rounding may give a value below 0.
     std = np.sqrt(np.maximum(squares / pixels - mean**2, 0))
     if np.all(std < LEVEL):
         raise DatasetError(
-            f'all pixels of the {len(samples)} training images have one colour, but for less '
-            f'than a level of 255, e.g. {samples[0].name}: expected pictures that show something'
+            f'all pixels of the {len(samples)} training images have one colour, to within one '
+            f'level of 255, e.g. {samples[0].name}: expected pictures that show something'
         )
     std = np.maximum(std, LEVEL)
     return [round(float(v), 4) for v in mean], [round(float(v), 4) for v in std]

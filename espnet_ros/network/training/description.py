@@ -1,6 +1,6 @@
-"""What a data.yaml says: where images and labels lie, and what the labels mean.
+"""What a data.yaml says: where images and labels are, and what the labels mean.
 
-docs/training.md has the form with examples.
+docs/training.md shows its form with examples.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from espnet_ros.network.training.label_files import LabelCode
 
 _COMMON = ('layout', 'root', 'size_wh')
 _LABELS = ('.png', '.bmp', '.webp', '.tif', '.tiff')
-# Found, that they are refused for what they are and not called missing.
+# Looked up, too, so that the error says they are JPEGs and not that labels are missing.
 _LOSSY = ('.jpg', '.jpeg')
 # labelIds of Cityscapes in trainId order, from its labels.py; 0..33 are all there are.
 _CITYSCAPES_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
@@ -44,7 +44,7 @@ class Description:
     :param labels: its classes.
     :param code: what the pixels of its label images mean.
     :param pairs: split -> image and label files, sorted.
-    :param size_wh: to which images and labels are brought, None for as they are.
+    :param size_wh: images and labels are resized to it; None leaves them as they are.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Description:
 
 
 def read_yaml(path: Path) -> Any:
-    """Return what is in a YAML file.
+    """Return the content of a YAML file.
 
     :raises DatasetError: if it can't be read.
     """
@@ -71,7 +71,7 @@ def read_yaml(path: Path) -> Any:
 def read_description(path: Path) -> Description:
     """Read a data.yaml.
 
-    :raises DatasetError: if it can't be read or does not fit; all offenders are listed.
+    :raises DatasetError: if it can't be read or does not fit; it lists all problems.
     """
     data = read_yaml(path)
     layout = data.get('layout') if isinstance(data, dict) else None
@@ -82,7 +82,7 @@ def read_description(path: Path) -> Description:
     problems = [f'{key} is missing' for key in needed if key not in data]
     problems += [
         f'unknown key {key!r}, expected {", ".join(allowed)}'
-        + (' (`layout: folders` has it)' if key in _FOLDER_KEYS else '')
+        + (' (it is a key of `layout: folders`)' if key in _FOLDER_KEYS else '')
         for key in data
         if key not in allowed
     ]
@@ -110,7 +110,7 @@ def camvid(
 ) -> Description:
     """Describe ``DIR/split/*.png`` with ids in ``DIR/splitannot/*.png``, void one above the last.
 
-    :param size_wh: as of `Description`.
+    :param size_wh: see `Description`.
     """
 
     def pairs(split: str) -> Pairs:
@@ -131,7 +131,9 @@ def _camvid(
     if 'classes' in data:
         labels, code = class_table(data)
         if code.colored or any(key != class_id for key, class_id in code.meaning.items()):
-            raise DatasetError('layout camvid has ids in the order of the classes: use folders')
+            raise DatasetError(
+                'layout camvid takes ids in the order of the classes only: use layout folders'
+            )
     return camvid(root, labels, size_wh)
 
 
@@ -151,7 +153,7 @@ def _cityscapes(
             for i in images
         ]
 
-    # -1, the licence plate, is 255 in a file of 8 bits.
+    # The licence plate, -1, is 255 in an 8-bit file.
     ids = dict.fromkeys([*range(34), UNLABELED], UNLABELED)
     ids.update({label_id: i for i, label_id in enumerate(_CITYSCAPES_IDS)})
     return Description(name, CITYSCAPES, LabelCode(ids), pairs, size_wh)
@@ -197,7 +199,7 @@ def _folders(
 
 
 _Build = Callable[[str, Mapping[str, Any], Path, 'tuple[int, int] | None'], Description]
-# Layout -> how it is read, the keys it needs and those it may have.
+# Layout -> the function that reads it, the keys it needs, its optional keys.
 _LAYOUTS: dict[str, tuple[_Build, tuple[str, ...], tuple[str, ...]]] = {
     'camvid': (_camvid, (), ('classes',)),
     'cityscapes': (_cityscapes, (), ()),

@@ -1,4 +1,4 @@
-"""Learning from another model's opinion of each pixel beside the truth.
+"""Learning from another model's opinion of each pixel, besides the truth.
 
 Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015, at temperature 1.
 """
@@ -29,13 +29,14 @@ from espnet_ros.progress import counter
 
 
 class Teacher:
-    """A model that is asked, not trained.
+    """A model that gives its opinion and is not trained.
 
-    :param bundle: a model of the same classes, in any order and among others, or of others.
+    :param bundle: a model with the same classes, in any order and among others; or, with
+        `classes`, with different ones.
     :param labels: the classes that are learned.
-    :param classes: of a model of other classes: those that each learned class is made of, by
-        name, see `read_classes`; what it says of its remaining classes is left out.
-    :raises DatasetError: naming each class that is not found, without or used twice.
+    :param classes: learned class -> names of the teacher's classes that make it up, see
+        `read_classes`; its remaining classes are ignored.
+    :raises DatasetError: naming each class that is missing, has no teacher class or is used twice.
     """
 
     def __init__(
@@ -49,14 +50,14 @@ class Teacher:
         self._normalise = Normalise(bundle.mean, bundle.std, bundle.input_scale, device)
 
     def teach(self, samples: Sequence[Sample], processes: Processes) -> list[Sample]:
-        """Return the samples with this teacher's opinion, for which each is looked at once.
+        """Return the samples with this teacher's opinion; it looks at each sample once.
 
-        :param processes: which share the work.
-        :raises DatasetError: if the images are of no size that it can take whole.
+        :param processes: they share the work.
+        :raises DatasetError: if the networks can't take images of this size whole.
         """
         check_size(samples, 'taught')
-        # All that is kept, however small, is made before the network's large tensors come and go:
-        # between them it leaves holes, which took 16 times the memory of the opinions themselves.
+        # Allocate the results before the network's large temporary tensors: in between, they would
+        # fragment the memory, which took 16 times the size of the opinions themselves.
         height, width = samples[0].truth.shape
         share = -(-len(samples) // processes.count)
         shape = (share, height // 2, width // 2, len(self._members))
@@ -78,7 +79,7 @@ class Teacher:
     def opinion(self, image: UInt8Array) -> UInt8Array:
         """Return how likely each class is in every 2 x 2 pixels, 0..255, (H / 2, W / 2, C).
 
-        The mean of what it says of the image and of its mirror image, which is right more often.
+        This is the mean over the image and its mirror image, which is right more often.
 
         :param image: uint8 (H, W, 3) BGR, H and W multiples of 8.
         """
@@ -95,15 +96,15 @@ class Teacher:
         """
         pixels = self._normalise(torch.from_numpy(images).to(self._device))
         logits = logits_of(self._network, pixels)
-        # A class made of several is as likely as all of them together.
+        # The probability of a merged class is the sum over its members.
         merged = [logits[:, ids].logsumexp(1) for ids in self._members]
         return torch.stack(merged, 1).softmax(1)
 
 
 def read_classes(path: Path) -> dict[str, list[str]]:
-    """Read which classes of a teacher each learned class is made of: YAML ``Road: [road, lane]``.
+    """Read which teacher classes make up each learned class, in YAML: ``Road: [road, lane]``.
 
-    :raises DatasetError: if the file can't be read or is of another form.
+    :raises DatasetError: if the file can't be read or has another form.
     """
     data = read_yaml(path)
     rows: dict[Any, Any] = data if isinstance(data, dict) else {None: None}
@@ -111,8 +112,8 @@ def read_classes(path: Path) -> dict[str, list[str]]:
         names = members if isinstance(members, list) else [None]
         if not all(isinstance(value, str) for value in (name, *names)):
             raise DatasetError(
-                f'{path}: expected a line for each learned class, as `Road: [road, lane]` (true, '
-                f'false, yes, no, null and numbers in quotes), got {name!r}: {members!r}'
+                f'{path}: expected a line for each learned class, e.g. `Road: [road, lane]` '
+                f'(true, false, yes, no, null and numbers in quotes), got {name!r}: {members!r}'
             )
     return rows
 
@@ -132,21 +133,21 @@ def _members(
         return [[name] for name in labels.names]
     used = [name for names in classes.values() for name in names]
     problems = [f'{name} is not learned' for name in classes if name not in labels.names]
-    problems += [f'{name} has no class of it' for name in labels.names if not classes.get(name)]
+    problems += [f'{name} has no teacher class' for name in labels.names if not classes.get(name)]
     problems += [f'it has no {name}' for name in used if name not in bundle.labels.names]
     problems += [f'{name} is used twice' for name in sorted(set(used)) if used.count(name) > 1]
     if problems:
         raise DatasetError(
-            f'classes of the teacher {bundle.name} refused: {"; ".join(problems)}; learned are '
-            f'{", ".join(labels.names)}; it has {", ".join(bundle.labels.names)}'
+            f'classes of the teacher {bundle.name} refused: {"; ".join(problems)}; the learned '
+            f'classes are {", ".join(labels.names)}; it has {", ".join(bundle.labels.names)}'
         )
     return [classes[name] for name in labels.names]
 
 
 def distillation_loss(logits: Tensor, opinion: Tensor) -> Tensor:
-    """Return the mean cross-entropy of the pupil under a teacher's probabilities.
+    """Return the mean cross-entropy between a teacher's probabilities and the pupil's logits.
 
-    :param logits: (B, C, H, W), or of an encoder alone (B, C, H / 8, W / 8).
+    :param logits: (B, C, H, W), or (B, C, H / 8, W / 8) from an encoder alone.
     :param opinion: 0..255, (B, H / 2, W / 2, C), see `Sample`.
     """
     probabilities = opinion.movedim(3, 1).to(logits.dtype)

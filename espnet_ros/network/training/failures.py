@@ -1,4 +1,4 @@
-"""What PyTorch raises in the midst of a training for reasons that are the user's to mend."""
+"""Errors that PyTorch raises during training for reasons that the user can fix."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from espnet_ros.network.training.recipe import Recipe
 
 @contextmanager
 def lost_readers() -> Iterator[None]:
-    """Turn what is raised, at any moment, for a lost process that makes views into an error.
+    """Turn PyTorch's error for a lost process that makes views, raised at any moment, into ours.
 
-    :raises ParameterError: that says what to do.
+    :raises ParameterError: it says what to do.
     """
     try:
         yield
     except RuntimeError as error:
-        # Not what such a process raised itself, which is `Caught ... in DataLoader worker`.
+        # An error inside such a process is different: `Caught ... in DataLoader worker`.
         if not str(error).startswith('DataLoader worker (pid'):
             raise
         raise ParameterError(
-            'a process that reads ahead was killed, as where memory runs out: expected more '
-            'memory, a larger /dev/shm (--shm-size in Docker), or fewer --workers'
+            'a process that reads ahead was killed, as happens when memory runs out: give it more '
+            'memory or a larger /dev/shm (--shm-size in Docker), or lower --workers'
         ) from error
 
 
 @contextmanager
 def too_little_memory(recipe: Recipe) -> Iterator[None]:
-    """Turn what is raised where a step needs more memory than there is into an error.
+    """Turn PyTorch's errors for a step that needs too much memory into ours.
 
-    :param recipe: for what makes a step large.
-    :raises ParameterError: that says what to do.
+    :param recipe: has the options that make a step large.
+    :raises ParameterError: it says what to do.
     """
     try:
         yield
@@ -42,13 +42,13 @@ def too_little_memory(recipe: Recipe) -> Iterator[None]:
             raise
         width, height = recipe.crop_wh
         raise ParameterError(
-            f'memory is too small for a step of {recipe.batch} views of {width}x{height}: lower '
+            f'too little memory for a step of {recipe.batch} views of {width}x{height}: lower '
             f'--batch ({recipe.batch}) or --crop ({width}x{height})'
         ) from error
 
 
 def _is_of_memory(error: Exception) -> bool:
-    # Not only torch.OutOfMemoryError: cuDNN, cuBLAS and the allocator of processors say it, too,
-    # and have no error of their own.
+    # Not only torch.OutOfMemoryError: cuDNN, cuBLAS and the CPU allocator report it, too, but
+    # have no error type of their own.
     words = "out of memory|ALLOC_FAILED|DefaultCPUAllocator: can't allocate memory"
     return isinstance(error, MemoryError) or re.search(words, str(error)) is not None

@@ -17,19 +17,19 @@ _SHOWN = 10
 
 
 def require_folder(folder: Path, expected: str) -> None:
-    """Raise if a folder of images is not there, naming those that are beside it."""
+    """Raise if a folder of images is missing; the error names the folders beside it."""
     if folder.is_dir():
         return
     if not folder.parent.is_dir():
-        raise DatasetError(f'expected {expected} in {folder.parent}, there is no such folder')
+        raise DatasetError(f'expected {expected} in {folder.parent}, which does not exist')
     beside = ', '.join(sorted(p.name for p in folder.parent.iterdir() if p.is_dir())) or 'none'
     raise DatasetError(
-        f'expected {expected} in {folder.parent}, there is no folder {folder.name} (but {beside})'
+        f'expected {expected} in {folder.parent}, got no folder {folder.name} (only {beside})'
     )
 
 
 def listed(folder: Path) -> list[Path]:
-    """Return what is in a folder, sorted; glob takes one that can't be read for an empty one."""
+    """Return the paths in a folder, sorted; glob would take an unreadable one for empty."""
     try:
         return sorted(folder / name for name in os.listdir(folder))
     except OSError as error:
@@ -37,11 +37,11 @@ def listed(folder: Path) -> list[Path]:
 
 
 def refuse_subfolders(images: Path, named: Iterable[Path]) -> None:
-    """Raise if there are pictures in subfolders, which are not taken.
+    """Raise if there are pictures in subfolders, because they would not be read.
 
-    :param named: folders of which the data.yaml speaks; what is in them is accounted for.
+    :param named: folders that the data.yaml names; the pictures in them are accounted for.
     """
-    # A link is a subfolder as any other; one to where it lies itself would have no end.
+    # Links count as subfolders, too; skip known folders, or a link to a parent would never end.
     accounted = {images.resolve(), *images.resolve().parents, *(f.resolve() for f in named)}
     counts = Counter[str]()
     for at, folders, files in os.walk(images, followlinks=True):
@@ -53,22 +53,22 @@ def refuse_subfolders(images: Path, named: Iterable[Path]) -> None:
     if found := {folder: count for folder, count in counts.items() if count}:
         places = ', '.join(f'{count} in {folder}' for folder, count in sorted(found.items()))
         raise DatasetError(
-            f'pictures in subfolders of {images} would be left out: {places}; move them into it '
-            'or out of it'
+            f'pictures in subfolders of {images} would be left out: {places}; move them into the '
+            'folder itself or out of it'
         )
 
 
 def with_labels(
     images: Iterable[Path], folder: Path, suffix: str, endings: tuple[str, ...]
 ) -> Pairs:
-    """Return each image with its label: the best of `endings` that is there, in any case.
+    """Return each image with its label: the first of `endings` that exists, upper or lower case.
 
-    A camera's ``000.JPG`` is labelled as 000.png by one tool, as 000.PNG by another.
+    One tool labels a camera's ``000.JPG`` as 000.png, another as 000.PNG.
 
-    :raises DatasetError: if the folder is missing, or naming the images that share a label.
+    :raises DatasetError: if the folder is missing, or if images share a label; it names them.
     """
     if not folder.is_dir():
-        raise DatasetError(f'{folder} is missing, the folder of the labels')
+        raise DatasetError(f'the label folder {folder} is missing')
     files = listed(folder)
     exact = {(p.stem, p.suffix.lower()): p for p in files}
     lowered = {(p.stem.lower(), p.suffix.lower()): p for p in files}
@@ -85,7 +85,7 @@ def with_labels(
 
 
 def _refuse_shared(pairs: Pairs) -> None:
-    """Raise if images have one label: at most one of them is what it shows."""
+    """Raise if images share a label, because it can belong to only one of them."""
     images: dict[Path, list[str]] = {}
     for image, label in pairs:
         images.setdefault(label, []).append(image.name)
@@ -94,12 +94,12 @@ def _refuse_shared(pairs: Pairs) -> None:
     ]
     if shared:
         raise DatasetError(
-            f'images share a label: {"; ".join(capped(shared))}: give each a name and a label of '
-            'its own'
+            f'images share a label: {"; ".join(capped(shared))}: give each image its own name and '
+            'label'
         )
 
 
 def capped(problems: Sequence[str]) -> list[str]:
-    """Return the first problems, and how many there are besides."""
+    """Return the first problems and the number of the remaining ones."""
     more = len(problems) - _SHOWN
     return [*problems[:_SHOWN], *([f'and {more} more'] if more > 0 else [])]

@@ -1,4 +1,4 @@
-"""Label images from files: class ids, palettes and colours become class_id."""
+"""Reading label images: class ids, palette indices and colours become class_id."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def pack_rgb(color: tuple[int, ...]) -> int:
 def read_truth(path: Path, code: LabelCode) -> UInt8Array:
     """Read a label image as class_id, uint8 (H, W), UNLABELED where void.
 
-    :raises DatasetError: if it is missing, cut off or no label image, or holds what the code does
-        not name.
+    :raises DatasetError: if it is missing, cut off or not a label image, or holds values that the
+        code does not name.
     """
     values = _colors(path) if code.colored else _ids(path)
     found = np.unique(values)
@@ -62,21 +62,21 @@ def _ids(path: Path) -> UInt8Array:
             f'{path}: expected one channel of class ids, got {ids.shape[2]}; coloured label '
             'images need a data.yaml with `layout: folders` and `labels: colors`'
         )
-    # Some tools write 16 bits whatever the ids; it is the values that must fit.
+    # Some tools always write 16 bits; only the values must fit.
     if not np.issubdtype(ids.dtype, np.integer) or ids.min() < 0 or ids.max() > 255:
         raise DatasetError(
             f'{path}: expected class ids of 0 to 255, got {ids.dtype} from {ids.min()} to '
-            f'{ids.max()}: save it with 8 bits, void as 255'
+            f'{ids.max()}: save the label with 8 bits and void as 255'
         )
     return ids.astype(np.uint8)
 
 
 def _colors(path: Path) -> npt.NDArray[np.int32]:
-    # Brought to 8 bits by OpenCV, colours of 0..255 in 16 would all be black.
+    # If OpenCV reduced 16 bits to 8, colours of 0..255 would all become black.
     pixels = _decode(path, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if pixels.dtype != np.uint8:
         raise DatasetError(
-            f'{path}: expected colours of 8 bits a channel, got {pixels.dtype}: save it with 8'
+            f'{path}: expected colours of 8 bits a channel, got {pixels.dtype}: save it with those'
         )
     bgr = pixels.astype(np.int32)
     return np.asarray(bgr[..., 2] << 16 | bgr[..., 1] << 8 | bgr[..., 0], np.int32)
@@ -90,8 +90,8 @@ def _decode(path: Path, flags: int) -> UInt8Array:
     pixels = decode(content, path, flags)
     if is_jpeg(content):
         raise DatasetError(
-            f'{path}: a JPEG can not be a label, its compression changes ids and colours: save '
-            'the label as PNG'
+            f'{path}: a JPEG can not be a label, because its compression changes ids and colours: '
+            'save the label as PNG'
         )
     # OpenCV stretches gray of fewer than 8 bits to 0..255.
     few = kind in (_GRAY, _PALETTE) and depth < 8
@@ -99,14 +99,14 @@ def _decode(path: Path, flags: int) -> UInt8Array:
 
 
 def _png_kind(content: bytes) -> tuple[int | None, int]:
-    """Return colour type and bits a channel of a PNG; no type of anything else."""
+    """Return colour type and bits per channel of a PNG; the type is None for anything else."""
     if not content.startswith(_PNG) or len(content) <= 25:
         return None, 8
     return content[25], content[24]
 
 
 def _without_palette(content: bytes) -> bytes:
-    """Return a palette PNG as a gray one of its indices; OpenCV offers only the colours."""
+    """Turn a palette PNG into a gray PNG of its indices; OpenCV reads only the colours."""
     parts, at = [_PNG], len(_PNG)
     while at + 8 <= len(content):
         (length,) = struct.unpack_from('>I', content, at)

@@ -11,12 +11,12 @@ from torch.nn import functional
 from espnet_ros.core.input_size import STRIDE
 from espnet_ros.core.labels import UNLABELED
 
-# w = 1 / ln(c + frequency), ENet (Paszke et al. 2016), section 5.1. ENet's c = 1.02 weighs the
-# rarest class 14 times the commonest: poles were then drawn four times too often. With 1.10 (3.5
-# times) cars, trees and fences were still drawn too often, at the cost of roads and buildings. The
-# Lovász term looks after rare classes too, so 1.40 (1.6 times) is enough.
+# w = 1 / ln(c + frequency), ENet (Paszke et al. 2016), section 5.1. ENet's c = 1.02 gives the
+# rarest class 14 times the weight of the commonest: the masks then had four times too many poles.
+# With 1.10 (3.5 times) they still had too many cars, trees and fences, at the cost of roads and
+# buildings. The Lovász term helps rare classes, too, so 1.40 (1.6 times) is enough.
 WEIGHT_OFFSET = 1.40
-# Half of the rows and columns tell as much, at a quarter of the cost.
+# Every second row and column is as good, at a quarter of the cost.
 LOVASZ_STRIDE = 2
 AUXILIARY = 0.4
 # Sorting 16-bit integers upwards takes a fifth of the time of sorting floats on a CPU (downwards
@@ -27,7 +27,7 @@ ERROR_LEVELS = 32767
 class SegmentationLoss(nn.Module):
     """Loss of the logits at image size and, as an auxiliary, of the encoder's at 1/8.
 
-    Of an encoder alone (ESPNet-C) the logits at 1/8 are all there is.
+    An encoder alone (ESPNet-C) has only the logits at 1/8.
 
     :param frequencies: each class's share of the pixels, (C,).
     """
@@ -42,8 +42,8 @@ class SegmentationLoss(nn.Module):
     def forward(self, logits: Tensor, encoder_logits: Tensor | None, truth: Tensor) -> Tensor:
         """Return a scalar.
 
-        :param logits: (B, C, H, W), or of an encoder alone (B, C, H / 8, W / 8).
-        :param encoder_logits: (B, C, H / 8, W / 8), None of an encoder alone.
+        :param logits: (B, C, H, W), or (B, C, H / 8, W / 8) from an encoder alone.
+        :param encoder_logits: (B, C, H / 8, W / 8), None from an encoder alone.
         :param truth: int64 (B, H, W), UNLABELED ignored.
         """
         coarse = truth[:, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
@@ -58,7 +58,7 @@ class SegmentationLoss(nn.Module):
 
     def _cross_entropy(self, logits: Tensor, truth: Tensor) -> Tensor:
         if not (truth != UNLABELED).any():
-            # A mean over nothing would be no number, and make the sum of the losses none.
+            # A mean over nothing would be NaN, and make the sum of the losses NaN.
             return logits.sum() * 0
         return functional.cross_entropy(
             logits, truth, weight=self.get_buffer('weights'), ignore_index=UNLABELED
@@ -68,8 +68,8 @@ class SegmentationLoss(nn.Module):
 def lovasz_softmax(logits: Tensor, truth: Tensor) -> Tensor:
     """Return the mean over the classes in the truth of the Lovász extension of 1 - IoU.
 
-    A convex surrogate of the measure itself (Berman, Rannen Triki, Blaschko: The Lovász-Softmax
-    loss, CVPR 2018, equations 8 and 11): it weighs a missed and a wrongly drawn pixel as IoU does.
+    It is a convex surrogate of IoU itself (Berman, Rannen Triki, Blaschko: The Lovász-Softmax
+    loss, CVPR 2018, equations 8 and 11) and weighs false negatives and positives as IoU does.
 
     :param logits: (B, C, H, W).
     :param truth: int64 (B, H, W), UNLABELED ignored.

@@ -1,6 +1,6 @@
-"""Images as a network in training, a teacher or a calibration sees them.
+"""The normalised images that a network in training, a teacher or a calibration gets.
 
-What is deployed multiplies instead of dividing, see `espnet_ros.network.deploy`.
+The deployment graph multiplies instead of dividing, see `espnet_ros.network.deploy`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Normalise:
     :param std: per channel, BGR, in 0..255.
     :param input_scale: 1.0, or that of a published checkpoint.
     :param device: where the images are; None for the CPU.
-    :param dtype: it is computed in.
+    :param dtype: of the computation.
     """
 
     def __init__(

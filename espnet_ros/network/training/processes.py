@@ -22,7 +22,7 @@ from espnet_ros.core.errors import EspnetRosError, ParameterError, describe
 Item = TypeVar('Item')
 Result = TypeVar('Result')
 
-# How long a process that fails waits for what the first one says, which fails at about that time.
+# How long a failing process waits for the first one's error, which fails at about the same time.
 PATIENCE_S = 5.0
 
 
@@ -30,9 +30,9 @@ PATIENCE_S = 5.0
 class Processes:
     """One process among those that train together.
 
-    :param rank: 0 is the one that writes files and says what happens.
+    :param rank: process 0 writes the files and reports what happens.
     :param count: of all processes on all hosts.
-    :param store: of torchrun, where they leave each other words; None for one process.
+    :param store: torchrun's, where they leave each other messages; None for one process.
     """
 
     rank: int = 0
@@ -41,13 +41,13 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Tell whether this is the one that writes files."""
+        """Return whether this is the process that writes files."""
         return self.rank == 0
 
     def check_batch(self, batch: int) -> None:
         """Refuse a batch that can't be shared evenly.
 
-        :raises ParameterError: saying so.
+        :raises ParameterError: if `batch` is not a multiple of `count`.
         """
         if batch % self.count:
             raise ParameterError(
@@ -56,7 +56,7 @@ class Processes:
             )
 
     def share(self, network: nn.Module) -> nn.Module:
-        """Return the network to train: gradients are averaged over all processes."""
+        """Return the network to train, whose gradients are averaged over all processes."""
         if self.count == 1:
             return network
         return nn.parallel.DistributedDataParallel(network)
@@ -68,9 +68,9 @@ class Processes:
         return values
 
     def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-        """Return what `function` makes of each item; the processes share the work.
+        """Return the results of `function` for all items; the processes share the work.
 
-        :param items: the same for all of them.
+        :param items: the same in every process.
         """
         mine = [function(item) for item in items[self.rank :: self.count]]
         if self.count == 1:
@@ -88,10 +88,10 @@ class Processes:
 
 @contextmanager
 def one_voice(processes: Processes) -> Iterator[None]:
-    """Let one process say what went wrong, if several fail over the same.
+    """Let only one process report an error that several have.
 
-    :raises SystemExit: in place of an error that another process tells, or that comes of its end.
-    :raises EspnetRosError: of the first process, if another one ended.
+    :raises SystemExit: if another process reports the error, or if its end caused it.
+    :raises EspnetRosError: in the first process, if another process ended.
     """
     try:
         yield
@@ -103,11 +103,11 @@ def one_voice(processes: Processes) -> Iterator[None]:
             if not _is_broken(error):
                 raise
             raise EspnetRosError(
-                'another process of this training ended, over an error of its own or killed: see '
-                'what torchrun has of it'
+                'another process of this training failed or was killed: see what torchrun '
+                'reports about it'
             ) from error
         if _is_broken(error):
-            # torchrun ends all when one ends: not before the one that failed has said why.
+            # torchrun ends all when one ends, so let the process that failed report first.
             time.sleep(PATIENCE_S)
         elif _told(processes) != describe(error):
             raise
@@ -115,7 +115,7 @@ def one_voice(processes: Processes) -> Iterator[None]:
 
 
 def _tell(processes: Processes, error: Exception) -> None:
-    # What keeps the words may be gone with the process that has ended.
+    # The store may be gone together with the process that ended.
     with suppress(RuntimeError):
         processes.store.set('error', describe(error))
 
@@ -128,15 +128,15 @@ def _told(processes: Processes) -> str | None:
 
 
 def _is_broken(error: Exception) -> bool:
-    """Tell whether an error is of the connection to another process; gloo's have no type."""
+    """Return whether the connection to a process failed; gloo has no error type of its own."""
     gloo = isinstance(error, RuntimeError) and 'gloo' in str(error)
     return gloo or isinstance(error, distributed.DistError)
 
 
 def join() -> tuple[Processes, torch.device]:
-    """Return this process's place, and the device it trains on.
+    """Return this process's place, and the device that it trains on.
 
-    What torchrun set in the environment tells; without it, this process is alone.
+    Both come from torchrun's environment variables; without them, this process is alone.
     """
     cuda = torch.cuda.is_available()
     if 'TORCHELASTIC_RUN_ID' not in os.environ:

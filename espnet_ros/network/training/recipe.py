@@ -1,4 +1,4 @@
-"""What a training run depends on beside the data, and the learning rate over it."""
+"""What a training run depends on besides the data, and its learning rate over time."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ WARM_UP = 0.1
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a run depends on beside the data.
+    """What a run depends on besides the data.
 
     :param architecture: ``espnet``, or ``espnet_c``, its encoder alone, which the paper trains
         first.
     :param alpha2: residual modules at level 2.
     :param alpha3: residual modules at level 3.
     :param crop_wh: size of the training views, multiples of 8.
-    :param batch: views a step, of all processes together.
+    :param batch: views per step, over all processes together.
     :param learning_rate: peak of the schedule.
     :param weight_decay: of the optimiser, as in AdamW.
-    :param freeze_at: share of the epochs after which batch statistics stay as they are.
+    :param freeze_at: share of the epochs after which batch statistics stay fixed.
     :param paste: share of the views into which things of another sample's view are pasted.
     :param as_seen: views like whole images, see `espnet_ros.network.training.augment.AS_SEEN`.
-    :param per_epoch: samples of each dataset that an epoch sees at most; None for all.
+    :param per_epoch: the most samples of each dataset in an epoch; None for all.
     :param seed: of initialisation and every random choice.
-    :raises ParameterError: if the crop is not of multiples of 8, the batch is empty, `freeze_at`
-        or `paste` is no share, or the learning rate is not above 0; all of it is listed.
+    :raises ParameterError: if the crop is not in multiples of 8, the batch is empty, `freeze_at`
+        or `paste` is not a share, or the learning rate is not above 0; it lists all problems.
     """
 
     architecture: str = WHOLE
@@ -69,18 +69,18 @@ class Recipe:
             raise ParameterError('; '.join(problems))
 
     def architecture_of(self, classes: int) -> dict[str, Any]:
-        """Return what a `Bundle` says of the network: its name and what it is made of."""
+        """Return the `architecture` of a `Bundle` with this network."""
         skip = {'skip': 'joined'} if self.architecture == WHOLE else {}
         depths = {'alpha2': self.alpha2, 'alpha3': self.alpha3}
         return {'name': self.architecture, 'classes': classes, **depths, **skip}
 
     def drawn_of(self, size: int) -> int:
-        """Return how many samples of a dataset of `size` an epoch sees."""
+        """Return how many samples an epoch sees of a dataset of `size`."""
         return size if self.per_epoch is None else min(size, self.per_epoch)
 
     def network(self, classes: int) -> nn.Module:
-        """Return a new network of random weights."""
-        # Not above: the help of `espnet_ros train` reads the defaults and waits for no torch.
+        """Return a new network with random weights."""
+        # Imported here, because the help of `espnet_ros train` must not wait for torch.
         from espnet_ros.network.espnet import create_network
 
         return create_network(**self.architecture_of(classes))
@@ -89,7 +89,7 @@ class Recipe:
 def learning_rate_at(progress: float, peak: float) -> float:
     """Return the rate at `progress` 0..1 of the run: linear warm-up, then half a cosine.
 
-    It depends on nothing but the progress, so a run may be resumed with more or fewer epochs.
+    It depends only on the progress, so a run can be resumed with more or fewer epochs.
     """
     if progress < WARM_UP:
         return peak * max(progress / WARM_UP, 0.01)

@@ -17,11 +17,11 @@ BEST_CURE = 'move it away: the best epoch from here on takes its place'
 
 
 class RunFolder:
-    """Where a run keeps its last epoch, its best one, and what it says of each.
+    """Where a run keeps its last epoch, its best epoch and its log.
 
     :ivar path: the folder.
-    :param recipe: that its files must be of.
-    :param classes: names that its files must be of, in this order.
+    :param recipe: its files must have this recipe.
+    :param classes: its files must have these class names, in this order.
     """
 
     def __init__(self, path: Path, recipe: Recipe, classes: Sequence[str]) -> None:
@@ -29,12 +29,12 @@ class RunFolder:
         self.last, self.best = path / 'last.pt', path / 'best.pt'
         self._log = path / 'log.jsonl'
         self._recipe, self._classes = recipe, classes
-        # A best.pt may be left from another run, if its last.pt was moved away. Not of the
-        # recipe's random numbers.
+        # Identifies the run: its folder may hold another run's best.pt, if only the last.pt was
+        # moved away. Not drawn with the recipe's seed.
         self._run: str | None = uuid.uuid4().hex
 
     def read_last(self, device: torch.device) -> dict[str, Any] | None:
-        """Return what `write` wrote of the last epoch; None if there is none.
+        """Return what `write` wrote for the last epoch; None if there is none.
 
         :raises CheckpointError: as `read_state` and `check_state`.
         """
@@ -42,14 +42,14 @@ class RunFolder:
             return None
         state = read_state(self.last, device)
         check_state(self.last, state, self._recipe, self._classes)
-        # Those of earlier versions have none.
+        # Files of earlier versions have none.
         self._run = state.get('run')
         return state
 
     def read_best(self) -> dict[str, Any] | None:
-        """Return what `write` wrote of the best epoch, on the CPU; None if there is none.
+        """Return what `write` wrote for the best epoch, on the CPU; None if there is none.
 
-        That of another run, see `is_of_this_run`, may be of any recipe and classes.
+        A file of another run, see `is_of_this_run`, may have any recipe and classes.
 
         :raises CheckpointError: as `read_state` and, if it is of this run, `check_state`.
         """
@@ -61,7 +61,7 @@ class RunFolder:
         return state
 
     def is_of_this_run(self, state: Mapping[str, Any]) -> bool:
-        """Tell whether a best epoch is not one that another run left here."""
+        """Return whether a best epoch is of this run, not left here by another one."""
         return state.get('run') == self._run
 
     def write(self, path: Path, state: Mapping[str, Any]) -> None:
@@ -73,7 +73,7 @@ class RunFolder:
         write_state(path, self._recipe, {**state, **names})
 
     def is_logged(self, row: Mapping[str, Any]) -> bool:
-        """Tell whether the log has a row; what a kill tore is removed from its end."""
+        """Return whether the log has a row; remove a line that a kill left incomplete."""
         text = self._log.read_text() if self._log.exists() else ''
         whole, newline, torn = text.rpartition('\n')
         if torn:

@@ -30,23 +30,23 @@ GPU_WORKERS = 8
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be trained, on what, and where it goes.
+    """What to train, on which data, and where to write the result.
 
     :param recipe: of the training.
     :param data: datasets to learn from, as `load_dataset` takes them.
     :param val: the dataset to choose the best epoch and calibrate with; the model has its classes.
-    :param epochs: in all, those before a kill too.
+    :param epochs: in total, including those before a kill.
     :param validate_every: epochs from one validation to the next.
-    :param work: folder of checkpoints and log; a run found there goes on.
+    :param work: folder of checkpoints and log; a run found there continues.
     :param output: model folder to write.
-    :param name: of the model; the output folder's if it is empty.
-    :param licence: of the weights; None for that of the model that they started from.
+    :param name: of the model; if empty, the name of the output folder.
+    :param licence: of the weights; None takes that of the model that they started from.
     :param last: write the last epoch, not the best.
-    :param start_from: model folder or name of the model to start from.
-    :param taught: datasets of which a teacher's opinion counts, too.
+    :param start_from: folder or name of the model to start from.
+    :param taught: datasets for which a teacher's opinion counts, too.
     :param teacher: its model folder.
     :param teacher_classes: file of its classes, see `read_classes`.
-    :param workers: processes that read ahead for each that trains; None for what suits the device.
+    :param workers: processes that read ahead for each that trains; None chooses by the device.
     :param compiled: let TorchInductor compile the network.
     """
 
@@ -75,14 +75,14 @@ def train(
 
     :param processes: that train together.
     :param device: to train on.
-    :param say: takes what there is to tell, of the first process.
-    :return: what the model reached on `job.val`; None if another process wrote it.
-    :raises EspnetRosError: saying what is to be mended.
+    :param say: called with each message, in the first process only.
+    :return: the results of the model on `job.val`; None if another process wrote it.
+    :raises EspnetRosError: saying what to fix.
     """
-    # A long run must not fail at its end over what can be told now.
+    # A long run must not fail at its end for a reason that can be found now.
     check_can_write(job.output)
     with ExitStack() as held:
-        # One that is there may be another training's, which must not go on while this one reads.
+        # An existing folder may be another training's, which must not go on while this one reads.
         there = job.work.exists()
         if processes.first and there:
             held.enter_context(only_run_of(job.work))
@@ -91,25 +91,25 @@ def train(
             held.enter_context(only_run_of(job.work))
             _check_still_new(trainer)
         if processes.first:
-            # Not before the lock: what another training wrote beyond their first epoch is hidden.
+            # Only with the lock: `Curves` hides later points, which could be another training's.
             trainer.curves = _curves(job.work / 'tensorboard', val.labels, trainer.epoch, say)
         trainer.run(job.epochs, job.validate_every)
-        # Within the lock: another training would write another best.pt.
+        # Still with the lock: another training would overwrite best.pt.
         return _write(job, trainer, val) if processes.first else None
 
 
 def _check_still_new(trainer: Trainer) -> None:
     if trainer.folder.last.exists():
         raise CheckpointError(
-            f'another training has begun in {trainer.folder.path} while this one read its data: '
-            'give the same command again to go on with it, or another work folder'
+            f'another training began in {trainer.folder.path} while this one read its data: '
+            'repeat the command to continue that training, or choose another work folder'
         )
 
 
 def _prepare(
     job: Job, processes: Processes, device: torch.device, say: Callable[[str], None]
 ) -> tuple[Trainer, Dataset]:
-    """Return a trainer that has said what it has, and the validation data."""
+    """Return a trainer and the validation data, and report what they have."""
     start = Bundle.load(job.start_from) if job.start_from else None
     val = load_dataset(job.val, 'val')
     if val.note:
@@ -123,23 +123,23 @@ def _prepare(
     if start is not None:
         say(_lent(trainer, trainer.start_from(start), start))
     frequencies = zip(trainer.classes, trainer.training_set.frequencies, strict=True)
-    # As when masks of 0 and 255 are read as ids.
+    # This happens e.g. when masks of 0 and 255 are read as ids.
     if unseen := [name for name, share in frequencies if share == 0]:
-        say(f'no training image has a pixel of {", ".join(unseen)}: this will not be learned')
+        say(f'no training image has a pixel of {", ".join(unseen)}: these are not learned')
     say(f'{len(trainer.training_set.samples)} training and {len(val.samples)} validation samples, '
         f'from epoch {trainer.epoch}')  # fmt: skip
     return trainer, val
 
 
 def _nothing(_text: str) -> None:
-    """Say nothing: one process of several speaks for all."""
+    """Say nothing: of several processes, only the first one speaks."""
 
 
 def _learned(
     job: Job, labels: Labels, processes: Processes, device: torch.device,
     say: Callable[[str], None],
 ) -> list[list[Sample]]:  # fmt: skip
-    """Return the datasets to learn from, with the teacher's opinion where it counts."""
+    """Return the datasets to learn from, those of `job.taught` with the teacher's opinion."""
     data = [_samples(spec, labels, job.val, say) for spec in job.data]
     taught = [_samples(spec, labels, job.val, say) for spec in job.taught]
     if learned := [sample for samples in (*data, *taught) for sample in samples]:
@@ -172,20 +172,23 @@ def _workers(job: Job, device: torch.device) -> int:
 
 
 def _lent(trainer: Trainer, lent: Lent, start: Bundle) -> str:
-    """Return what there is to say of what was taken from a model."""
+    """Return a message on what was taken from a model."""
     if not lent.tensors:
-        return f'{trainer.folder.path} has begun: it keeps its weights, not {start.name}'
+        return (
+            f'the run in {trainer.folder.path} has begun: it keeps its weights, not those of '
+            f'{start.name}'
+        )
     taken = f'{len(lent.tensors)} of {len(trainer.network.state_dict())} tensors'
     classes = f'the classes {", ".join(lent.classes)}' if lent.classes else 'no class'
     if lent.classes == trainer.classes:
         classes = 'all classes'
-    return f'{taken} start as those of {start.name}, with {classes}'
+    return f'{taken} are taken from {start.name}, with {classes}'
 
 
 def _curves(
     folder: Path, labels: Labels, epoch: int, say: Callable[[str], None]
 ) -> Curves | None:
-    """Return what draws curves, or None and say why: a training does without."""
+    """Return `Curves`, or say why there are none and return None: training does not need them."""
     try:
         return Curves(folder, labels, epoch)
     except ImportError:

@@ -1,4 +1,4 @@
-"""What a trained model lends to a new training."""
+"""What a new training takes from a trained model."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from espnet_ros.core.errors import CheckpointError
 from espnet_ros.network.checkpoint import load_bundle
 from espnet_ros.network.esp import BN_EPS, ESP
 
-# Along which axis each channel is of one class: in the scores of the encoder, up to where the
-# decoder takes them in, and in those of the whole. Of all other channels of the decoder there are
-# as many as classes, but none of them is of one.
+# The axis along which each channel belongs to one class: in the scores of the encoder, up to where
+# the decoder merges them, and in the final scores. The decoder's other tensors have as many
+# channels as there are classes, too, but these belong to no class.
 _CLASS_AXES = {
     'classifier.weight': 0,
     'encoder.classifier.weight': 0,
@@ -29,8 +29,8 @@ _CLASS_AXES = {
 class Lent(NamedTuple):
     """What is taken from a model.
 
-    :param tensors: by their names in the network that is trained.
-    :param classes: names of those whose output is taken, too.
+    :param tensors: by their names in the network to train.
+    :param classes: names of the classes whose output is taken, too.
     """
 
     tensors: dict[str, Tensor]
@@ -40,17 +40,17 @@ class Lent(NamedTuple):
 def fitting_tensors(
     own: Mapping[str, Tensor], architecture: str, classes: Sequence[str], bundle: Bundle
 ) -> Lent:
-    """Return a model's tensors of the same name and shape as a network's own.
+    """Return a model's tensors that have the same name and shape as a network's own.
 
-    What tells classes from each other goes over by the names of the classes, whatever their order:
-    a new one keeps what the network has of it. Without a class in common, or of another number of
-    classes, the decoder begins anew.
+    Channels that belong to a class are matched by the class's name, in any order; a class that
+    the model does not know keeps the network's own values. If no class is shared, or the number
+    of classes differs, the decoder starts anew.
 
-    :param own: of the network that is trained.
-    :param architecture: of it, ``espnet`` or ``espnet_c``; an ESPNet-C lends the whole its
-        encoder.
-    :param classes: names of those that are learned.
-    :raises CheckpointError: if there is none.
+    :param own: tensors of the network to train.
+    :param architecture: of that network, ``espnet`` or ``espnet_c``; a whole ESPNet can take the
+        encoder of an ESPNet-C.
+    :param classes: names of the classes to learn.
+    :raises CheckpointError: if no tensor fits.
     """
     theirs = load_bundle(bundle).state_dict()
     if architecture == WHOLE and bundle.architecture['name'] != WHOLE:
@@ -73,7 +73,7 @@ def fitting_tensors(
                 fitting[name] = found
     if not fitting:
         raise CheckpointError(
-            f'{bundle.name} can not start this training: no tensor of '
+            f'training can not start from {bundle.name}: no tensor of '
             f'{dict(bundle.architecture)} fits into {architecture}'
         )
     scores = 'up1.weight' if architecture == WHOLE else 'classifier.weight'
@@ -83,10 +83,10 @@ def fitting_tensors(
 def _by_class(
     own: Tensor, theirs: Tensor, axis: int, ids: Sequence[tuple[int, int]]
 ) -> Tensor:
-    """Return a network's own tensor with the channels of a model where classes are the same.
+    """Return a network's own tensor with the model's channels for the classes that both have.
 
-    :param ids: of the same classes here and there.
-    :return: on the CPU; the model's tensor as it is, if they differ in other axes, too.
+    :param ids: pairs of class ids, in the network and in the model.
+    :return: on the CPU; the model's tensor unchanged, if other axes differ, too.
     """
     if own.select(axis, 0).shape != theirs.select(axis, 0).shape:
         return theirs
@@ -95,13 +95,13 @@ def _by_class(
 
 
 def passing_tensors(network: nn.Module, taken: Collection[str]) -> dict[str, Tensor]:
-    """Return tensors that make the modules which a shallower model lacks pass on their input.
+    """Return tensors that turn the modules which a shallower model lacks into identities.
 
-    A deeper network then begins with what the shallower one computes (Chen, Goodfellow, Shlens:
-    Net2Net, 2016, section 2.4), as long as batch statistics are frozen: nothing comes out of the
-    branches, to which the input is added, and neither normalisation nor slope changes it.
+    A deeper network then starts by computing what the shallower one does (Chen, Goodfellow,
+    Shlens: Net2Net, 2016, section 2.4), as long as batch statistics are frozen: the branches give
+    0, the module adds its input, and neither normalisation nor slope changes the sum.
 
-    :param network: that is trained.
+    :param network: the network to train.
     :param taken: names of the tensors taken from the model.
     """
     tensors: dict[str, Tensor] = {}

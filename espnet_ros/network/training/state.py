@@ -1,4 +1,4 @@
-"""The file from which a killed run goes on: whole or not there, whatever happens meanwhile."""
+"""The file from which a killed run continues: complete or absent, whatever happens meanwhile."""
 
 from __future__ import annotations
 
@@ -29,21 +29,22 @@ ANEW = 'move it away to start anew'
 
 @contextmanager
 def only_run_of(work: Path) -> Iterator[None]:
-    """Keep other processes from training with the same files meanwhile.
+    """Keep other processes from training with the same files inside the block.
 
-    :raises CheckpointError: if one does already.
+    :raises CheckpointError: if one already does.
     """
     work.mkdir(parents=True, exist_ok=True)
     with (work / 'lock').open('w') as file:
         try:
-            # Unlike flock's it is not inherited: what reads ahead may outlive a killed training.
+            # Unlike flock's, this lock is not inherited by the processes that read ahead, which
+            # may outlive a killed training.
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            # Not every network's file system has locks.
+            # Go on without a lock on network file systems that have none.
             if error.errno in (errno.EACCES, errno.EAGAIN):
                 raise CheckpointError(
-                    f'another training writes into {work} at this moment: wait for it or end it, '
-                    'or give another work folder'
+                    f'another training is writing into {work}: wait for it, end it, or choose '
+                    'another work folder'
                 ) from error
         yield
 
@@ -51,7 +52,7 @@ def only_run_of(work: Path) -> Iterator[None]:
 def write_state(path: Path, recipe: Recipe, state: Mapping[str, Any]) -> None:
     """Replace the file in one step.
 
-    :raises CheckpointError: if it can't be written, e.g. on a full disk; the last one stands.
+    :raises CheckpointError: if it can't be written, e.g. on a full disk; the old file is kept.
     """
     content = io.BytesIO()
     torch.save({**state, 'recipe': json.dumps(asdict(recipe))}, content)
@@ -65,32 +66,32 @@ def write_state(path: Path, recipe: Recipe, state: Mapping[str, Any]) -> None:
     except OSError as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        # The best may fail where it is the first that is validated.
+        # When the first epoch's best.pt fails to be written, there is no last.pt yet.
         begun = path.with_name('last.pt').exists()
-        stands = 'the one of an epoch before stands, from which it goes on'
-        cure = 'make room' if error.errno in _NO_ROOM else 'see that it can be'
+        stands = 'the file of an earlier epoch is intact, and the run goes on from it'
+        cure = 'make room' if error.errno in _NO_ROOM else 'make it writable'
         raise CheckpointError(
             f'{path} can not be written ({error.strerror}): {cure}, and give the same command '
-            f'again; {stands if begun else "there is none from an epoch before"}'
+            f'again; {stands if begun else "there is no file of an earlier epoch"}'
         ) from error
 
 
 def read_state(path: Path, device: torch.device, cure: str = ANEW) -> dict[str, Any]:
-    """Read what `write_state` wrote, of whichever run.
+    """Read what `write_state` wrote, for any run.
 
     :param cure: what to do about a damaged file, for the message.
-    :raises CheckpointError: if it can't be read or is no such file.
+    :raises CheckpointError: if it can't be read or is not such a file.
     """
     try:
         content = io.BytesIO(path.read_bytes())
     except OSError as error:
-        # What is in it may be good.
+        # The content may be good, so don't advise to move it away.
         raise CheckpointError(
-            f'{path} can not be read ({error.strerror}): make it readable, or use another work '
+            f'{path} can not be read ({error.strerror}): make it readable, or choose another work '
             'folder'
         ) from error
     try:
-        # PyTorch takes damaged weights; the sums that it wrote beside them tell.
+        # PyTorch accepts damaged weights; the checksums that it wrote with them reveal them.
         with zipfile.ZipFile(content) as parts:
             damaged = parts.testzip()
         if damaged:
@@ -108,22 +109,22 @@ def read_state(path: Path, device: torch.device, cure: str = ANEW) -> dict[str, 
 def check_state(
     path: Path, state: Mapping[str, Any], recipe: Recipe, classes: Sequence[str]
 ) -> None:
-    """Refuse a state from which a run can't go on.
+    """Refuse a state from which a run can't continue.
 
-    :param path: that it was read from, for the message.
-    :param classes: names that it must be of, in this order.
-    :raises CheckpointError: if it is of another recipe or of other classes.
+    :param path: the file that it was read from, for the message.
+    :param classes: the class names that it must have, in this order.
+    :raises CheckpointError: if it has another recipe or other classes.
     """
     _check_recipe(path, recipe, json.loads(state['recipe']))
     if state['classes'] != list(classes):
         raise CheckpointError(
-            f'{path} is of other classes: expected {", ".join(classes)}, got '
-            f'{", ".join(state["classes"])}, and the order counts; use another work folder'
+            f'{path} has other classes: expected {", ".join(classes)}, got '
+            f'{", ".join(state["classes"])}, and the order counts; choose another work folder'
         )
 
 
 def _check_recipe(path: Path, recipe: Recipe, found: Mapping[str, Any]) -> None:
-    # As JSON has it: tuples are lists.
+    # Through JSON, so that tuples become lists.
     expected = json.loads(json.dumps(asdict(recipe)))
     differing = [
         f'{name} {expected.get(name)!r} (got {found.get(name)!r})'
@@ -132,6 +133,6 @@ def _check_recipe(path: Path, recipe: Recipe, found: Mapping[str, Any]) -> None:
     ]
     if differing:
         raise CheckpointError(
-            f'{path} is of another recipe: expected {", ".join(differing)}; use its options or '
-            'another work folder'
+            f'{path} has another recipe: expected {", ".join(differing)}; use its options or '
+            'choose another work folder'
         )

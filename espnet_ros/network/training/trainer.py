@@ -1,4 +1,4 @@
-"""The training loop: one epoch at a time, resumable after any kill with nothing else lost."""
+"""The training loop: one epoch at a time; a kill loses no more than the epoch in progress."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ DISTILLATION = 1.0
 
 
 class Trained(NamedTuple):
-    """What came out of an epoch.
+    """The result of an epoch.
 
     :param network: averaged, on the CPU in evaluation mode.
-    :param mean: per channel, BGR, in 0..255: it sees images as (image - mean) / std.
+    :param mean: per channel, BGR, in 0..255; the network gets (image - mean) / std.
     :param std: per channel, BGR, in 0..255.
     """
 
@@ -59,17 +59,17 @@ class Trained(NamedTuple):
 class Trainer:
     """Train a network from random initialisation, keeping an average of its weights.
 
-    :param train: datasets to learn from; one epoch sees each sample once, in random order and
-        view, or of each dataset `recipe.per_epoch`, drawn anew.
+    :param train: datasets to learn from; an epoch sees each sample once, or at most
+        `recipe.per_epoch` of each dataset, drawn anew, in random order and view.
     :param val: samples for choosing the best epoch.
     :param classes: their names, in the order of their ids.
-    :param work: folder of ``last.pt``, ``best.pt`` and ``log.jsonl``; a run found there goes on.
+    :param work: folder of ``last.pt``, ``best.pt`` and ``log.jsonl``; a run found there continues.
     :param device: to train on; None for the CPU.
-    :param processes: that train together, each with a trainer of its own on the same samples.
-    :param workers: processes that make the views of this one; 0 for none.
+    :param processes: that train together, each with its own trainer on the same samples.
+    :param workers: processes that make the views for this one; 0 for none.
     :param compiled: let TorchInductor compile the network.
-    :raises CheckpointError: if the run found there is of another recipe or of other classes, or
-        can't be read.
+    :raises CheckpointError: if the run found there has another recipe or other classes, or can't
+        be read.
     :raises DatasetError: if there are too few samples, or none with a labelled pixel.
     :raises ParameterError: if the batch can't be shared.
     """
@@ -86,7 +86,7 @@ class Trainer:
         self.folder = RunFolder(work, recipe, self.classes)
         self.processes, self.workers = processes or Processes(), workers
         self.processes.check_batch(recipe.batch)
-        # Is told of each epoch, if there is one.
+        # Gets the numbers of each epoch, if it is set.
         self.curves: Curves | None = None
         self.device = device or torch.device('cpu')
         self.arithmetic = Arithmetic(self.device)
@@ -98,19 +98,19 @@ class Trainer:
         self.average = WeightAverage(self.network)
         self.loss = SegmentationLoss(self.training_set.frequencies).to(self.device)
         # Adam in the eigenbasis of each kernel's gradients (Vyas et al.: SOAP, 2024): a step takes
-        # about as long as AdamW's here, and does more; docs/recipe.md has the comparison.
+        # about as long as AdamW's here and gains more; docs/recipe.md has the comparison.
         self.optimizer = SOAP(
             self.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
         )
         self.epoch = 0
-        # Of the model that the run started from; None if it did from none.
+        # Of the model that the run started from; None if there was none.
         self.licence: str | None = None
-        # Files of earlier versions do not say it: only the command does.
+        # False for files of earlier versions: then only the command tells the licence.
         self._is_licence_told = True
         # Class mIoU of the best epoch of this run on these validation images.
         self.best = -math.inf
         self._judged_by = _fingerprint(val)
-        # Of the last epoch, which a killed run may have saved and not told.
+        # The row of the last epoch, which a killed run may have saved but not logged.
         self._row: dict[str, Any] | None = None
         self._encoder_logits: Tensor | None = None
         if isinstance(self.network, ESPNet):
@@ -125,11 +125,12 @@ class Trainer:
     def start_from(self, bundle: Bundle) -> Lent:
         """Begin with a model's weights and normalisation; a run that has begun keeps its own.
 
-        Taken is what has the same name and shape: all but the classes that the model does not
-        know, the encoder of an ESPNet-C, the first modules of a deeper one. Modules that only the
-        new network has pass on what they get, so a deeper one begins as the model was.
+        It takes the tensors of the same name and shape: all except those of classes that the
+        model does not know, only the encoder from an ESPNet-C, only the first modules for a deeper
+        network. Modules that the model lacks start as identities, so a deeper network starts with
+        the model's output.
 
-        :returns: what is taken: nothing, if the run has begun.
+        :returns: what is taken; nothing if the run has begun.
         :raises CheckpointError: if nothing fits.
         """
         if self.epoch > 0:
@@ -141,17 +142,17 @@ class Trainer:
         begin = {**own, **passing_tensors(self.network, lent.tensors), **lent.tensors}
         self.network.load_state_dict(begin)
         self.average.network.load_state_dict(begin)
-        # Trained is on (x - mean) / std; the model may have scaled that.
+        # Training uses (x - mean) / std; the model may scale that by its input_scale.
         self._see(list(bundle.mean), [float(v) / bundle.input_scale for v in bundle.std])
         self.licence = bundle.licence
         return lent
 
     def run(self, epochs: int, validate_every: int) -> None:
-        """Train until `epochs` are done, saving after each one; the curves end with the last.
+        """Train until `epochs` are done, saving after each one; then close the curves.
 
-        If they are done already, and none was validated on these images, the last one is.
+        If all are done already and none was validated on these images, validate the last one.
 
-        :raises ParameterError: if the loss is no number any more; the last good epoch is saved.
+        :raises ParameterError: if the loss becomes NaN or infinite; the last good epoch is saved.
         """
         self.folder.path.mkdir(parents=True, exist_ok=True)
         if self._row is not None:
@@ -163,7 +164,7 @@ class Trainer:
             if self.epoch % validate_every == 0 or self.epoch == epochs:
                 matrix = self.evaluate(self.val_samples)
                 row['val_miou'] = round(matrix.miou(), 4)
-                # JSON has no number for a class that is not in the truth.
+                # JSON has no NaN, the IoU of a class that is not in the truth.
                 row['val_iou'] = [
                     None if math.isnan(v) else round(float(v), 3) for v in matrix.iou()
                 ]
@@ -175,13 +176,13 @@ class Trainer:
             self.curves.close()
 
     def _catch_up(self, row: dict[str, Any], epochs: int) -> None:
-        """Do for the epoch found here what a kill or other validation images make necessary."""
+        """Log or validate the epoch found here if a kill or other validation images require it."""
         first = self.processes.first
         if first and not self.folder.is_logged(row):
             self._tell(row)
         if self.epoch >= epochs and self.best == -math.inf:
             if first:
-                print('no epoch is left to train: the last one is validated and taken')
+                print('no epoch is left to train: validating the last one, which is used')
             self._keep_best(self.evaluate(self.val_samples), row)
 
     def _check_finite(self, what: str, value: float) -> None:
@@ -189,10 +190,10 @@ class Trainer:
             return
         cure = 'give a lower --learning-rate'
         if self.epoch:
-            cure = f'{self.folder.path} keeps the epoch before: {cure} and another --work'
+            cure = f'{self.folder.path} holds the epoch before: {cure} and another --work'
         raise ParameterError(
-            f'epoch {self.epoch + 1}: the {what} is {value}, the learning rate '
-            f'{self.recipe.learning_rate} too high; {cure}'
+            f'epoch {self.epoch + 1}: the {what} is {value}, because the learning rate '
+            f'{self.recipe.learning_rate} is too high; {cure}'
         )
 
     def _keep_best(self, matrix: ConfusionMatrix, row: Mapping[str, Any]) -> None:
@@ -206,7 +207,7 @@ class Trainer:
             if 'val_miou' in row:
                 self.curves.pictures(self.epoch, self.val_samples, self.predict)
         self.folder.log(row)
-        # A training goes on, though nobody reads any more what it says.
+        # The training continues even if nobody reads its output any more.
         with suppress(BrokenPipeError):
             print(json.dumps(row), flush=True)
 
@@ -227,22 +228,22 @@ class Trainer:
         return mask_of(self.average.network.eval(), self._normalise(images))
 
     def best_epoch(self) -> Trained:
-        """Return what came out of the best epoch.
+        """Return the result of the best epoch.
 
         :raises CheckpointError: if no epoch has been validated yet, or its file can't be read.
         """
         state = self.folder.read_best() if self.best > -math.inf else None
         if state is None:
             raise CheckpointError(
-                f'{self.folder.best} is missing: no epoch has been validated since it went, if '
-                'ever; train on, or take the last epoch (--last)'
+                f'{self.folder.best} holds no epoch to use: none has been validated yet, or the '
+                'file was removed; train on, or take the last epoch (--last)'
             )
         network = self.recipe.network(len(self.classes))
         network.load_state_dict(state['average'])
         return Trained(network.eval(), state['mean'], state['std'])
 
     def last_epoch(self) -> Trained:
-        """Return what there is now."""
+        """Return the result of the last epoch."""
         network = copy.deepcopy(self.average.network).cpu().eval()
         return Trained(network, self.mean, self.std)
 
@@ -276,8 +277,8 @@ class Trainer:
                     done.note(f'loss={float(total) / (step + 1):.3f}, lr={rate:.1e}')
                 done.update()
                 since = time.perf_counter()
-        # Gradients are averaged, but each process makes SOAP's bases of them itself: the roundings
-        # of unlike processors would add up.
+        # The processes average their gradients, but each computes SOAP's bases itself: on unlike
+        # processors, rounding differences would add up.
         self.processes.as_first(self.network)
         loss = float(self.processes.sum(total)) / self.processes.count / steps
         waiting = waited / (time.perf_counter() - start)
@@ -298,8 +299,8 @@ class Trainer:
         try:
             self.optimizer.step()
         except torch.linalg.LinAlgError:
-            # The first step makes bases of the gradients, which must be numbers for that. Later
-            # ones take what comes, and the loss of the epoch tells.
+            # The first step computes bases from the gradients, which must be finite. Later steps
+            # accept anything, and the loss of the epoch shows it.
             self._check_finite('loss', loss.item())
             self._check_finite('gradient', norm.item())
             raise
@@ -307,7 +308,7 @@ class Trainer:
         return loss.detach()
 
     def _see(self, mean: list[float], std: list[float]) -> None:
-        """Let the network see images as (image - mean) / std, per channel, BGR, in 0..255."""
+        """Give the network (image - mean) / std from now on; per channel, BGR, in 0..255."""
         self.mean, self.std = mean, std
         self._normalised = Normalise(mean, std, device=self.device)
 
@@ -337,24 +338,24 @@ class Trainer:
         self.network.load_state_dict(state['network'])
         self.average.network.load_state_dict(state['average'])
         self.optimizer.load_state_dict(state['soap'])
-        # The normalisation stays even if the run goes on with more data.
+        # The normalisation stays the same even if the run continues with more data.
         self._see(state['mean'], state['std'])
         self.epoch, self.average.steps = state['epoch'], state['steps']
         self.licence, self._is_licence_told = state.get('licence'), 'licence' in state
         self._row = json.loads(state['row'])
-        # Now, not after the last epoch, is the time to find out that it is damaged.
+        # Find out now, not after the last epoch, whether best.pt is damaged.
         best = self.folder.read_best()
         if best is None:
             return
         if not self.folder.is_of_this_run(best):
-            whose = 'is of another run'
+            whose = 'belongs to another run'
         elif best['val'] != self._judged_by:
             whose = 'was the best on other validation images'
         else:
             self.best = best['best']
             return
         if self.processes.first:
-            print(f'{self.folder.best} {whose}: what is validated from here on takes its place')
+            print(f'{self.folder.best} {whose}: the best epoch from here on takes its place')
 
 
 def _check_validation(samples: Sequence[Sample]) -> None:
@@ -365,7 +366,7 @@ def _check_validation(samples: Sequence[Sample]) -> None:
 
 
 def _fingerprint(samples: Sequence[Sample]) -> int:
-    """Return a number that tells sets of labelled images apart."""
+    """Return a checksum of labelled images, to recognise the same set again."""
     number = 0
     for sample in samples:
         number = zlib.crc32(sample.truth.tobytes(), zlib.crc32(sample.image.tobytes(), number))

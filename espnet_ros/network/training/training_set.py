@@ -1,4 +1,4 @@
-"""What a run learns from, and what of it is counted before the first epoch."""
+"""What a run learns from, and the statistics of it that the first epoch needs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from espnet_ros.network.training.recipe import Recipe
 class TrainingSet:
     """The samples of all datasets, and their statistics.
 
-    All samples are counted, whatever an epoch draws of them, and each dataset by its share of an
-    epoch: few labels in one draw are no lack of labels.
+    The statistics count all samples, also those that an epoch does not draw, because a draw with
+    few labels is no lack of labels. Each dataset is weighted by its share of an epoch.
 
     :ivar samples: of all datasets, one after the other.
     :ivar sizes: of the datasets.
@@ -27,8 +27,8 @@ class TrainingSet:
     :ivar mean: of each channel, BGR, in 0..255.
     :ivar std: of each channel, BGR, in 0..255.
     :param datasets: to learn from.
-    :param recipe: for the size of a batch and what an epoch sees of each dataset.
-    :param classes: how many there are.
+    :param recipe: has the batch size and how many samples of each dataset an epoch sees.
+    :param classes: their number.
     :raises DatasetError: if an epoch has fewer samples than a batch, or no sample has a labelled
         pixel.
     """

@@ -1,4 +1,4 @@
-"""Random views of the samples as batches, made by worker processes where the device is fast."""
+"""Random views of the samples as batches, made by worker processes if the device is fast."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from espnet_ros.network.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step of one process learns from.
+    """The input of one training step of one process.
 
     :param images: uint8 (B, H, W, 3) BGR.
     :param truth: int64 (B, H, W) class_id, UNLABELED where void.
-    :param taught: int64 (T,), which of the images a teacher has an opinion of.
+    :param taught: int64 (T,), indices of the images that have a teacher's opinion.
     :param opinion: uint8 (T, H / 2, W / 2, C), see `espnet_ros.network.training.datasets.Sample`.
     """
 
@@ -44,11 +44,11 @@ class Batch:
 
 
 class Views(Dataset):  # type: ignore[type-arg]
-    """The view that a sample gives in an epoch, whichever process makes it.
+    """The view of a sample in an epoch; it is the same in whichever process makes it.
 
     :param samples: of all datasets.
-    :param recipe: for size, framing, seed and how many get things of another sample.
-    :param drawn: indices of this epoch's samples, whose things are pasted.
+    :param recipe: has size, framing, seed and the share of views with pasted things.
+    :param drawn: indices of this epoch's samples, from which things are pasted.
     """
 
     def __init__(self, samples: Sequence[Sample], recipe: Recipe, drawn: Sequence[int]) -> None:
@@ -72,7 +72,7 @@ def epoch_order(sizes: Sequence[int], recipe: Recipe, epoch: int) -> npt.NDArray
 
     Seeded by the epoch, so that a resumed run sees what an unbroken one would have seen.
 
-    :param sizes: of the datasets, whose samples are counted through.
+    :param sizes: of the datasets, whose samples are numbered one after the other.
     :param epoch: counted from 0.
     """
     order = np.random.default_rng((recipe.seed, epoch)).permutation(sum(sizes))
@@ -93,7 +93,7 @@ def epoch_batches(
     :param sizes: of the datasets.
     :param epoch: counted from 0.
     :param workers: processes that make views; 0 makes them here, between the steps.
-    :param pinned: in memory that a GPU can copy from while it computes.
+    :param pinned: put batches in memory that a GPU can copy from while it computes.
     """
     order = epoch_order(sizes, recipe, epoch)
     steps = len(order) // recipe.batch
@@ -103,7 +103,7 @@ def epoch_batches(
         Views(samples, recipe, sorted(order)),
         batch_sampler=[[(epoch, int(index)) for index in row] for row in mine],
         num_workers=workers,
-        # They share the decoded images with this process; any other way would copy all to each.
+        # Forked workers share the decoded images; any other way would copy them to each worker.
         multiprocessing_context='fork' if workers else None,
         collate_fn=collate,
         pin_memory=pinned,
@@ -112,7 +112,7 @@ def epoch_batches(
 
 
 def collate(views: Sequence[View]) -> Batch:
-    """Stack views."""
+    """Stack views into a batch."""
     opinions = {i: view.opinion for i, view in enumerate(views) if view.opinion is not None}
     opinion = np.stack(list(opinions.values())) if opinions else np.empty((0, 0, 0, 0), np.uint8)
     return Batch(
@@ -124,5 +124,5 @@ def collate(views: Sequence[View]) -> Batch:
 
 
 def _one_thread(_worker: int) -> None:
-    # As many workers as cores are enough.
+    # As many workers as cores keep all of them busy.
     cv2.setNumThreads(0)

@@ -1,4 +1,4 @@
-"""What a network says of every pixel of an image, an encoder alone as well."""
+"""The answer of a network, also of an encoder alone, for every pixel of an image."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def logits_of(network: nn.Module, images: Tensor) -> Tensor:
     logits: Tensor = network(images)
     if logits.shape[2:] == images.shape[2:]:
         return logits
-    # An encoder alone answers at 1/8 of the size, see espnet_ros.network.deploy.
+    # An encoder alone gives 1/8 of the size, see espnet_ros.network.deploy.
     return functional.interpolate(
         logits, size=images.shape[2:], mode='bilinear', align_corners=False
     )

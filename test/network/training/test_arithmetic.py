@@ -79,5 +79,5 @@ def test_the_gradients_of_a_compiled_network_are_those_of_float32() -> None:
 
 def test_without_a_compiler_a_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('CXX', '/nowhere/g++')
-    with pytest.raises(ParameterError, match=r'/nowhere/g\+\+ is not there: install g\+\+'):
+    with pytest.raises(ParameterError, match=r'/nowhere/g\+\+ was not found: install g\+\+'):
         Arithmetic(torch.device('cpu')).compile(ESP(16, 32, branches=4))

@@ -136,5 +136,5 @@ def test_biases_of_classes_are_fitted_in_place_of_those_there_are() -> None:
 
 def test_an_encoder_alone_has_no_biases() -> None:
     encoder = create_network('espnet_c', classes=2, alpha2=0, alpha3=0)
-    with pytest.raises(ParameterError, match='for the whole ESPNet, not for an encoder'):
+    with pytest.raises(ParameterError, match='need the whole ESPNet, this model is an encoder'):
         add_class_bias(encoder, [[one_short_by(0.4)]], (16, 8), (0.0,) * 3, (10.0,) * 3)

@@ -94,7 +94,7 @@ def test_a_picture_is_learned_as_it_is_stored_and_told_of(tmp_path: Path) -> Non
     phone, robot = dataset.samples
     np.testing.assert_array_equal(phone.image, robot.image)
     assert dataset.note.startswith('1 of 2 pictures of data.yaml train have an EXIF orientation')
-    assert 'phone.jpg, which does not count here' in dataset.note
+    assert 'phone.jpg, which is ignored here' in dataset.note
     # Labelled as it is shown.
     cv2.imwrite(str(tmp_path / 'labels' / 'phone.png'), np.zeros((40, 24), np.uint8))
     with pytest.raises(DatasetError, match='label is 24x40, image is 40x24, with an EXIF orient'):
@@ -121,7 +121,7 @@ def test_splits_of_the_street_are_of_different_streets() -> None:
     assert len(set(names)) == 3
     with pytest.raises(DatasetError, match="train, val or test, got 'all'"):
         load_dataset('street:1', 'all')
-    with pytest.raises(DatasetError, match='4000 images of a split, got 4001'):
+    with pytest.raises(DatasetError, match='4000 images in each split, got 4001'):
         load_dataset('street:4001', 'train')
 
 

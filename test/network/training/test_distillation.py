@@ -135,8 +135,8 @@ def test_a_learned_class_is_as_likely_as_the_classes_it_is_made_of(bundle: Bundl
 @pytest.mark.parametrize(
     ('classes', 'problem'),
     [
-        ({'a': ['b']}, 'b has no class of it'),
-        ({'a': ['b'], 'b': []}, 'b has no class of it'),
+        ({'a': ['b']}, 'b has no teacher class'),
+        ({'a': ['b'], 'b': []}, 'b has no teacher class'),
         ({'a': ['b'], 'b': ['c'], 'z': ['a']}, 'z is not learned'),
         ({'a': ['b', 'q'], 'b': ['c']}, 'it has no q'),
         ({'a': ['b', 'c'], 'b': ['c']}, 'c is used twice'),
@@ -145,7 +145,8 @@ def test_a_learned_class_is_as_likely_as_the_classes_it_is_made_of(bundle: Bundl
 def test_classes_that_do_not_fit_are_named(
     bundle: Bundle, classes: dict[str, list[str]], problem: str
 ) -> None:
-    with pytest.raises(DatasetError, match=f'refused: {problem}; learned are a, b; it has b, c'):
+    words = f'refused: {problem}; the learned classes are a, b; it has b, c'
+    with pytest.raises(DatasetError, match=words):
         Teacher(bundle, LABELS, torch.device('cpu'), classes)
 
 

@@ -29,7 +29,7 @@ def numpy_has_none() -> None:
 )
 def test_a_step_that_is_too_large_comes_with_what_makes_it_smaller(ask) -> None:
     words = (
-        r'^memory is too small for a step of 6 views of 640x480: lower --batch \(6\) or --crop '
+        r'^too little memory for a step of 6 views of 640x480: lower --batch \(6\) or --crop '
         r'\(640x480\)$'
     )
     with (

@@ -61,7 +61,7 @@ def test_the_best_of_another_run_may_be_of_another_recipe(tmp_path: Path) -> Non
     run.write(run.best, STATE)
     same = RunFolder(tmp_path, Recipe(), 'abc')
     same._run = run._run
-    with pytest.raises(CheckpointError, match='of other classes: expected a, b, c, got a, b'):
+    with pytest.raises(CheckpointError, match='has other classes: expected a, b, c, got a, b'):
         same.read_best()
 
 

@@ -55,13 +55,14 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_model_lends_classes_and_licence(start: Path, tmp_path: Path) -> None:
     said = told_by(job(tmp_path, start_from=str(start)))
     names = ', '.join(CAMVID.names[1:])
-    assert f'114 of 114 tensors start as those of start, with the classes {names}' in said
+    assert f'114 of 114 tensors are taken from start, with the classes {names}' in said
     assert Bundle.load(tmp_path / 'model').licence == 'CC-BY-4.0'
 
     # Whatever the next command starts from, these weights started from that model.
     said = told_by(job(tmp_path, start_from='espnet_camvid'))
     assert Bundle.load(tmp_path / 'model').licence == 'CC-BY-4.0'
-    assert f'{tmp_path / "work"} has begun: it keeps its weights, not espnet_camvid' in said
+    words = f'the run in {tmp_path / "work"} has begun: it keeps its weights, not those of '
+    assert f'{words}espnet_camvid' in said
     told_by(job(tmp_path, licence='MIT'))
     assert Bundle.load(tmp_path / 'model').licence == 'MIT'
 
@@ -112,6 +113,6 @@ def test_a_run_that_another_training_began_meanwhile_is_not_begun_anew(
         return load(spec, split)
 
     monkeypatch.setattr(session, 'load_dataset', load_while_another_trains)
-    with pytest.raises(CheckpointError, match=r'another training has begun in .*work while'):
+    with pytest.raises(CheckpointError, match=r'another training began in .*work while'):
         told_by(job(tmp_path, epochs=2))
     assert torch.load(tmp_path / 'work' / 'last.pt', weights_only=True)['epoch'] == 1

@@ -32,7 +32,7 @@ def test_a_folder_is_of_one_training_until_that_is_gone(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout and other.stdout.readline() == b'held\n'
         with (
-            pytest.raises(CheckpointError, match=r'another training writes into .*work at this'),
+            pytest.raises(CheckpointError, match=r'another training is writing into .*work: wait'),
             only_run_of(work),
         ):
             pass
@@ -66,7 +66,7 @@ def test_a_file_that_can_not_be_read_may_be_good(
     ('number', 'cure'),
     [
         (errno.ENOSPC, 'make room'), (errno.EDQUOT, 'make room'),
-        (errno.EACCES, 'see that it can be'), (errno.EIO, 'see that it can be'),
+        (errno.EACCES, 'make it writable'), (errno.EIO, 'make it writable'),
     ],
 )  # fmt: skip
 def test_room_is_asked_for_where_it_lacks(
@@ -88,8 +88,8 @@ def test_what_stands_is_told_of_the_file_that_a_run_goes_on_from(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr('os.fsync', fail)
-    with pytest.raises(CheckpointError, match=r'best\.pt .* there is none from an epoch before'):
+    with pytest.raises(CheckpointError, match=r'best\.pt .* there is no file of an earlier epoch'):
         write_state(tmp_path / 'best.pt', Recipe(), {})
     (tmp_path / 'last.pt').touch()
-    with pytest.raises(CheckpointError, match=r'best\.pt .* the one of an epoch before stands'):
+    with pytest.raises(CheckpointError, match=r'best\.pt .* the file of an earlier epoch is'):
         write_state(tmp_path / 'best.pt', Recipe(), {})

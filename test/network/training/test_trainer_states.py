@@ -132,7 +132,7 @@ def test_a_finished_run_is_judged_on_other_images_by_its_last_epoch(
     run = Trainer([samples(4)], samples(3), CLASSES, RECIPE, tmp_path)
     run.run(2, validate_every=1)
 
-    assert 'no epoch is left to train: the last one is validated' in capsys.readouterr().out
+    assert 'no epoch is left to train: validating the last one' in capsys.readouterr().out
     assert run.best == run.evaluate(samples(3)).miou() > 0
     found = run.best_epoch().network.state_dict()
     for name, tensor in run.average.network.state_dict().items():
@@ -173,8 +173,8 @@ def test_the_best_of_another_run_in_the_folder_gives_way(
     resumed = trainer(tmp_path)
 
     assert resumed.epoch == 1 and resumed.best == -math.inf
-    assert 'best.pt is of another run: what is validated from here' in capsys.readouterr().out
-    with pytest.raises(CheckpointError, match='no epoch has been validated since'):
+    assert 'best.pt belongs to another run: the best epoch from here' in capsys.readouterr().out
+    with pytest.raises(CheckpointError, match='holds no epoch to use: none has been'):
         resumed.best_epoch()
     resumed.run(4, validate_every=4)
     best = torch.load(tmp_path / 'best.pt', weights_only=True)
@@ -266,7 +266,7 @@ def test_a_reader_that_is_killed_is_one_error(
 
     monkeypatch.setattr('espnet_ros.network.training.views.random_view', killed)
     run = Trainer([samples(4)], samples(2), CLASSES, RECIPE, tmp_path, workers=1)
-    with pytest.raises(ParameterError, match=r'was killed, .* or fewer --workers'):
+    with pytest.raises(ParameterError, match=r'was killed, .* or lower --workers'):
         run.run(1, validate_every=1)
 
 
