@@ -76,10 +76,11 @@ class Worker:
     def close(self, at_once: bool = False) -> None:
         """End the process.
 
-        :param at_once: give it no time to leave by itself.
+        :param at_once: ask it to stop in the middle of its work.
         """
         if at_once:
-            self._child.kill()
+            # Not killed, as its shared memory for ROS would stay until the next boot.
+            self._child.terminate()
         self._child.end(_GRACE_S)
 
     def _obituary(self) -> str:

@@ -13,12 +13,13 @@ from contextlib import ExitStack
 from typing import Any, TextIO
 
 from espnet_ros.core.errors import EspnetRosError
+from espnet_ros.core.signals import ended_by_signals
 
 
 def main() -> int:
     """Serve one parent process until it closes the pipe."""
     answers = _take_stdout()
-    with ExitStack() as stack:
+    with ended_by_signals(), ExitStack() as stack:
         job: Any = None
         for line in sys.stdin:
             request = json.loads(line)

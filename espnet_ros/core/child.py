@@ -99,9 +99,9 @@ class Child:
         return f'by {signal.Signals(-code).name}{hint}'
 
     def terminate(self) -> None:
-        """Ask it to end: close its stdin and send SIGTERM."""
-        self._hang_up()
+        """Ask it to end: send SIGTERM and close its stdin."""
         self._process.terminate()
+        self._hang_up()
 
     def kill(self) -> None:
         """Kill it and everything it started."""

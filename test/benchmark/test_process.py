@@ -59,7 +59,7 @@ def test_a_contender_that_dies_keeps_its_reason_and_asks_no_more(tmp_path: Path)
     os.kill(contender.worker.pid, signal.SIGTERM)
     contender.turn(0.0, seconds=0.0)
     contender.turn(0.0, seconds=0.0)
-    assert contender.reason == 'the process ended by SIGTERM'
+    assert contender.reason == 'the process ended with status 143'
     assert len(contender.rounds) == 1
     contender.close()
 
@@ -116,6 +116,14 @@ def test_only_who_interrupts_gives_a_worker_no_time(
     assert left.exists() == (kind is BackendError)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_a_worker_that_is_interrupted_cleans_up(tmp_path: Path):
+    with pytest.raises(KeyboardInterrupt), Worker('gemm', tmp_path / 'log') as worker:
+        worker.ask(NUMPY, DEADLINE_S)
+        raise KeyboardInterrupt
+    # A process that SIGTERM ends by itself has no status.
+    assert worker._child.how_it_ended() == f'with status {128 + signal.SIGTERM}'
 
 
 KILLED = """
