@@ -318,6 +318,8 @@ def rviz(values: dict[str, str]) -> Node:
             'with rviz:=false'
         ) from error
     image, camera_info = camera_topics(values)
+    # If it is empty, what a group has set with SetParameter stays.
+    sim_time = values['use_sim_time']
     return Node(
         package='rviz2',
         executable='rviz2',
@@ -332,6 +334,6 @@ def rviz(values: dict[str, str]) -> Node:
         ],
         arguments=['-d', str(share_directory() / 'rviz' / 'segmentation.rviz')],
         # RViz does not get params_file, which has parameters that RViz does not know.
-        parameters=[{'use_sim_time': values['use_sim_time'] in TRUE}],
+        parameters=[{'use_sim_time': sim_time in TRUE}] if sim_time else [],
         output='screen',
     )

@@ -247,3 +247,10 @@ def test_rviz_shows_the_camera_that_the_node_sees(
     assert resolve(node, 'camera_info') == resolve(rviz, '/camera_info') == camera_info
     for topic in ('image/compressed', 'segmentation/overlay', 'segmentation/costmap'):
         assert resolve(rviz, topic) == resolve(node, topic)
+
+
+def test_rviz_gets_the_clock_only_where_it_is_given(start: Any):
+    expected = {'': [], 'True': [{'use_sim_time': True}], 'false': [{'use_sim_time': False}]}
+    for given, parameters in expected.items():
+        _, rviz = start(rviz='true', use_sim_time=given)
+        assert rviz.given['parameters'] == parameters
