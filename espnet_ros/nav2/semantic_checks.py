@@ -106,8 +106,8 @@ def cost_range(layer: Layer, context: Context) -> Iterator[Finding]:
             if confidence is not None and not 0 <= confidence < 255:
                 yield source.error(
                     f'{group}.mark_confidence',
-                    f'mark_confidence is {confidence:g}, but confidence must exceed it and is '
-                    'at most 255: max_cost is never reached',
+                    f'mark_confidence is {confidence:g}: expected 0 to 254, because confidence '
+                    'must exceed it for max_cost and is at most 255',
                     'mark_confidence: 128',
                 )
 
@@ -118,11 +118,13 @@ def cost_order(layer: Layer, context: Context) -> Iterator[Finding]:
         for group in _groups(source):
             base, most = (source.number(f'{group}.{k}', 0) for k in ('base_cost', 'max_cost'))
             if base is not None and most is not None and base > most:
+                given = source.given(f'{group}.max_cost')
                 yield source.warning(
                     f'{group}.base_cost',
-                    f'base_cost {base:g} is above max_cost {most:g}: the more certain {group} is, '
-                    'the less it costs',
-                    f'base_cost: {most:g} or less',
+                    f'base_cost {base:g} is above max_cost, which is {most:g}'
+                    f'{"" if given else " by default"}: the more certain {group} is, the less it '
+                    'costs',
+                    f'max_cost: {base:g} or more in {group}',
                 )
 
 
