@@ -256,7 +256,7 @@ def test_the_page_on_diagnostics_has_every_key():
     from espnet_ros.ros.model import NO_FACTS
 
     _, camera, costmap = re.split('^## .*$', TEXTS['diagnostics.md'], flags=re.MULTILINE)
-    source = (ROOT / 'espnet_ros/ros/costmap_status.py').read_text(encoding='utf-8')
+    source = (ROOT / 'espnet_ros/ros/costmap.py').read_text(encoding='utf-8')
     own = re.findall(r"'(\w+)':", source.partition('def status')[2].partition('def ')[0])
     expected = {
         camera: {'state', *NO_FACTS, *CameraMonitor().values()},

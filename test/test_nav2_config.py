@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.labels import CAMVID, CITYSCAPES, Labels
-from espnet_ros.core.layers import layers_from_dict
 from espnet_ros.core.mapper import default_layers
 from espnet_ros.core.occupancy import LayerSet
 from espnet_ros.core.parameter_file import read_parameter_file
@@ -107,7 +107,8 @@ def test_the_nav2_files_repeat_no_key(path):
 @pytest.mark.parametrize('path', PRESETS, ids=lambda p: p.stem)
 def test_a_preset_makes_layers_of_its_classes(path):
     layers, labels = layers_of(path), labels_of(path)
-    LayerSet(layers_from_dict(layers), labels)
+    given = {f'layers.{n}.{leaf}': v for n, layer in layers.items() for leaf, v in layer.items()}
+    LayerSet(NodeConfig.from_parameters(given).layers, labels)
     for name, layer in layers.items():
         assert set(layer) == {'classes', 'cost', 'min_probability'}, name
         assert 0 < layer['cost'] <= 100 and layer['cost'] != 99

@@ -93,6 +93,7 @@ class Cuda:
     To allocate, free or run, the context must be current: do it inside `current`.
 
     :param index: of the device.
+    :ivar gpu: the properties of the device.
     :raises BackendUnavailableError: if there is no such device.
     """
 
@@ -108,6 +109,7 @@ class Cuda:
                 f'auto or one of {", ".join(f"cuda:{i}" for i in range(count.value))}'
             )
         self._call('cuDeviceGet', ctypes.byref(self._device), index)
+        self.gpu = self._properties()
         context, stream = c_void_p(), c_void_p()
         self._call('cuDevicePrimaryCtxRetain', ctypes.byref(context), self._device)
         self._context = context
@@ -124,20 +126,6 @@ class Cuda:
         """Return the handle of the stream."""
         assert self._stream is not None and self._stream.value is not None
         return self._stream.value
-
-    def gpu(self) -> Gpu:
-        """Return the properties of the device."""
-        name = ctypes.create_string_buffer(256)
-        self._call('cuDeviceGetName', name, len(name), self._device)
-        values = []
-        for attribute in (_MAJOR, _MINOR, _MULTIPROCESSORS):
-            value = c_int()
-            self._call('cuDeviceGetAttribute', ctypes.byref(value), attribute, self._device)
-            values.append(value.value)
-        memory = c_size_t()
-        self._call('cuDeviceTotalMem_v2', ctypes.byref(memory), self._device)
-        gib = round(memory.value / 2**30)
-        return Gpu(name.value.decode(), (values[0], values[1]), values[2], gib)
 
     def use(self) -> None:
         """Make the context current for good in this thread, which must be one of our own.
@@ -269,6 +257,19 @@ class Cuda:
         if self._context is not None:
             self._release('cuDevicePrimaryCtxRelease_v2', self._device)
             self._context = None
+
+    def _properties(self) -> Gpu:
+        name = ctypes.create_string_buffer(256)
+        self._call('cuDeviceGetName', name, len(name), self._device)
+        values = []
+        for attribute in (_MAJOR, _MINOR, _MULTIPROCESSORS):
+            value = c_int()
+            self._call('cuDeviceGetAttribute', ctypes.byref(value), attribute, self._device)
+            values.append(value.value)
+        memory = c_size_t()
+        self._call('cuDeviceTotalMem_v2', ctypes.byref(memory), self._device)
+        gib = round(memory.value / 2**30)
+        return Gpu(name.value.decode(), (values[0], values[1]), values[2], gib)
 
     def _memory(self) -> tuple[int, int]:
         free, total = c_size_t(), c_size_t()

@@ -48,9 +48,9 @@ class TensorRTBackend(Backend):
         self._library = load_library()
         index = Device.parse(device).index
         self._cuda = Cuda(index)
-        gpu = self._cuda.gpu()
+        gpu = self._cuda.gpu
         resolved = resolve_precision(precision, self.bundle, self._library, gpu)
-        self._engines = Engines(self._library, gpu, self.bundle, resolved, self._tell, self._cuda)
+        self._engines = Engines(self._library, self._cuda, self.bundle, resolved, self._tell)
         with self._cuda.current():
             self._runtime = opened(self._library, self._library.module.Runtime, self._cuda)
         return f'cuda:{index} ({gpu.name}, {self._library.name})', resolved
@@ -152,9 +152,9 @@ def build_ahead(
 def _build_ahead(
     bundle: Bundle, library: Library, cuda: Cuda | None, precision: str, profile: Profile
 ) -> tuple[str, bool]:
-    gpu = None if cuda is None else cuda.gpu()
+    gpu = None if cuda is None else cuda.gpu
     resolved = resolve_precision(precision, bundle, library, gpu)
-    engines = Engines(library, gpu, bundle, resolved, cuda=cuda)
+    engines = Engines(library, cuda, bundle, resolved)
     words = (
         f'engine of {library.name} in {resolved} for model {bundle.name}, images of '
         f'{profile.width}x{profile.height}, up to {profile.batch} at once, on '

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from espnet_ros.backends.cuda_driver import Cuda, Gpu
+from espnet_ros.backends.cuda_driver import Cuda
 from espnet_ros.backends.error_frames import cleared_frames
 from espnet_ros.backends.tensorrt_errors import failure, opened
 from espnet_ros.backends.tensorrt_head import replace_top_k
@@ -48,35 +48,33 @@ def build_engine(
     library: Library,
     model: bytes,
     profile: Profile,
-    gpu: Gpu | None,
+    cuda: Cuda | None,
     timing: bytes | None,
     listener: Listener | None = None,
-    cuda: Cuda | None = None,
 ) -> tuple[bytes, bytes | None]:
     """Build an engine, which takes minutes on a Jetson.
 
     :param model: the ONNX file; its tensor types set the precision of the engine.
-    :param gpu: the device; None builds, without a GPU, for all that TensorRT for RTX supports.
+    :param cuda: the open device, on which the library measures; None builds, without a GPU, for
+        all that TensorRT for RTX supports.
     :param timing: what an earlier build measured, or None.
     :param listener: called with the percentage that is done, from any thread.
-    :param cuda: the open device, on which the library measures; None without one.
     :return: the engine, and measurements for the next build, or None.
     :raises BackendError: naming the operators that TensorRT refuses, or its reason for failing; a
         `DeviceError` if the device is the reason.
     """
     # The library's objects must not outlive the device.
     with BuildView(listener) as view, cleared_frames():
-        return build_apart(lambda: _build(library, model, profile, gpu, timing, view, cuda), view)
+        return build_apart(lambda: _build(library, model, profile, cuda, timing, view), view)
 
 
 def _build(
     library: Library,
     model: bytes,
     profile: Profile,
-    gpu: Gpu | None,
+    cuda: Cuda | None,
     timing: bytes | None,
     view: BuildView,
-    cuda: Cuda | None,
 ) -> tuple[bytes, bytes | None]:
     if cuda is not None:
         # In a new thread, the first device is current.
@@ -87,7 +85,7 @@ def _build(
     # Kernels for a fixed height and width are faster; for a batch of one, the whole shape is.
     network.get_input(0).shape = profile.shape(1 if profile.batch == 1 else -1)
     config = builder.create_builder_config()
-    _configure(library, config, gpu, cuda)
+    _configure(library, config, cuda)
     shapes = builder.create_optimization_profile()
     largest = profile.shape(profile.batch)
     shapes.set_shape(INPUT, profile.shape(1), largest, largest)
@@ -141,7 +139,7 @@ def _parse(library: Library, builder: Any, model: bytes) -> Any:
     return network
 
 
-def _configure(library: Library, config: Any, gpu: Gpu | None, cuda: Cuda | None) -> None:
+def _configure(library: Library, config: Any, cuda: Cuda | None) -> None:
     trt = library.module
     # TF32 rounds the factors of every product to 10 bits; f32 must mean f32, and f16 has its file.
     config.clear_flag(trt.BuilderFlag.TF32)
@@ -153,7 +151,7 @@ def _configure(library: Library, config: Any, gpu: Gpu | None, cuda: Cuda | None
         return
     # Without this flag its engines can't be captured into a CUDA graph.
     config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
-    if gpu is not None and gpu.compute_capability == TURING:
+    if cuda is not None and cuda.gpu.compute_capability == TURING:
         # By default the library leaves out this kind of GPU alone.
         config.num_compute_capabilities = 1
         config.set_compute_capability(trt.ComputeCapability.SM75, 0)

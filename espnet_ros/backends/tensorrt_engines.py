@@ -48,26 +48,24 @@ def resolve_precision(asked: str, bundle: Bundle, library: Library, gpu: Gpu | N
 class Engines:
     """Engines of one model in one precision.
 
-    :param gpu: None builds, without a GPU, for all that TensorRT for RTX supports.
+    :param cuda: the open device; None builds, without a GPU, for all that TensorRT for RTX
+        supports.
     :param listener: called with the percentage of a build that is done, from any thread.
-    :param cuda: the same device, open; None without one.
     """
 
     def __init__(
         self,
         library: Library,
-        gpu: Gpu | None,
+        cuda: Cuda | None,
         bundle: Bundle,
         precision: str,
         listener: Listener | None = None,
-        cuda: Cuda | None = None,
     ) -> None:
         self._library = library
-        self._gpu = gpu
+        self._cuda = cuda
         self._bundle = bundle
         self._precision = precision
         self._listener = listener
-        self._cuda = cuda
 
     def key(self, profile: Profile) -> Mapping[str, Any]:
         """Return everything that an engine depends on."""
@@ -81,8 +79,8 @@ class Engines:
 
     def kernels_key(self, profile: Profile) -> Mapping[str, Any]:
         """Return everything that compiled kernels depend on: also the GPU that runs them."""
-        assert self._gpu is not None
-        return {**self.key(profile), 'gpu': vars(self._gpu)}
+        assert self._cuda is not None
+        return {**self.key(profile), 'gpu': vars(self._cuda.gpu)}
 
     def cached(self, profile: Profile) -> bytes | None:
         """Return an engine from the cache, or None."""
@@ -99,9 +97,7 @@ class Engines:
         measured = {'library': library.name, 'gpu': self._built_for()}
         timing = None if library.is_rtx else tensorrt_cache.load('timing', measured)
         model = self._bundle.files[ROLES[self._precision]].read_bytes()
-        plan, timed = build_engine(
-            library, model, profile, self._gpu, timing, self._listener, self._cuda
-        )
+        plan, timed = build_engine(library, model, profile, self._cuda, timing, self._listener)
         if timed:
             tensorrt_cache.store('timing', measured, timed)
         return plan, tensorrt_cache.store('engine', self.key(profile), plan)
@@ -132,8 +128,8 @@ class Engines:
 
     def _built_for(self) -> Mapping[str, Any]:
         if not self._library.is_rtx:
-            assert self._gpu is not None
-            return vars(self._gpu)
+            assert self._cuda is not None
+            return vars(self._cuda.gpu)
         # One engine of TensorRT for RTX fits all GPUs that it supports, except Turing.
-        turing = self._gpu is not None and self._gpu.compute_capability == TURING
+        turing = self._cuda is not None and self._cuda.gpu.compute_capability == TURING
         return {'name': 'Turing' if turing else 'any RTX GPU from Ampere on'}

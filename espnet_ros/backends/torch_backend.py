@@ -81,9 +81,7 @@ class TorchBackend(Backend):
         torch, bundle = self._torch, self.bundle
         dtype = {'f32': torch.float32, 'bf16': torch.bfloat16, 'f16': torch.float16}[precision]
         network = fold_batch_norm(load_bundle(bundle))
-        graph: Any = DeploymentGraph(
-            network, bundle.mean, bundle.std, bundle.input_scale, bundle.temperature
-        )
+        graph: Any = DeploymentGraph.of(network, bundle)
         # The head belongs to the graph and stays in float32, see there.
         network.to(dtype)
         return graph.to(memory_format=torch.channels_last)

@@ -37,14 +37,14 @@ def run(args: argparse.Namespace) -> int:
     from espnet_ros.core.metrics import percent
     from espnet_ros.network.export import check_can_write, write_bundle_like
     from espnet_ros.network.training.average import mean_network
-    from espnet_ros.network.training.calibrate import in_classes_of
+    from espnet_ros.network.training.calibrate import calibrate, in_classes_of
 
     check_can_write(args.output)
     models = [Bundle.load(model, roles=('weights',)) for model in args.models]
     network = mean_network(models)
     samples = in_classes_of(models[0].labels, load_told(args.val, 'val'))
     mious = _compared(models, samples)
-    found = _calibration(network, models[0], samples)
+    found = calibrate(network, samples, models[0])
     with said_last() as said:
         said += [f'class mIoU {percent(miou)}: {path}' for path, miou in mious.items()]
         said.append(f'class mIoU {percent(found.miou)}: their mean; {found}')
@@ -79,12 +79,7 @@ def check_use(mean: float, mious: Sequence[float]) -> None:
 def _compared(models: Sequence[Any], samples: Any) -> dict[str, float]:
     """Return the class mIoU of each model, 0 to 1, by its folder."""
     from espnet_ros.network.training.average import as_trained
-
-    once = {model.path: model for model in models}.values()
-    return {str(m.path): _calibration(as_trained(m), m, samples).miou for m in once}
-
-
-def _calibration(network: Any, model: Any, samples: Any) -> Any:
     from espnet_ros.network.training.calibrate import calibrate
 
-    return calibrate(network, samples, model.size_wh, model.mean, model.std, model.input_scale)
+    once = {model.path: model for model in models}.values()
+    return {str(m.path): calibrate(as_trained(m), samples, m).miou for m in once}

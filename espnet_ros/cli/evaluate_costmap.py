@@ -138,11 +138,10 @@ def _segment(
     if not wanted:
         yield None, {}
         return
-    from espnet_ros.backends import create_backend
+    from espnet_ros.backends.open_model import open_model
     from espnet_ros.bundle import Bundle
     from espnet_ros.core.errors import ParameterError
     from espnet_ros.core.labels import CAMVID
-    from espnet_ros.core.pipeline import Segmenter
 
     bundle = Bundle.load(args.model)
     if bundle.labels.names[: len(CAMVID)] != CAMVID.names:
@@ -150,21 +149,15 @@ def _segment(
             f'the street has the classes {", ".join(CAMVID.names)}, but the model has '
             f'{", ".join(bundle.labels.names)}: evaluate a model with the classes of CamVid'
         )
-    with create_backend(args.backend, bundle, args.device, args.precision) as backend:
-        segmenter = Segmenter(
-            backend, bundle.labels, bundle.size_wh, min_confidence=round(255 * min_confidence)
-        )
+    with open_model(
+        bundle, args.backend, args.device, args.precision, min_confidence=min_confidence
+    ) as model:
 
         def segment(image: Any) -> tuple[Any, Any]:
-            segmentation = segmenter.segment(image)
+            segmentation = model.segmenter.segment(image)
             return segmentation.mask, segmentation.confidence
 
-        yield segment, {
-            'model': bundle.name,
-            'backend': backend.name,
-            'device': backend.device,
-            'precision': backend.precision,
-        }
+        yield segment, {k: model.facts[k] for k in ('model', 'backend', 'device', 'precision')}
 
 
 def _speed() -> dict[str, Any]:

@@ -137,9 +137,7 @@ def _add_class_bias(network: Any, bundle: Any, specs: Sequence[str], load: _Load
     from espnet_ros.network.training.calibrate import add_class_bias, in_classes_of
 
     datasets = [in_classes_of(bundle.labels, load(spec, 'val')) for spec in specs]
-    found = add_class_bias(
-        network, datasets, bundle.size_wh, bundle.mean, bundle.std, bundle.input_scale
-    )
+    found = add_class_bias(network, datasets, bundle)
     named = zip(bundle.labels.names, found.bias, strict=True)
     biases = ', '.join(f'{name} {bias:+g}' for name, bias in named)
     return [f'biases of the classes: {biases}', str(found)]
@@ -148,10 +146,7 @@ def _add_class_bias(network: Any, bundle: Any, specs: Sequence[str], load: _Load
 def _calibration(network: Any, bundle: Any, spec: str, load: _Loader) -> Any:
     from espnet_ros.network.training.calibrate import calibrate, in_classes_of
 
-    samples = in_classes_of(bundle.labels, load(spec, 'val'))
-    return calibrate(
-        network, samples, bundle.size_wh, bundle.mean, bundle.std, bundle.input_scale
-    )
+    return calibrate(network, in_classes_of(bundle.labels, load(spec, 'val')), bundle)
 
 
 def _with_int8(

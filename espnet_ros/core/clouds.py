@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from espnet_ros.core.arrays import Floats, Indices, UInt8Array
+from espnet_ros.core.arrays import Bools, Floats, Indices, Points, UInt8Array
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.depth_projection import DepthRules
 from espnet_ros.core.errors import ParameterError
@@ -26,8 +26,6 @@ from espnet_ros.core.lattice import Lattice, make_lattice
 from espnet_ros.core.layers import LETHAL, LayerSpec
 from espnet_ros.core.still import WhileStill
 from espnet_ros.core.transforms import rigid
-
-Points = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +70,8 @@ class Clouds:
 
     seen: NavCloud
     contacts: Contacts
-    members: Mapping[str, npt.NDArray[np.bool_]]
-    free: npt.NDArray[np.bool_]
+    members: Mapping[str, Bools]
+    free: Bools
 
     def aligned(self) -> NavCloud:
         """Return mask, confidence and points, all of one shape.
@@ -103,7 +101,7 @@ class Clouds:
         """Return the ground that no lethal layer claims, float32 (N, 3), optical frame."""
         return self._points(self.free)
 
-    def _points(self, member: npt.NDArray[np.bool_]) -> Points:
+    def _points(self, member: Bools) -> Points:
         known = member[self.seen.mask] & np.isfinite(self.seen.points[..., 2])
         return self.seen.points[known]
 

@@ -27,8 +27,6 @@ from espnet_ros.core.parameter_checks import (
 )
 from espnet_ros.core.parameter_families import (
     Mount,
-    check_mounts,
-    check_upside_down,
     find_family,
     layers_of,
     mounts_of,
@@ -384,16 +382,6 @@ class NodeConfig:
     def is_upside_down(self, camera: str) -> bool:
         """Tell whether the images of a camera are turned for the network."""
         return self.upside_down.get(camera, self.input.upside_down)
-
-    def check_cameras(self) -> None:
-        """Refuse parameters of cameras that do not exist: such a typo would go unnoticed.
-
-        The constructor can't do this, because `cameras` and the others may be set one by one.
-
-        :raises ParameterError: naming them.
-        """
-        check_mounts(self.mounts, self.camera_names)
-        check_upside_down(self.upside_down, self.camera_names)
 
     @classmethod
     def from_parameters(cls, values: Mapping[str, Any]) -> NodeConfig:

@@ -5,7 +5,7 @@ Single values are checked by their own specifications, see `espnet_ros.core.para
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from espnet_ros.core.config import GridConfig, NodeConfig, ProjectionConfig
@@ -13,8 +13,7 @@ from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.grid import cells_along, cells_problem
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.layers import LayerSpec, problems_of
-from espnet_ros.core.names import mount_parameter
-from espnet_ros.core.parameter_families import check_mounts, check_upside_down, upside_down_name
+from espnet_ros.core.names import mount_parameter, upside_down_parameter
 
 
 class Refusal(NamedTuple):
@@ -40,6 +39,18 @@ def check_map(config: NodeConfig, labels: Labels) -> None:
         raise ParameterError(f'cost maps refused: {refused}')
 
 
+def check_cameras(config: NodeConfig) -> None:
+    """Refuse parameters of cameras that do not exist: such a typo would go unnoticed.
+
+    The config itself can't, because `cameras` and the others may be set one by one.
+
+    :raises ParameterError: all offenders are listed.
+    """
+    refused = '; '.join(refusal.sentence for refusal in camera_refusals(config))
+    if refused:
+        raise ParameterError(refused)
+
+
 def map_refusals(config: NodeConfig, labels: Labels | None) -> Iterator[Refusal]:
     """Yield why no cost maps can be made from a config.
 
@@ -56,8 +67,18 @@ def map_refusals(config: NodeConfig, labels: Labels | None) -> Iterator[Refusal]
 def camera_refusals(config: NodeConfig) -> Iterator[Refusal]:
     """Yield the parameters of cameras that do not exist."""
     cameras = config.camera_names
-    yield from _of_cameras(config.mounts, mount_parameter, check_mounts, cameras)
-    yield from _of_cameras(config.upside_down, upside_down_name, check_upside_down, cameras)
+    for given, parameter in (
+        (config.mounts, mount_parameter),
+        (config.upside_down, upside_down_parameter),
+    ):
+        for name in given:
+            # The mount without a name may stay in a file when cameras get names.
+            if name and name not in cameras:
+                yield Refusal(
+                    (parameter(name), 'cameras'),
+                    f'{parameter(name)} belongs to no camera: expected '
+                    f'{", ".join(map(parameter, cameras))}, by the parameter cameras',
+                )
 
 
 def _of_grid(grid: GridConfig) -> Iterator[Refusal]:
@@ -103,16 +124,3 @@ def _of_layer(layer: LayerSpec, labels: Labels | None) -> Iterator[Refusal]:
     problems = [f'{layer.name}: {problem}' for problem in problems_of(layer, labels)]
     if problems:
         yield Refusal((f'layers.{layer.name}',), '; '.join(problems))
-
-
-def _of_cameras(
-    said: Iterable[str],
-    name_of: Callable[[str], str],
-    check: Callable[[Iterable[str], Sequence[str]], None],
-    cameras: Sequence[str],
-) -> Iterator[Refusal]:
-    for camera in said:
-        try:
-            check([camera], cameras)
-        except ParameterError as error:
-            yield Refusal((name_of(camera), 'cameras'), str(error))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from espnet_ros.core.arrays import Floats, Indices, UInt8Array
+from espnet_ros.core.arrays import Bools, Floats, Indices, UInt8Array
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.errors import ParameterError, PoseError
 from espnet_ros.core.gates import Gates
@@ -84,7 +84,7 @@ class DepthRules:
         depth_m: npt.NDArray[np.float32],
         rays: npt.NDArray[Any],
         T_base_camera: Floats,
-    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], Bools]:
         """Return the points of pixels, in the precision of their rays, and which of them count.
 
         :param class_ids: uint8 (...).

@@ -24,8 +24,6 @@ class Freshness:
         self._since_s = dict.fromkeys(cameras, now_s)
         self._stamps_s: dict[str, float] = {}
         self._reasons = dict.fromkeys(cameras, '')
-        # The reasons that have been reported.
-        self._told = dict.fromkeys(cameras, '')
         self._lock = threading.Lock()
 
     def advances(self, camera: str, stamp_s: float) -> bool:
@@ -49,18 +47,12 @@ class Freshness:
             self._follow(now_s)
             self._since_s[camera] = now_s
             self._stamps_s[camera] = stamp_s
-            self._reasons[camera] = self._told[camera] = ''
+            self._reasons[camera] = ''
 
-    def skip(self, camera: str, reason: str) -> bool:
-        """Note why a mask did not; return whether that reason has not been reported yet."""
+    def skip(self, camera: str, reason: str) -> None:
+        """Note why a mask did not."""
         with self._lock:
             self._reasons[camera] = reason
-            return self._told[camera] != reason
-
-    def tell(self, camera: str, reason: str) -> None:
-        """Note that the reason has been reported."""
-        with self._lock:
-            self._told[camera] = reason
 
     def oldest(self, now_s: float) -> tuple[float, str, str]:
         """Return the age of the camera that has been silent longest, its name, and why if known.

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from espnet_ros.core.arrays import UInt8Array
+from espnet_ros.core.arrays import Floats, UInt8Array
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.errors import CameraInfoError, ImageError, ParameterError, PoseError
 from espnet_ros.core.labels import Labels
@@ -79,7 +79,7 @@ def check_view(class_ids: UInt8Array, labels: Labels, where: str) -> None:
     )
 
 
-def check_height(T_base_camera: npt.NDArray[np.float64]) -> None:
+def check_height(T_base_camera: Floats) -> None:
     """Refuse a camera that is not above the ground.
 
     :param T_base_camera: (4, 4), rigid, base <- optical frame; the ground is z = 0 of base.
@@ -93,7 +93,7 @@ def check_height(T_base_camera: npt.NDArray[np.float64]) -> None:
         )
 
 
-def ground_pose(T_grid_base: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def ground_pose(T_grid_base: npt.ArrayLike) -> Floats:
     """Return the map from ground points of the base to the grid's frame, float64 (2, 3).
 
     :raises PoseError: if the transform is not rigid or the base is tipped over.

@@ -32,7 +32,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from espnet_ros.core.arrays import Floats, UInt8Array
+from espnet_ros.core.arrays import Floats, Indices, UInt8Array
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.discs import last_disc
 from espnet_ros.core.gates import Gates
@@ -140,7 +140,7 @@ class GroundProjector:
         within = fan.seen & (fan.weights > 0)
         return mask.ravel().take(fan.pixels[within])
 
-    def contacts(self, mask: UInt8Array, fan: Fan) -> tuple[npt.NDArray[np.intp], ...]:
+    def contacts(self, mask: UInt8Array, fan: Fan) -> tuple[Indices, ...]:
         """Return where upright things meet the ground: rays and places of the fan, intp (N,).
 
         :param mask: class ids, uint8 (H, W), of the fan's camera.
@@ -157,7 +157,7 @@ class GroundProjector:
         met = starts[1:][(runs[1:] > runs[:-1]) & (runs[1:] != _UNSEEN)]
         return np.divmod(fan.strays.without_strays(met, kinds), fan.seen.shape[1])
 
-    def standing_contacts(self, mask: UInt8Array, fan: Fan) -> tuple[npt.NDArray[np.intp], ...]:
+    def standing_contacts(self, mask: UInt8Array, fan: Fan) -> tuple[Indices, ...]:
         """Return `contacts` without the floating edges of things that stand nearer."""
         ray, place = self.contacts(mask, fan)
         met = self._overhang.standing(ray, place, mask.ravel()[fan.pixels[ray, place]], fan)

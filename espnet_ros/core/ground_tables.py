@@ -15,14 +15,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from espnet_ros.core.arrays import Floats
+from espnet_ros.core.arrays import Bools, Floats, Pixels
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.errors import PoseError
 from espnet_ros.core.gates import Gates
 from espnet_ros.core.ground_inputs import check_height
 from espnet_ros.core.strays import StrayFilter, stray_filter
-
-Indices = npt.NDArray[np.int32]
 
 # Of a fan with rays all around; making it takes about 1 s for an ordinary camera.
 _MAX_POINTS = 8_000_000
@@ -44,8 +42,8 @@ class Fan:
     :param strays: removes false contacts on these rays.
     """
 
-    pixels: Indices
-    seen: npt.NDArray[np.bool_]
+    pixels: Pixels
+    seen: Bools
     directions: Floats
     foot: Floats
     height_m: float
@@ -135,7 +133,7 @@ class _View:
         coarsest = self.reach_m * math.sqrt(2 * math.pi / (_ACROSS * _ALONG * _MAX_POINTS))
         return max(self.resolution_m, coarsest)
 
-    def look(self, xy: Floats) -> tuple[Indices, npt.NDArray[np.bool_]]:
+    def look(self, xy: Floats) -> tuple[Pixels, Bools]:
         """Return the pixels that show ground points (2, ...), and which points the image shows."""
         u, v = self.project(xy)
         low, high = self.used_px()

@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from espnet_ros.core.arrays import Floats, Indices
+from espnet_ros.core.arrays import Bools, Floats, Indices, Points
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.gates import Gates
-
-Points = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +30,7 @@ class Lattice:
     cols: Indices
     rays: Points
     ground: Points
-    used: npt.NDArray[np.bool_]
+    used: Bools
 
 
 def make_lattice(camera: CameraModel, T: Floats, gates: Gates, stride: int) -> Lattice:

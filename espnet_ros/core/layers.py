@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.labels import UNLABELED, Labels
-from espnet_ros.core.names import LAYER
 from espnet_ros.core.spelling import nearest
 
 UNKNOWN, LETHAL = -1, 100
@@ -41,38 +37,6 @@ def published_cost(cost: int) -> int:
     return cost if cost == LETHAL else min(cost, _HIGHEST)
 
 
-def layers_from_dict(layers: Mapping[str, Mapping[str, object]]) -> list[LayerSpec]:
-    """Return the layers that plain data from YAML specify.
-
-    :param layers: name -> ``{classes: [..], cost: .., min_probability: ..}``.
-    :raises ParameterError: if a key is missing or unknown, or a value has the wrong type; all
-        offenders are listed.
-    """
-    problems = [f'{n}: {p}' for n, values in layers.items() for p in plain_problems(n, values)]
-    if problems:
-        raise ParameterError('layers refused: ' + '; '.join(problems))
-    return [_from_plain(name, values) for name, values in layers.items()]
-
-
-def plain_problems(name: str, values: Mapping[str, object]) -> Iterator[str]:
-    """Yield why plain data, see `layers_from_dict`, do not specify a layer.
-
-    :param name: of the layer.
-    """
-    known = {'classes', 'cost', 'min_probability'}
-    yield from (f'unknown {key!r}{_near(key, known)}' for key in values if key not in known)
-    yield from (f'{key!r} is missing' for key in ('classes', 'cost') if key not in values)
-    classes, cost = values.get('classes', ()), values.get('cost', 0)
-    probability = values.get('min_probability', LayerSpec.min_probability)
-    if not isinstance(classes, (list, tuple)) or not all(isinstance(c, str) for c in classes):
-        yield f'classes must be a list of names, got {classes!r}'
-    if isinstance(cost, bool) or not isinstance(cost, int):
-        yield f'cost must be a whole number 0..100, got {cost!r}'
-    if isinstance(probability, bool) or not isinstance(probability, (int, float)):
-        yield f'min_probability must be a number, got {probability!r}'
-    yield from _name_problems(name)
-
-
 def layer_problems(layers: Sequence[LayerSpec], labels: Labels) -> Iterator[str]:
     """Yield what is wrong with the layers of a cost map for a model's labels."""
     if not layers:
@@ -89,7 +53,6 @@ def problems_of(layer: LayerSpec, labels: Labels | None) -> Iterator[str]:
 
     :param labels: of the model; None leaves the names of classes unchecked.
     """
-    yield from _name_problems(layer.name)
     if not layer.classes:
         yield 'expected at least one class'
     yield from _count_problems(layer) if labels is None else _class_problems(layer, labels)
@@ -120,19 +83,7 @@ def _class_problems(layer: LayerSpec, labels: Labels) -> Iterator[str]:
         )
 
 
-def _from_plain(name: str, values: Mapping[str, Any]) -> LayerSpec:
-    probability = float(values.get('min_probability', LayerSpec.min_probability))
-    return LayerSpec(name, tuple(values['classes']), values['cost'], probability)
-
-
-def _name_problems(name: str) -> Iterator[str]:
-    if not re.fullmatch(LAYER, name):
-        yield f'layer name {name!r} must be lower case letters, digits and _'
-    if name == CLEAR:
-        yield f'layer name {CLEAR!r} is taken by ~/points/{CLEAR}, the free ground'
-
-
-def _near(name: str, known: Sequence[str] | set[str]) -> str:
+def _near(name: str, known: Sequence[str]) -> str:
     match = nearest(name, known)
     if match:
         return f' (did you mean {match!r}?)'

@@ -23,8 +23,8 @@ from espnet_ros.core.ground_inputs import check_depth, check_mask, check_view
 from espnet_ros.core.ground_projection import GroundProjector
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.layers import LETHAL, LayerSpec
+from espnet_ros.core.names import upside_down_parameter
 from espnet_ros.core.occupancy import LayerSet, Occupancy
-from espnet_ros.core.parameter_families import upside_down_name
 from espnet_ros.core.pose_break import break_since
 from espnet_ros.core.projection_monitor import ProjectionMonitor
 from espnet_ros.core.semantic_grid import Memory, SemanticGrid
@@ -153,7 +153,9 @@ class Mapper:
             camera.ground.tables(look.model, look.T_base_camera, self._grid.spec.resolution_m)
         with self._lock:
             camera.roll_problem = roll_problem(
-                look.T_base_camera, self._upside_down[look.camera], upside_down_name(look.camera)
+                look.T_base_camera,
+                self._upside_down[look.camera],
+                upside_down_parameter(look.camera),
             )
             notice = break_since(camera.last, look.stamp_s, pose)
             if notice:

@@ -27,3 +27,11 @@ def mount_parameter(camera: str) -> str:
     :param camera: '' for the one without a name.
     """
     return f'camera_mount.{camera}' if camera else 'camera_mount'
+
+
+def upside_down_parameter(camera: str) -> str:
+    """Return the parameter that says whether the images of a camera are turned.
+
+    :param camera: '' for the one without a name.
+    """
+    return f'input.{camera}.upside_down' if camera else 'input.upside_down'

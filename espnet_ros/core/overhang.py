@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
-from espnet_ros.core.arrays import Floats, Indices
+from espnet_ros.core.arrays import Bools, Floats, Indices, UInt8Array
 from espnet_ros.core.ground_tables import Fan
 
 # How high frames, pedals and lifted feet float, and how far beside the contact they belong to, in
@@ -31,7 +30,7 @@ class Overhang:
         self._reach_m = reach_m
 
     def standing(
-        self, ray: Indices, place: Indices, class_ids: npt.NDArray[np.uint8], fan: Fan
+        self, ray: Indices, place: Indices, class_ids: UInt8Array, fan: Fan
     ) -> Indices:
         """Return the contacts that are not floating edges of a thing that stands nearer.
 
@@ -48,14 +47,14 @@ class Overhang:
             )
         return np.flatnonzero(~floating)
 
-    def reach_m(self, class_ids: npt.NDArray[np.uint8]) -> Floats:
+    def reach_m(self, class_ids: UInt8Array) -> Floats:
         """Return how far classes reach beyond the points they stand on, (N,) metres."""
         return self._reach_m[class_ids]
 
 
 def _floating(
     angles: Floats, ranges_m: Floats, reach_m: float, height_m: float
-) -> npt.NDArray[np.bool_]:
+) -> Bools:
     """Return which contacts of one class float beside a nearer contact that holds them.
 
     A noisy mask has tens of thousands of contacts, too many to compare each with each. But they

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from espnet_ros.core.errors import ParameterError
-from espnet_ros.core.layers import LayerSpec, layers_from_dict, plain_problems
+from espnet_ros.core.layers import CLEAR, LayerSpec
 from espnet_ros.core.names import CAMERA, LAYER, mount_parameter
 from espnet_ros.core.parameter_checks import three_problem
 from espnet_ros.core.parameter_spec import ParameterSpec
@@ -136,9 +136,9 @@ def incomplete(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     :returns: the group of parameters, e.g. ``layers.road``, and what is wrong with it.
     """
     for name, values in _plain_layers(given).items():
-        problems = [f'{name}: {problem}' for problem in plain_problems(name, values)]
-        if problems:
-            yield f'layers.{name}', '; '.join(problems)
+        problem = _layer_problem(name, values)
+        if problem:
+            yield f'layers.{name}', problem
     places, angles = _mount_leaves(given)
     for name in angles:
         if name not in places:
@@ -148,9 +148,13 @@ def incomplete(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def layers_of(given: Mapping[str, Any]) -> tuple[LayerSpec, ...]:
     """Return the layers that flat, checked values define, sorted by name.
 
-    :raises ParameterError: if one lacks its classes or cost.
+    :raises ParameterError: if one lacks its classes or cost, or has a name that is taken.
     """
-    return tuple(layers_from_dict(dict(sorted(_plain_layers(given).items()))))
+    layers = sorted(_plain_layers(given).items())
+    problems = '; '.join(filter(None, (_layer_problem(*layer) for layer in layers)))
+    if problems:
+        raise ParameterError(f'layers refused: {problems}')
+    return tuple(LayerSpec(name, **values) for name, values in layers)
 
 
 def _plain_layers(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -159,6 +163,14 @@ def _plain_layers(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         for name, value in _members(given, f'layers.<key>.{leaf}').items():
             layers.setdefault(name, {})[leaf] = value
     return layers
+
+
+def _layer_problem(name: str, values: Mapping[str, Any]) -> str:
+    """Return why the values of a layer, by leaf, do not make one, '' if they do."""
+    problems = [f'{key!r} is missing' for key in ('classes', 'cost') if key not in values]
+    if name == CLEAR:
+        problems.append(f'layer name {CLEAR!r} is taken by ~/points/{CLEAR}, the free ground')
+    return '; '.join(f'{name}: {problem}' for problem in problems)
 
 
 def overhang_of(given: Mapping[str, Any]) -> dict[str, float]:
@@ -196,41 +208,6 @@ def _without_places(cameras: Sequence[str]) -> str:
 def upside_down_of(given: Mapping[str, Any]) -> dict[str, bool]:
     """Return whether images are turned, by camera, for the cameras that have a value."""
     return _members(given, 'input.<key>.upside_down')
-
-
-def upside_down_name(camera: str) -> str:
-    """Return the parameter that says whether the images of a camera are turned."""
-    return f'input.{camera}.upside_down' if camera else 'input.upside_down'
-
-
-def check_mounts(mounts: Iterable[str], cameras: Sequence[str]) -> None:
-    """Refuse mounts of cameras that do not exist: such a typo would go unnoticed.
-
-    :param mounts: names of the cameras that have one.
-    :param cameras: names of the cameras, '' for the one without.
-    :raises ParameterError: naming them.
-    """
-    # The mount without a name may stay in a file when cameras get names.
-    lost = [name for name in mounts if name and name not in cameras]
-    _refuse(lost, cameras, mount_parameter)
-
-
-def check_upside_down(upside_down: Iterable[str], cameras: Sequence[str]) -> None:
-    """Refuse to turn images of cameras that do not exist.
-
-    :param upside_down: names of the cameras that have such a parameter.
-    :param cameras: names of the cameras, '' for the one without.
-    :raises ParameterError: naming them.
-    """
-    _refuse([name for name in upside_down if name not in cameras], cameras, upside_down_name)
-
-
-def _refuse(lost: Sequence[str], cameras: Sequence[str], parameter: Callable[[str], str]) -> None:
-    if lost:
-        raise ParameterError(
-            f'{", ".join(map(parameter, lost))} belongs to no camera: expected '
-            f'{", ".join(map(parameter, cameras))}, by the parameter cameras'
-        )
 
 
 def _members(given: Mapping[str, Any], form: str) -> dict[str, Any]:

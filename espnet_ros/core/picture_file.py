@@ -70,31 +70,41 @@ def content_of(path: Path) -> bytes:
 
 
 def decode(content: bytes, path: Path, flags: int = cv2.IMREAD_COLOR) -> npt.NDArray[Any]:
-    """Return the pixels of a picture's content, of the type and shape OpenCV gives for the flags.
-
-    An EXIF orientation is ignored, see `is_turned`. The node ignores it, too, because its camera
-    matrix is for the pixels as stored, and OpenCV ignores it for class ids.
+    """Return the pixels of a picture's content, see `pixels_of`.
 
     :param path: whose content it is, for messages.
     :raises DatasetError: if OpenCV does not decode it, or its end is missing.
     """
-    # JPEG is the only format whose missing part OpenCV fills.
+    pixels = pixels_of(content, flags)
+    if pixels is not None:
+        return pixels
     if is_cut_off(content):
         raise DatasetError(
             f'the end of {path} is missing, as after an interrupted copy or a full disk: copy or '
             'save it again, or remove it'
         )
+    raise DatasetError(
+        f'{path} is not a picture that OpenCV reads, or is cut off: remove or convert it'
+    )
+
+
+def pixels_of(content: bytes, flags: int) -> npt.NDArray[Any] | None:
+    """Return the pixels of a picture's content, of the type and shape OpenCV gives for the flags.
+
+    An EXIF orientation is ignored, see `is_turned`: the camera matrix is for the pixels as
+    stored, and OpenCV ignores it for class ids.
+
+    :return: None if OpenCV does not decode it, or its end is missing.
+    """
+    # JPEG is the only format whose missing part OpenCV fills.
+    if not content or is_cut_off(content):
+        return None
     try:
-        stored = flags | cv2.IMREAD_IGNORE_ORIENTATION
-        pixels = _imdecode(content, stored) if content else None
+        pixels: npt.NDArray[Any] | None = _imdecode(content, flags | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
         # E.g. a header that claims more pixels than OpenCV accepts.
-        pixels = None
-    if pixels is None:
-        raise DatasetError(
-            f'{path} is not a picture that OpenCV reads, or is cut off: remove or convert it'
-        )
-    return np.asarray(pixels)
+        return None
+    return pixels
 
 
 def is_turned(path: Path) -> bool:

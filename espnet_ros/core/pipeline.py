@@ -53,7 +53,7 @@ class Segmenter:
     :param labels: the classes of its model.
     :param size_wh: size of the network input in pixels.
     :param mask_size: ``image`` for masks of the image's size, ``network`` for ``size_wh``.
-    :param min_confidence: pixels with a confidence (0..255) below this are UNLABELED.
+    :param min_confidence: pixels with a probability (0..1) below this are UNLABELED.
     """
 
     def __init__(
@@ -62,13 +62,13 @@ class Segmenter:
         labels: Labels,
         size_wh: tuple[int, int],
         mask_size: str = 'image',
-        min_confidence: int = 0,
+        min_confidence: float = 0.0,
     ) -> None:
         self._backend = backend
         self._lut = labels.mask_lut
         self._size_wh = size_wh
         self._resize_back = mask_size == 'image'
-        self._min_confidence = min_confidence
+        self._min_level = round(255 * min_confidence)
 
     def segment(self, image_bgr: UInt8Array) -> Segmentation:
         """Return the mask of an image.
@@ -111,8 +111,8 @@ class Segmenter:
             # While they are small; after the resize, only ties between two pixels would differ.
             network_mask, confidence = _turned(network_mask), _turned(confidence)
         mask: UInt8Array = cv2.LUT(network_mask, self._lut)  # type: ignore[assignment]
-        if self._min_confidence > 0:
-            mask[confidence < self._min_confidence] = UNLABELED
+        if self._min_level > 0:
+            mask[confidence < self._min_level] = UNLABELED
         if self._resize_back:
             mask = mask_at(mask, image.size_wh)
         post_ms = (time.perf_counter() - start) * 1e3

@@ -19,15 +19,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from espnet_ros.core.arrays import UInt8Array
+from espnet_ros.core.arrays import Bools, Floats, UInt8Array
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.grid import Observation
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.statistics import RollingPercentiles
 from espnet_ros.core.still import WhileStill
 from espnet_ros.core.transforms import rigid
-
-Bools = npt.NDArray[np.bool_]
 
 # Tolerance for the rounding of pixels and the ragged edges of masks.
 _MARGIN_DEG = 0.5
@@ -171,10 +169,10 @@ class ProjectionMonitor:
         return float((self._kept[known] / self._met[known]).max())
 
     def _above_horizon(self) -> float:
-        return self._shares.percentile(_PERCENTILE) or 0.0
+        return self._shares.percentiles([_PERCENTILE])[0] or 0.0
 
 
-def _horizon(camera: CameraModel, T: npt.NDArray[np.float64]) -> _Horizon:
+def _horizon(camera: CameraModel, T: Floats) -> _Horizon:
     width, height = camera.image_wh
     down, across = _strides(camera)
     u, v = np.meshgrid(np.arange(0, width, across), np.arange(0, height, down))

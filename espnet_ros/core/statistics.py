@@ -23,7 +23,7 @@ def percentiles(
     :param points: 0..100; 50 is the median.
     :returns: None for each if there are no values.
     """
-    found = np.percentile(values, points).tolist() if len(values) else [None] * len(points)
+    found = _percentiles(values, points)
     return {f'p{p}': rounded(value, 3) for p, value in zip(points, found, strict=True)}
 
 
@@ -42,14 +42,14 @@ class RollingPercentiles:
         with self._lock:
             self._values.append(value)
 
-    def percentile(self, percent: float) -> float | None:
-        """Return the percentile, linear between values, or None before the first value.
+    def percentiles(self, points: Sequence[int]) -> list[float | None]:
+        """Return percentiles, linear between values; each is None before the first value.
 
-        :param percent: 0..100; 50 is the median.
+        :param points: 0..100; 50 is the median.
         """
         with self._lock:
             values = list(self._values)
-        return float(np.percentile(values, percent)) if values else None
+        return _percentiles(values, points)
 
 
 class RollingRate:
@@ -97,15 +97,18 @@ class StageTimes:
         for stage, value in stage_ms.items():
             self._stages[stage].add(value)
 
-    def percentiles_ms(self, percent: float) -> dict[str, float | None]:
-        """Return the percentile of each stage in milliseconds, None if it has no values yet."""
-        return {stage: values.percentile(percent) for stage, values in self._stages.items()}
-
     def values(self) -> dict[str, str]:
         """Return median and 95th percentile of each stage for diagnostics.
 
         :return: milliseconds as text by names like ``infer_p95_ms``, '' without values.
         """
-        of = {percent: self.percentiles_ms(percent) for percent in (50, 95)}
-        named = {f'{s}_p{p}_ms': of[p][s] for s in self._stages for p in of}
-        return {name: '' if ms is None else f'{ms:.2f}' for name, ms in named.items()}
+        points = (50, 95)
+        return {
+            f'{stage}_p{point}_ms': '' if ms is None else f'{ms:.2f}'
+            for stage, times in self._stages.items()
+            for point, ms in zip(points, times.percentiles(points), strict=True)
+        }
+
+
+def _percentiles(values: Sequence[float], points: Sequence[int]) -> list[float | None]:
+    return np.percentile(values, points).tolist() if len(values) else [None] * len(points)

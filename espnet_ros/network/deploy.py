@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from espnet_ros.core.input_size import STRIDE
+from espnet_ros.core.model_description import ModelDescription
 from espnet_ros.network.esp import NormAct
 from espnet_ros.network.espnet import ESPNet
 
@@ -104,6 +105,14 @@ class DeploymentGraph(nn.Module):
         factor = input_scale / torch.tensor(std, dtype=torch.float64).view(1, 1, 1, 3)
         self.register_buffer('factor', factor.float())
         self.eval()
+
+    @classmethod
+    def of(cls, network: nn.Module, description: ModelDescription) -> DeploymentGraph:
+        """Return the graph of a network with the normalisation and temperature of its model."""
+        return cls(
+            network, description.mean, description.std, description.input_scale,
+            description.temperature,
+        )  # fmt: skip
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Segment images.

@@ -163,14 +163,8 @@ def write_bundle_like(
 def _graphs_of(network: nn.Module, description: ModelDescription) -> dict[str, bytes]:
     """Return the ONNX files of a network by role; float16 only if it is good enough."""
     classes = len(description.labels)
-
-    def deployed(network: nn.Module) -> DeploymentGraph:
-        return DeploymentGraph(
-            network, description.mean, description.std, description.input_scale,
-            description.temperature,
-        )  # fmt: skip
-
-    reference, graph = deployed(network), deployed(rewrite(network))
+    reference = DeploymentGraph.of(network, description)
+    graph = DeploymentGraph.of(rewrite(network), description)
     try:
         graphs = {'onnx': export_onnx(graph, classes, reference)}
     except BundleError as error:

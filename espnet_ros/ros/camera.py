@@ -87,16 +87,16 @@ class Camera:
         self._input = config().input
         self._upside_down = config().is_upside_down(name)
         self._type, suffix, self._decode = _TRANSPORTS[self._input.transport]
-        self._image_topic = of_camera(name, f'image{suffix}')
-        # Fully qualified while subscribed.
-        self._camera_info_topic = self._camera_info_name = of_camera(name, 'camera_info')
+        names = [of_camera(name, n) for n in (f'image{suffix}', 'camera_info', 'depth/image')]
+        self._image_name, self._info_name, self._depth_name = names
+        # What they are in the namespace and after remapping, for messages.
+        self._image_topic, self._info_topic, self._depth_topic = map(
+            node.resolve_topic_name, names
+        )
         self._outputs = CameraOutputs(node, name, labels, lambda: config().overlay)
-        self._depth_topic = of_camera(name, 'depth/image')
         with_depth = config().projection.source == 'depth'
         self.depth = DepthQueue(self._why_no_depth) if with_depth else None
         self._subscriptions: list[Any] = []
-        # Fully qualified; read by other threads, too.
-        self._topics: list[str] = []
         self._camera_info: CameraInfo | None = None
 
     def subscribe(self, deliver: Callable[[Camera, Any], bool]) -> None:
@@ -128,12 +128,10 @@ class Camera:
         infos = input_profile('best_effort')
         # One by one, so that those already made can be destroyed if another one fails.
         made = self._subscriptions
-        made.append(create(self._type, self._image_topic, on_image, images))
-        made.append(create(CameraInfo, self._camera_info_name, on_camera_info, infos))
+        made.append(create(self._type, self._image_name, on_image, images))
+        made.append(create(CameraInfo, self._info_name, on_camera_info, infos))
         if self.depth is not None:
-            made.append(create(Image, self._depth_topic, self.depth.put, images))
-        self._topics = [str(subscription.topic_name) for subscription in self._subscriptions]
-        self._camera_info_topic = self._topics[1]
+            made.append(create(Image, self._depth_name, self.depth.put, images))
 
     @property
     def image_subscription(self) -> Any:
@@ -144,10 +142,10 @@ class Camera:
         """Unsubscribe, and forget what has come."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
-        self._subscriptions, self._topics = [], []
+        self._subscriptions = []
         if self.depth is not None:
             self.depth.clear()
-        self._camera_info, self._camera_info_topic = None, self._camera_info_name
+        self._camera_info = None
 
     def decode(self, message: Any) -> Decoded:
         """Return the pixels of a message.
@@ -176,13 +174,12 @@ class Camera:
         self._publish_camera_info(header, image, segmentation.mask, info)
         self._outputs.publish_colors(header, image, segmentation.mask)
         self.monitor.process(stage_ms)
-        return Segmented(
-            header, image.size_wh, segmentation, info, self._camera_info_topic
-        )
+        return Segmented(header, image.size_wh, segmentation, info, self._info_topic)
 
     def why_silent(self) -> str:
         """Return the likeliest reason why no image arrives."""
-        return self._why_silent(0, self._type, self.monitor.received > 0, OTHER_TRANSPORT)
+        came = self.monitor.received > 0
+        return self._why_silent(self._image_topic, self._type, came, OTHER_TRANSPORT)
 
     def destroy(self) -> None:
         """Destroy what the constructor made."""
@@ -190,18 +187,15 @@ class Camera:
 
     def _why_no_depth(self) -> str:
         raw = 'remap it to a depth image that is not compressed'
-        return self._why_silent(-1, Image, False, raw)
+        return self._why_silent(self._depth_topic, Image, False, raw)
 
-    def _why_silent(self, place: int, kind: Any, came: bool, other_type: str) -> str:
+    def _why_silent(self, topic: str, kind: Any, came: bool, other_type: str) -> str:
         """Return why nothing arrives on one of the subscriptions to images."""
-        topics = self._topics
-        if not topics:
+        if not self._subscriptions:
             return 'not subscribed'
         type_name = f'sensor_msgs/msg/{kind.__name__}'
         reliable = self._input.reliability == 'reliable'
-        return why_silent(
-            self._node, topics[place], type_name, reliable, came, other_type
-        )
+        return why_silent(self._node, topic, type_name, reliable, came, other_type)
 
     def _warn(self, problem: str) -> None:
         if problem:
@@ -218,7 +212,7 @@ class Camera:
     ) -> None:
         problem, missing = '', ''
         if info is None:
-            missing = f'no camera_info on {self._camera_info_topic}: masks go out without one'
+            missing = f'no camera_info on {self._info_topic}: masks go out without one'
         else:
             try:
                 self._outputs.publish_camera_info(header, image.size_wh, mask, info)

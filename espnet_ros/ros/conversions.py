@@ -19,6 +19,7 @@ from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.color_image import MOVES, ColorImage
 from espnet_ros.core.errors import ImageError
 from espnet_ros.core.jpeg import is_cut_off
+from espnet_ros.core.picture_file import pixels_of
 
 
 @dataclass(frozen=True)
@@ -188,22 +189,17 @@ def read_compressed(message: CompressedImage) -> ColorImage:
 
 def _decode(message: CompressedImage, color_flag: int) -> UInt8Array:
     """Return uint8 (H, W, 3), or (H, W) if the flag lets a grey image stay grey."""
-    data = np.frombuffer(message.data, np.uint8)
-    cut_off = is_cut_off(data.tobytes())
-    # The camera matrix belongs to the pixels as stored: no rotation by the EXIF tag.
-    flags = color_flag | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        image = None if cut_off or not data.size else cv2.imdecode(data, flags)
-    except cv2.error:
-        image = None
-    if image is None:
-        reason = 'its end is missing' if cut_off else 'it is not a JPEG or PNG that OpenCV reads'
-        raise ImageError(
-            'decode',
-            f'the compressed image of {data.size} bytes, format {message.format!r}, could not '
-            f'be decoded: {reason}',
-        )
-    return np.asarray(image, np.uint8)
+    content = bytes(message.data)
+    pixels = pixels_of(content, color_flag)
+    if pixels is not None:
+        return pixels
+    cut_off = is_cut_off(content)
+    reason = 'its end is missing' if cut_off else 'it is not a JPEG or PNG that OpenCV reads'
+    raise ImageError(
+        'decode',
+        f'the compressed image of {len(content)} bytes, format {message.format!r}, could not '
+        f'be decoded: {reason}',
+    )
 
 
 def array_to_image(pixels: UInt8Array, header: Header, encoding: str) -> Image:

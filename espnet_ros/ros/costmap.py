@@ -16,12 +16,13 @@ from espnet_ros.core.errors import AbandonedError, describe
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.mapper import Look, Mapper
 from espnet_ros.core.mask_rate import MaskRate
+from espnet_ros.core.names import about
 from espnet_ros.ros.camera import Segmented
 from espnet_ros.ros.clocks import steady_timer
 from espnet_ros.ros.clouds import CloudOutputs
 from espnet_ros.ros.costmap_monitor import CostmapMonitor
 from espnet_ros.ros.costmap_output import FILL, CostmapOutput
-from espnet_ros.ros.costmap_status import CostmapStatus
+from espnet_ros.ros.costmap_status import judge_costmap
 from espnet_ros.ros.costmap_watch import CostmapWatch
 from espnet_ros.ros.depth import DepthQueue
 from espnet_ros.ros.log import Quiet, details
@@ -60,16 +61,11 @@ class CostmapFeed:
         self._cameras = self._made_with.camera_names
         self._mapper = Mapper(self._made_with, labels)
         self._clouds: dict[str, CloudOutputs] = {}
-        self._monitor = CostmapMonitor()
+        self._monitor, self._quiet = CostmapMonitor(), Quiet()
         self._watch = CostmapWatch(node, config, silence)
         with ExitStack() as made:
             self._create_outputs(made)
-            self._status = CostmapStatus(
-                config, self._made_with.grid.frame, self._mapper, self._output, self._watch,
-                poses, self._clouds.values(),
-            )  # fmt: skip
             self._made = made.pop_all()
-        self._quiet = Quiet()
         self._rates: dict[str, MaskRate] = {}
         self._worker: Worker | None = None
         self._timer: Any = None
@@ -79,7 +75,7 @@ class CostmapFeed:
 
     def activate(self) -> None:
         """Start taking masks and watching."""
-        self._monitor = CostmapMonitor()
+        self._monitor, self._quiet = CostmapMonitor(), Quiet()
         self._allow_waiting(True)
         self._output.start(self._monitor)
         self._watch.start()
@@ -110,7 +106,7 @@ class CostmapFeed:
         worker = self._worker
         if worker is None:
             return
-        now_s = self._watch.now_s
+        now_s = self._watch.clock.now_s()
         # A camera may leave its stamps empty.
         stamp_s = seconds(segmented.header.stamp) or time.monotonic()
         if not self._rates[camera].allows(stamp_s, now_s, self._config().grid.masks_hz):
@@ -123,7 +119,20 @@ class CostmapFeed:
 
         :param state: lifecycle state of the node.
         """
-        return self._status.status(state, self._monitor)
+        config, monitor, watch = self._config(), self._monitor, self._watch
+        problems = [clouds.problem() for clouds in self._clouds.values()]
+        problems += [watch.clock.problem(), monitor.news()]
+        problems += [about(*problem) for problem in self._mapper.problems().items()]
+        level, message = judge_costmap(state, config, monitor, watch, self._poses, problems)
+        values = {
+            'state': state, 'pose_source': self._poses.name, 'frame': self._made_with.grid.frame,
+            'age_s': f'{watch.age_s:.2f}', 'stale': str(self._output.is_stale).lower(),
+            'on_stale': config.grid.on_stale, **monitor.values(),
+        }  # fmt: skip
+        for camera, figures in self._mapper.figures().items():
+            prefix = f'{camera}_' if camera else ''
+            values.update({prefix + key: value for key, value in figures.items()})
+        return level, message, values
 
     def _create_outputs(self, made: ExitStack) -> None:
         node, mapper = self._node, self._mapper
@@ -152,7 +161,8 @@ class CostmapFeed:
             self._clouds[camera].publish(segmented.header, look)
         except Exception as error:
             # The mask is in the cost maps nevertheless.
-            self._warn(f'clouds of {camera} not sent' if camera else 'clouds not sent', error)
+            if self._quiet.is_due('clouds', camera):
+                self._warn(f'clouds of {camera} not sent' if camera else 'clouds not sent', error)
 
     def _take(self, camera: str, segmented: Segmented) -> Look:
         stamp_s = seconds(segmented.header.stamp)
@@ -165,6 +175,8 @@ class CostmapFeed:
         with self._adding:
             notice, stage_ms = self._map(look, segmented.header.stamp)
             self._watch.mark(camera, stamp_s)
+        # From now on, a mask that is left out is news again.
+        self._quiet.is_news('', 'left out', camera)
         self._monitor.update({'pose': (posed - start) * 1e3, **stage_ms})
         is_stale = self._watch.is_stale
         if not (is_stale and self._config().grid.on_stale in FILL):
@@ -199,17 +211,13 @@ class CostmapFeed:
     def _skip(self, camera: str, error: Exception) -> None:
         self._monitor.skip(error)
         reason = describe(error)
-        if self._watch.skip(camera, reason):
+        self._watch.freshness.skip(camera, reason)
+        if self._quiet.is_news(reason, 'left out', camera):
             what = f'mask of {camera}' if camera else 'mask'
-            if self._warn(f'{what} left out of the cost maps', error):
-                self._watch.tell(camera, reason)
+            self._warn(f'{what} left out of the cost maps', error)
 
-    def _warn(self, what: str, error: Exception) -> bool:
-        """Log what went wrong, unless that was just logged; return whether it logged."""
-        is_due = self._quiet.is_due(what)
-        if is_due:
-            self._node.get_logger().warning(f'{what}: {describe(error)}{details(error)}')
-        return is_due
+    def _warn(self, what: str, error: Exception) -> None:
+        self._node.get_logger().warning(f'{what}: {describe(error)}{details(error)}')
 
     def _tick_s(self) -> float:
         return min(self._output.period_s, self._watch.period_s)

@@ -23,7 +23,10 @@ _LONGEST_S = 1.0
 class CostmapWatch:
     """Knows how old the newest mask of each camera is; may be used from several threads.
 
-    :param node: its clock gives the age of masks.
+    Its `clock` gives the time by which masks age; simulated time may start over. Its `freshness`
+    is replaced at each start.
+
+    :param node: whose time it is.
     :param config: returns the current config.
     :param silence: takes a camera; returns why its images do not come or fail, '' if they come
         and succeed.
@@ -34,14 +37,14 @@ class CostmapWatch:
     ) -> None:
         self._config, self._silence = config, silence
         self._cameras = config().camera_names
-        self._clock = AgeClock(node)
+        self.clock = AgeClock(node)
         self.start()
 
     def start(self) -> None:
         """Start over: from now on, every camera has to bring masks."""
-        self._ticked_s = self._clock.now_s()
+        self._ticked_s = self.clock.now_s()
         self._paused_s = -math.inf
-        self._freshness = Freshness(self._cameras, self._ticked_s)
+        self.freshness = Freshness(self._cameras, self._ticked_s)
 
     @property
     def period_s(self) -> float:
@@ -51,21 +54,16 @@ class CostmapWatch:
     @property
     def age_s(self) -> float:
         """Return how long the longest silence of a camera has lasted, seconds."""
-        return self._freshness.oldest(self._clock.now_s())[0]
+        return self.freshness.oldest(self.clock.now_s())[0]
 
     @property
     def is_stale(self) -> bool:
         """Tell whether `age_s` is above `grid.stale_after`."""
         return self.age_s > self._config().grid.stale_after
 
-    @property
-    def now_s(self) -> float:
-        """Return the time by which masks age, seconds; simulated time may start over."""
-        return self._clock.now_s()
-
     def passed_s(self) -> float:
         """Return the seconds since the last call."""
-        before_s, self._ticked_s = self._ticked_s, self._clock.now_s()
+        before_s, self._ticked_s = self._ticked_s, self.clock.now_s()
         begins = before_s < 0.0 <= self._ticked_s
         return 0.0 if begins else max(0.0, self._ticked_s - before_s)
 
@@ -74,7 +72,7 @@ class CostmapWatch:
 
         :raises ImageError: if it is no newer; a hung driver may repeat its last image for ever.
         """
-        if not self._freshness.advances(camera, stamp_s):
+        if not self.freshness.advances(camera, stamp_s):
             raise ImageError(
                 'stamp',
                 f'the stamp {stamp_s:.3f} s of the image is not after that of the last one in '
@@ -83,38 +81,26 @@ class CostmapWatch:
 
     def mark(self, camera: str, stamp_s: float) -> None:
         """Note that a mask has gone into the grid."""
-        self._freshness.mark(camera, self._clock.now_s(), stamp_s)
-
-    def skip(self, camera: str, reason: str) -> bool:
-        """Note why a mask was left out; return whether that reason has not been told yet."""
-        return self._freshness.skip(camera, reason)
-
-    def tell(self, camera: str, reason: str) -> None:
-        """Note that this reason has been told."""
-        self._freshness.tell(camera, reason)
+        self.freshness.mark(camera, self.clock.now_s(), stamp_s)
 
     def why(self) -> tuple[str, Cause]:
         """Return why the camera that has been silent the longest brings no masks."""
-        now_s = self._clock.now_s()
+        now_s = self.clock.now_s()
         if not self._config().enabled:
             self._paused_s = now_s
         # After a pause, the first masks need time to arrive.
         if abs(now_s - self._paused_s) <= self._config().grid.stale_after:
             return 'paused by ~/enable', Cause.PAUSED
-        _, camera, reason = self._freshness.oldest(now_s)
+        _, camera, reason = self.freshness.oldest(now_s)
         # If images have stopped, what was wrong with the last one is not the reason.
         why = self._silence(camera) or reason or self._slow(camera)
         return about(camera, why), Cause.LOST
 
     def _slow(self, camera: str) -> str:
-        if not self._freshness.has_fed(camera):
+        if not self.freshness.has_fed(camera):
             return 'images come, but no masks are made from them'
         return (
             'images come, but masks more than grid.stale_after '
             f'({self._config().grid.stale_after:g} s) apart: a backend that is slow or hangs, a '
             'slow camera, or input.max_rate, which counts real seconds'
         )
-
-    def clock_problem(self) -> str:
-        """Return why masks do not age, '' if they do."""
-        return self._clock.problem()

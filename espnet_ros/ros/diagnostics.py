@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
@@ -11,7 +11,6 @@ from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.names import COSTMAP_STATUS
 from espnet_ros.ros.camera import Camera
 from espnet_ros.ros.camera_monitor import CameraMonitor
-from espnet_ros.ros.camera_status import judge
 from espnet_ros.ros.costmap import CostmapFeed
 
 
@@ -28,7 +27,9 @@ def active_statuses(
     statuses = []
     for camera in cameras:
         monitor = camera.monitor
-        level, message = judge(facts['state'], config, monitor, camera.why_silent, progress)
+        level, message = judge_camera(
+            facts['state'], config, monitor, camera.why_silent, progress
+        )
         name = f'{node}: {camera.name or "image"}'
         statuses.append(make_status(name, level, message, {**facts, **monitor.values()}))
     if costmap is not None:
@@ -50,6 +51,38 @@ def idle_statuses(
     message = f'not configured: {error}' if error else progress or str(facts['state'])
     values = {**facts, **CameraMonitor().values(), 'last_error': error}
     return [make_status(f'{node}: {name}', level, message, values) for name in cameras]
+
+
+def judge_camera(
+    state: str, config: NodeConfig, monitor: CameraMonitor, why_silent: Callable[[], str],
+    progress: str,
+) -> tuple[bytes, str]:
+    """Return level and message of a camera.
+
+    :param state: lifecycle state of the node.
+    :param why_silent: returns the reason why no images come.
+    :param progress: what images are waiting for, if that takes long.
+    """
+    rejected, failed = monitor.news()
+    if failed:
+        return DiagnosticStatus.ERROR, f'{failed} images lost: {monitor.last_error}'
+    if state != 'active':
+        return DiagnosticStatus.OK, state
+    if monitor.silent_s > config.diagnostics.stale_after:
+        return DiagnosticStatus.WARN, f'no image for {monitor.silent_s:.1f} s: {why_silent()}'
+    if progress:
+        return DiagnosticStatus.WARN, progress
+    if rejected:
+        return DiagnosticStatus.WARN, f'{rejected} images rejected: {monitor.last_error}'
+    if not config.enabled:
+        return DiagnosticStatus.OK, 'disabled'
+    if monitor.error:
+        return DiagnosticStatus.WARN, f'no good image since: {monitor.error}'
+    if monitor.camera_info_problem:
+        return DiagnosticStatus.WARN, monitor.camera_info_problem
+    rate = f'segmenting at {monitor.rate_hz:.1f} Hz'
+    # Masks need no calibration; if the cost maps lack one, their status warns.
+    return DiagnosticStatus.OK, '; '.join(filter(None, (rate, monitor.camera_info_missing)))
 
 
 def make_status(

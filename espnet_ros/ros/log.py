@@ -31,6 +31,7 @@ class Quiet:
 
     def __init__(self) -> None:
         self._complaints: dict[tuple[Hashable, ...], _Complaint] = {}
+        self._texts: dict[tuple[Hashable, ...], str] = {}
         self._lock = threading.Lock()
 
     def is_due(self, *complaint: Hashable) -> bool:
@@ -49,6 +50,18 @@ class Quiet:
                 return False
             known.told_s, known.quiet_s = now_s, min(2 * known.quiet_s, LONGEST_QUIET_S)
             return True
+
+    def is_news(self, text: str, *complaint: Hashable) -> bool:
+        """Tell whether a complaint is due and has another text than the last time it was logged.
+
+        :param text: '' if there is nothing to complain about: any text after that is another one.
+        """
+        if not text:
+            self._texts.pop(complaint, None)
+        if text == self._texts.get(complaint, '') or not self.is_due(*complaint):
+            return False
+        self._texts[complaint] = text
+        return True
 
 
 @dataclass

@@ -15,13 +15,14 @@ from rclpy.parameter import Parameter
 from rclpy.subscription import Subscription
 from std_srvs.srv import SetBool
 
+from espnet_ros.backends.open_model import OpenModel
 from espnet_ros.core.color_image import ColorImage
 from espnet_ros.core.config import find_spec
+from espnet_ros.core.config_rules import check_cameras
 from espnet_ros.core.errors import EspnetRosError
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.names import NODE
 from espnet_ros.core.pipeline import Segmentation
-from espnet_ros.core.transforms import camera_mount
 from espnet_ros.ros.camera import Camera, Segmented
 from espnet_ros.ros.clocks import steady_timer
 from espnet_ros.ros.console_logger import ConsoleLogger
@@ -29,7 +30,7 @@ from espnet_ros.ros.costmap import CostmapFeed
 from espnet_ros.ros.diagnostics import active_statuses, idle_statuses
 from espnet_ros.ros.label_info import publish_label_info
 from espnet_ros.ros.log import details
-from espnet_ros.ros.model import NO_FACTS, LoadedModel, load_model
+from espnet_ros.ros.model import NO_FACTS, load_model
 from espnet_ros.ros.parameters import (
     as_declared,
     check_overrides,
@@ -60,11 +61,11 @@ class SegmentationNode(LifecycleNode):
         # Replaces rclpy's own logger, through which rclpy logs for this node, too.
         self._logger = ConsoleLogger(self.get_logger().name)
         answer_refusals(self)
-        self._model: LoadedModel | None = None
+        self._model: OpenModel | None = None
         self._cameras: list[Camera] = []
         self._worker: Worker | None = None
         self._costmap: CostmapFeed | None = None
-        # Publishers that belong to no camera.
+        # The model, and publishers that belong to no camera.
         self._made = ExitStack()
         self._configure_error = ''
         self._progress = Progress()
@@ -101,8 +102,9 @@ class SegmentationNode(LifecycleNode):
         self._configure_error = ''
         try:
             with self._progress.reported_at_once(self._report):
-                self._model = load_model(self._config, self._progress.tell)
-            labels = self._model.labels
+                model = load_model(self._config, self._progress.tell)
+                self._model = self._made.enter_context(model)
+            labels = self._model.bundle.labels
             for name in self._config.camera_names:
                 # One by one, so that those already made are destroyed if another one fails.
                 self._cameras.append(Camera(self, name, labels, lambda: self._config))
@@ -188,7 +190,7 @@ class SegmentationNode(LifecycleNode):
                 f'{", ".join(waiting)} will take effect after deactivate, cleanup and configure'
             )
 
-    def _infer(self, model: LoadedModel, images: list[ColorImage]) -> list[Segmentation]:
+    def _infer(self, model: OpenModel, images: list[ColorImage]) -> list[Segmentation]:
         try:
             return model.segmenter.segment_together(images)
         finally:
@@ -200,10 +202,8 @@ class SegmentationNode(LifecycleNode):
             self._costmap.put(camera, segmented)
 
     def _make_costmap(self, labels: Labels) -> CostmapFeed:
-        pose, frame = self._config.pose, self._config.grid.frame
-        self._config.check_cameras()
-        mounts = {n: camera_mount(m.xyz, m.rpy) for n, m in self._config.mounts.items()}
-        poses = create_poses(self, pose.source, frame, pose.base_frame, pose.timeout, mounts)
+        check_cameras(self._config)
+        poses = create_poses(self, self._config)
         depths = {c.name: c.depth for c in self._cameras if c.depth is not None}
         try:
             return CostmapFeed(
@@ -264,7 +264,5 @@ class SegmentationNode(LifecycleNode):
             self._costmap.destroy()
             self._costmap = None
         self._made.close()
-        if self._model is not None:
-            self._model.close()
-            self._model = None
+        self._model = None
         self._progress.clear()

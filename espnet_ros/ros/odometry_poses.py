@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
+import numpy as np
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -27,9 +28,10 @@ class OdometryPoses:
     """The robot is where odometry says, the cameras where they are mounted.
 
     :param mounts: T_base_camera (optical) by camera.
+    :param fixed_until_seen: until somebody publishes odometry, the robot is assumed to stand still
+        at the origin of the grid's frame. There is no way back: a robot whose odometry has died
+        is not parked.
     """
-
-    name = 'odometry'
 
     def __init__(
         self,
@@ -38,13 +40,14 @@ class OdometryPoses:
         base_frame: str,
         timeout_s: float,
         mounts: Mapping[str, Floats],
+        fixed_until_seen: bool = False,
     ) -> None:
         self._node = node
         self._frames = grid_frame, base_frame
         self._timeout_s = timeout_s
         self._mounts = mounts
         self._history = PoseHistory()
-        self._seen = False
+        self._may_be_fixed = fixed_until_seen
         self._refusals: deque[str] = deque(maxlen=_DEPTH)
         profile = QoSProfile(
             history=HistoryPolicy.KEEP_LAST,
@@ -53,11 +56,18 @@ class OdometryPoses:
             reliability=ReliabilityPolicy.BEST_EFFORT,
         )
         self._subscription = node.create_subscription(Odometry, TOPIC, self._on_message, profile)
-        self.topic = self._subscription.topic_name
+        self._topic = self._subscription.topic_name
+
+    @property
+    def name(self) -> str:
+        """Return ``odometry``, or ``fixed`` while the robot is assumed to stand still."""
+        return 'fixed' if self._is_fixed() else 'odometry'
 
     def at(self, header: Header, camera: str) -> tuple[Floats, Floats]:
         """Return the mount and the interpolated odometry."""
         T_base_camera = mount_of(self._mounts, camera)
+        if self._is_fixed():
+            return T_base_camera, np.eye(4)
         stamp_s = stamp_seconds(header, 'image')
         try:
             return T_base_camera, self._history.at(stamp_s, self._timeout_s)
@@ -66,34 +76,37 @@ class OdometryPoses:
             refused = [*self._refusals][-1:]
             if any(refused):
                 raise PoseError(
-                    f'the last message of {self.topic} was refused: {refused[0]}'
+                    f'the last message of {self._topic} was refused: {refused[0]}'
                 ) from error
             raise
 
     def latest(self) -> Floats | None:
         """Return the newest pose, or None if no odometry has come or no camera has a mount."""
-        newest = self._history.newest() if self._mounts else None
+        if not self._mounts:
+            return None
+        if self._is_fixed():
+            return np.eye(4)
+        newest = self._history.newest()
         return None if newest is None else newest[1]
 
-    @property
-    def seen(self) -> bool:
-        """Return whether there ever was a publisher of odometry."""
-        self._seen = self._seen or self._node.count_publishers(self.topic) > 0
-        return self._seen
-
     def problem(self) -> str:
-        """Return what is wrong with the odometry."""
+        """Return what is wrong with the odometry, or that there is none."""
+        if self._is_fixed():
+            return (
+                f'nobody publishes {self._topic}, so the robot is assumed to stand still; '
+                'if it really does, set pose.source to fixed'
+            )
         refusals = [reason for reason in list(self._refusals) if reason]
         if refusals:
             return (
-                f'{len(refusals)} of the last {len(self._refusals)} messages of {self.topic} '
+                f'{len(refusals)} of the last {len(self._refusals)} messages of {self._topic} '
                 f'refused: {refusals[-1]}'
             )
-        types = {p.topic_type for p in self._node.get_publishers_info_by_topic(self.topic)}
-        mismatch = type_mismatch(self.topic, _TYPE, types, _CURE, _CURE)
+        types = {p.topic_type for p in self._node.get_publishers_info_by_topic(self._topic)}
+        mismatch = type_mismatch(self._topic, _TYPE, types, _CURE, _CURE)
         if mismatch or self._refusals:
             return mismatch
-        return f'{self.topic} has a publisher, but no message has come'
+        return f'{self._topic} has a publisher, but no message has come'
 
     def allow_waiting(self, allowed: bool) -> None:
         """Let `at` wait, or end its waiting."""
@@ -104,8 +117,13 @@ class OdometryPoses:
         self._history.allow_waiting(False)
         self._node.destroy_subscription(self._subscription)
 
+    def _is_fixed(self) -> bool:
+        if self._may_be_fixed and self._node.count_publishers(self._topic):
+            self._may_be_fixed = False
+        return self._may_be_fixed
+
     def _on_message(self, message: Odometry) -> None:
-        self._seen = True
+        self._may_be_fixed = False
         try:
             stamp_s, T_grid_base = read_odometry(message, *self._frames)
         except PoseError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -11,8 +11,10 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 
 from espnet_ros.core.arrays import Floats
+from espnet_ros.core.config import NodeConfig
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.names import mount_parameter
+from espnet_ros.core.transforms import camera_mount
 from espnet_ros.ros.odometry_poses import TOPIC, OdometryPoses
 from espnet_ros.ros.pose_inputs import mount_of
 from espnet_ros.ros.tf_poses import TfPoses
@@ -52,22 +54,16 @@ class Poses(Protocol):
         """End all waiting and unsubscribe."""
 
 
-def create_poses(
-    node: Node,
-    source: str,
-    grid_frame: str,
-    base_frame: str,
-    timeout_s: float,
-    mounts: Mapping[str, Floats],
-) -> Poses:
+def create_poses(node: Node, config: NodeConfig) -> Poses:
     """Return the source of poses that the parameters ask for.
 
-    :param source: ``auto``, ``tf``, ``odometry`` or ``fixed``.
-    :param timeout_s: how long to wait for a pose.
-    :param mounts: T_base_camera (optical) by camera, '' for the one without a name. tf does
-        not use them, and a warning says so.
+    :param config: its groups pose and grid, and its mounts are used. If tf makes mounts useless, a
+        warning says so.
     :raises ParameterError: if tf is requested, but not installed.
     """
+    source, timeout_s = config.pose.source, config.pose.timeout
+    frames = config.grid.frame, config.pose.base_frame
+    mounts = {name: camera_mount(m.xyz, m.rpy) for name, m in config.mounts.items()}
     if source == 'fixed':
         return FixedPoses(mounts)
     if source in ('auto', 'tf'):
@@ -84,12 +80,11 @@ def create_poses(
             )
         else:
             _warn_of_unused(node, source, mounts)
-            return TfPoses(node, tf2_ros, grid_frame, base_frame, timeout_s)
-    odometry = OdometryPoses(node, grid_frame, base_frame, timeout_s, mounts)
-    return odometry if source == 'odometry' else OdometryOrFixedPoses(odometry, mounts)
+            return TfPoses(node, tf2_ros, *frames, timeout_s)
+    return OdometryPoses(node, *frames, timeout_s, mounts, fixed_until_seen=source == 'auto')
 
 
-def _warn_of_unused(node: Node, source: str, mounts: Mapping[str, Floats]) -> None:
+def _warn_of_unused(node: Node, source: str, mounts: Iterable[str]) -> None:
     if not mounts:
         return
     names = ', '.join(map(mount_parameter, sorted(mounts)))
@@ -128,49 +123,3 @@ class FixedPoses:
 
     def destroy(self) -> None:
         """Do nothing: there is nothing to free."""
-
-
-class OdometryOrFixedPoses:
-    """Odometry once anybody has published it; until then, the robot is assumed to stand still.
-
-    There is no way back: a robot whose odometry has died is not parked.
-
-    :param mounts: T_base_camera (optical) by camera.
-    """
-
-    def __init__(self, odometry: OdometryPoses, mounts: Mapping[str, Floats]) -> None:
-        self._odometry = odometry
-        self._fixed = FixedPoses(mounts)
-
-    @property
-    def name(self) -> str:
-        """Return the name of the current one of the two."""
-        return self._current().name
-
-    def at(self, header: Header, camera: str) -> tuple[Floats, Floats]:
-        """Return the mount and the odometry, or the origin while there never was any."""
-        return self._current().at(header, camera)
-
-    def latest(self) -> Floats | None:
-        """Return the newest odometry, or the origin while there never was any."""
-        return self._current().latest()
-
-    def problem(self) -> str:
-        """Return what is wrong with the odometry, or that there is none."""
-        if self._odometry.seen:
-            return self._odometry.problem()
-        return (
-            f'nobody publishes {self._odometry.topic}, so the robot is assumed to stand still; '
-            'if it really does, set pose.source to fixed'
-        )
-
-    def allow_waiting(self, allowed: bool) -> None:
-        """Let `at` wait, or end its waiting."""
-        self._odometry.allow_waiting(allowed)
-
-    def destroy(self) -> None:
-        """End all waiting and unsubscribe."""
-        self._odometry.destroy()
-
-    def _current(self) -> Poses:
-        return self._odometry if self._odometry.seen else self._fixed

@@ -180,8 +180,8 @@ def built(request, monkeypatch, fake_cuda, tmp_path):
                 return None
             return FakeEngine(library, fake_cuda, plan)
 
-    def build(_, model, profile, gpu, timing, listener, cuda):
-        assert cuda.gpu() == gpu and fake_cuda.fake_current()
+    def build(_, model, profile, cuda, timing, listener):
+        assert cuda.gpu.name == 'Orin' and fake_cuda.fake_current()
         listener and listener(40)
         calls.append((profile.batch, profile.height, profile.width, timing))
         return b'plan for %d x %d' % (profile.width, profile.height), b'times'

@@ -42,3 +42,30 @@ def test_masks_may_be_of_the_size_of_the_network(checker):
     with open_model(checker, 'onnx', 'cpu', mask_size='network') as model:
         mask = model.segmenter.segment(np.zeros((20, 40, 3), np.uint8)).mask
     np.testing.assert_array_equal(mask, np.full((48, 64), 3, np.uint8))
+
+
+def test_a_backend_that_moves_on_to_a_processor_while_it_warms_up(checker, monkeypatch):
+    warm = []
+
+    def warm_up(self, size_wh, batch=1):
+        warm.append(batch)
+        monkeypatch.setattr(Backend, 'gains_by_batches', False)
+
+    monkeypatch.setattr(Backend, 'gains_by_batches', True)
+    monkeypatch.setattr(Backend, 'warm_up', warm_up)
+    with open_model(checker, 'onnx', 'cpu', cameras=3) as model:
+        assert warm == [3, 1] and model.images_at_once == 1
+
+
+def test_progress_is_told_from_the_load_on(checker, monkeypatch):
+    told, load = [], Backend.__enter__
+
+    def enter(backend):
+        backend.on_progress('building')
+        return load(backend)
+
+    monkeypatch.setattr(Backend, '__enter__', enter)
+    with open_model(checker, 'onnx', 'cpu', on_progress=told.append) as model:
+        assert told == ['building']
+        facts = {'backend': 'onnx', 'precision': 'f32', 'model': 'checker', 'size_wh': '64x48'}
+        assert model.facts == {**facts, 'device': model.backend.device}

@@ -23,6 +23,13 @@ needs_rtx = pytest.mark.skipif(
     not tensorrt_library.installed('tensorrt_rtx'), reason='tensorrt_rtx is not installed'
 )
 PLAN = b'vtrt'
+ADA, TURING = Gpu('RTX 4090', (8, 9), 128, 24), Gpu('RTX 2080', (7, 5), 46, 8)
+
+
+def device(gpu=ADA, **calls):
+    """Return an open device as far as a build needs it."""
+    free = {'use': lambda: None, 'free_memory': lambda: 1 << 20}
+    return SimpleNamespace(gpu=gpu, **(free | calls))
 
 
 @pytest.fixture
@@ -34,10 +41,10 @@ def library(monkeypatch):
 
 @needs_rtx
 @pytest.mark.parametrize('role', ['onnx', 'onnx_f16', 'onnx_int8'])
-@pytest.mark.parametrize('gpu', [None, Gpu('RTX 2080', (7, 5), 46, 8)], ids=['any', 'Turing'])
-def test_our_graph_is_parsed_and_built(role, gpu, library, checker):
+@pytest.mark.parametrize('cuda', [None, device(TURING)], ids=['any', 'Turing'])
+def test_our_graph_is_parsed_and_built(role, cuda, library, checker):
     model = checker.files[role].read_bytes()
-    plan, timing = build_engine(library, model, Profile(3, 48, 64), gpu, None)
+    plan, timing = build_engine(library, model, Profile(3, 48, 64), cuda, None)
     assert plan.startswith(PLAN)
     assert timing is None
 
@@ -90,10 +97,28 @@ def test_the_network_that_is_built(role, batch, expected, library, checker, monk
 
 
 @needs_rtx
+@pytest.mark.parametrize(('gpu', 'kinds'), [(ADA, set()), (TURING, {'SM75'})])
+def test_a_kind_of_gpu_is_named_only_where_the_library_leaves_it_out(
+    gpu, kinds, library, checker, monkeypatch
+):
+    told, build = [], library.module.Builder.build_serialized_network
+
+    def look(builder, network, config):
+        count = config.num_compute_capabilities
+        told.append({config.get_compute_capability(i).name for i in range(count)})
+        return build(builder, network, config)
+
+    monkeypatch.setattr(library.module.Builder, 'build_serialized_network', look)
+    model = checker.files['onnx'].read_bytes()
+    build_engine(library, model, Profile(1, 48, 64), device(gpu), None)
+    assert told == [kinds]
+
+
+@needs_rtx
 @pytest.mark.parametrize(('free', 'taken'), [(6 << 30, 3 << 30), (100 << 20, 512 << 20)])
 def test_a_build_may_take_half_of_what_is_free(free, taken, library, checker, monkeypatch):
     limits, build = [], library.module.Builder.build_serialized_network
-    cuda = SimpleNamespace(use=lambda: None, free_memory=lambda: free)
+    cuda = device(free_memory=lambda: free)
 
     def look(builder, network, config):
         limits.append(config.get_memory_pool_limit(library.module.MemoryPoolType.WORKSPACE))
@@ -101,7 +126,7 @@ def test_a_build_may_take_half_of_what_is_free(free, taken, library, checker, mo
 
     monkeypatch.setattr(library.module.Builder, 'build_serialized_network', look)
     model = checker.files['onnx'].read_bytes()
-    build_engine(library, model, Profile(1, 48, 64), None, None, None, cuda)
+    build_engine(library, model, Profile(1, 48, 64), cuda, None)
     assert limits == [taken]
 
 
@@ -149,10 +174,9 @@ def test_ctrl_c_while_the_thread_starts_leaves_no_build_behind(monkeypatch):
 @needs_rtx
 def test_a_build_that_lacks_memory_says_what_is_free(library, checker, monkeypatch):
     threads = []
-    cuda = SimpleNamespace(
+    cuda = device(
         use=lambda: threads.append(threading.get_ident()),
         memory=lambda: '1.0 of 8.0 MiB are free',
-        free_memory=lambda: 1 << 20,
     )
 
     def build(builder, network, config):
@@ -163,7 +187,7 @@ def test_a_build_that_lacks_memory_says_what_is_free(library, checker, monkeypat
     model, profile = checker.files['onnx'].read_bytes(), Profile(3, 48, 64)
     words = r'engine for 3 images of 64x48: .*workspace; .*, 1\.0 of 8\.0 MiB are free'
     with pytest.raises(DeviceError, match=words):
-        build_engine(library, model, profile, None, None, None, cuda)
+        build_engine(library, model, profile, cuda, None)
     # The device is made current where the library measures on it.
     assert len(threads) == 2 and len(set(threads)) == 1
     # Without a device it is the processor's memory.
@@ -185,10 +209,10 @@ def test_a_builder_that_can_not_open_the_device_says_why(library, checker, monke
         raise TypeError('pybind11::init(): factory function returned nullptr')
 
     monkeypatch.setattr(library.module, 'Builder', refuse)
-    model, cuda = checker.files['onnx'].read_bytes(), SimpleNamespace(use=lambda: None)
+    model, cuda = checker.files['onnx'].read_bytes(), device()
     words = 'could not open the device: CUDA initialization failure with error: 35: '
     with pytest.raises(DeviceError, match=words):
-        build_engine(library, model, Profile(1, 48, 64), None, None, None, cuda)
+        build_engine(library, model, Profile(1, 48, 64), cuda, None)
 
 
 @needs_rtx
@@ -208,13 +232,11 @@ def test_a_build_that_dies_for_memory_is_told_as_such(text, library, checker, mo
         library.logger.log(severity.WARNING, text)
         library.logger.log(severity.ERROR, 'Could not find any implementation for node taps.')
 
-    cuda = SimpleNamespace(
-        use=lambda: None, free_memory=lambda: 1 << 20, memory=lambda: '1.0 of 8.0 MiB are free'
-    )
+    cuda = device(memory=lambda: '1.0 of 8.0 MiB are free')
     monkeypatch.setattr(library.module.Builder, 'build_serialized_network', build)
     model = checker.files['onnx'].read_bytes()
     with pytest.raises(DeviceError, match=r'any implementation .* 1\.0 of 8\.0 MiB are free'):
-        build_engine(library, model, Profile(1, 48, 64), None, None, None, cuda)
+        build_engine(library, model, Profile(1, 48, 64), cuda, None)
 
 
 @needs_rtx
@@ -350,9 +372,8 @@ def test_rtx_builds_ahead_without_a_gpu_and_finds_it_again(library, checker, mon
     assert words.endswith('64x48, up to 2 at once, on any RTX GPU from Ampere on')
     assert tensorrt_backend.build_ahead(checker, 'auto', 'f16', (64, 48), 2) == (words, False)
     # What a machine with such a GPU will look for.
-    ada, turing = Gpu('RTX 4090', (8, 9), 128, 24), Gpu('RTX 2080', (7, 5), 46, 8)
-    for gpu, there in ((ada, True), (turing, False)):
-        engines = Engines(library, gpu, checker, 'f16')
+    for gpu, there in ((ADA, True), (TURING, False)):
+        engines = Engines(library, device(gpu), checker, 'f16')
         assert (engines.cached(Profile(2, 48, 64)) is not None) == there
     with pytest.raises(BackendUnavailableError, match='no GPU'):
         tensorrt_backend.build_ahead(checker, 'cuda:0', 'auto', (64, 48))

@@ -78,10 +78,12 @@ def test_kernels_that_can_not_be_kept_cost_only_time(built, checker, monkeypatch
 
 def test_the_orins_that_differ_only_in_memory_do_not_share_an_engine(built, checker, fake_cuda):
     with closing(Cuda(0)) as cuda:
-        orin = cuda.gpu()
+        orin = cuda.gpu
     assert orin == Gpu('Orin', (8, 7), 16, 7)
     keys = [
-        Engines(fake_library(False), gpu, checker, 'f32').key(Profile(1, 16, 24))
+        Engines(fake_library(False), SimpleNamespace(gpu=gpu), checker, 'f32').key(
+            Profile(1, 16, 24)
+        )
         for gpu in (orin, replace(orin, memory_gib=15))
     ]
     assert keys[0] != keys[1]

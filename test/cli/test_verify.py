@@ -23,13 +23,15 @@ pytest.importorskip('onnxruntime')
 class StandIn(contextlib.AbstractContextManager):
     """Gives class 1 with 200; as a candidate, class 0 with 149 in the first row of image 9."""
 
+    gains_by_batches = False
+
     def __init__(self, name: str, device: str, precision: str) -> None:
         self.name, self.device, self.precision = name, device, precision
 
     def __exit__(self, *error: object) -> None:
         pass
 
-    def warm_up(self, size_wh: tuple[int, int]) -> None:
+    def warm_up(self, size_wh: tuple[int, int], batch: int) -> None:
         pass
 
     def infer(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

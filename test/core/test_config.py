@@ -13,9 +13,10 @@ from espnet_ros.core.config import (
     parameter_specs,
     unknown_name,
 )
+from espnet_ros.core.config_rules import check_cameras
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.layers import LayerSpec
-from espnet_ros.core.parameter_families import Mount, check_mounts
+from espnet_ros.core.parameter_families import Mount
 from espnet_ros.core.parameter_spec import APPLIES, specs_of
 
 NAMES = [
@@ -194,17 +195,6 @@ def test_families_reach_the_config():
     }
 
 
-def test_the_mount_of_no_camera_is_refused():
-    mounts = {'front': Mount((0.0, 0.0, 1.0)), 'fornt': Mount((0.0, 0.0, 1.0))}
-    check_mounts({**mounts, '': Mount((0.0, 0.0, 1.0))}, ('front', 'fornt', 'left'))
-    wanted = 'expected camera_mount.front, camera_mount.left'
-    expected = f'camera_mount.fornt belongs to no camera: {wanted}'
-    with pytest.raises(ParameterError, match=expected):
-        check_mounts(mounts, ('front', 'left'))
-    with pytest.raises(ParameterError, match='expected camera_mount, by'):
-        check_mounts(mounts, ('',))
-
-
 @pytest.mark.parametrize(
     ('update_rate', 'stale_after', 'expected'),
     [(10.0, 1.0, 10.0), (0.5, 1.0, 2.0), (0.5, 5.0, 0.5)],
@@ -228,7 +218,7 @@ def test_cameras_are_upside_down_as_all_or_as_they_say_themselves():
     def turned(**values):
         names = {key.replace('__', '.'): value for key, value in values.items()}
         config = NodeConfig.from_parameters({'cameras': ['front', 'a/b'], **names})
-        config.check_cameras()
+        check_cameras(config)
         return [config.is_upside_down(camera) for camera in config.camera_names]
 
     assert turned() == [False, False]
@@ -236,21 +226,6 @@ def test_cameras_are_upside_down_as_all_or_as_they_say_themselves():
     assert turned(**{'input.a/b.upside_down': True}) == [False, True]
     assert turned(input__upside_down=True, input__front__upside_down=False) == [False, True]
     assert NodeConfig.from_parameters({'input.upside_down': True}).is_upside_down('')
-
-
-def test_no_camera_that_is_not_there_is_upside_down():
-    values = {'cameras': ['front', 'left'], 'input.fornt.upside_down': True}
-    expected = (
-        r'input\.fornt\.upside_down belongs to no camera: expected input\.front\.upside_down, '
-        r'input\.left\.upside_down, by the parameter cameras'
-    )
-    with pytest.raises(ParameterError, match=expected):
-        NodeConfig.from_parameters(values).check_cameras()
-    values['cameras'] = []
-    with pytest.raises(ParameterError, match=r'expected input\.upside_down, by'):
-        NodeConfig.from_parameters(values).check_cameras()
-    with pytest.raises(ParameterError, match=r'camera_mount\.left belongs to no camera'):
-        NodeConfig.from_parameters({'camera_mount.left.xyz': [0.0, 0.0, 1.0]}).check_cameras()
 
 
 def test_a_camera_in_a_group_may_be_called_like_the_status_of_the_cost_maps():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from espnet_ros.core.config import NodeConfig
-from espnet_ros.core.config_rules import camera_refusals, check_map, map_refusals
+from espnet_ros.core.config_rules import camera_refusals, check_cameras, check_map, map_refusals
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.labels import CAMVID, LabelClass, Labels
 
@@ -117,4 +117,39 @@ def test_each_camera_that_is_not_there_is_told_by_the_parameter_that_names_it():
     ]  # fmt: skip
     assert refusals[1].sentence.startswith(
         'camera_mount.rear belongs to no camera: expected camera_mount.front, camera_mount.left'
+    )
+
+
+def test_the_mount_of_no_camera_is_refused():
+    mounts = {f'camera_mount.{name}xyz': [0.0, 0.0, 1.0] for name in ('front.', 'fornt.', '')}
+    check_cameras(NodeConfig.from_parameters({**mounts, 'cameras': ['front', 'fornt', 'left']}))
+    wanted = 'expected camera_mount.front, camera_mount.left'
+    expected = f'camera_mount.fornt belongs to no camera: {wanted}'
+    with pytest.raises(ParameterError, match=expected):
+        check_cameras(NodeConfig.from_parameters({**mounts, 'cameras': ['front', 'left']}))
+    with pytest.raises(ParameterError, match='expected camera_mount, by'):
+        check_cameras(NodeConfig.from_parameters(mounts))
+
+
+def test_no_camera_that_is_not_there_is_upside_down():
+    values = {'cameras': ['front', 'left'], 'input.fornt.upside_down': True}
+    expected = (
+        r'input\.fornt\.upside_down belongs to no camera: expected input\.front\.upside_down, '
+        r'input\.left\.upside_down, by the parameter cameras'
+    )
+    with pytest.raises(ParameterError, match=expected):
+        check_cameras(NodeConfig.from_parameters(values))
+    values['cameras'] = []
+    with pytest.raises(ParameterError, match=r'expected input\.upside_down, by'):
+        check_cameras(NodeConfig.from_parameters(values))
+
+
+def test_all_cameras_that_are_not_there_are_told_at_once():
+    values = {'input.lft.upside_down': True, 'camera_mount.rear.xyz': [0.0, 0.0, 1.0]}
+    with pytest.raises(ParameterError) as error:
+        check_cameras(NodeConfig.from_parameters(values))
+    assert str(error.value) == (
+        'camera_mount.rear belongs to no camera: expected camera_mount, by the parameter cameras; '
+        'input.lft.upside_down belongs to no camera: expected input.upside_down, by the parameter '
+        'cameras'
     )

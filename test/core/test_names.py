@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from espnet_ros.core.names import about, mount_parameter
+from espnet_ros.core.names import about, mount_parameter, upside_down_parameter
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,8 @@ def test_a_text_about_a_camera(camera, text, expected):
 def test_the_parameters_of_a_mount():
     assert mount_parameter('rear/left') == 'camera_mount.rear/left'
     assert mount_parameter('') == 'camera_mount'
+
+
+def test_the_parameter_of_a_turned_image():
+    assert upside_down_parameter('rear/left') == 'input.rear/left.upside_down'
+    assert upside_down_parameter('') == 'input.upside_down'

@@ -97,14 +97,14 @@ def test_all_offenders_are_listed_with_the_nearest_name():
     specs = [
         LayerSpec('green', ('tree', 'Gras'), 101),
         LayerSpec('green', ('Car', 'Pedestrain'), -1, 0.0),
-        LayerSpec('No good', (), 1),
+        LayerSpec('no_good', (), 1),
     ]
     with pytest.raises(ParameterError) as error:
         LayerSet(specs, CAMVID)
     for part in (
         "'green' is used 2 times", "unknown class 'tree' (did you mean 'Tree'?)", "'Gras'",
         "'Pedestrain' (did you mean 'Pedestrian'?)", 'got 101', 'got -1', 'min_probability',
-        "'No good'", 'at least one class',
+        'no_good: expected at least one class',
     ):  # fmt: skip
         assert part in str(error.value)
 

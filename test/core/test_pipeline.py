@@ -92,7 +92,7 @@ def noise(width, height, seed):
 @pytest.mark.parametrize('size_wh', [(32, 24), (48, 40), (16, 8)])
 def test_an_image_upside_down_is_segmented_as_one_that_was_turned(size_wh, mask_size):
     image = noise(*size_wh, 1)
-    segmenter = Segmenter(ByPlace(), LABELS, (16, 8), mask_size, min_confidence=60)
+    segmenter = Segmenter(ByPlace(), LABELS, (16, 8), mask_size, min_confidence=60 / 255)
     hanging = ColorImage(image, upside_down=True)
     upright = segmenter.segment(np.ascontiguousarray(image[::-1, ::-1]))
     (result,) = segmenter.segment_together([hanging])
@@ -136,7 +136,9 @@ def test_what_is_not_sure_enough_becomes_unlabeled_and_keeps_its_confidence():
     image = np.zeros((8, 16, 3), np.uint8)
     image[0, :4, 0] = (0, 1, 2, 1)
     image[0, :4, 1] = (99, 100, 255, 0)
-    result = Segmenter(BlueIsTheClass(), LABELS, (16, 8), min_confidence=100).segment(image)
+    # 0.392 of 255 is 99.96, so the least level is 100.
+    segmenter = Segmenter(BlueIsTheClass(), LABELS, (16, 8), min_confidence=0.392)
+    result = segmenter.segment(image)
     assert result.mask[0, :4].tolist() == [UNLABELED, 1, UNLABELED, UNLABELED]
     assert result.confidence[0, :4].tolist() == [99, 100, 255, 0]
 

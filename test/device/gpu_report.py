@@ -184,7 +184,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         cuda = Cuda(Device.parse(args.device).index)
-        gpu = cuda.gpu()
+        gpu = cuda.gpu
         cuda.close()
     except BackendUnavailableError as error:
         print(f'no CUDA device: {error}')

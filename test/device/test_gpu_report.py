@@ -172,7 +172,7 @@ def test_the_whole_report_on_a_machine_with_half_of_the_backends(
         # Stands for all others, and is right in any precision.
         return create_backend('onnx', bundle, 'cpu', 'f32')
 
-    cuda = SimpleNamespace(gpu=lambda: Gpu('Orin', (8, 7), 16, 7), close=lambda: None)
+    cuda = SimpleNamespace(gpu=Gpu('Orin', (8, 7), 16, 7), close=lambda: None)
     monkeypatch.setattr(gpu_report, 'Cuda', lambda index: cuda)
     monkeypatch.setattr(gpu_report, 'opened', opened)
     monkeypatch.setattr(gpu_report, 'peaks_of', lambda device: Peaks({'f32': 1e12}, 1e11, 1e10))

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 torch = pytest.importorskip('torch')
@@ -87,6 +89,10 @@ def test_channels_are_normalised_in_the_order_of_the_image():
     assert (confidence == 224).all()
     mask, _ = DeploymentGraph(Channels(), [0, 0, 80], [5, 20, 2], 2.0)(image)
     assert (mask == 0).all()
+    # At half the temperature twice as far apart: 1 / (e^-4 + e^-12 + 1) = 0.9820 -> 250
+    model = SimpleNamespace(mean=(10, 20, 80), std=(5, 20, 2), input_scale=2.0, temperature=0.5)
+    mask, confidence = DeploymentGraph.of(Channels(), model)(image)
+    assert (mask == 2).all() and (confidence == 250).all()
 
 
 @pytest.mark.parametrize('name', ['espnet', 'espnet_c'])

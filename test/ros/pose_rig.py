@@ -12,11 +12,14 @@ from builtin_interfaces.msg import Time as Stamp
 from nav_msgs.msg import Odometry
 from std_msgs.msg import Header
 
+from espnet_ros.core.config import NodeConfig, PoseConfig
+from espnet_ros.core.parameter_families import Mount
 from espnet_ros.core.transforms import camera_mount
 from espnet_ros.ros.poses import create_poses
 
 DEADLINE_S = 30.0
-MOUNT = camera_mount((0.3, 0.0, 1.2), (0.0, 0.2, 0.0))
+_MOUNT = Mount((0.3, 0.0, 1.2), (0.0, 0.2, 0.0))
+T_MOUNT = camera_mount(_MOUNT.xyz, _MOUNT.rpy)
 NOW = 1_800_000_000
 _numbers = itertools.count()
 
@@ -65,13 +68,14 @@ def make_node(peer):
 
 @pytest.fixture
 def make_poses(make_node, peer):
-    """Return a function that makes a source of poses and its node."""
+    """Return a function that makes a source of poses and its node; `mounted` names cameras."""
     made = []
 
-    def make(source, timeout_s=DEADLINE_S, mounts=None, **arguments):
+    def make(source, timeout_s=DEADLINE_S, mounted=('',), **arguments):
         node = make_node(**arguments)
-        mounts = {'': MOUNT} if mounts is None else mounts
-        made.append(create_poses(node, source, 'odom', 'base_link', timeout_s, mounts))
+        pose = PoseConfig(source=source, timeout=timeout_s)
+        config = NodeConfig(pose=pose, mounts=dict.fromkeys(mounted, _MOUNT))
+        made.append(create_poses(node, config))
         return made[-1], node
 
     yield make

@@ -95,7 +95,7 @@ def test_a_topic_of_two_types_is_refused_and_leaks_nothing(make_node):
         assert counts(node) == before
 
 
-@pytest.mark.parametrize('part', ['CloudOutputs', 'CostmapStatus', 'CostmapWatch'])
+@pytest.mark.parametrize('part', ['CloudOutputs', 'CostmapWatch'])
 def test_cost_maps_that_fail_leak_nothing(make_node, monkeypatch, part):
     node = make_node('-p', 'pose.source:=fixed')
     before = counts(node)

@@ -521,6 +521,18 @@ def test_a_reason_that_came_while_the_log_was_quiet_is_told_later(make):
     ]
 
 
+def test_after_another_activation_a_reason_is_news_again(make):
+    rig = make(stale_after=60.0)
+    rig.faults = {'': PoseError('no pose')}
+    rig.mask(0.0)
+    rig.mask(10.0)
+    rig.costmap.deactivate()
+    rig.costmap.activate()
+    rig.mask(11.0)
+    told = 'mask left out of the cost maps: no pose'
+    assert rig.log == [(0.0, 'warning', told), (11.0, 'warning', told)]
+
+
 def test_a_recording_played_slowly_without_a_clock_stays_fresh(make):
     rig = make()
     for step in range(20):

@@ -1,4 +1,4 @@
-"""The status of the cost maps, of makers that say what the test wants."""
+"""How cost maps are judged, by parts that say what the test wants."""
 
 from __future__ import annotations
 
@@ -9,23 +9,15 @@ from diagnostic_msgs.msg import DiagnosticStatus
 
 from espnet_ros.core.config import NodeConfig
 from espnet_ros.ros.costmap_output import Cause
-from espnet_ros.ros.costmap_status import CostmapStatus
+from espnet_ros.ros.costmap_status import judge_costmap
 
 
 def judged(why: str, pose_problem: str, updates: int) -> tuple[bytes, str]:
     """Return level and message where no mask was fresh for 9 s."""
-    watch = SimpleNamespace(
-        age_s=9.0, clock_problem=lambda: '', why=lambda: (why, Cause.LOST)
-    )
-    status = CostmapStatus(
-        NodeConfig, 'odom', SimpleNamespace(figures=dict, problems=dict),
-        SimpleNamespace(is_stale=True), watch,
-        SimpleNamespace(name='odometry', problem=lambda: pose_problem), [],
-    )  # fmt: skip
-    monitor = SimpleNamespace(news=lambda: '', values=dict, updates=updates, rate_hz=0.0)
-    level, message, values = status.status('active', monitor)
-    assert (values['age_s'], values['stale']) == ('9.00', 'true')
-    return level, message
+    watch = SimpleNamespace(age_s=9.0, why=lambda: (why, Cause.LOST))
+    monitor = SimpleNamespace(updates=updates)
+    poses = SimpleNamespace(problem=lambda: pose_problem)
+    return judge_costmap('active', NodeConfig(), monitor, watch, poses, ['no label_info'])
 
 
 @pytest.mark.parametrize(

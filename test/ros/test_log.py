@@ -88,6 +88,31 @@ def test_a_complaint_that_goes_on_is_told_ever_more_seldom(monkeypatch):
     assert quiet.is_due('lost')
 
 
+def test_a_text_is_news_once_and_again_when_it_is_back(monkeypatch):
+    clock = SimpleNamespace(now_s=7.0)
+    monkeypatch.setattr(log_module, 'time', SimpleNamespace(monotonic=lambda: clock.now_s))
+    quiet = Quiet()
+    assert not quiet.is_news('', 'mask', 'left')
+    assert quiet.is_news('no pose', 'mask', 'left') and quiet.is_news('no pose', 'mask', 'right')
+    clock.now_s += QUIET_S
+    assert not quiet.is_news('no pose', 'mask', 'left')
+    # The other camera's is back after it was well.
+    assert not quiet.is_news('', 'mask', 'right')
+    assert quiet.is_news('no pose', 'mask', 'right')
+
+
+def test_news_waits_until_it_is_due(monkeypatch):
+    clock = SimpleNamespace(now_s=7.0)
+    monkeypatch.setattr(log_module, 'time', SimpleNamespace(monotonic=lambda: clock.now_s))
+    quiet = Quiet()
+    assert quiet.is_news('no pose', 'mask')
+    clock.now_s += QUIET_S - 1.0
+    assert not quiet.is_news('no camera_info', 'mask')
+    clock.now_s += 1.0
+    assert quiet.is_news('no camera_info', 'mask')
+    assert not quiet.is_news('no camera_info', 'mask')
+
+
 def test_an_error_of_ours_has_no_traceback():
     try:
         raise ValueError('odd')

@@ -17,27 +17,29 @@ def test_pixels_below_min_confidence_get_no_label(toy_model) -> None:
     image[:, :, 1] = 127
     image[:, 20:, 1] = 128
     values = {'model': str(toy_model), 'backend': 'onnx', 'mask.min_confidence': 0.5}
-    model = load_model(NodeConfig.from_parameters(values))
-    try:
+    with load_model(NodeConfig.from_parameters(values)) as model:
         mask = model.segmenter.segment(image).mask
-    finally:
-        model.close()
     assert (mask[:, :20] == UNLABELED).all() and (mask[:, 20:] == 0).all()
 
 
-def test_facts_follow_a_backend_that_moves_on(toy_model, monkeypatch) -> None:
+def test_size_and_mask_size_are_those_of_the_parameters(toy_model) -> None:
+    values = {'model': str(toy_model), 'backend': 'onnx', 'input.size_wh': [48, 16],
+              'mask.size': 'network'}  # fmt: skip
+    with load_model(NodeConfig.from_parameters(values)) as model:
+        assert model.size_wh == (48, 16)
+        assert model.segmenter.segment(np.zeros((24, 32, 3), np.uint8)).mask.shape == (16, 48)
+
+
+def test_facts_follow_a_backend_that_moves_on(toy_model) -> None:
     told = []
     config = NodeConfig.from_parameters({'model': str(toy_model), 'backend': 'onnx'})
-    model = load_model(config, told.append)
-    try:
-        assert model._backend.on_progress == told.append
+    with load_model(config, told.append) as model:
+        assert model.backend.on_progress == told.append
         facts = model.facts
         assert (facts['backend'], facts['model'], facts['size_wh']) == ('onnx', 'toy', '32x24')
         assert facts.keys() == NO_FACTS.keys() and set(NO_FACTS.values()) == {''}
-        model._backend.name, model._backend.device = 'torch', 'cuda:0 (Orin)'
+        model.backend.name, model.backend.device = 'torch', 'cuda:0 (Orin)'
         assert (model.facts['backend'], model.facts['device']) == ('torch', 'cuda:0 (Orin)')
-    finally:
-        model.close()
 
 
 @pytest.mark.parametrize(
@@ -56,25 +58,5 @@ def test_a_gpu_gets_the_images_of_all_cameras_at_once_and_is_warm_for_that(
     monkeypatch.setattr(Backend, 'gains_by_batches', on_gpu)
     monkeypatch.setattr(Backend, 'warm_up', lambda self, size_wh, batch=1: warm.append(batch))
     values = {'model': str(toy_model), 'backend': 'onnx', 'cameras': cameras}
-    model = load_model(NodeConfig.from_parameters(values))
-    try:
+    with load_model(NodeConfig.from_parameters(values)) as model:
         assert warm == batches and model.images_at_once == batches[0]
-    finally:
-        model.close()
-
-
-def test_a_backend_that_moves_on_to_a_processor_while_it_warms_up(toy_model, monkeypatch) -> None:
-    warm = []
-
-    def warm_up(self, size_wh, batch=1):
-        warm.append(batch)
-        monkeypatch.setattr(Backend, 'gains_by_batches', False)
-
-    monkeypatch.setattr(Backend, 'gains_by_batches', True)
-    monkeypatch.setattr(Backend, 'warm_up', warm_up)
-    values = {'model': str(toy_model), 'backend': 'onnx', 'cameras': ['front', 'left', 'right']}
-    model = load_model(NodeConfig.from_parameters(values))
-    try:
-        assert warm == [3, 1] and model.images_at_once == 1
-    finally:
-        model.close()

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from pose_rig import MOUNT, NOW, header, odometry
+from pose_rig import NOW, T_MOUNT, header, odometry
 
 from espnet_ros.core.errors import PoseError
 from espnet_ros.ros.pose_inputs import mount_of, read_odometry, stamp_seconds
@@ -51,7 +51,7 @@ def test_a_stamp_of_zero_is_none():
 
 
 def test_a_camera_without_a_mount_is_named():
-    assert mount_of({'left': MOUNT}, 'left') is MOUNT
+    assert mount_of({'left': T_MOUNT}, 'left') is T_MOUNT
     for camera, prefix in (('', 'camera_mount'), ('front', 'camera_mount.front')):
         with pytest.raises(PoseError, match=rf'^{prefix}\.xyz and {prefix}\.rpy are not set: '):
-            mount_of({'left': MOUNT}, camera)
+            mount_of({'left': T_MOUNT}, camera)

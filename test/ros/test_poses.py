@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from nav_msgs.msg import Odometry
-from pose_rig import DEADLINE_S, MOUNT, header, odometry, place
+from pose_rig import DEADLINE_S, T_MOUNT, header, odometry, place
 
 from espnet_ros.core.errors import AbandonedError, ParameterError, PoseError
 
@@ -33,7 +33,7 @@ def test_odometry_is_interpolated_at_the_image_stamp(make_poses, publisher):
     # Some drivers leave the child out, some write frames as ROS 1 did.
     wheels.publish(odometry(1.5, x=4.0, z=half, w=half, child='', frame='/odom'))
     T_base_camera, T_grid_base = poses.at(header(1.25), '')
-    np.testing.assert_array_equal(T_base_camera, MOUNT)
+    np.testing.assert_array_equal(T_base_camera, T_MOUNT)
     # A quarter of a turn to the left and 2 m in half a second: half of both at half of it.
     expected = [[half, -half, 0, 3], [half, half, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
     np.testing.assert_allclose(T_grid_base, expected, atol=1e-6)
@@ -133,7 +133,7 @@ def test_a_topic_of_another_type_is_named(make_poses, monkeypatch):
 
 @pytest.mark.parametrize('source', ['odometry', 'fixed'])
 def test_a_camera_without_a_mount_is_an_error(make_poses, source):
-    poses, _ = make_poses(source, mounts={'left': MOUNT})
+    poses, _ = make_poses(source, mounted=('left',))
     with pytest.raises(PoseError, match=r'^camera_mount.xyz and camera_mount.rpy are not set: '):
         poses.at(header(1.0), '')
     with pytest.raises(PoseError, match=r'^camera_mount.front.xyz and camera_mount.front.rpy are'):
@@ -147,7 +147,7 @@ def test_fixed_is_the_origin_whatever_the_stamp(make_poses):
     poses, node = make_poses('fixed')
     for seconds in (0, 1.0):
         T_base_camera, T_grid_base = poses.at(header(seconds), '')
-        np.testing.assert_array_equal(T_base_camera, MOUNT)
+        np.testing.assert_array_equal(T_base_camera, T_MOUNT)
         np.testing.assert_array_equal(T_grid_base, np.eye(4))
     np.testing.assert_array_equal(poses.latest(), np.eye(4))
     assert (poses.name, poses.problem()) == ('fixed', '')

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from builtin_interfaces.msg import Time as Stamp
 from geometry_msgs.msg import TransformStamped
-from pose_rig import DEADLINE_S, MOUNT, header, place
+from pose_rig import DEADLINE_S, header, place
 from rclpy.clock import JumpThreshold
 from rclpy.duration import Duration
 from rclpy.parameter import Parameter
@@ -153,7 +153,7 @@ def make_tf(tf, make_poses):
     """Return a function that makes poses from tf with a camera on the robot, and its listener."""
 
     def make(source='tf', timeout_s=DEADLINE_S, **arguments):
-        poses, node = make_poses(source, timeout_s, mounts={}, **arguments)
+        poses, node = make_poses(source, timeout_s, mounted=(), **arguments)
         listener = tf.listeners[-1]
         listener.static_callback(transform('base_link', 'camera', 0, 0.3, OPTICAL))
         return poses, listener, node
@@ -177,14 +177,14 @@ def test_tf_gives_both_poses_at_the_stamp(make_tf, source):
 
 @pytest.mark.parametrize('source', ['auto', 'tf'])
 def test_mounts_that_tf_makes_useless_are_named_with_the_cure(tf, make_poses, capfd, source):
-    make_poses(source, mounts={'left': MOUNT, '': MOUNT})
+    make_poses(source, mounted=('left', ''))
     told = capfd.readouterr().err
     assert '[WARN]' in told
     assert 'camera_mount, camera_mount.left and the topic odometry are not used' in told
     assert f'with pose.source {source} ' in told
     assert 'set pose.source to odometry (or to fixed' in told
-    make_poses(source, mounts={})
-    make_poses('odometry', mounts={'': MOUNT})
+    make_poses(source, mounted=())
+    make_poses('odometry', mounted=('',))
     assert 'not used' not in capfd.readouterr().err
 
 

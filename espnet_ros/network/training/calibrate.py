@@ -16,6 +16,7 @@ from espnet_ros.core.confidence import calibration_error, fit_temperature
 from espnet_ros.core.errors import ParameterError
 from espnet_ros.core.labels import UNLABELED, Labels
 from espnet_ros.core.metrics import ConfusionMatrix
+from espnet_ros.core.model_description import ModelDescription
 from espnet_ros.core.resize import image_at, mask_at
 from espnet_ros.network.espnet import ESPNet
 from espnet_ros.network.training.datasets import Dataset, Sample
@@ -70,17 +71,15 @@ def in_classes_of(labels: Labels, dataset: Dataset) -> list[Sample]:
 
 
 def calibrate(
-    network: nn.Module, samples: Sequence[Sample], size_wh: tuple[int, int],
-    mean: Sequence[float], std: Sequence[float], input_scale: float = 1.0,
-) -> Calibration:  # fmt: skip
+    network: nn.Module, samples: Sequence[Sample], description: ModelDescription
+) -> Calibration:
     """Fit the temperature on random labelled pixels of the samples; measure class mIoU on all.
 
     :param network: on the CPU, in evaluation mode.
-    :param size_wh: of the network input, to which the samples are resized.
+    :param description: its size, to which the samples are resized, and normalisation.
     :raises DatasetError: if no pixel of the samples has a class.
     """
-    normalise = Normalise(mean, std, input_scale, dtype=torch.float64)
-    pixels, miou = _score(network, samples, size_wh, normalise, PIXELS)
+    pixels, miou = _score(network, samples, description, PIXELS)
     temperature = fit_temperature(pixels.logits, pixels.truth)
     before, after = (
         calibration_error(pixels.logits, pixels.truth, t) for t in (1.0, temperature)
@@ -89,23 +88,21 @@ def calibrate(
 
 
 def add_class_bias(
-    network: nn.Module, datasets: Sequence[Sequence[Sample]], size_wh: tuple[int, int],
-    mean: Sequence[float], std: Sequence[float], input_scale: float = 1.0,
-) -> ClassBias:  # fmt: skip
+    network: nn.Module, datasets: Sequence[Sequence[Sample]], description: ModelDescription
+) -> ClassBias:
     """Fit a network's class biases; they replace those that it has.
 
     :param network: on the CPU, in evaluation mode; changed in place. If no bias helps on images
         that it was not fitted on, the network has none afterwards.
     :param datasets: each counts the same, whatever its size.
-    :param size_wh: of the network input, to which the samples are resized.
+    :param description: as for `calibrate`.
     :raises ParameterError: if the network is an encoder alone.
     :raises DatasetError: if no pixel of a dataset has a class.
     """
     whole = check_takes_bias(network)
     whole.up1.bias = None
-    normalise = Normalise(mean, std, input_scale, dtype=torch.float64)
     found = fit_class_bias([
-        _score(network, samples, size_wh, normalise, BIAS_PIXELS)[0] for samples in datasets
+        _score(network, samples, description, BIAS_PIXELS)[0] for samples in datasets
     ])
     if found.bias.any():
         whole.up1.bias = nn.Parameter(torch.tensor(found.bias, dtype=torch.float32))
@@ -123,10 +120,13 @@ def check_takes_bias(network: nn.Module) -> ESPNet:
 
 
 def _score(
-    network: nn.Module, samples: Sequence[Sample], size_wh: tuple[int, int],
-    normalise: Normalise, pixels: int,
-) -> tuple[ScoredPixels, float]:  # fmt: skip
+    network: nn.Module, samples: Sequence[Sample], description: ModelDescription, pixels: int
+) -> tuple[ScoredPixels, float]:
     """Return about `pixels` random labelled pixels, and the class mIoU on all."""
+    size_wh = description.size_wh
+    normalise = Normalise(
+        description.mean, description.std, description.input_scale, dtype=torch.float64
+    )
     rng = np.random.default_rng(0)
     share = -(-pixels // len(samples))
     rows, classes = [], []

@@ -13,7 +13,7 @@ from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import CheckpointError, DatasetError
 from espnet_ros.core.labels import Labels
 from espnet_ros.core.libraries import how_to_get
-from espnet_ros.core.model_description import ModelDescription
+from espnet_ros.core.model_description import ModelDescription, description_like
 from espnet_ros.network.export import check_can_write, write_network
 from espnet_ros.network.training.calibrate import Calibration, calibrate
 from espnet_ros.network.training.curves import Curves
@@ -201,13 +201,15 @@ def _curves(
 def _write(job: Job, trainer: Trainer, val: Dataset) -> Calibration:
     trained = trainer.last_epoch() if job.last else trainer.best_epoch()
     height, width = val.samples[0].truth.shape
-    size_wh, (mean, std) = (width, height), (trained.mean, trained.std)
-    calibration = calibrate(trained.network, val.samples, size_wh, mean, std)
     description = ModelDescription(
         name=job.name, architecture=job.recipe.architecture_of(len(val.labels)),
-        labels=val.labels, size_wh=size_wh, mean=tuple(mean), std=tuple(std), input_scale=1.0,
-        metrics=calibration.metrics, licence=job.licence or trainer.licence or 'not stated',
-        temperature=calibration.temperature,
+        labels=val.labels, size_wh=(width, height), mean=tuple(trained.mean),
+        std=tuple(trained.std), input_scale=1.0, metrics={},
+        licence=job.licence or trainer.licence or 'not stated',
     )  # fmt: skip
+    calibration = calibrate(trained.network, val.samples, description)
+    description = description_like(
+        description, metrics=calibration.metrics, temperature=calibration.temperature
+    )
     write_network(trained.network, description, job.output)
     return calibration

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -42,10 +43,15 @@ def sure_in_three_of_four() -> Sample:
     return all_blue(8, 16, known=12)
 
 
-def test_the_temperature_makes_the_confidence_the_share_of_hits() -> None:
-    found = calibrate(
-        Channels(), [sure_in_three_of_four()], (16, 8), (0.0, 0.0, 0.0), (10.0, 10.0, 10.0)
+def description(mean_blue: float = 0.0, std: float = 10.0, scale: float = 1.0) -> SimpleNamespace:
+    """Return what the fit needs of a model's description."""
+    return SimpleNamespace(
+        size_wh=(16, 8), mean=(mean_blue, 0.0, 0.0), std=(std,) * 3, input_scale=scale
     )
+
+
+def test_the_temperature_makes_the_confidence_the_share_of_hits() -> None:
+    found = calibrate(Channels(), [sure_in_three_of_four()], description())
     # 1 / (1 + 2 exp(-6 / T)) = 3/4 at T = 6 / ln 6, where e^-1.79 = 1/6.
     assert found.temperature == pytest.approx(6 / math.log(6), rel=0.02)
     assert found.ece_before == pytest.approx(0.25, abs=0.01)
@@ -56,9 +62,7 @@ def test_the_temperature_makes_the_confidence_the_share_of_hits() -> None:
 
 
 def test_mean_std_and_scale_are_those_of_the_deployment() -> None:
-    same = calibrate(
-        Channels(), [sure_in_three_of_four()], (16, 8), (30.0, 0.0, 0.0), (5.0, 5.0, 5.0), 0.5
-    )
+    same = calibrate(Channels(), [sure_in_three_of_four()], description(30.0, 5.0, 0.5))
     # Blue wins by (60 - 30) / 5 * 0.5 = 3 over 0 and 0.
     assert same.temperature == pytest.approx(3 / math.log(6), rel=0.02)
 
@@ -70,22 +74,20 @@ def test_the_network_gets_pixels_with_the_channels_first() -> None:
             assert image.is_contiguous() and image.shape == (1, 3, 8, 16)
             return image
 
-    calibrate(Asked(), [sure_in_three_of_four()], (16, 8), (0.0,) * 3, (10.0,) * 3)
+    calibrate(Asked(), [sure_in_three_of_four()], description())
 
 
 def test_labels_of_another_size_keep_their_classes() -> None:
     # The edges are between the centres of the pixels 1 and 2, and 6 and 7, of the 16.
     sample = all_blue(12, 24, known=11)
-    found = calibrate(Channels(), [sample], (16, 8), (0.0, 0.0, 0.0), (10.0, 10.0, 10.0))
+    found = calibrate(Channels(), [sample], description())
     # Five of seven known columns are hits.
     assert found.miou == pytest.approx((5 / 7 + 0) / 2)
     assert found.temperature == pytest.approx(6 / math.log(5), rel=0.02)
 
 
 def test_an_encoder_answers_at_an_eighth() -> None:
-    found = calibrate(
-        nn.AvgPool2d(8), [sure_in_three_of_four()], (16, 8), (0.0,) * 3, (10.0,) * 3
-    )
+    found = calibrate(nn.AvgPool2d(8), [sure_in_three_of_four()], description())
     assert found.temperature == pytest.approx(6 / math.log(6), rel=0.02)
 
 
@@ -121,15 +123,14 @@ def one_short_by(lead: float) -> Sample:
 
 def test_biases_of_classes_are_fitted_in_place_of_those_there_are() -> None:
     network = Lead(classes=2, alpha2=0, alpha3=0, class_bias=True)
-    normal = ((16, 8), (0.0,) * 3, (10.0,) * 3)
-    found = add_class_bias(network, [[one_short_by(0.4), one_short_by(0.4)]], *normal)
+    found = add_class_bias(network, [[one_short_by(0.4), one_short_by(0.4)]], description())
     assert (found.miou_before, found.miou_after) == (0.25, 1.0)
     assert network.up1.bias is not None
     np.testing.assert_allclose(network.up1.bias.detach().numpy(), found.bias)
     # Green leads in its half now, and blue in the other still.
     assert 0.4 < found.bias[1] - found.bias[0] < 10.0
 
-    found = add_class_bias(network, [[one_short_by(-0.4), one_short_by(-0.4)]], *normal)
+    found = add_class_bias(network, [[one_short_by(-0.4), one_short_by(-0.4)]], description())
     assert found.miou_before == 1.0
     assert network.up1.bias is None
 
@@ -137,4 +138,4 @@ def test_biases_of_classes_are_fitted_in_place_of_those_there_are() -> None:
 def test_an_encoder_alone_has_no_biases() -> None:
     encoder = create_network('espnet_c', classes=2, alpha2=0, alpha3=0)
     with pytest.raises(ParameterError, match='need the whole ESPNet, this model is an encoder'):
-        add_class_bias(encoder, [[one_short_by(0.4)]], (16, 8), (0.0,) * 3, (10.0,) * 3)
+        add_class_bias(encoder, [[one_short_by(0.4)]], description())
