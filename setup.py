@@ -98,7 +98,7 @@ setup(
     author='The espnet_ros maintainers',
     maintainer='The espnet_ros maintainers',
     maintainer_email='maintainers@espnet-ros.invalid',
-    description='Semantic masks and Nav2-ready cost maps from an ordinary camera, with ESPNet.',
+    description='Semantic masks and Nav2-ready costmaps from an ordinary camera, with ESPNet.',
     license='Apache-2.0',
     entry_points={
         'console_scripts': [

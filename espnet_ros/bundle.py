@@ -174,13 +174,13 @@ def check_replaceable(path: Path) -> None:
         )
     if os.path.ismount(real):
         raise BundleError(
-            f'{path} can not be replaced, because something is mounted there (a container volume, '
+            f'{path} cannot be replaced, because something is mounted there (a container volume, '
             f'a disk): name a folder inside it, e.g. {path / "model"}'
         )
     there = next((p for p in real.parents if p.exists()), real)
     if not (there.is_dir() and os.access(there, os.W_OK)):
         raise BundleError(
-            f'{path} can not be written: {there} is not a folder, is read-only, or is not yours; '
+            f'{path} cannot be written: {there} is not a folder, is read-only, or is not yours; '
             'name another output folder'
         )
 
@@ -201,7 +201,7 @@ def _read_description(folder: Path) -> dict[str, Any]:
         content = (folder / DESCRIPTION).read_bytes()
     except OSError as error:
         raise BundleError(
-            f'{folder} is not a model folder: {DESCRIPTION} can not be read ({error.strerror}); '
+            f'{folder} is not a model folder: {DESCRIPTION} cannot be read ({error.strerror}); '
             f'expected {DESCRIPTION}, {", ".join(FILES.values())} of a network of the ESPNet '
             'family, the only kind that runs here'
         ) from error

@@ -84,7 +84,7 @@ def file_problems(folder: Path, data: Mapping[str, Any], roles: Iterable[str]) -
         try:
             content = (folder / name).read_bytes()
         except OSError as error:
-            yield f'{name} can not be read ({error.strerror})'
+            yield f'{name} cannot be read ({error.strerror})'
             continue
         digest, expected = hashlib.sha256(content).hexdigest(), data['files'][role]['sha256']
         if digest != expected:

@@ -109,7 +109,7 @@ def arguments() -> list[Argument]:
         Argument(
             'layers',
             '',
-            'Layers of the cost map: the name of a file in config/layers, without .yaml, or the '
+            'Layers of the costmap: the name of a file in config/layers, without .yaml, or the '
             'path of a parameter file. They are added to those of params_file; empty adds none.',
         ),
         *(parameter(name) for name in PARAMETERS),

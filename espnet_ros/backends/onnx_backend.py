@@ -49,7 +49,7 @@ class ONNXBackend(Backend):
         options.intra_op_num_threads = processors()
         options.log_severity_level = 3
         # By default its threads spin without end while they wait for work. In a node they and the
-        # cost maps then delay each other, which takes a third more of the processor and loses
+        # costmaps then delay each other, which takes a third more of the processor and loses
         # images. Not spinning at all makes it a fifth slower where waking up is slow. (Releases
         # before this option ignore it.)
         options.add_session_config_entry('session.intra_op.spin_duration_us', '50')

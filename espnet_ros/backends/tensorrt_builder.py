@@ -123,7 +123,7 @@ def _parse(library: Library, builder: Any, model: bytes) -> Any:
             for e in errors
         ]
         raise BackendError(
-            f'{library.name} can not run this ONNX graph: {"; ".join(dict.fromkeys(reasons))}. '
+            f'{library.name} cannot run this ONNX graph: {"; ".join(dict.fromkeys(reasons))}. '
             'Write the model folder again with `espnet_ros export`, or choose another backend'
         )
     uint8 = library.module.DataType.UINT8

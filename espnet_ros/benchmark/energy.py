@@ -93,7 +93,7 @@ class RaplMeter(Meter):
     """Energy counters of processor packages, in microjoules, that wrap around.
 
     :param packages: their folders.
-    :raises OSError: if a counter can not be read; Linux reserves them for root.
+    :raises OSError: if a counter cannot be read; Linux reserves them for root.
     """
 
     name = 'RAPL, processor packages'
@@ -180,4 +180,4 @@ def _why(error: OSError | ValueError) -> str:
     if not isinstance(error, OSError):
         return str(error)
     cure = ': run as root, or let your user read it' if error.errno == errno.EACCES else ''
-    return f'{error.filename or "the meter"} can not be read ({error.strerror}){cure}'
+    return f'{error.filename or "the meter"} cannot be read ({error.strerror}){cure}'

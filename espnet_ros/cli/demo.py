@@ -1,4 +1,4 @@
-"""Drive a camera past the real ROS 2 node and report what masks and cost maps come back.
+"""Drive a camera past the real ROS 2 node and report what masks and costmaps come back.
 
 Three processes over Fast DDS: a camera, the segmentation node and a consumer that subscribes as
 a navigation stack would.
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--true-masks', action='store_true',
-        help='publish perfect masks instead of images, to judge the cost maps alone (street only)',
+        help='publish perfect masks instead of images, to judge the costmaps alone (street only)',
     )  # fmt: skip
     add_inference_options(parser)
     # None means that no model was asked for: true masks take none.

@@ -1,4 +1,4 @@
-"""Measure the cost maps on the virtual street, where the truth is known, without ROS.
+"""Measure the costmaps on the virtual street, where the truth is known, without ROS.
 
 drive: 480x360 images of a camera 1.2 m high that looks 10 degrees down, ten a second at 5 m/s.
 speed and memory: of one update, from the masks to the arrays of all layers, on one core.

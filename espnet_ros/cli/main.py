@@ -30,7 +30,7 @@ VERBS = {
     'train': 'train ESPNet on your own labelled pictures, CamVid, Cityscapes, the virtual street',
     'average': 'average models that continued training from one start',
     'evaluate': 'measure the class IoU of a model on labelled images, through any backend',
-    'evaluate_costmap': 'compare cost maps with the truth, on the virtual street, without ROS',
+    'evaluate_costmap': 'compare costmaps with the truth, on the virtual street, without ROS',
     'benchmark': "measure how fast backends are on this machine, against the authors' way",
     'verify': 'check a backend on this device against the reference, for people and for CI',
     'check_nav2': "list the traps in a Nav2 parameter file that uses the node's outputs",

@@ -43,7 +43,7 @@ def output_file(text: str) -> Path:
         _try_to_write(path)
     except OSError as error:
         raise argparse.ArgumentTypeError(
-            f'{path} can not be written ({error.strerror}): expected the name of a file in a '
+            f'{path} cannot be written ({error.strerror}): expected the name of a file in a '
             'folder that you can write to'
         ) from error
     return path
@@ -91,7 +91,7 @@ def output_folder(text: str) -> Path:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise argparse.ArgumentTypeError(
-            f'{path} can not be written into ({error.strerror}): expected a folder that you can '
+            f'{path} cannot be written into ({error.strerror}): expected a folder that you can '
             'write to, or the name of a new one'
         ) from error
     return path

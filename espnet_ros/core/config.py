@@ -102,7 +102,7 @@ class MaskConfig:
     min_confidence: float = parameter(
         0.0,
         'Pixels with a probability below this get no label (255): they neither mark nor clear '
-        'cost maps.',
+        'costmaps.',
         'configure',
         minimum=0.0,
         maximum=1.0,
@@ -123,7 +123,7 @@ class OverlayConfig:
 
 @dataclass(frozen=True)
 class GridConfig:
-    """The grid that the cost maps are made from, and what they show when a camera is silent."""
+    """The grid that the costmaps are made from, and what they show when a camera is silent."""
 
     frame: str = parameter(
         'odom',
@@ -165,7 +165,7 @@ class GridConfig:
     )
     publish_rate: float = parameter(
         5.0,
-        'At most this many cost maps are published per second. On Lyrical, each one makes Nav2 '
+        'At most this many costmaps are published per second. On Lyrical, each one makes Nav2 '
         'stop control until its next cycle, so keep this below update_frequency.',
         'configure',
         minimum=0.1,
@@ -181,7 +181,7 @@ class GridConfig:
     )
     on_stale: str = parameter(
         'lethal',
-        'What cost maps then show: lethal makes every cell lethal, unknown makes every cell '
+        'What costmaps then show: lethal makes every cell lethal, unknown makes every cell '
         'unknown, decay goes on forgetting, hold keeps the last ones. Only lethal stops a robot '
         'whose Nav2 has the default track_unknown_space: false.',
         'live',

@@ -29,14 +29,14 @@ class Refusal(NamedTuple):
 
 
 def check_map(config: NodeConfig, labels: Labels) -> None:
-    """Refuse a config from which no cost maps can be made.
+    """Refuse a config from which no costmaps can be made.
 
     :param labels: of the model.
     :raises ParameterError: all offenders are listed.
     """
     refused = '; '.join(refusal.sentence for refusal in map_refusals(config, labels))
     if refused:
-        raise ParameterError(f'cost maps refused: {refused}')
+        raise ParameterError(f'costmaps refused: {refused}')
 
 
 def check_cameras(config: NodeConfig) -> None:
@@ -52,7 +52,7 @@ def check_cameras(config: NodeConfig) -> None:
 
 
 def map_refusals(config: NodeConfig, labels: Labels | None) -> Iterator[Refusal]:
-    """Yield why no cost maps can be made from a config.
+    """Yield why no costmaps can be made from a config.
 
     :param labels: of the model; None leaves the names of classes unchecked.
     """

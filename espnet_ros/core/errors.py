@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 # Why an image is refused. Diagnostics count by reason (docs/diagnostics.md): as rejected_... for
-# what a camera sends, and as skipped_... for what is kept out of the cost maps.
+# what a camera sends, and as skipped_... for what is kept out of the costmaps.
 Rejection = Literal[
     'encoding',  # not that of a colour image, or unknown
     'size',  # no pixels, or not the size of what belongs to it

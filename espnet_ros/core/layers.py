@@ -1,4 +1,4 @@
-"""Which classes make a layer of the cost map, and what they cost."""
+"""Which classes make a layer of the costmap, and what they cost."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def published_cost(cost: int) -> int:
 
 
 def layer_problems(layers: Sequence[LayerSpec], labels: Labels) -> Iterator[str]:
-    """Yield what is wrong with the layers of a cost map for a model's labels."""
+    """Yield what is wrong with the layers of a costmap for a model's labels."""
     if not layers:
         yield 'expected at least one layer'
     names = [layer.name for layer in layers]

@@ -1,4 +1,4 @@
-"""From the looks of all cameras to the cost maps of one grid."""
+"""From the looks of all cameras to the costmaps of one grid."""
 
 from __future__ import annotations
 

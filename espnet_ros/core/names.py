@@ -8,7 +8,7 @@ NODE = 'segmentation'
 # with a digit or to be empty.
 CAMERA = r'[A-Za-z][A-Za-z0-9_]*(?:/[A-Za-z][A-Za-z0-9_]*)*'
 LAYER = r'[a-z][a-z0-9_]*'
-# The name of the cost maps on /diagnostics, beside the cameras.
+# The name of the costmaps on /diagnostics, beside the cameras.
 COSTMAP_STATUS = 'costmap'
 
 

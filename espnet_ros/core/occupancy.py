@@ -1,4 +1,4 @@
-"""From evidence to occupancy grids, one for each layer of the cost map."""
+"""From evidence to occupancy grids, one for each layer of the costmap."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Occupancy:
 
 
 class LayerSet:
-    """The layers of a cost map, checked against the classes of a model.
+    """The layers of a costmap, checked against the classes of a model.
 
     :param layers: in the order they are published; a class may be in several.
     :param labels: of the model.

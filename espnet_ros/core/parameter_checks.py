@@ -32,7 +32,7 @@ def cameras_problem(value: tuple[str, ...]) -> str | None:
     if shared:
         return f'expected names that are not prefixes of other topics, unlike {", ".join(shared)}'
     if COSTMAP_STATUS in value:
-        return f'expected other names than {COSTMAP_STATUS}, the status of the cost maps'
+        return f'expected other names than {COSTMAP_STATUS}, the status of the costmaps'
     return None
 
 

@@ -32,7 +32,7 @@ def pictures_in(folder: Path) -> list[Path]:
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:
-        raise DatasetError(f'{folder} can not be read ({error.strerror})') from error
+        raise DatasetError(f'{folder} cannot be read ({error.strerror})') from error
     # By name, too, so that reading a damaged picture fails instead of leaving it out silently.
     paths = [path for path in (folder / name for name in names) if path.is_file()]
     paths = [p for p in paths if p.suffix.lower() in ENDINGS or _begins_as_picture(p)]
@@ -66,7 +66,7 @@ def content_of(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise DatasetError(f'{path} can not be read ({error.strerror})') from error
+        raise DatasetError(f'{path} cannot be read ({error.strerror})') from error
 
 
 def decode(content: bytes, path: Path, flags: int = cv2.IMREAD_COLOR) -> npt.NDArray[Any]:

@@ -54,7 +54,7 @@ def _folder_beside(target: Path) -> Path:
         return Path(tempfile.mkdtemp(prefix=f'.{target.name}-', dir=target.parent))
     except OSError as error:
         raise BundleError(
-            f'{target} can not be written ({error.strerror}): name another output folder'
+            f'{target} cannot be written ({error.strerror}): name another output folder'
         ) from error
 
 
@@ -66,7 +66,7 @@ def _replace(target: Path, fresh: Path, old: Path) -> None:
         fresh.rename(target)
     except OSError as error:
         raise BundleError(
-            f'{target} can not be replaced ({error.strerror}): does another program write it, or '
+            f'{target} cannot be replaced ({error.strerror}): does another program write it, or '
             'is something mounted there?'
         ) from error
 
@@ -83,7 +83,7 @@ def _restore(old: Path, target: Path) -> None:
         old.rename(target)
     except OSError as error:
         raise MovedError(
-            f'what was in {target} can not be put back ({error.strerror}): look for it '
+            f'what was in {target} cannot be put back ({error.strerror}): look for it '
             f'in {old}'
         ) from error
 
@@ -106,6 +106,6 @@ def _carry_over(old: Path, target: Path, own: Collection[str]) -> None:
             lost.append(entry.name)
     if lost:
         raise MovedError(
-            f'{", ".join(lost)} of the replaced {target} can not be moved into the new one: '
+            f'{", ".join(lost)} of the replaced {target} cannot be moved into the new one: '
             f'look for it in {old}'
         )

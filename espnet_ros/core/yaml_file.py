@@ -44,7 +44,7 @@ def value_errors(line: int | None = None) -> Iterator[None]:
         yield
     except _OF_VALUES as error:
         place = '' if line is None else f'line {line}: '
-        raise yaml.YAMLError(f'{place}a value can not be read: {error!r}') from error
+        raise yaml.YAMLError(f'{place}a value cannot be read: {error!r}') from error
 
 
 def _one_line(error: yaml.YAMLError) -> str:

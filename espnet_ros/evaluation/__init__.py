@@ -1,1 +1,1 @@
-"""Figures of models and of cost maps against the truth; no ROS needed."""
+"""Figures of models and of costmaps against the truth; no ROS needed."""

@@ -1,4 +1,4 @@
-"""Cost maps of a drive along the virtual street, against the truth about it.
+"""Costmaps of a drive along the virtual street, against the truth about it.
 
 The looks go through the `Mapper` that the node runs, ten a second at 5 m/s, with the street's own
 depth where `projection.source` asks for one. The module of `compare` defines the figures.
@@ -31,7 +31,7 @@ Segment = Callable[[UInt8Array], tuple[UInt8Array, UInt8Array]]
 
 SIZE_WH, RATE_HZ, SPEED_MPS = (480, 360), 10.0, 5.0
 CAMERA = Camera()
-# Looks between two comparisons of the cost map with the truth: each 5 m, and at the end.
+# Looks between two comparisons of the costmap with the truth: each 5 m, and at the end.
 EVERY = 10
 
 
@@ -49,11 +49,11 @@ class Recording:
 
 @dataclass(frozen=True)
 class Result:
-    """How well the cost maps of one drive match the truth.
+    """How well the costmaps of one drive match the truth.
 
     :param total: counts in view of every `EVERY`-th image. :param end: ... of the last one.
     :param known: counts over all cells known at the end.
-    :param ground: by ground class, cells in view of that class in cost map and truth, and in
+    :param ground: by ground class, cells in view of that class in costmap and truth, and in
         either; only the classes that the layers distinguish from others.
     :param warned_m: the distance driven until the monitor warned, None if it never did.
     :param silent: share of the looks from then on at which it did not warn.
@@ -107,12 +107,12 @@ def evaluate_drive(
     pitch_error_deg: float = 0.0,
     progress: Callable[[Iterable[int], int], Iterable[int]] = lambda indices, _: indices,
 ) -> Result:
-    """Map a drive and compare the cost maps with the truth.
+    """Map a drive and compare the costmaps with the truth.
 
     :param view: whose masks, a key of ``recording.views``.
     :param labels: of these masks; names and order are CamVid's, as far as those go.
     :param pitch_error_deg: how much too far down the mapper assumes the camera to look.
-    :raises ParameterError: if the config and the labels do not make cost maps.
+    :raises ParameterError: if the config and the labels do not make costmaps.
     """
     truth = recording.truth
     # The street is rendered upright, even for a robot whose camera is upside down.

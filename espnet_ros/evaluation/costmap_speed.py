@@ -1,4 +1,4 @@
-"""The time and memory of one update of the cost maps, without ROS and the network.
+"""The time and memory of one update of the costmaps, without ROS and the network.
 
 An update is a look of each camera through `Mapper.add`, then all layers' int8 arrays by
 `Mapper.render`. The looks are rendered once and used in turn, while the pose advances half a

@@ -159,7 +159,7 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         # The published encoders are CUDA tensors.
         content = torch.load(path, map_location='cpu', weights_only=True)
     except OSError as error:
-        raise CheckpointError(f'{path} can not be read: {error.strerror or error}') from error
+        raise CheckpointError(f'{path} cannot be read: {error.strerror or error}') from error
     except Exception as error:  # The unpickler may raise anything, depending on the bytes.
         # The rest of PyTorch's message recommends weights_only=False, which may run code.
         reason = str(error).strip().partition('. ')[0].splitlines()

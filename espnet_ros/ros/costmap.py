@@ -1,4 +1,4 @@
-"""The node's cost maps: puts masks into one grid and watches that it stays fresh."""
+"""The node's costmaps: puts masks into one grid and watches that it stays fresh."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class CostmapFeed:
     :param depths: depth images by camera, empty if none are used.
     :param silence: takes a camera; returns why its images do not come or fail, '' if they come
         and succeed.
-    :raises EspnetRosError: if the config makes no cost maps.
+    :raises EspnetRosError: if the config makes no costmaps.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class CostmapFeed:
         self._timer = steady_timer(self._node, self._tick_s(), self._tick)
 
     def deactivate(self) -> None:
-        """Stop both, and publish last cost maps that say so."""
+        """Stop both, and publish last costmaps that say so."""
         if self._worker is None:
             return
         # What the worker waits for comes from the executor, which runs in this thread.
@@ -160,7 +160,7 @@ class CostmapFeed:
         try:
             self._clouds[camera].publish(segmented.header, look)
         except Exception as error:
-            # The mask is in the cost maps nevertheless.
+            # The mask is in the costmaps nevertheless.
             if self._quiet.is_due('clouds', camera):
                 self._warn(f'clouds of {camera} not sent' if camera else 'clouds not sent', error)
 
@@ -184,7 +184,7 @@ class CostmapFeed:
         if notice:
             self._monitor.clear(notice)
             if self._quiet.is_due('cleared'):
-                self._node.get_logger().warning(f'cost maps cleared: {notice}')
+                self._node.get_logger().warning(f'costmaps cleared: {notice}')
         return look
 
     def _map(self, look: Look, stamp: Any) -> tuple[str, dict[str, float]]:
@@ -214,7 +214,7 @@ class CostmapFeed:
         self._watch.freshness.skip(camera, reason)
         if self._quiet.is_news(reason, 'left out', camera):
             what = f'mask of {camera}' if camera else 'mask'
-            self._warn(f'{what} left out of the cost maps', error)
+            self._warn(f'{what} left out of the costmaps', error)
 
     def _warn(self, what: str, error: Exception) -> None:
         self._node.get_logger().warning(f'{what}: {describe(error)}{details(error)}')

@@ -1,4 +1,4 @@
-"""What the node says about its cost maps on /diagnostics."""
+"""What the node says about its costmaps on /diagnostics."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ class CostmapMonitor:
         skipped, breaks = now[0] - before[0], now[1] - before[1]
         news = []
         if breaks:
-            news.append(f'cost maps cleared {_times(breaks)}: {self._lost}')
+            news.append(f'costmaps cleared {_times(breaks)}: {self._lost}')
         if skipped:
             news.append(f'{skipped} masks left out: {self.last_error}')
         return '; '.join(news)
 
     @property
     def rate_hz(self) -> float:
-        """Return the cost maps a second."""
+        """Return the costmaps a second."""
         return self._rate.rate_hz(time.monotonic())
 
     def values(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Publishes cost maps: the newest one at a limited rate, or what `grid.on_stale` asks for."""
+"""Publishes costmaps: the newest one at a limited rate, or what `grid.on_stale` asks for."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from espnet_ros.ros.grids import GridPublishers
 from espnet_ros.ros.log import Quiet
 from espnet_ros.ros.poses import Poses
 
-# What every cell of a stale cost map says; the other policies keep what each cell says.
+# What every cell of a stale costmap says; the other policies keep what each cell says.
 FILL = {'lethal': LETHAL, 'unknown': UNKNOWN}
 
 
 class Cause(enum.Enum):
-    """Why cost maps are stale; it decides the severity of the log line."""
+    """Why costmaps are stale; it decides the severity of the log line."""
 
     LOST = 'a camera, the backend or the pose'
     PAUSED = 'somebody paused the node'
@@ -182,20 +182,20 @@ class CostmapOutput:
         self._stale = ''
         if self._told is not None:
             self._told = None
-            self._node.get_logger().info('cost maps are fresh again')
+            self._node.get_logger().info('costmaps are fresh again')
 
     def _log_stale(self, policy: str, why: str, cause: Cause) -> None:
         logger = self._node.get_logger()
         if cause == Cause.ENDED:
-            logger.info(f'cost maps stopped, left stale ({policy}): {why}')
+            logger.info(f'costmaps stopped, left stale ({policy}): {why}')
         elif not self._monitor.updates:
             # Cameras may need time to start.
-            logger.warning(f'cost maps wait for the first image ({policy} until then): {why}')
+            logger.warning(f'costmaps wait for the first image ({policy} until then): {why}')
         elif not self._quiet.is_due(policy, cause):
             # With a camera slower than grid.stale_after, they are stale between any two images.
             return
         else:
-            text = f'cost maps are stale ({policy}): {why}'
+            text = f'costmaps are stale ({policy}): {why}'
             # rclpy refuses two severities from one line of code.
             if cause == Cause.PAUSED:
                 logger.warning(text)

@@ -1,4 +1,4 @@
-"""The status of the cost maps on /diagnostics."""
+"""The status of the costmaps on /diagnostics."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def judge_costmap(
     poses: Poses,
     problems: Iterable[str],
 ) -> tuple[bytes, str]:
-    """Return level and message of the cost maps.
+    """Return level and message of the costmaps.
 
     :param state: lifecycle state of the node.
     :param problems: of all parts but the poses; '' is none.
@@ -34,12 +34,12 @@ def judge_costmap(
         problem = _joined(*problems, poses.problem())
         if problem:
             return DiagnosticStatus.WARN, problem
-        return DiagnosticStatus.OK, f'cost maps at {monitor.rate_hz:.1f} Hz'
+        return DiagnosticStatus.OK, f'costmaps at {monitor.rate_hz:.1f} Hz'
     why, cause = watch.why()
     # A problem of the source of poses says more than that a pose is late.
     lost = f'no fresh mask for {age_s:.1f} s: {_joined(why, poses.problem())}'
     if not monitor.updates:
-        return DiagnosticStatus.WARN, f'no cost map yet, {lost}'
+        return DiagnosticStatus.WARN, f'no costmap yet, {lost}'
     level = DiagnosticStatus.WARN if cause == Cause.PAUSED else DiagnosticStatus.ERROR
     return level, f'stale ({config.grid.on_stale}), {lost}'
 

@@ -76,7 +76,7 @@ class CostmapWatch:
             raise ImageError(
                 'stamp',
                 f'the stamp {stamp_s:.3f} s of the image is not after that of the last one in '
-                'the cost maps: the driver repeats or reorders images',
+                'the costmaps: the driver repeats or reorders images',
             )
 
     def mark(self, camera: str, stamp_s: float) -> None:

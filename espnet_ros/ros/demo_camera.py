@@ -72,7 +72,7 @@ class Live:
         self._capture = cv2.VideoCapture(plan['device'])
         if not self._capture.isOpened():
             raise DatasetError(
-                f'{plan["device"]} can not be opened any more: plug it in, or end its other user'
+                f'{plan["device"]} cannot be opened any more: plug it in, or end its other user'
             )
         self._record = Path(plan['images'])
 

@@ -1,4 +1,4 @@
-"""What the node puts on /diagnostics: a status for each camera and one for the cost maps."""
+"""What the node puts on /diagnostics: a status for each camera and one for the costmaps."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def judge_camera(
     if monitor.camera_info_problem:
         return DiagnosticStatus.WARN, monitor.camera_info_problem
     rate = f'segmenting at {monitor.rate_hz:.1f} Hz'
-    # Masks need no calibration; if the cost maps lack one, their status warns.
+    # Masks need no calibration; if the costmaps lack one, their status warns.
     return DiagnosticStatus.OK, '; '.join(filter(None, (rate, monitor.camera_info_missing)))
 
 

@@ -1,4 +1,4 @@
-"""Cost maps as OccupancyGrid messages that pass Nav2's validation."""
+"""Costmaps as OccupancyGrid messages that pass Nav2's validation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from espnet_ros.core.mapper import GridSnapshot
 from espnet_ros.core.topics import LAYER_GRID
 from espnet_ros.ros.publishers import create_output
 
-# The last cost maps tell the robot to stop. They are lost if their publisher is destroyed at once:
+# The last costmaps tell the robot to stop. They are lost if their publisher is destroyed at once:
 # on a busy machine, one time in nine. A subscriber that hangs must not keep the node.
 _FAREWELL_S = 0.5
 

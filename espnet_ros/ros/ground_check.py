@@ -1,4 +1,4 @@
-"""Check that the ground is where the cost maps assume it: at z = 0 of the base frame."""
+"""Check that the ground is where the costmaps assume it: at z = 0 of the base frame."""
 
 from __future__ import annotations
 

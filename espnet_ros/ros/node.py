@@ -216,7 +216,7 @@ class SegmentationNode(LifecycleNode):
     def _why_no_mask(self, camera: str) -> str:
         found = next(c for c in self._cameras if c.name == camera)
         monitor = found.monitor
-        # Before the first image, the camera has waited a moment less than the cost maps.
+        # Before the first image, the camera has waited a moment less than the costmaps.
         if not monitor.received or monitor.silent_s > self._config.grid.stale_after:
             return f'no image for {monitor.silent_s:.1f} s, {found.why_silent()}'
         return monitor.error

@@ -41,7 +41,7 @@ class Poses(Protocol):
     def latest(self) -> Floats | None:
         """Return the newest T_grid_base known, without waiting.
 
-        None while there is no camera to make a cost map from.
+        None while there is no camera to make a costmap from.
         """
 
     def problem(self) -> str:
@@ -72,7 +72,7 @@ def create_poses(node: Node, config: NodeConfig) -> Poses:
         except ImportError as error:
             if source == 'tf':
                 raise ParameterError(
-                    f'pose.source tf needs tf2_ros, which can not be imported ({error}): install '
+                    f'pose.source tf needs tf2_ros, which cannot be imported ({error}): install '
                     'ros-<distro>-tf2-ros-py, or set camera_mount, and pose.source to odometry'
                 ) from error
             node.get_logger().info(

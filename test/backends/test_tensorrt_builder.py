@@ -316,7 +316,7 @@ def test_operators_that_it_lacks_are_named(library):
     graph = onnx.helper.make_graph(nodes, 'graph', tensors[:1], tensors[1:])
     opsets = [onnx.helper.make_opsetid('', 17), onnx.helper.make_opsetid('nobody', 1)]
     model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8)
-    with pytest.raises(BackendError, match=r'can not run this ONNX graph: Frobnicate: .*; Det'):
+    with pytest.raises(BackendError, match=r'cannot run this ONNX graph: Frobnicate: .*; Det'):
         build_engine(library, model.SerializeToString(), Profile(1, 48, 64), None, None)
 
 
@@ -393,7 +393,7 @@ def test_networks_are_strongly_typed_by_flag_or_because_there_is_no_other_kind(f
     )
     library = tensorrt_library.Library(module, 'TensorRT 12', False, deque(), None)
     builder = SimpleNamespace(create_network=seen.append)
-    with pytest.raises(BackendError, match='TensorRT 12 can not run this ONNX graph'):
+    with pytest.raises(BackendError, match='TensorRT 12 cannot run this ONNX graph'):
         tensorrt_builder._parse(library, builder, b'')
     assert seen == [asked]
 

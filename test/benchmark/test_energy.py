@@ -87,7 +87,7 @@ def test_counters_that_only_root_reads_are_a_reason(
     meter, reason = find_meter(tmp_path, tmp_path / 'none')
     assert meter is None
     assert reason == (
-        f'{package}/energy_uj can not be read (Permission denied): run as root, or let your user '
+        f'{package}/energy_uj cannot be read (Permission denied): run as root, or let your user '
         'read it'
     )
 
@@ -96,7 +96,7 @@ def test_the_file_that_is_missing_is_the_one_that_is_named(tmp_path: Path):
     (write_package(tmp_path / 'intel-rapl:0', 1) / 'max_energy_range_uj').unlink()
     meter, reason = find_meter(tmp_path, tmp_path / 'none')
     assert meter is None
-    assert 'max_energy_range_uj can not be read (No such file or directory)' in reason
+    assert 'max_energy_range_uj cannot be read (No such file or directory)' in reason
     assert 'run as root' not in reason
 
 

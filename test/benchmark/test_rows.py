@@ -109,10 +109,10 @@ def test_a_reason_stands_in_place_of_all_figures():
 
 def test_energy_that_could_not_be_read_in_one_round_is_none_with_the_reason():
     good, bad = a_round(20.0, energy_j=3.0), a_round(20.0)
-    bad['energy_reason'] = 'curr1_input can not be read'
+    bad['energy_reason'] = 'curr1_input cannot be read'
     row = make_row(contender(good, bad), contender(a_round(110.0)), 1, {})
     assert row['energy_j_per_image'] is None
-    assert row['energy_reason'] == 'curr1_input can not be read'
+    assert row['energy_reason'] == 'curr1_input cannot be read'
 
 
 def test_an_upload_measured_longer_than_the_inference_leaves_nothing_of_it():

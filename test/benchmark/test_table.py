@@ -54,7 +54,7 @@ def test_a_busy_machine_is_told_whenever_it_was(load: float, others: tuple, busy
 
 def test_more_than_the_peak_can_not_be():
     assert 'GEMM over 100 % is impossible' in text(gemm_fraction=1.04)
-    assert 'can not be' not in text(gemm_fraction=0.97)
+    assert 'cannot be' not in text(gemm_fraction=0.97)
 
 
 def test_the_meter_is_named_where_there_is_energy_too():
@@ -64,5 +64,5 @@ def test_the_meter_is_named_where_there_is_energy_too():
 
 
 def test_a_row_without_its_energy_says_why():
-    found = text(energy_reason='curr1_input can not be read (Input/output error)')
-    assert 'No J for onnx f32: curr1_input can not be read (Input/output error).' in found
+    found = text(energy_reason='curr1_input cannot be read (Input/output error)')
+    assert 'No J for onnx f32: curr1_input cannot be read (Input/output error).' in found

@@ -62,7 +62,7 @@ def test_what_was_saved_is_loaded(folder):
 
 def test_a_folder_without_description_is_refused(tmp_path):
     words = (
-        r'not a model folder: model\.yaml can not be read \(No such file or directory\); expected '
+        r'not a model folder: model\.yaml cannot be read \(No such file or directory\); expected '
         r'model\.yaml, .* of a network of the ESPNet family, the only kind that runs here'
     )
     with pytest.raises(BundleError, match=words):
@@ -73,8 +73,8 @@ def test_missing_files_are_all_named(folder):
     (folder / 'weights.safetensors').unlink()
     (folder / 'model.onnx').unlink()
     message = refusal(folder)
-    assert 'weights.safetensors can not be read' in message
-    assert 'model.onnx can not be read' in message
+    assert 'weights.safetensors cannot be read' in message
+    assert 'model.onnx cannot be read' in message
     assert 'espnet_ros export' in message
 
 
@@ -105,7 +105,7 @@ def test_a_folder_whose_name_begins_with_a_tilde_is_one(folder, monkeypatch):
         (b'- a list', ' is empty or not a mapping: expected the keys format, name'),
         (b'name: [', ': expected YAML, but line 2: '),
         (b'name: !!python/x 1', ': expected YAML, but line 1: '),
-        (b'name: 2024-13-45', ": expected YAML, but a value can not be read: ValueError('month"),
+        (b'name: 2024-13-45', ": expected YAML, but a value cannot be read: ValueError('month"),
         (b'\xff', ': expected YAML, but unacceptable character #x00ff: invalid leading UTF-8'),
         (b'\xff\xfe\x00', ': expected YAML, but unacceptable character'),
     ],

@@ -79,7 +79,7 @@ def test_what_can_not_be_carried_over_is_left_and_said_where(folder, before):
             raise OSError(errno.EBUSY, 'Device or resource busy')
 
     before('rename', refuse_one)
-    with pytest.raises(BundleError, match=r'^CARD\.md of the replaced .*tiny can not') as error:
+    with pytest.raises(BundleError, match=r'^CARD\.md of the replaced .*tiny cannot') as error:
         save(folder, licence='newer')
     place = Path(str(error.value).rpartition('look for it in ')[2])
     assert (place / 'CARD.md').read_text() == 'years of work'
@@ -132,7 +132,7 @@ def test_an_older_model_survives_a_failed_exchange(folder, before, monkeypatch, 
         raise OSError(errno.ENOTEMPTY, 'Directory not empty')
 
     before('rename', fail_at_the_second)
-    with pytest.raises(BundleError, match=r'tiny can not be replaced \(.*does another'):
+    with pytest.raises(BundleError, match=r'tiny cannot be replaced \(.*does another'):
         save(folder, licence='newer')
     monkeypatch.undo()
     assert (Bundle.load(folder).licence == 'newer') == (folder / 'theirs').exists() == taken
@@ -157,13 +157,13 @@ def test_other_things_are_not_replaced(tmp_path, kind):
 def test_where_nothing_may_be_written_is_told_before_the_work(tmp_path):
     (tmp_path / 'thesis').write_text('years of work')
     target = tmp_path / 'thesis' / 'models' / 'mine'
-    with pytest.raises(BundleError, match=r'mine can not be written: .*thesis is not a folder'):
+    with pytest.raises(BundleError, match=r'mine cannot be written: .*thesis is not a folder'):
         check_replaceable(target)
     check_replaceable(tmp_path / 'models' / 'mine')
     with pytest.raises(BundleError, match='/ exists and is not a model folder'):
         check_replaceable(tmp_path.parents[-1])
     # Where root may write, but nobody can.
-    with pytest.raises(BundleError, match=r'^/proc/mine can not be written'):
+    with pytest.raises(BundleError, match=r'^/proc/mine cannot be written'):
         save('/proc/mine')
 
 
@@ -174,7 +174,7 @@ def test_where_something_is_mounted_is_told_before_the_work(tmp_path, folder, mo
     (tmp_path / 'out').mkdir()
     (tmp_path / 'link').symlink_to('out')
     for path in (tmp_path / 'out', tmp_path / 'link', folder):
-        words = f'^{path} can not be replaced, .*: name a folder inside it, e.g. {path}/model$'
+        words = f'^{path} cannot be replaced, .*: name a folder inside it, e.g. {path}/model$'
         with pytest.raises(BundleError, match=words):
             check_replaceable(path)
     assert save(tmp_path / 'out' / 'model').name == 'model'

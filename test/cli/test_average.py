@@ -107,7 +107,7 @@ def test_of_other_classes_only_those_that_differ_are_told(
     options = ['--val', 'street:1', '--output', str(tmp_path / 'soup')]
     assert main(['average', str(calm), str(sure), str(other), *options]) == 2
     assert capsys.readouterr().err == (
-        f'espnet_ros: these models can not be averaged: the classes of {other} must be those of '
+        f'espnet_ros: these models cannot be averaged: the classes of {other} must be those of '
         f'{calm}, but class 3 is Street (ground, 128 64 128), not Road (ground, 128 64 128)\n'
     )
 

@@ -292,7 +292,7 @@ def test_an_output_that_can_not_be_made_is_one_line(green_model, pictures, tmp_p
     with pytest.raises(SystemExit, match='2'):
         demo_error(capsys, '--source', pictures, '--model', green_model, '--output', output)
     text = capsys.readouterr().err
-    assert text.count('\n') == 1 and f'{output} can not be written into' in text
+    assert text.count('\n') == 1 and f'{output} cannot be written into' in text
 
 
 def test_true_masks_take_no_model_and_no_other_source(green_model, pictures, capsys):

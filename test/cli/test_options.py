@@ -42,7 +42,7 @@ def test_a_tilde_that_no_shell_saw_is_the_home_folder(
 
 def test_a_file_that_can_not_be_written_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / 'notes.txt').write_text('mine')
-    with pytest.raises(ArgumentTypeError, match='can not be written'):
+    with pytest.raises(ArgumentTypeError, match='cannot be written'):
         output_file(str(tmp_path / 'notes.txt' / 'figures.json'))
     with pytest.raises(ArgumentTypeError, match='expected the name of a file'):
         output_file(str(tmp_path))
@@ -51,7 +51,7 @@ def test_a_file_that_can_not_be_written_is_refused_at_once(tmp_path: Path) -> No
 
 @pytest.mark.parametrize('name', ['/proc/figures.json', '/sys/figures.json'])
 def test_a_folder_that_takes_no_files_is_found_out_by_trying(name: str) -> None:
-    with pytest.raises(ArgumentTypeError, match=f'{name} can not be written'):
+    with pytest.raises(ArgumentTypeError, match=f'{name} cannot be written'):
         output_file(name)
 
 
@@ -72,7 +72,7 @@ def test_a_file_that_is_there_is_tried_and_stays(
         raise PermissionError(errno.EACCES, 'Permission denied')
 
     monkeypatch.setattr('os.open', refuse)
-    with pytest.raises(ArgumentTypeError, match=r'figures\.json can not .*\(Permission denied\)'):
+    with pytest.raises(ArgumentTypeError, match=r'figures\.json cannot .*\(Permission denied\)'):
         output_file(str(file))
 
 
@@ -98,11 +98,11 @@ def test_a_folder_that_can_not_be_written_into_is_refused_at_once(
     (tmp_path / 'notes.txt').write_text('mine')
     (tmp_path / 'lost').symlink_to(tmp_path / 'nowhere')
     for name in ('notes.txt', 'notes.txt/pictures', 'notes.txt/a/b', 'lost', 'n' * 300):
-        with pytest.raises(ArgumentTypeError, match=r' can not be written into \('):
+        with pytest.raises(ArgumentTypeError, match=r' cannot be written into \('):
             output_folder(str(tmp_path / name))
     # Root, who may run the tests, is refused nothing.
     monkeypatch.setattr('os.access', lambda file, mode: file != tmp_path)
-    with pytest.raises(ArgumentTypeError, match=r'new/pictures can not .*\(Permission denied\)'):
+    with pytest.raises(ArgumentTypeError, match=r'new/pictures cannot .*\(Permission denied\)'):
         output_folder(str(tmp_path / 'new' / 'pictures'))
     assert sorted(p.name for p in tmp_path.iterdir()) == ['lost', 'notes.txt']
 

@@ -203,7 +203,7 @@ def test_the_output_folder_is_looked_at_where_it_is_needed(
     arguments = ['segment', '--model', str(green_model)]
     assert main([*arguments, str(pictures / '5.png')]) == 2
     error = capsys.readouterr().err
-    assert 'output/segment can not be written into' in error and error.count('\n') == 1
+    assert 'output/segment cannot be written into' in error and error.count('\n') == 1
     build = 'espnet_ros.backends.tensorrt_backend.build_ahead'
     monkeypatch.setattr(build, lambda *_: ('engine of a stub', True))
     assert main([*arguments, '--build-only']) == 0

@@ -169,7 +169,7 @@ def test_a_training_goes_on_without_curves(
     (site / 'work' / 'tensorboard').write_text('no folder')
     assert main(arguments(site, '--epochs', '1')) == 0
     shown = capsys.readouterr()
-    assert 'no curves for TensorBoard: ' in shown.out and 'can not be written (' in shown.out
+    assert 'no curves for TensorBoard: ' in shown.out and 'cannot be written (' in shown.out
     assert 'Traceback' not in shown.err and (site / 'model').is_dir()
 
 
@@ -180,7 +180,7 @@ def test_a_work_folder_that_takes_no_files_is_refused_at_the_start(
     # Root, who may run the tests, is refused nothing.
     monkeypatch.setattr('os.access', lambda file, mode: Path(file).name != 'work')
     assert main(arguments(site, '--epochs', '1')) == 2
-    assert 'work can not be written into (Permission denied)' in capsys.readouterr().err
+    assert 'work cannot be written into (Permission denied)' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('split', ['train', 'val'])

@@ -101,7 +101,7 @@ def test_the_usual_ways_to_write_no_cameras():
         ('cameras', ['a', 'a/points'], 'not prefixes of other topics, unlike a/points, got'),
         ('cameras', ['a', 'a/depth'], 'not prefixes of other topics, unlike a/depth, got'),
         ('cameras', ['b', 'layers'], 'not prefixes of other topics, unlike layers, got'),
-        ('cameras', ['costmap'], 'other names than costmap, the status of the cost maps, got'),
+        ('cameras', ['costmap'], 'other names than costmap, the status of the costmaps, got'),
         ('cameras', ['2nd'], "digits, _ and /, got ['2nd']"),
         ('cameras', 'front', 'expected a list of type string'),
         ('grid.size', [20.0], 'expected [along x, along y]'),

@@ -15,7 +15,7 @@ def test_a_layer_of_what_never_comes_to_the_map_is_refused():
         'above: no class of kind sky gets onto the map (Sky): name ground or upright classes'
     )
     assert not list(layer_problems([LayerSpec('all', ('Sky', 'Road'), 50)], CAMVID))
-    # Whose masks are wanted alone needs no cost maps.
+    # Whose masks are wanted alone needs no costmaps.
     stars = Labels([LabelClass('Star', (255, 255, 0), 'sky')])
     assert not list(layer_problems(default_layers(stars), stars))
 

@@ -43,7 +43,7 @@ def test_what_can_not_be_written_says_why(tmp_path: Path) -> None:
 def test_what_is_no_whole_picture_is_named(tmp_path: Path) -> None:
     content = cv2.imencode('.jpg', np.full((24, 40, 3), 90, np.uint8))[1].tobytes()
     cases = {
-        'missing.png': (None, r'missing\.png can not be read \(No such file'),
+        'missing.png': (None, r'missing\.png cannot be read \(No such file'),
         'empty.png': (b'', r'empty\.png is not a picture'),
         'text.png': (b'text', r'text\.png is not a picture'),
         'huge.png': (HUGE, r'huge\.png is not a picture'),

@@ -75,7 +75,7 @@ def test_where_it_is_that_can_not_be_put_back_is_told(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interrupt_at(monkeypatch, OSError, 'new', 'old', late=False)
-    with pytest.raises(BundleError, match=r'^what was in .*kept can not be put back') as error:
+    with pytest.raises(BundleError, match=r'^what was in .*kept cannot be put back') as error:
         write(folder, b'newer')
     old = Path(str(error.value).rpartition('look for it in ')[2])
     assert content(old) == {b'old'}

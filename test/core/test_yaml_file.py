@@ -16,12 +16,12 @@ from espnet_ros.core.yaml_file import syntax_errors, value_errors
     [
         (b'a: 1\nb: [', 'expected YAML, but line 2: '),
         (b'a: \xff', 'expected text in UTF-8, but '),
-        (b'a: 2024-13-45', 'expected YAML, but a value can not be read: ValueError('),
-        (b'a: !!int b', 'expected YAML, but a value can not be read: ValueError('),
-        (b'a: !!bool b', 'expected YAML, but a value can not be read: KeyError('),
-        (b'a: !!timestamp b', 'expected YAML, but a value can not be read: AttributeError('),
-        (b"a: !!float ''", 'expected YAML, but a value can not be read: IndexError('),
-        (b'a: "\\UFFFFFFFF"', 'expected YAML, but a value can not be read: '),
+        (b'a: 2024-13-45', 'expected YAML, but a value cannot be read: ValueError('),
+        (b'a: !!int b', 'expected YAML, but a value cannot be read: ValueError('),
+        (b'a: !!bool b', 'expected YAML, but a value cannot be read: KeyError('),
+        (b'a: !!timestamp b', 'expected YAML, but a value cannot be read: AttributeError('),
+        (b"a: !!float ''", 'expected YAML, but a value cannot be read: IndexError('),
+        (b'a: "\\UFFFFFFFF"', 'expected YAML, but a value cannot be read: '),
         (b'{a: ' * 5000 + b'1' + b'}' * 5000, 'expected YAML, but it is nested too deeply'),
     ],
 )
@@ -36,7 +36,7 @@ def test_whatever_is_wrong_is_one_error(text: bytes, words: str, tmp_path: Path)
 
 
 def test_the_line_of_a_value_is_named_where_it_is_known(tmp_path: Path) -> None:
-    expected = 'expected YAML, but line 7: a value can not be read: ValueError'
+    expected = 'expected YAML, but line 7: a value cannot be read: ValueError'
     reads = syntax_errors(tmp_path, DatasetError)
     with pytest.raises(DatasetError, match=expected), reads, value_errors(7):
         yaml.safe_load('2024-13-45')

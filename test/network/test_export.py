@@ -290,7 +290,7 @@ def test_the_verb_fits_biases_of_classes_and_says_so(network, tmp_path, capsys, 
 def test_verb_mends_a_folder_whose_onnx_is_lost(bundle, network, tmp_path, capsys):
     folder = write(tmp_path / 'lost', network).path
     (folder / 'model.onnx').unlink()
-    with pytest.raises(BundleError, match=r'model\.onnx can not be read'):
+    with pytest.raises(BundleError, match=r'model\.onnx cannot be read'):
         Bundle.load(folder)
     parser = argparse.ArgumentParser()
     export_verb.add_arguments(parser)

@@ -1,4 +1,4 @@
-"""A robot with cameras in front of the node, for the tests of cost maps."""
+"""A robot with cameras in front of the node, for the tests of costmaps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cost maps of the node as a process, over DDS, of a view whose geometry is known by hand.
+"""The costmaps of the node as a process, over DDS, of a view whose geometry is known by hand.
 
 The camera is 1 m high and looks down by 45 degrees. The image shows road below row 40 and wall
 above: the edge, between rows 39 and 40, is at atan(20 / 80) = 14.04 degrees above the middle, so
@@ -30,14 +30,14 @@ def rig(peer, start_node, toy_model):
     for topic in ('costmap', 'layers/walls', 'layers/ways'):
         peer.listen(OccupancyGrid, f'/segmentation/{topic}', LATCHED)
     rig = Rig(peer, process)
-    rig.send_until(lambda: rig.grids() and (cells(rig.grids()[-1]) == 98).any(), 'cost map')
+    rig.send_until(lambda: rig.grids() and (cells(rig.grids()[-1]) == 98).any(), 'costmap')
     yield rig
     assert process.stop() == 0
     assert 'Traceback' not in process.log.read_text()
 
 
 def test_a_cost_map_passes_nav2s_validation_and_shows_the_wall(rig):
-    grid = rig.send_until(rig.after(), 'cost map')
+    grid = rig.send_until(rig.after(), 'costmap')
     assert grid.header.frame_id == 'odom'
     assert (grid.info.width, grid.info.height) == (120, 80)
     assert grid.info.resolution == pytest.approx(0.1)
@@ -65,23 +65,23 @@ def test_the_grid_is_fixed_in_odom_and_rolls_in_whole_metres(rig):
 
 
 def test_who_comes_late_is_told_the_last_one(rig):
-    rig.send_until(rig.after(), 'cost map')
+    rig.send_until(rig.after(), 'costmap')
     late = rig.peer.node.create_subscription
     heard = []
     subscription = late(OccupancyGrid, '/segmentation/costmap', heard.append, LATCHED)
     rig.peer.wake()
     try:
-        rig.wait_status(lambda *_: bool(heard), 'latched cost map')
+        rig.wait_status(lambda *_: bool(heard), 'latched costmap')
     finally:
         rig.peer.run(rig.peer.node.destroy_subscription, subscription)
 
 
 def test_diagnostics_tell_times_and_source(rig):
-    rig.send_until(rig.after(), 'cost map')
+    rig.send_until(rig.after(), 'costmap')
     _, message, values = rig.send_until(
         lambda: (s := rig.status()) and s[0] == DiagnosticStatus.OK and s, 'good status'
     )
-    assert 'cost maps at' in message
+    assert 'costmaps at' in message
     assert (values['pose_source'], values['frame'], values['stale']) == (
         'odometry', 'odom', 'false'
     )  # fmt: skip
@@ -90,7 +90,7 @@ def test_diagnostics_tell_times_and_source(rig):
 
 
 def test_a_dead_camera_makes_every_cell_lethal_until_it_is_back(rig):
-    rig.send_until(rig.after(), 'cost map')
+    rig.send_until(rig.after(), 'costmap')
     count = len(rig.grids())
     lethal = rig.peer.wait(
         lambda: next((g for g in rig.grids()[count:] if (cells(g) == 100).all()), None), 'lethal'
@@ -103,12 +103,12 @@ def test_a_dead_camera_makes_every_cell_lethal_until_it_is_back(rig):
     )
     assert 'no image for' in message
     assert float(values['age_s']) > 1.5
-    grid = rig.send_until(rig.after(), 'cost map')
+    grid = rig.send_until(rig.after(), 'costmap')
     assert at(grid, 1.25, 0.05) == 98
 
 
 def test_a_driver_that_repeats_its_last_image_is_as_good_as_dead(rig):
-    rig.send_until(rig.after(), 'cost map')
+    rig.send_until(rig.after(), 'costmap')
     count = len(rig.grids())
 
     def repeat():
@@ -124,12 +124,12 @@ def test_a_driver_that_repeats_its_last_image_is_as_good_as_dead(rig):
     rig.peer.run(rig.peer.node.destroy_timer, timer)
     assert 'the driver repeats or reorders images' in message
     assert int(values['skipped_stamp']) > 0
-    grid = rig.send_until(rig.after(), 'cost map')
+    grid = rig.send_until(rig.after(), 'costmap')
     assert at(grid, 1.25, 0.05) == 98
 
 
 def test_clearing_forgets_what_was_seen(rig):
-    rig.send_until(rig.after(), 'cost map')
+    rig.send_until(rig.after(), 'costmap')
     # Nothing is marked right before a wall that fills the picture.
     blocked = view(edge_row=HEIGHT)
     count = len(rig.grids())
@@ -137,23 +137,23 @@ def test_clearing_forgets_what_was_seen(rig):
     assert response.success
     # What is out there is cleared even if no camera brings anything any more.
     rig.peer.wait(
-        lambda: any((cells(g) == -1).all() for g in rig.grids()[count:]), 'cleared cost map'
+        lambda: any((cells(g) == -1).all() for g in rig.grids()[count:]), 'cleared costmap'
     )
     newer = rig.after()
-    grid = rig.send_until(lambda: newer(), 'cost map', blocked)
+    grid = rig.send_until(lambda: newer(), 'costmap', blocked)
     assert (cells(grid) == -1).all()
 
 
 def test_time_going_backwards_and_a_jump_clear_the_grid_and_are_told(rig):
-    rig.send_until(rig.after(), 'cost map')
+    rig.send_until(rig.after(), 'costmap')
     rig.stamp_ms -= 50_000
     # The log tells of one such thing in 5 seconds, diagnostics of all.
-    told = r'cost maps cleared (once|\d times): '
+    told = r'costmaps cleared (once|\d times): '
     rig.send_until(lambda: (s := rig.status()) and re.search(told + 'time went', s[1]), 'news')
     rig.pose = (300.0, 0.0, 0.0)
     jumped = told + 'the pose jumped by 300.0 m'
     rig.send_until(lambda: (s := rig.status()) and re.search(jumped, s[1]), 'news')
-    assert 'cost maps cleared: ' in rig.process.log.read_text()
+    assert 'costmaps cleared: ' in rig.process.log.read_text()
     rig.pose = (0.0, 0.0, 0.0)
     newer = rig.after()
     grid = rig.send_until(lambda: (g := newer()) and at(g, 1.75, 0.05) == 100 and g, 'the wall')
@@ -178,7 +178,7 @@ def test_bad_input_is_counted_and_named_and_the_node_lives_on(rig):
     assert int(values['skipped_pose']) > 0
     assert int(values['skipped']) > skipped
     rig.pose = pose
-    rig.send_until(rig.after(), 'cost map')
+    rig.send_until(rig.after(), 'costmap')
 
 
 def test_clouds_for_nav2_are_made_while_somebody_listens(rig):
@@ -247,14 +247,14 @@ def test_a_layer_out_of_view_is_an_empty_cloud_and_keeps_no_other_back(rig):
     (wall, way, seen), *_ = rig.send_until(of_one_image, 'clouds of road alone', view(edge_row=0))
     assert (wall.height, wall.row_step, len(wall.data), len(wall.fields)) == (1, 0, 0, 3)
     assert way.width > 100 and seen.width > 100
-    rig.send_until(rig.after(), 'cost map')
+    rig.send_until(rig.after(), 'costmap')
 
 
 def test_an_inactive_node_leaves_a_lethal_map_behind(rig):
-    rig.send_until(rig.after(), 'cost map')
+    rig.send_until(rig.after(), 'costmap')
     count = len(rig.grids())
     for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_ACTIVATE):
         request = ChangeState.Request(transition=Transition(id=transition))
         assert rig.peer.call(ChangeState, '/segmentation/change_state', request).success
     rig.peer.wait(lambda: any((cells(g) == 100).all() for g in rig.grids()[count:]), 'lethal map')
-    rig.send_until(rig.after(), 'cost map')
+    rig.send_until(rig.after(), 'costmap')

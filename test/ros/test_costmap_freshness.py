@@ -1,4 +1,4 @@
-"""Cost maps of cameras that die, hang and pause, on a clock that the test turns."""
+"""Costmaps of cameras that die, hang and pause, on a clock that the test turns."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class FakeTimer:
 
 
 class Rig:
-    """Cost maps whose masks come into the grid at once; grids are kept as (seconds, content)."""
+    """Costmaps whose masks come into the grid at once; grids are kept as (seconds, content)."""
 
     def __init__(self, monkeypatch, cameras=(), now_s=1000.0, **grid):
         self.start_s = self.now_s = now_s
@@ -211,7 +211,7 @@ def test_that_all_is_forgotten_is_told_after_the_new_map_went_out(make):
     told = []
     rig.on_log = lambda text: told.append((text, rig.sent[-1]))
     rig.mask(1.0)
-    assert told == [('cost maps cleared: a jump', (1.0, '1'))]
+    assert told == [('costmaps cleared: a jump', (1.0, '1'))]
 
 
 def test_a_mask_that_comes_while_somebody_asks_why_none_does_is_not_followed_by_a_stop(make):
@@ -251,10 +251,10 @@ def test_one_dead_camera_of_two_neither_doubles_the_rate_nor_flips_what_is_told(
     assert most_in(rig.sent, 2.0) <= 11
     assert most_in(rig.sent, 12.0) > 50
     assert set(stale) == {'true'}
-    assert rig.logged == [f'cost maps are stale ({policy}): left: no image']
+    assert rig.logged == [f'costmaps are stale ({policy}): left: no image']
     rig.mask(12.0, 'left')
     rig.tick(12.4)
-    assert rig.logged[1:] == ['cost maps are fresh again']
+    assert rig.logged[1:] == ['costmaps are fresh again']
     assert rig.status()[2]['stale'] == 'false'
 
 
@@ -402,7 +402,7 @@ def test_a_pause_is_a_stale_map_that_is_no_error(make):
     rig.mask(0.0)
     rig.config = dataclasses.replace(rig.config, enabled=False)
     rig.tick(1.2)
-    paused = 'cost maps are stale (lethal): paused by ~/enable'
+    paused = 'costmaps are stale (lethal): paused by ~/enable'
     assert rig.log == [(1.2, 'warning', paused)]
     assert rig.sent[-1] == (1.2, LETHAL)
     level, message, _ = rig.status()
@@ -415,11 +415,11 @@ def test_a_pause_is_a_stale_map_that_is_no_error(make):
     rig.config = dataclasses.replace(rig.config, enabled=True)
     for step in range(91, 120):
         rig.tick(step / 10)
-    error = 'cost maps are stale (lethal): no image'
+    error = 'costmaps are stale (lethal): no image'
     assert rig.log[1:] == [(10.1, 'error', error)]
     assert rig.status()[0] == DiagnosticStatus.ERROR
     rig.mask(12.0)
-    assert rig.logged[2:] == ['cost maps are fresh again']
+    assert rig.logged[2:] == ['costmaps are fresh again']
 
 
 def test_simulated_time_that_begins_late_leaves_cameras_their_time(make):
@@ -466,7 +466,7 @@ def test_a_camera_whose_images_fail_is_told_from_one_that_is_silent(make):
         'slow or hangs, a slow camera, or input.max_rate, which counts real seconds'
     )
     assert rig.status()[1].endswith(f' s: {lost}')
-    assert rig.logged == [f'cost maps are stale (lethal): {lost}']
+    assert rig.logged == [f'costmaps are stale (lethal): {lost}']
 
 
 def test_a_camera_that_never_brought_a_mask_is_not_called_slow(make):
@@ -502,7 +502,7 @@ def test_each_camera_has_its_reason_logged_and_once(make):
         rig.mask(step / 10, 'left')
         rig.mask(step / 10 + 0.03, 'right')
     left, right = (
-        f'mask of {camera} left out of the cost maps: no {camera}/camera_info'
+        f'mask of {camera} left out of the costmaps: no {camera}/camera_info'
         for camera in rig.config.cameras
     )
     assert rig.log == [(0.0, 'warning', left), (0.03, 'warning', right)]
@@ -529,7 +529,7 @@ def test_after_another_activation_a_reason_is_news_again(make):
     rig.costmap.deactivate()
     rig.costmap.activate()
     rig.mask(11.0)
-    told = 'mask left out of the cost maps: no pose'
+    told = 'mask left out of the costmaps: no pose'
     assert rig.log == [(0.0, 'warning', told), (11.0, 'warning', told)]
 
 

@@ -1,4 +1,4 @@
-"""What diagnostics are told of the cost maps."""
+"""What diagnostics are told of the costmaps."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def test_maps_that_had_to_be_cleared_are_news_and_a_wish_is_none():
     monitor.clear()
     assert (monitor.news(), monitor.cleared) == ('', 1)
     monitor.clear('time went back by 3.0 s')
-    assert monitor.news() == 'cost maps cleared once: time went back by 3.0 s'
+    assert monitor.news() == 'costmaps cleared once: time went back by 3.0 s'
     monitor.clear('time went back by 3.0 s')
     monitor.clear('the robot jumped by 20.0 m')
-    assert monitor.news() == 'cost maps cleared 2 times: the robot jumped by 20.0 m'
+    assert monitor.news() == 'costmaps cleared 2 times: the robot jumped by 20.0 m'
     assert (monitor.news(), monitor.values()['cleared']) == ('', 4)
     monitor.skip(PoseError('no odometry'))
     monitor.clear('time went back by 3.0 s')
     assert monitor.news() == (
-        'cost maps cleared once: time went back by 3.0 s; 1 masks left out: no odometry'
+        'costmaps cleared once: time went back by 3.0 s; 1 masks left out: no odometry'
     )
 
 

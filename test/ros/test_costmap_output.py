@@ -1,4 +1,4 @@
-"""When cost maps go out, on a clock that the test turns."""
+"""When costmaps go out, on a clock that the test turns."""
 
 from functools import partial
 from types import SimpleNamespace
@@ -87,7 +87,7 @@ def test_the_map_left_behind_is_no_error(rig):
     rig.mask(0.0)
     rig.output.stop('the node is not active')
     assert rig.sent[-1][1].fill == costmap_output.FILL['lethal']
-    stopped = 'cost maps stopped, left stale (lethal): the node is not active'
+    stopped = 'costmaps stopped, left stale (lethal): the node is not active'
     assert rig.log == [(0.0, 'info', stopped)]
 
 
@@ -98,13 +98,13 @@ def test_what_stops_a_robot_goes_out_before_anybody_is_told(rig):
     rig.mask(1.0)
     rig.output.stop('the node is not active')
     assert [text.split(' (')[0] for _, _, text in rig.log] == [
-        'cost maps are stale', 'cost maps are fresh again', 'cost maps stopped, left stale',
+        'costmaps are stale', 'costmaps are fresh again', 'costmaps stopped, left stale',
     ]  # fmt: skip
     assert rig.sent_when_logged == [2, 3, 4]
 
 
-STALE = 'cost maps are stale (lethal): no image'
-FRESH = 'cost maps are fresh again'
+STALE = 'costmaps are stale (lethal): no image'
+FRESH = 'costmaps are fresh again'
 
 
 def test_a_camera_that_is_always_late_is_logged_now_and_then(rig):

@@ -1,4 +1,4 @@
-"""How cost maps are judged, by parts that say what the test wants."""
+"""How costmaps are judged, by parts that say what the test wants."""
 
 from __future__ import annotations
 
@@ -30,4 +30,4 @@ def test_stale_cost_maps_say_what_their_poses_lack(pose_problem, end):
     assert message == f'stale (lethal), no fresh mask for 9.0 s: {end}'
     level, message = judged('late', pose_problem, updates=0)
     assert level == DiagnosticStatus.WARN
-    assert message == f'no cost map yet, no fresh mask for 9.0 s: {end}'
+    assert message == f'no costmap yet, no fresh mask for 9.0 s: {end}'

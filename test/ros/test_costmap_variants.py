@@ -1,4 +1,4 @@
-"""Other ways to run the cost maps: several cameras, depth, no camera at all, wrong layers."""
+"""Other ways to run the costmaps: several cameras, depth, no camera at all, wrong layers."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_cameras_that_hang_upside_down_are_told_unless_they_say_so(start):
         grids = rig.grids()
         return grids and (at(grids[-1], 1.25, 0.05), at(grids[-1], 1.75, 0.05)) == (98, 100)
 
-    rig.send_until(road_and_wall, 'cost map', image, ('front', 'left'))
+    rig.send_until(road_and_wall, 'costmap', image, ('front', 'left'))
     _, message, _ = rig.send_until(
         lambda: (s := rig.status()) and 'left: by its pose, the camera hangs' in s[1] and s,
         'warning', image, ('front', 'left'),
@@ -140,7 +140,7 @@ def test_a_rectified_stereo_camera_is_told_what_its_frame_must_be(start):
     rig = start(input__rectified='true', **LAYERS)
     rig.info.p = [80.0, 0.0, 79.5, -8.0, 0.0, 80.0, 59.5, 0.0, 0.0, 0.0, 1.0, 0.0]
     for _ in range(2):
-        rig.send_until(rig.after(), 'cost map')
+        rig.send_until(rig.after(), 'costmap')
     assert rig.log().count('P puts the camera 0.100 m from the first one of its pair') == 1
 
 
@@ -151,10 +151,10 @@ def test_a_blind_camera_is_as_good_as_dead_and_one_before_a_wall_is_not(start, d
     clear = '/segmentation/points/clear'
     rig.peer.listen(PointCloud2, clear)
     wall, sky = (np.full((HEIGHT, WIDTH, 3), (64 * i + 10, 250, 0), np.uint8) for i in (1, 2))
-    rig.send_until(lambda: rig.grids() and rig.peer.heard[clear], 'cost map', wall)
+    rig.send_until(lambda: rig.grids() and rig.peer.heard[clear], 'costmap', wall)
     # One comes of each image, which none would of a blind camera.
     for _ in range(5):
-        rig.send_until(rig.after(), 'cost map', wall)
+        rig.send_until(rig.after(), 'costmap', wall)
     last_ms, count = rig.stamp_ms, len(rig.grids())
     rig.send_until(
         lambda: any((cells(g) == 100).all() for g in rig.grids()[count:]), 'lethal', sky
@@ -166,7 +166,7 @@ def test_a_blind_camera_is_as_good_as_dead_and_one_before_a_wall_is_not(start, d
     assert int(values['skipped_view']) > 0
     # Nor does Nav2's ObstacleLayer hear of it.
     assert max(stamp(cloud) for cloud in rig.peer.heard[clear]) <= last_ms
-    rig.send_until(rig.after(), 'cost map')
+    rig.send_until(rig.after(), 'costmap')
 
 
 def test_without_layers_all_upright_classes_are_lethal(start):
@@ -184,7 +184,7 @@ def test_before_the_first_image_the_grid_is_lethal_and_the_log_says_that_it_wait
     rig = start(pose__source='fixed', grid__stale_after=0.1, **LAYERS)
     rig.peer.wait(lambda: rig.grids() and (cells(rig.grids()[-1]) == 100).all(), 'lethal')
     log = rig.process.log.read_text()
-    assert 'cost maps wait for the first image (lethal until then): no image for' in log
+    assert 'costmaps wait for the first image (lethal until then): no image for' in log
     assert '[ERROR]' not in log
 
 
@@ -193,7 +193,7 @@ def test_before_the_first_image_the_grid_is_lethal_and_the_log_says_that_it_wait
 )
 def test_what_a_dead_camera_leaves_is_the_users_choice(start, policy, expected):
     rig = start(grid__on_stale=policy, grid__half_life=0.1, **LAYERS)
-    rig.send_until(lambda: rig.grids() and at(rig.grids()[-1], 1.25, 0.05) == 98, 'cost map')
+    rig.send_until(lambda: rig.grids() and at(rig.grids()[-1], 1.25, 0.05) == 98, 'costmap')
     rig.wait_status(lambda level, *_: level == DiagnosticStatus.ERROR, 'an error')
     if expected is None:
         assert at(rig.grids()[-1], 1.75, 0.05) == 100
@@ -219,7 +219,7 @@ def test_a_camera_that_is_nowhere_or_sees_no_ground_is_named(start, xyz, rpy, wo
     rig = start(camera_mount__xyz=xyz, camera_mount__rpy=rpy, **LAYERS)
     rig.send_until(lambda: (s := rig.status()) and words in s[1], words)
     # Nothing is made up: the grid says that nobody looks, if it is known where the robot is.
-    rig.send_until(lambda: 'no cost map yet' in rig.status()[1], 'an overdue cost map')
+    rig.send_until(lambda: 'no costmap yet' in rig.status()[1], 'an overdue costmap')
     if xyz:
         rig.send_until(rig.grids, 'a grid')
     else:
@@ -277,7 +277,7 @@ def test_masks_age_by_simulated_time(start):
         tick()
         return rig.grids() and at(rig.grids()[-1], 1.25, 0.05) == 98
 
-    rig.send_until(road, 'cost map')
+    rig.send_until(road, 'costmap')
     now_s += 30
 
     timer = rig.peer.node.create_timer(0.05, tick)
@@ -286,7 +286,7 @@ def test_masks_age_by_simulated_time(start):
     # The simulation starts again: what was seen is of another time.
     now_s = rig.stamp_ms // 1000 - 50
     rig.stamp_ms -= 50_000
-    rig.send_until(road, 'cost map')
+    rig.send_until(road, 'costmap')
     rig.peer.run(rig.peer.node.destroy_timer, timer)
     assert 'time went back by' in rig.process.log.read_text()
 
@@ -319,7 +319,7 @@ def test_a_node_that_ends_while_a_mask_waits_leaves_its_lethal_map(start, lacks)
         projection__source='depth' if lacks == 'depth' else 'ground', **LAYERS,
     )  # fmt: skip
     rig.depth_m = np.full((HEIGHT, WIDTH), 2.0, np.float32) if lacks == 'depth' else None
-    rig.send_until(rig.after(), 'cost map')
+    rig.send_until(rig.after(), 'costmap')
     rig.peer.wait(rig.status, 'status')
     count, told, dropped = len(rig.grids()), len(rig.log()), int(rig.status()[2]['dropped'])
     rig.depth_m = None
@@ -329,5 +329,5 @@ def test_a_node_that_ends_while_a_mask_waits_leaves_its_lethal_map(start, lacks)
     rig.send_until(lambda: int(rig.status()[2]['dropped']) > dropped, 'a mask that waits')
     assert rig.process.stop() == 0
     rig.peer.wait(lambda: any((cells(g) == 100).all() for g in rig.grids()[count:]), 'lethal')
-    assert 'cost maps stopped, left stale (lethal): the node is not active' in rig.log()[told:]
+    assert 'costmaps stopped, left stale (lethal): the node is not active' in rig.log()[told:]
     assert 'left out' not in rig.log()[told:]

@@ -92,7 +92,7 @@ def test_a_camera_that_can_not_be_opened_ends_the_process_with_a_sentence_and_ro
     plan.write_text(json.dumps({**PLAN, 'device': str(tmp_path / 'gone'), 'images': ''}))
     monkeypatch.setattr(demo_camera.sys, 'argv', ['demo_camera', str(plan)])
     monkeypatch.setattr(demo_camera, 'tune_malloc', lambda: None)
-    with pytest.raises(SystemExit, match='gone can not be opened any more: plug it in'):
+    with pytest.raises(SystemExit, match='gone cannot be opened any more: plug it in'):
         demo_camera.main()
     assert not rclpy.ok()
 

@@ -111,7 +111,7 @@ def test_a_mask_may_come_two_seconds_after_its_image_however_fast_the_camera():
 def test_a_mask_that_comes_too_late_is_told_so_and_at_once():
     queue = DepthQueue(silent)
     fill(queue, *range(10_000, 13_001, 50))
-    # Kept are 11.0 to 13.0 s; what is forgotten can not come any more, so nobody waits.
+    # Kept are 11.0 to 13.0 s; what is forgotten cannot come any more, so nobody waits.
     assert at_ms(queue, 11_000) == 11_000
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(at_ms, queue, 10_500, 2 * DEADLINE_S)

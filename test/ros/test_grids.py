@@ -11,7 +11,7 @@ from espnet_ros.ros import grids
 from espnet_ros.ros.grids import GridPublishers
 
 
-@pytest.mark.parametrize('failure', [None, RuntimeError('the middleware can not tell')])
+@pytest.mark.parametrize('failure', [None, RuntimeError('the middleware cannot tell')])
 def test_they_go_once_all_that_they_sent_has_arrived(monkeypatch, failure):
     done, clock_s = [], [100.0]
 

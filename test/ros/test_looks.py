@@ -24,14 +24,14 @@ def test_parameters_that_are_not_live_wait_for_configure(peer, start_node, toy_m
     process = start_node(model=toy_model, **NODE, **LAYERS)
     peer.listen(OccupancyGrid, '/segmentation/costmap', LATCHED)
     rig = Rig(peer, process)
-    rig.send_until(lambda: rig.grids() and at(rig.grids()[-1], 1.25, 0.05) == 98, 'cost map')
+    rig.send_until(lambda: rig.grids() and at(rig.grids()[-1], 1.25, 0.05) == 98, 'costmap')
     # The rig's calibration has no P, so that as rectified ones its images would be left out.
     rectified = Parameter('input.rectified', value=True).to_parameter_msg()
     request = SetParameters.Request(parameters=[rectified])
     response = peer.call(SetParameters, '/segmentation/set_parameters', request)
     assert response.results[0].successful
     assert 'input.rectified will take effect after' in process.log.read_text()
-    assert at(rig.send_until(rig.after(), 'cost map'), 1.25, 0.05) == 98
+    assert at(rig.send_until(rig.after(), 'costmap'), 1.25, 0.05) == 98
     for name in ('DEACTIVATE', 'CLEANUP', 'CONFIGURE', 'ACTIVATE'):
         transition = Transition(id=getattr(Transition, f'TRANSITION_{name}'))
         request = ChangeState.Request(transition=transition)

@@ -55,7 +55,7 @@ def is_lethal(grid):
 
 def send_until_drivable(rig):
     count = len(rig.grids())
-    rig.send_until(lambda: not all(map(is_lethal, rig.grids()[count:])), 'cost map')
+    rig.send_until(lambda: not all(map(is_lethal, rig.grids()[count:])), 'costmap')
 
 
 def wait_until_lethal(rig):
@@ -64,7 +64,7 @@ def wait_until_lethal(rig):
 
 @pytest.fixture
 def start(peer, start_node, toy_model):
-    """Return a function that starts a node with cost maps and returns its rig."""
+    """Return a function that starts a node with costmaps and returns its rig."""
     peer.listen(OccupancyGrid, COSTMAP, LATCHED)
 
     def start(**how):
@@ -208,7 +208,7 @@ def test_a_node_whose_log_nobody_reads_goes_on_and_ends(start, peer, console):
     wait_until_lethal(rig)
     send_until_drivable(rig)
     if not isinstance(console, Socket):
-        told = 'cost maps are fresh again'
+        told = 'costmaps are fresh again'
         peer.wait(lambda: any(m.msg == told for m in peer.heard['/rosout']), 'it on /rosout')
     text = console.go_on()
     # The node has something to say about it.

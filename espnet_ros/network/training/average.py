@@ -82,7 +82,7 @@ def check_mean(bundles: Sequence[Bundle]) -> None:
     first, *others = bundles
     problems = [problem for other in others for problem in _differences(first, other)]
     if problems:
-        raise ParameterError(f'these models can not be averaged: {"; ".join(problems)}')
+        raise ParameterError(f'these models cannot be averaged: {"; ".join(problems)}')
 
 
 def _differences(first: Bundle, other: Bundle) -> Iterator[str]:

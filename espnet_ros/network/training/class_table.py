@@ -60,7 +60,7 @@ def _check_rows(rows: Sequence[Mapping[str, Any]]) -> None:
         elif row['kind'] == 'void':
             # A model may have one, like those of the paper's authors; its answers are ignored.
             problems.append(
-                f'{row["name"]!r}: a class of kind void can not be learned: list its ids or '
+                f'{row["name"]!r}: a class of kind void cannot be learned: list its ids or '
                 'colours under `void` (a key of `layout: folders`)'
             )
     if problems:

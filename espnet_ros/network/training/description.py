@@ -65,7 +65,7 @@ def read_yaml(path: Path) -> Any:
             with value_errors():
                 return yaml.safe_load(text)
     except OSError as error:
-        raise DatasetError(f'{path} can not be read: {error.strerror}') from error
+        raise DatasetError(f'{path} cannot be read: {error.strerror}') from error
 
 
 def read_description(path: Path) -> Description:

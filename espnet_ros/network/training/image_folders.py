@@ -33,7 +33,7 @@ def listed(folder: Path) -> list[Path]:
     try:
         return sorted(folder / name for name in os.listdir(folder))
     except OSError as error:
-        raise DatasetError(f'{folder} can not be read ({error.strerror})') from error
+        raise DatasetError(f'{folder} cannot be read ({error.strerror})') from error
 
 
 def refuse_subfolders(images: Path, named: Iterable[Path]) -> None:

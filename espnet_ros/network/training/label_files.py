@@ -90,7 +90,7 @@ def _decode(path: Path, flags: int) -> UInt8Array:
     pixels = decode(content, path, flags)
     if is_jpeg(content):
         raise DatasetError(
-            f'{path}: a JPEG can not be a label, because its compression changes ids and colours: '
+            f'{path}: a JPEG cannot be a label, because its compression changes ids and colours: '
             'save the label as PNG'
         )
     # OpenCV stretches gray of fewer than 8 bits to 0..255.

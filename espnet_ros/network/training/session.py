@@ -194,7 +194,7 @@ def _curves(
     except ImportError:
         say(f'no curves for TensorBoard: it is not installed: {how_to_get("tensorboard")}')
     except OSError as error:
-        say(f'no curves for TensorBoard: {folder} can not be written ({error.strerror})')
+        say(f'no curves for TensorBoard: {folder} cannot be written ({error.strerror})')
     return None
 
 

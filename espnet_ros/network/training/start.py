@@ -73,7 +73,7 @@ def fitting_tensors(
                 fitting[name] = found
     if not fitting:
         raise CheckpointError(
-            f'training can not start from {bundle.name}: no tensor of '
+            f'training cannot start from {bundle.name}: no tensor of '
             f'{dict(bundle.architecture)} fits into {architecture}'
         )
     scores = 'up1.weight' if architecture == WHOLE else 'classifier.weight'

@@ -71,7 +71,7 @@ def write_state(path: Path, recipe: Recipe, state: Mapping[str, Any]) -> None:
         stands = 'the file of an earlier epoch is intact, and the run goes on from it'
         cure = 'make room' if error.errno in _NO_ROOM else 'make it writable'
         raise CheckpointError(
-            f'{path} can not be written ({error.strerror}): {cure}, and give the same command '
+            f'{path} cannot be written ({error.strerror}): {cure}, and give the same command '
             f'again; {stands if begun else "there is no file of an earlier epoch"}'
         ) from error
 
@@ -87,7 +87,7 @@ def read_state(path: Path, device: torch.device, cure: str = ANEW) -> dict[str, 
     except OSError as error:
         # The content may be good, so don't advise to move it away.
         raise CheckpointError(
-            f'{path} can not be read ({error.strerror}): make it readable, or choose another work '
+            f'{path} cannot be read ({error.strerror}): make it readable, or choose another work '
             'folder'
         ) from error
     try:
@@ -100,7 +100,7 @@ def read_state(path: Path, device: torch.device, cure: str = ANEW) -> dict[str, 
         state = torch.load(content, weights_only=True, map_location=device)
         missing = sorted(_KEYS - set(state))
     except Exception as error:
-        raise CheckpointError(f'{path} can not be read ({error}): {cure}') from error
+        raise CheckpointError(f'{path} cannot be read ({error}): {cure}') from error
     if missing:
         raise CheckpointError(f'{path} lacks {", ".join(missing)}: {cure}')
     return dict(state)

@@ -123,5 +123,5 @@ def test_models_that_differ_in_one_thing_have_no_mean(
     with pytest.raises(ParameterError) as refusal:
         check_mean([ours, theirs])
     words = f'{key} of {ours.path} is {value}, of {ours.path} {getattr(ours, key)}'
-    assert str(refusal.value) == f'these models can not be averaged: {words}'
+    assert str(refusal.value) == f'these models cannot be averaged: {words}'
     check_mean([ours, dataclasses.replace(ours)])

@@ -174,7 +174,7 @@ def test_a_jpeg_is_no_label(tmp_path: Path) -> None:
     draw(tmp_path / 'photos/a.jpg', image())
     draw(tmp_path / 'labels/a.jpg', np.zeros((5, 7), np.uint8))
     spec = describe(tmp_path, layout='folders', splits=SPLITS, classes=CLASSES)
-    with pytest.raises(DatasetError, match=r'labels/a\.jpg: a JPEG can not be a label'):
+    with pytest.raises(DatasetError, match=r'labels/a\.jpg: a JPEG cannot be a label'):
         load_dataset(spec, 'train')
 
 
@@ -221,7 +221,7 @@ def test_a_folder_that_can_not_be_read_is_not_called_empty(
 
     monkeypatch.setattr('os.listdir', refuse)
     spec = describe(tmp_path, layout='folders', splits=SPLITS, classes=CLASSES)
-    with pytest.raises(DatasetError, match=r'photos can not be read \(Permission denied\)'):
+    with pytest.raises(DatasetError, match=r'photos cannot be read \(Permission denied\)'):
         load_dataset(spec, 'train')
 
 
@@ -255,8 +255,8 @@ GOOD: dict[str, Any] = {'layout': 'folders', 'splits': SPLITS, 'classes': CLASSE
         ({**GOOD, 'root': None}, 'root must be text, got None'),
         ({**GOOD, 'label_suffix': ['x']}, "label_suffix must be text, got ['x']"),
         ({**GOOD, 'classes': [CLASSES[0], {'kind': 'sky'}]}, 'class 1 lacks name, color_rgb'),
-        ({**GOOD, 'classes': [*CLASSES, VOID]}, "'none': a class of kind void can not be "),
-        ({'layout': 'camvid', 'classes': [VOID]}, "'none': a class of kind void can not be "),
+        ({**GOOD, 'classes': [*CLASSES, VOID]}, "'none': a class of kind void cannot be "),
+        ({'layout': 'camvid', 'classes': [VOID]}, "'none': a class of kind void cannot be "),
         ({'layout': 'camvid', 'labels': 'colors'}, '(it is a key of `layout: folders`)'),
         ({'layout': 'camvid', 'classes': [{**CLASSES[0], 'ids': [4]}]}, 'use layout folders'),
     ],
@@ -268,7 +268,7 @@ def test_what_does_not_fit_is_said(data: dict[str, Any], words: str, tmp_path: P
 
 
 def test_a_file_that_is_no_yaml_is_said(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r'gone\.yaml can not be read: No such file'):
+    with pytest.raises(DatasetError, match=r'gone\.yaml cannot be read: No such file'):
         load_dataset(str(tmp_path / 'gone.yaml'), 'train')
     (tmp_path / 'data.yaml').write_text('layout: [')
     with pytest.raises(DatasetError, match=r'data\.yaml: expected YAML, but line 1: '):

@@ -172,5 +172,5 @@ def test_other_files_of_classes_are_refused(tmp_path: Path, text: str, problem: 
     file.write_text(text)
     with pytest.raises(DatasetError, match=problem):
         read_classes(file)
-    with pytest.raises(DatasetError, match=r'none\.yaml can not be read: No such file'):
+    with pytest.raises(DatasetError, match=r'none\.yaml cannot be read: No such file'):
         read_classes(tmp_path / 'none.yaml')

@@ -20,7 +20,7 @@ COLORS = LabelCode({pack_rgb(RED): 0, pack_rgb(GREEN): 1, 0: 255}, colored=True)
 def palette_png(
     indices: np.ndarray, depth: int, colors: list[tuple[int, int, int]] | None
 ) -> bytes:
-    """Write a palette PNG, or without colours a gray one, as image editors do; OpenCV can not."""
+    """Write a palette PNG, or without colours a gray one, as image editors do; OpenCV cannot."""
     height, width = indices.shape
     per_byte = 8 // depth
     rows = b''
@@ -107,7 +107,7 @@ def test_unknown_ids_and_colours_are_named(tmp_path: Path) -> None:
 
 def test_what_is_no_label_image_is_said(tmp_path: Path) -> None:
     code = LabelCode({0: 0})
-    with pytest.raises(DatasetError, match=r'gone\.png can not be read \(No such file'):
+    with pytest.raises(DatasetError, match=r'gone\.png cannot be read \(No such file'):
         read_truth(tmp_path / 'gone.png', code)
     for content in (b'', b'no picture', palette_png(np.zeros((2, 3), np.uint8), 8, [RED])[:60]):
         (tmp_path / 'torn.png').write_bytes(content)
@@ -144,5 +144,5 @@ def test_a_label_whose_second_half_is_missing_is_refused(tmp_path: Path) -> None
 
 def test_a_whole_jpeg_is_no_label(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / 'a.jpg'), np.zeros((5, 7, 3), np.uint8))
-    with pytest.raises(DatasetError, match=r'a\.jpg: a JPEG can not be a label'):
+    with pytest.raises(DatasetError, match=r'a\.jpg: a JPEG cannot be a label'):
         read_truth(tmp_path / 'a.jpg', COLORS)

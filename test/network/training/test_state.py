@@ -52,13 +52,13 @@ def test_a_file_that_can_not_be_read_may_be_good(
 
     file = tmp_path / 'last.pt'
     file.write_bytes(b'damaged')
-    with pytest.raises(CheckpointError, match=r'can not be read .*: move it away to start anew'):
+    with pytest.raises(CheckpointError, match=r'cannot be read .*: move it away to start anew'):
         read_state(file, torch.device('cpu'))
     monkeypatch.setattr(Path, 'read_bytes', fail)
     monkeypatch.setattr('zipfile.ZipFile', lambda path: fail(path))
     with pytest.raises(CheckpointError) as error:
         read_state(file, torch.device('cpu'))
-    words = f'last.pt can not be read ({os.strerror(number)}): make it readable'
+    words = f'last.pt cannot be read ({os.strerror(number)}): make it readable'
     assert words in str(error.value) and 'anew' not in str(error.value)
 
 
@@ -76,7 +76,7 @@ def test_room_is_asked_for_where_it_lacks(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr('os.fsync', fail)
-    with pytest.raises(CheckpointError, match=rf'last\.pt can not be written .*: {cure}, and'):
+    with pytest.raises(CheckpointError, match=rf'last\.pt cannot be written .*: {cure}, and'):
         write_state(tmp_path / 'last.pt', Recipe(), {})
     assert not list(tmp_path.iterdir())
 

@@ -61,7 +61,7 @@ def test_another_recipe_and_a_corrupt_checkpoint_are_refused(tmp_path: Path) -> 
     # Not only after the last epoch, when it is asked for its weights.
     for name in ('best.pt', 'last.pt'):
         (tmp_path / name).write_bytes(b'PK torn')
-        with pytest.raises(CheckpointError, match=rf'{name} can not be read'):
+        with pytest.raises(CheckpointError, match=rf'{name} cannot be read'):
             trainer(tmp_path)
         (tmp_path / name).unlink()
 
@@ -76,7 +76,7 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
         state = torch.load(file, weights_only=True)
         place = whole.index(bytes(next(iter(state['average'].values())).untyped_storage()))
         file.write_bytes(whole[:place] + b'\xff\xff\xff\xff' + whole[place + 4 :])
-        with pytest.raises(CheckpointError, match=rf'{name} can not be read .*damaged.*{cure}'):
+        with pytest.raises(CheckpointError, match=rf'{name} cannot be read .*damaged.*{cure}'):
             trainer(tmp_path)
         file.write_bytes(whole)
     assert trainer(tmp_path).epoch == 1
@@ -289,7 +289,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(files['last.pt']) // 10, limits[1]))
     try:
-        with pytest.raises(CheckpointError, match=r'can not be written \(File too large\)'):
+        with pytest.raises(CheckpointError, match=r'cannot be written \(File too large\)'):
             run.run(2, validate_every=2)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
