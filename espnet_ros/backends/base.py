@@ -119,8 +119,8 @@ class Backend(ABC):
         except Exception as error:
             kind = DeviceError if isinstance(error, DeviceError) else BackendError
             raise kind(
-                f'backend {self.name} failed on {images.shape[0]} images of '
-                f'{images.shape[2]}x{images.shape[1]}: {in_one_line(str(error))}'
+                f'backend {self.name} failed on images of {images.shape[2]}x{images.shape[1]} in '
+                f'a batch of {images.shape[0]}: {in_one_line(str(error))}'
             ) from error
         self._check_output('mask', mask, images)
         self._check_output('confidence', confidence, images)

@@ -96,7 +96,7 @@ def _build(
     config.progress_monitor = monitor
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        images = f'{profile.batch} images of {profile.width}x{profile.height}'
+        images = f'images of {profile.width}x{profile.height} in batches up to {profile.batch}'
         raise failure(library, f'could not build an engine for {images}', cuda)
     return bytes(plan), None if cache is None else bytes(cache.serialize())
 

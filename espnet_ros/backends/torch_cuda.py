@@ -49,7 +49,7 @@ class CudaRunners:
             return self._runners.of(images.shape, self._new).run(images)
         except RuntimeError as error:
             height, width = images.shape[1:3]
-            what = f'{images.shape[0]} images of {width}x{height}'
+            what = f'images of {width}x{height} in a batch of {images.shape[0]}'
             failure = device_failure(self._torch, self._device, error, what)
             if failure is None:
                 raise

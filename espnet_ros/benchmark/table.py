@@ -98,7 +98,7 @@ def _notes(report: dict[str, Any]) -> list[str]:
     measured = [row for row in report['rows'] if row['reason'] is None]
     notes = [
         f'{report["processors"]} processors, {report["processor"]}; '
-        f'{report["distinct_images"]} images ({report["image_source"]}), '
+        f'images: {report["distinct_images"]} ({report["image_source"]}), '
         f'{report["rounds"]} rounds in turn, each backend in its own process.',
         f"Stages are medians in ms. {BASELINE}: the authors' loop, eager PyTorch in float32, "
         'which normalises the',

@@ -124,7 +124,7 @@ def _worst(measurement: Any, dataset: Any, segmenter: Any, classes: Any, title: 
         caption = f'{sample.name}: class mIoU {100 * measurement.mious[index]:.1f}'
         mask = classes(segmenter.segment(sample.image).mask)
         rows.append((caption, sample.image, sample.truth, mask))
-    heading = f'{title}: the {len(rows)} worst of {len(dataset.samples)} images'
+    heading = f'{title}: the worst images, {len(rows)} of {len(dataset.samples)}'
     return worst_picture(rows, dataset.labels, heading)
 
 
@@ -139,7 +139,7 @@ def _print_table(found: dict[str, Any]) -> None:
         + f'\nclass accuracy {percent(found["class_accuracy"])}, pixel accuracy '
         f'{percent(found["pixel_accuracy"])}, expected calibration error {found["ece"]} at '
         f'temperature {found["temperature"]}\n'
-        f'{found["images"]} images, {found["images_per_s"]} images/s: {found["model"]} on '
+        f'images: {found["images"]}, {found["images_per_s"]} images/s; {found["model"]} on '
         f'{found["backend"]} {found["precision"]}, {found["device"]}'
     )
     if 'corruptions' in found:

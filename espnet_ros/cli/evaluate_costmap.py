@@ -188,7 +188,7 @@ def _bar(text: str, items: Iterable[T], total: int) -> Iterable[T]:
 
 def _print_drive(figures: dict[str, Any]) -> None:
     print(
-        f'{len(figures["seeds"])} drives of {figures["length_m"]:g} m; goals with true masks: '
+        f'drives: {len(figures["seeds"])} of {figures["length_m"]:g} m; goals with true masks: '
         'ground IoU >= 95, found >= 95, false <= 0.5'
     )
     print('masks  pitch error | ground IoU  obstacles found  false obstacles | '
@@ -216,7 +216,7 @@ def _print_speed(figures: dict[str, Any]) -> None:
         'and in turn with others:    p50    p95  CPU p50   times the first'
     )
     for row in figures['in_turn']:
-        name = f'{row["side"]}x{row["side"]}, {row["classes"]} classes, {row["cameras"]} camera'
+        name = f'{row["side"]}x{row["side"]}, {row["classes"]} classes, cameras: {row["cameras"]}'
         print(
             f'{name:<25}{row["update_ms"]["p50"]:>6.2f} {row["update_ms"]["p95"]:>6.2f} '
             f'{row["update_cpu_ms"]["p50"]:>8.2f} {row["ratio"]:>13.2f}'
@@ -226,7 +226,7 @@ def _print_speed(figures: dict[str, Any]) -> None:
 def _print_memory(figures: dict[str, Any]) -> None:
     print(
         f'resident set after the first minute {figures["resident_mb"][0]:.1f} MB, after '
-        f'{len(figures["resident_mb"])} minutes {figures["resident_mb"][-1]:.1f} MB: '
+        f'minute {len(figures["resident_mb"])} {figures["resident_mb"][-1]:.1f} MB: '
         f'{figures["growth_mb"]:+.1f} MB (goal: within 5)'
     )
 

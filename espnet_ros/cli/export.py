@@ -1,6 +1,6 @@
 """Rebuild the ONNX files of a model folder from its weights: float32, float16 and, if asked, int8.
 
-It can fit the confidence and the biases of the classes to labelled images, too.
+It can also fit the confidence and class biases to labelled images.
 """
 
 from __future__ import annotations
@@ -133,14 +133,14 @@ def _fitted(
 
 
 def _add_class_bias(network: Any, bundle: Any, specs: Sequence[str], load: _Loader) -> list[str]:
-    """Give the network biases of its classes; return the lines to print."""
+    """Give the network class biases; return the lines to print."""
     from espnet_ros.network.training.calibrate import add_class_bias, in_classes_of
 
     datasets = [in_classes_of(bundle.labels, load(spec, 'val')) for spec in specs]
     found = add_class_bias(network, datasets, bundle)
     named = zip(bundle.labels.names, found.bias, strict=True)
     biases = ', '.join(f'{name} {bias:+g}' for name, bias in named)
-    return [f'biases of the classes: {biases}', str(found)]
+    return [f'class biases: {biases}', str(found)]
 
 
 def _calibration(network: Any, bundle: Any, spec: str, load: _Loader) -> Any:

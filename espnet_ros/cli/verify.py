@@ -68,7 +68,7 @@ def _sentence(figures: dict[str, Any]) -> str:
         f'{"PASS" if figures["passed"] else "FAIL"}: {figures["backend"]} {figures["precision"]} '
         f'on {figures["device"]} gives {figures["mask_agreement"]:.3%} of the pixels the same '
         f'class as {figures["reference"]} f32; the threshold is {figures["threshold"]:.3%} '
-        f'({len(figures["images"])} images of {figures["image_source"]}, model '
+        f'(images: {len(figures["images"])} of {figures["image_source"]}, model '
         f'{figures["model"]} at {width}x{height}; worst {figures["worst_image"]} with '
         f'{figures["worst_image_agreement"]:.3%}; confidence off by {error["mean"]:.4f} on '
         f'average, {error["p99"]:.4f} at p99, {error["max"]:.4f} at most)'

@@ -96,7 +96,7 @@ def fit_class_bias(datasets: Sequence[ScoredPixels]) -> ClassBias:
     :raises DatasetError: if a dataset has less than two pixels.
     """
     if not datasets or min(len(pixels.truth) for pixels in datasets) < 2:
-        raise DatasetError('the biases of the classes need pixels whose class is known, got none')
+        raise DatasetError('class biases need pixels whose class is known, got none')
     none = np.zeros(datasets[0].logits.shape[1])
     halves = list(zip(*(pixels.halves() for pixels in datasets), strict=True))
     unseen = [(halves[1], _search(halves[0])), (halves[0], _search(halves[1]))]

@@ -116,8 +116,8 @@ def unknown_parameter(name: str, fixed: Sequence[str]) -> str:
     if made.get(name):
         return (
             f'unknown parameter {name!r}: {made[name]!r} is not a valid name; that of a layer is '
-            'a small letter, then small letters, digits and _; that of a camera is a letter, then '
-            'letters, digits and _, and the same in each part between /'
+            'a lower case letter, then lower case letters, digits and _; that of a camera is a '
+            'letter, then letters, digits and _, and the same in each part between /'
         )
     # A forgotten group ("opacity") is a likelier mistake than any misspelling.
     tails = [n for n in fixed if n.rpartition('.')[2] == name.rpartition('.')[2]]

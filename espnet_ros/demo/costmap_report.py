@@ -146,7 +146,7 @@ def costmap_faults(
     grids: GridRecord, costmaps: Mapping[int, ReceivedCostmap], topics: Sequence[str]
 ) -> list[str]:
     """Return where the costmaps are not as the node promises, one sentence each."""
-    faults = [f'{text} ({count} times)' for text, count in grids.invalid.items()]
+    faults = [f'{text} (times seen: {count})' for text, count in grids.invalid.items()]
     if topics and not costmaps:
         why = grids.diagnostics.get('last_error') or 'the node does not say why'
         faults.append(f'no costmap of an image came: {why}')

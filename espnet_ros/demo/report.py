@@ -142,8 +142,8 @@ def table(report: Mapping[str, Any]) -> str:
     rows += [('FAULT', fault) for fault in report['faults']]
     if report['lost']:
         busy, missed = report['dropped_by_node'], report['missed_by_node']
-        rows.append(('why lost', f'the node was busy {busy} times (lower --rate),'))
-        rows.append(('', f'{missed} images did not reach it'))
+        rows.append(('why lost', f'dropped by a busy node: {busy} (lower --rate)'))
+        rows.append(('', f'never reached the node: {missed}'))
     return '\n'.join(f'  {name:<20}{value}' for name, value in rows)
 
 

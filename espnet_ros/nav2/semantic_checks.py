@@ -197,7 +197,8 @@ def combination_method(layer: Layer, context: Context) -> Iterator[Finding]:
 def fitting_topics(layer: Layer, context: Context) -> Iterator[Finding]:
     """Find a mask, confidence and cloud that differ in size or camera.
 
-    If mask and cloud differ, frames are dropped; confidence is read out of bounds.
+    If mask and cloud differ in size, the layer drops every mask; a smaller confidence is read out
+    of bounds.
     """
     for source in layer.sources:
         topics = source.topics
@@ -214,10 +215,10 @@ def fitting_topics(layer: Layer, context: Context) -> Iterator[Finding]:
         if source.value('pointcloud_topic') and small != ours:
             problem = f'{mask.text} and {source.value("pointcloud_topic")} differ in size'
             cure = 'nav/mask with nav/points, or mask with a cloud of the same size as the image'
-            yield source.error('segmentation_topic', f'{problem}: every frame is dropped', cure)
+            yield source.error('segmentation_topic', f'{problem}: every mask is dropped', cure)
         confidence = topics.get('confidence_topic')
         if confidence and confidence.output.startswith('nav/') != small:
-            effect = 'it belongs to other pixels' if small else 'memory is read out of bounds'
+            effect = 'it is that of other pixels' if small else 'memory is read out of bounds'
             yield source.error(
                 'confidence_topic',
                 f'{confidence.text} and {mask.text} differ in size: {effect}',

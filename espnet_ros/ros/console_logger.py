@@ -58,6 +58,6 @@ class ConsoleLogger(RcutilsLogger):
             count, self._left_out = self._left_out, 0
         if count:
             self._counter.warning(
-                f'about {count} lines of the log are missing here, as this console was not read '
+                f'lines of the log are missing here (about {count}), as this console was not read '
                 'in time: see /diagnostics for what is wrong now'
             )

@@ -70,7 +70,7 @@ class CostmapMonitor:
         if breaks:
             news.append(f'costmaps cleared {_times(breaks)}: {self._lost}')
         if skipped:
-            news.append(f'{skipped} masks left out: {self.last_error}')
+            news.append(f'masks left out: {skipped} ({self.last_error})')
         return '; '.join(news)
 
     @property

@@ -65,7 +65,7 @@ def judge_camera(
     """
     rejected, failed = monitor.news()
     if failed:
-        return DiagnosticStatus.ERROR, f'{failed} images lost: {monitor.last_error}'
+        return DiagnosticStatus.ERROR, f'images lost: {failed} ({monitor.last_error})'
     if state != 'active':
         return DiagnosticStatus.OK, state
     if monitor.silent_s > config.diagnostics.stale_after:
@@ -73,7 +73,7 @@ def judge_camera(
     if progress:
         return DiagnosticStatus.WARN, progress
     if rejected:
-        return DiagnosticStatus.WARN, f'{rejected} images rejected: {monitor.last_error}'
+        return DiagnosticStatus.WARN, f'images rejected: {rejected} ({monitor.last_error})'
     if not config.enabled:
         return DiagnosticStatus.OK, 'disabled'
     if monitor.error:

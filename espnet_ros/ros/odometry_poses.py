@@ -99,8 +99,8 @@ class OdometryPoses:
         refusals = [reason for reason in list(self._refusals) if reason]
         if refusals:
             return (
-                f'{len(refusals)} of the last {len(self._refusals)} messages of {self._topic} '
-                f'refused: {refusals[-1]}'
+                f'messages of {self._topic} refused: {len(refusals)} of the last '
+                f'{len(self._refusals)} ({refusals[-1]})'
             )
         types = {p.topic_type for p in self._node.get_publishers_info_by_topic(self._topic)}
         mismatch = type_mismatch(self._topic, _TYPE, types, _CURE, _CURE)

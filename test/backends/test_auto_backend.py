@@ -137,7 +137,7 @@ def test_other_errors_do_not_move_it(fakes):
     with AutoBackend(fakes) as backend:
         assert answer(backend) == 0
         fakes[0].run_error = RuntimeError('one bad image')
-        with pytest.raises(BackendError, match=r'gpu failed on 1 images.*one bad image'):
+        with pytest.raises(BackendError, match=r'gpu failed on images .* of 1: .*one bad image'):
             backend.infer(IMAGES)
         with pytest.raises(BackendError, match='images must be'):
             backend.infer(IMAGES[0])

@@ -91,7 +91,7 @@ def test_a_gpu_that_is_full_or_gone_is_said(message, on_cuda, checker):
 def test_other_errors_are_none_of_the_device(device, message, on_cuda, checker):
     with create_backend('onnx', checker, device) as backend:
         backend._session.error = RuntimeError(message)
-        with pytest.raises(BackendError, match='backend onnx failed on 1 images') as error:
+        with pytest.raises(BackendError, match='backend onnx failed on images') as error:
             backend.infer(IMAGES)
         assert not isinstance(error.value, DeviceError)
 

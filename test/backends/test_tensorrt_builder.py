@@ -185,7 +185,7 @@ def test_a_build_that_lacks_memory_says_what_is_free(library, checker, monkeypat
 
     monkeypatch.setattr(library.module.Builder, 'build_serialized_network', build)
     model, profile = checker.files['onnx'].read_bytes(), Profile(3, 48, 64)
-    words = r'engine for 3 images of 64x48: .*workspace; .*, 1\.0 of 8\.0 MiB are free'
+    words = r'images of 64x48 in batches up to 3: .*workspace; .*, 1\.0 of 8\.0 MiB are free'
     with pytest.raises(DeviceError, match=words):
         build_engine(library, model, profile, cuda, None)
     # The device is made current where the library measures on it.
@@ -344,7 +344,8 @@ def test_a_file_that_is_no_onnx(library):
 @needs_rtx
 def test_a_size_that_the_graph_can_not_take_is_named(library, checker):
     model = checker.files['onnx'].read_bytes()
-    with pytest.raises(BackendError, match='could not build an engine for 1 images of 61x48: '):
+    words = 'could not build an engine for images of 61x48 in batches up to 1: '
+    with pytest.raises(BackendError, match=words):
         build_engine(library, model, Profile(1, 48, 61), None, None)
 
 

@@ -188,7 +188,10 @@ def test_what_can_not_be_captured_runs_without_a_graph(runners, cuda, network, c
 def test_memory_that_runs_out_is_said_and_let_go(error, need, runners, network):
     assert_right(runners, 0, 1, 16, 24)
     network.error = RuntimeError(error)
-    words = f'cpu has too little memory for 2 images of 24x16; {need}.* 3.0 of 8192.0 MiB are free'
+    words = (
+        f'cpu has too little memory for images of 24x16 in a batch of 2; {need}.* 3.0 of '
+        '8192.0 MiB are free'
+    )
     with pytest.raises(DeviceError, match=words):
         runners.run(np.zeros((2, 16, 24, 3), np.uint8))
     assert not runners._runners

@@ -111,7 +111,7 @@ def test_a_split_that_is_void_altogether_is_refused(green_model, labelled, capsy
     arguments = ['--model', str(green_model), '--backend', 'onnx', '--dataset', str(labelled)]
     assert main(['evaluate', *arguments]) == 2
     error = capsys.readouterr().err
-    assert f'none of 10 images of {labelled} val has a labelled pixel, e.g. 0.png' in error
+    assert f'no image of {labelled} val has a labelled pixel (10 looked at, e.g. 0.png)' in error
 
 
 def test_figures_are_written_before_they_are_printed(

@@ -250,7 +250,7 @@ def test_a_member_of_a_family_has_its_own_spec():
 def test_a_name_of_ones_own_that_is_refused_is_not_proposed() -> None:
     sentence = unknown_name('layers.Road.classes')
     assert 'did you mean' not in sentence
-    assert "'Road' is not a valid name" in sentence and 'small letters' in sentence
+    assert "'Road' is not a valid name" in sentence and 'lower case letters' in sentence
 
 
 @pytest.mark.parametrize('name', ['a//b', 'a/1', 'a/', '/a', '2nd'])

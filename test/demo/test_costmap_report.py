@@ -136,7 +136,7 @@ def test_without_a_mount_there_is_one_line_and_no_fault():
 
 def test_invalid_grids_and_none_at_all_are_faults(grids):
     assert costmap_faults(grids, {}, TOPICS) == [
-        'layers/people is invalid: the frame (2 times)',
+        'layers/people is invalid: the frame (times seen: 2)',
         'no costmap of an image came: no pose',
     ]
     rows = costmap_rows(costmap_figures(grids, {}, TOPICS, (Tally(),) * 3))

@@ -139,7 +139,7 @@ TRAPS = [
         '/segmentation/nav/points',
         '/camera/depth/points',
         'fitting_topics',
-        'differ in size: every frame',
+        'differ in size: every mask',
         at='segmentation_topic',
     ),
     Trap(
@@ -147,7 +147,7 @@ TRAPS = [
         'nav/confidence',
         'confidence  # HERE',
         'fitting_topics',
-        'it belongs to other pixels',
+        'it is that of other pixels',
     ),
     Trap(
         'semantic',

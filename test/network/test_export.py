@@ -236,7 +236,7 @@ def test_int8_is_not_compared_on_void_alone(bundle, tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, 'load_dataset', void)
     monkeypatch.setattr('espnet_ros.network.quantize.quantize_onnx', never)
     monkeypatch.setattr(export, 'write_bundle_like', never)
-    words = r'none of 1 images of site\.yaml val has a labelled pixel'
+    words = r'no image of site\.yaml val has a labelled pixel \(1 looked at, '
     with pytest.raises(DatasetError, match=words):
         run_verb(bundle.path, '--output', tmp_path / 'out', '--int8', 'site.yaml')
 
@@ -279,7 +279,7 @@ def test_the_verb_fits_biases_of_classes_and_says_so(network, tmp_path, capsys, 
     assert export_verb.run(parser.parse_args(arguments)) == 0
     text = capsys.readouterr().out
     # A network that has learned nothing is all one class, which any bias makes better.
-    assert re.search(r'biases of the classes: Sky [+-][\d.]+, Building ', text)
+    assert re.search(r'class biases: Sky [+-][\d.]+, Building ', text)
     assert re.search(r'fitted on one half of the images, on the other [\d.]+ -> ', text)
     biased = Bundle.load(tmp_path / 'a')
     assert biased.architecture == {**ARCHITECTURE, 'class_bias': True}

@@ -13,7 +13,7 @@ def test_what_went_wrong_is_news_once():
     assert monitor.news() == ''
     monitor.skip(PoseError('no odometry'))
     monitor.skip(PoseError('odometry is late'))
-    assert monitor.news() == '2 masks left out: odometry is late'
+    assert monitor.news() == 'masks left out: 2 (odometry is late)'
     assert monitor.news() == ''
     assert monitor.values()['skipped_pose'] == 2
 
@@ -31,7 +31,7 @@ def test_maps_that_had_to_be_cleared_are_news_and_a_wish_is_none():
     monitor.skip(PoseError('no odometry'))
     monitor.clear('time went back by 3.0 s')
     assert monitor.news() == (
-        'costmaps cleared once: time went back by 3.0 s; 1 masks left out: no odometry'
+        'costmaps cleared once: time went back by 3.0 s; masks left out: 1 (no odometry)'
     )
 
 

@@ -89,7 +89,7 @@ def test_a_rejection_warns_until_an_image_is_good():
     monitor.receive()
     monitor.reject(ImageError('step', 'step is 3'))
     monitor.reject(ImageError('data', 'data is short'))
-    assert verdict(monitor) == (DiagnosticStatus.WARN, '2 images rejected: data is short')
+    assert verdict(monitor) == (DiagnosticStatus.WARN, 'images rejected: 2 (data is short)')
     assert verdict(monitor) == (DiagnosticStatus.WARN, 'no good image since: data is short')
     monitor.process({})
     assert verdict(monitor)[0] == DiagnosticStatus.OK
@@ -101,7 +101,7 @@ def test_a_fault_is_an_error():
     monitor.fail(RuntimeError('out of memory'))
     assert verdict(monitor) == (
         DiagnosticStatus.ERROR,
-        '1 images lost: RuntimeError: out of memory',
+        'images lost: 1 (RuntimeError: out of memory)',
     )
     assert verdict(monitor)[0] == DiagnosticStatus.WARN
     monitor.process({})

@@ -29,7 +29,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 
 DEADLINE_S = 30
 COSTMAP = '/segmentation/costmap'
-MISSING = 'lines of the log are missing here, as this console was not read'
+MISSING = 'lines of the log are missing here (about '
 # Red is nothing to the model by hand: the first image with it is the one that hangs, until the
 # other end of a named pipe is closed.
 HANGS = 99

@@ -199,8 +199,8 @@ def check_labelled(samples: Sequence[Sample], source: str) -> None:
 
 def _unlabelled(samples: Sequence[Sample], source: str) -> DatasetError:
     return DatasetError(
-        f'none of {len(samples)} images of {source} has a labelled pixel, e.g. '
-        f'{samples[0].name}: expected pixels that are not void (255, or `void` of a data.yaml)'
+        f'no image of {source} has a labelled pixel ({len(samples)} looked at, e.g. '
+        f'{samples[0].name}): expected pixels that are not void (255, or `void` of a data.yaml)'
     )
 
 

@@ -42,7 +42,7 @@ def test_it_learns_and_keeps_the_best(tmp_path: Path) -> None:
 def test_nothing_but_void_is_refused_before_the_first_epoch(tmp_path: Path) -> None:
     void = [dataclasses.replace(s, truth=np.full_like(s.truth, 255)) for s in samples(2)]
     for train, val, which in ((void, samples(2), 'training'), (samples(2), void, 'validation')):
-        none = f'none of 2 images of the {which} data has a labelled pixel'
+        none = f'no image of the {which} data has a labelled pixel'
         with pytest.raises(DatasetError, match=none):
             Trainer([train], val, CLASSES, RECIPE, tmp_path)
 

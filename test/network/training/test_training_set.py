@@ -43,7 +43,7 @@ def test_labels_count_though_an_epoch_may_draw_none_of_them() -> None:
     for seed in range(5):
         found = TrainingSet([sparse], dataclasses.replace(TWO, seed=seed), 3)
         assert found.frequencies.tolist() == [0, 1, 0]
-    with pytest.raises(DatasetError, match='none of 39 images of the training data'):
+    with pytest.raises(DatasetError, match=r'no image of the training data .*\(39 looked at'):
         TrainingSet([sparse[1:]], TWO, 3)
 
 
