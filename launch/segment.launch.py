@@ -110,7 +110,8 @@ def arguments() -> list[Argument]:
             'layers',
             '',
             'Layers of the costmap: the name of a file in config/layers, without .yaml, or the '
-            'path of a parameter file. They are added to those of params_file; empty adds none.',
+            'path of a parameter file. They are added to those of params_file; empty adds none. '
+            'The file is read when launch starts, and not again when the node is restarted.',
         ),
         *(parameter(name) for name in PARAMETERS),
         Argument(
@@ -201,7 +202,7 @@ def foreign(path: str) -> list[LogInfo]:
     try:
         sections = read_parameter_file(Path(path)).sections
     except ParameterError as error:
-        return [LogInfo(msg=str(error))]
+        return [LogInfo(msg=f'{error}; {NODE} keeps its defaults or refuses the file')]
     if any(section.last_name == NODE or section.is_for_many for section in sections):
         return []
     return [LogInfo(

@@ -53,6 +53,6 @@ def make_lattice(camera: CameraModel, T: Floats, gates: Gates, stride: int) -> L
         ranges = up / down * np.hypot(directions[..., 0], directions[..., 1])
         good = used & (ranges >= gates.min_range_m) & (ranges <= gates.reach_m(up))
     ground = np.where(good[..., None], rays * (up / down)[..., None], np.nan)
-    return Lattice(
-        camera, T, rows, cols, rays.astype(np.float32), ground.astype(np.float32), used
-    )
+    # Points are sent as they lie in memory, one after the other.
+    rays32, ground32 = (xyz.astype(np.float32, order='C') for xyz in (rays, ground))
+    return Lattice(camera, T, rows, cols, rays32, ground32, used)

@@ -161,7 +161,7 @@ class CostmapFeed:
             self._clouds[camera].publish(segmented.header, look)
         except Exception as error:
             # The mask is in the costmaps nevertheless.
-            if self._quiet.is_due('clouds', camera):
+            if self._quiet.is_due(describe(error), 'clouds', camera):
                 self._warn(f'clouds of {camera} not sent' if camera else 'clouds not sent', error)
 
     def _take(self, camera: str, segmented: Segmented) -> Look:
@@ -183,7 +183,7 @@ class CostmapFeed:
             self._output.publish_newest(not is_stale)
         if notice:
             self._monitor.clear(notice)
-            if self._quiet.is_due('cleared'):
+            if self._quiet.is_due(notice, 'cleared'):
                 self._node.get_logger().warning(f'costmaps cleared: {notice}')
         return look
 

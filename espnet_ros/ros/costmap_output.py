@@ -191,7 +191,7 @@ class CostmapOutput:
         elif not self._monitor.updates:
             # Cameras may need time to start.
             logger.warning(f'costmaps wait for the first image ({policy} until then): {why}')
-        elif not self._quiet.is_due(policy, cause):
+        elif not self._quiet.is_due(why, policy, cause):
             # With a camera slower than grid.stale_after, they are stale between any two images.
             return
         else:

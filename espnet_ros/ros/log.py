@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 import traceback
@@ -18,6 +19,8 @@ _PACKAGE = 'espnet_ros'
 # complaint that has not been heard for so long is a new one.
 QUIET_S = 5.0
 LONGEST_QUIET_S = 60.0
+# Ages, stamps and sizes differ from one message to the next.
+_NUMBERS = re.compile(r'\d+')
 
 
 class Quiet:
@@ -34,21 +37,24 @@ class Quiet:
         self._texts: dict[tuple[Hashable, ...], str] = {}
         self._lock = threading.Lock()
 
-    def is_due(self, *complaint: Hashable) -> bool:
+    def is_due(self, text: str, *complaint: Hashable) -> bool:
         """Tell whether a complaint may be logged now; if so, it counts as logged.
 
+        :param text: another one than the last, numbers apart, does not wait for that one's turn.
         :param complaint: what distinguishes it from others, e.g. its kind and the camera.
         """
-        now_s = time.monotonic()
+        now_s, words = time.monotonic(), _NUMBERS.sub('', text)
         with self._lock:
             known = self._complaints.get(complaint)
             if known is None or now_s - known.heard_s >= LONGEST_QUIET_S:
-                self._complaints[complaint] = _Complaint(now_s, now_s, QUIET_S)
+                self._complaints[complaint] = _Complaint(words, now_s, now_s, QUIET_S)
                 return True
             known.heard_s = now_s
-            if now_s - known.told_s < known.quiet_s:
+            is_same = words == known.words
+            if now_s - known.told_s < (known.quiet_s if is_same else QUIET_S):
                 return False
-            known.told_s, known.quiet_s = now_s, min(2 * known.quiet_s, LONGEST_QUIET_S)
+            known.quiet_s = min(2 * known.quiet_s, LONGEST_QUIET_S) if is_same else QUIET_S
+            known.words, known.told_s = words, now_s
             return True
 
     def is_news(self, text: str, *complaint: Hashable) -> bool:
@@ -58,7 +64,7 @@ class Quiet:
         """
         if not text:
             self._texts.pop(complaint, None)
-        if text == self._texts.get(complaint, '') or not self.is_due(*complaint):
+        if text == self._texts.get(complaint, '') or not self.is_due(text, *complaint):
             return False
         self._texts[complaint] = text
         return True
@@ -66,6 +72,7 @@ class Quiet:
 
 @dataclass
 class _Complaint:
+    words: str
     told_s: float
     heard_s: float
     quiet_s: float

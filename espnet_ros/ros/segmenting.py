@@ -73,7 +73,8 @@ class Segmenting:
 
     def _complaint(self, cameras: Sequence[Camera], what: str, error: Exception) -> str:
         """Return the line to log for those cameras whose complaint is due, '' for none."""
-        names = [camera.name for camera in cameras if self._quiet.is_due(what, camera.name)]
+        why = describe(error)
+        names = [camera.name for camera in cameras if self._quiet.is_due(why, what, camera.name)]
         # The only camera may have no name.
         named = f' of {", ".join(names)}' if any(names) else ''
-        return f'image{named} {what}: {describe(error)}{details(error)}' if names else ''
+        return f'image{named} {what}: {why}{details(error)}' if names else ''

@@ -61,11 +61,11 @@ def test_a_complaint_is_told_at_once_and_again_after_a_while(monkeypatch):
     clock = SimpleNamespace(now_s=7.0)
     monkeypatch.setattr(log_module, 'time', SimpleNamespace(monotonic=lambda: clock.now_s))
     quiet = Quiet()
-    assert quiet.is_due('lost', 'left') and quiet.is_due('lost', 'right')
-    assert not quiet.is_due('lost', 'left')
+    assert quiet.is_due('odd', 'lost', 'left') and quiet.is_due('odd', 'lost', 'right')
+    assert not quiet.is_due('odd', 'lost', 'left')
     clock.now_s += QUIET_S
-    assert quiet.is_due('lost', 'left')
-    assert not quiet.is_due('lost', 'left')
+    assert quiet.is_due('odd', 'lost', 'left')
+    assert not quiet.is_due('odd', 'lost', 'left')
 
 
 def test_a_complaint_that_goes_on_is_told_ever_more_seldom(monkeypatch):
@@ -73,19 +73,32 @@ def test_a_complaint_that_goes_on_is_told_ever_more_seldom(monkeypatch):
     monkeypatch.setattr(log_module, 'time', SimpleNamespace(monotonic=lambda: clock.now_s))
     quiet, told = Quiet(), []
     while clock.now_s < 400.0:
-        if quiet.is_due('lost'):
+        if quiet.is_due(f'{clock.now_s} s late', 'lost'):
             told.append(clock.now_s)
         clock.now_s += 0.5
     assert told == [7.0, 12.0, 22.0, 42.0, 82.0, 142.0, 202.0, 262.0, 322.0, 382.0]
     clock.now_s = 399.5 + LONGEST_QUIET_S - 1.0
-    assert quiet.is_due('lost')
+    assert quiet.is_due(f'{clock.now_s} s late', 'lost')
     clock.now_s += QUIET_S
-    assert not quiet.is_due('lost')
+    assert not quiet.is_due(f'{clock.now_s} s late', 'lost')
     # What has not been heard for so long is a new complaint.
     clock.now_s += LONGEST_QUIET_S
-    assert quiet.is_due('lost')
+    assert quiet.is_due(f'{clock.now_s} s late', 'lost')
     clock.now_s += QUIET_S
-    assert quiet.is_due('lost')
+    assert quiet.is_due(f'{clock.now_s} s late', 'lost')
+
+
+def test_a_new_reason_does_not_wait_for_the_turn_of_the_old_one(monkeypatch):
+    clock = SimpleNamespace(now_s=7.0)
+    monkeypatch.setattr(log_module, 'time', SimpleNamespace(monotonic=lambda: clock.now_s))
+    quiet, told = Quiet(), []
+    while clock.now_s < 120.0:
+        text = 'odd size 5x7' if clock.now_s < 83.5 else f'device lost {clock.now_s}'
+        if quiet.is_due(text, 'lost', 'left'):
+            told.append(clock.now_s)
+        clock.now_s += 0.5
+    # The last of the old one is told at 82; the new one then has intervals of its own.
+    assert told == [7.0, 12.0, 22.0, 42.0, 82.0, 87.0, 92.0, 102.0]
 
 
 def test_a_text_is_news_once_and_again_when_it_is_back(monkeypatch):
