@@ -198,7 +198,7 @@ class GroundProjector:
         pixel = fan.pixels[ray, place]
         weights = fan.weights[place] * sure[pixel] * np.float32(1 / 255)
         # The edge is half a step before the place, and the middle of its cell half a cell behind.
-        step = fan.ranges_m[1] - fan.ranges_m[0] if len(fan.ranges_m) > 1 else 0.0
+        step = fan.ranges_m[1] - fan.ranges_m[0]
         ranges = fan.ranges_m[place] - 0.5 * step + 0.5 * into.spec.resolution_m
         points = fan.foot + fan.directions[ray] * ranges[:, None]
         class_ids = flat[pixel]

@@ -92,7 +92,6 @@ def build_tables(
         leaves nothing of the image.
     """
     check_height(T_base_camera)
-    gates.used_px(camera.image_wh)
     height = float(T_base_camera[2, 3])
     reach = gates.reach_m(height)
     view = _View(camera, T_base_camera, gates, reach, resolution_m)
@@ -135,8 +134,8 @@ class _View:
 
     def look(self, xy: Floats) -> tuple[Pixels, Bools]:
         """Return the pixels that show ground points (2, ...), and which points the image shows."""
-        u, v = self.project(xy)
         low, high = self.used_px()
+        u, v = self.project(xy)
         with np.errstate(invalid='ignore'):  # NaN has no pixel
             seen = (u > low[0]) & (u < high[0]) & (v > low[1]) & (v < high[1])
         u, v = (np.rint(np.where(seen, at, 0.0)).astype(np.int32) for at in (u, v))

@@ -159,9 +159,7 @@ class SemanticGrid:
         # Only the rows that were seen: a camera sees less than half of the grid.
         cols = self._spec.size_cells[0]
         rows = slice(int(cells[0]) // cols, int(cells[-1]) // cols + 1)
-        keep = 1.0 - np.minimum(
-            observation.weights[rows] * np.float32(fresh / _MAX_EVIDENCE), 1.0
-        )
+        keep = 1.0 - observation.weights[rows] * np.float32(fresh / _MAX_EVIDENCE)
         self._evidence[:, rows] *= keep
         flat = self._evidence.reshape(-1)
         index = class_ids.astype(np.int64) * (cols * self._spec.size_cells[1]) + cells

@@ -307,6 +307,7 @@ def test_a_camera_that_is_not_calibrated_is_not_blamed_on_its_units():
         ({'K': [[-1.0, 0, 1], [0, 1, 1], [0, 0, 1]]}, 'fx -1'),
         ({'K': [[0.0, 0, 1], [0, 310, 1], [0, 0, 1]]}, 'above 0, got fx 0, fy 310'),
         ({'K': [[300.0, 0, 1], [0, -310, 1], [0, 0, 1]]}, 'above 0, got fx 300, fy -310'),
+        ({'K': [[300.0, 0, 1], [0, 0, 1], [0, 0, 1]]}, 'above 0, got fx 300, fy 0'),
         ({'K': [1.0, 2.0]}, '9 values, got 2'),
         ({'K': [[1.0, 0, 0.5], [0, 1.333, 0.5], [0, 0, 1]]}, 'in pixels, got fx 1, fy 1.333 for'),
         # 15.9 is 0.0497 of the width, 0.066 of the height; a twentieth is the least.

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from ground_by_hand import CAMERA, GATES, LEVEL, looking_down, mask_of
+from ground_by_hand import CAMERA, FOOT, GATES, LEVEL, looking_down, mask_of, row_edge_m
 
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.clouds import CloudMaker
@@ -91,22 +91,21 @@ def test_a_post_is_a_point_where_it_stands_though_it_falls_between_lattice_pixel
     # From 1 m high and level, row v meets the ground at 32 / (v - 23.5): 34 at 3.05 m.
     mask = mask_of()
     mask[:24] = SKY
-    mask[10:35, 32] = POST
+    mask[10:35, 44] = POST
     confidence = np.full((48, 64), 200, np.uint8)
-    confidence[10:35, 32] = 77
+    confidence[10:35, 44] = 77
     look = maker(stride=4, gates=Gates(max_range_m=5.0)).read(mask, confidence, CAMERA, LEVEL)
     assert POST not in look.seen.mask
     cloud = look.aligned()
-    row, col = np.argwhere(cloud.mask == POST).T
-    # Lattice rows are 1, 5 .. 33, columns 1, 5 .. 33; (34, 32) is nearest to (33, 33).
-    assert row.tolist() == [8] and col.tolist() == [8]
-    assert cloud.confidence[8, 8] == 77
+    # Lattice rows are 1, 5 .. 33, columns 1, 5 .. 45; (34, 44) is nearest to (33, 45).
+    assert np.argwhere(cloud.mask == POST).tolist() == [[8, 11]]
+    assert np.argwhere(cloud.confidence == 77).tolist() == [[8, 11]]
     # Between rows 34 and 35, so at 32 / 11 = 2.91 m, within one step of the fan and a pixel.
-    x, y, z = in_base(cloud.points[8, 8][None], LEVEL)[0]
+    x, y, z = in_base(cloud.points[8, 11][None], LEVEL)[0]
     assert 2.88 <= x <= 2.95
-    assert y == pytest.approx(-0.5 / 32 * x, abs=0.5 / 32 * x)
+    assert y == pytest.approx(-12.5 / 32 * x, abs=0.5 / 32 * x)
     assert z == pytest.approx(0.0, abs=1e-6)
-    others = cloud.points[8, np.arange(16) != 8]
+    others = cloud.points[8, np.arange(16) != 11]
     assert (in_base(others, LEVEL)[:, 2] < 1e-5).all()
     assert len(look.of_layer('solid')) == len(look.contacts.points) >= 1
 
@@ -123,21 +122,37 @@ def test_of_two_contacts_in_a_lattice_pixel_the_nearer_one_wins():
     np.testing.assert_allclose(nearest, (1 - t) / (1 + t), atol=0.03)
 
 
+def test_contacts_beyond_the_outermost_lattice_pixels_go_to_those():
+    # Lattice rows end with 45 and columns with 61, so (44, 63) is nearest to a column 65.
+    mask = mask_of()
+    mask[:45] = WALL
+    gates = Gates(max_range_m=5.0, border_px=0)
+    look = maker(stride=4, gates=gates).read(mask, None, CAMERA, DOWN)
+    assert (look.seen.mask[11] == ROAD).all()
+    cloud = look.aligned()
+    assert (cloud.mask[11] == WALL).all()
+    np.testing.assert_allclose(in_base(cloud.points[11])[:, 0], row_edge_m(44.5), atol=0.03)
+
+
 def test_a_wall_is_known_where_it_touches_the_ground_alone():
     mask = mask_of()
     mask[:14] = WALL
     mask[:6] = SKY
     mask[:, :3] = UNLABELED
-    look = maker().read(mask, None, CAMERA, DOWN)
+    mount = looking_down(foot=FOOT)
+    look = maker().read(mask, None, CAMERA, mount)
     cloud = look.aligned()
     wall = cloud.mask == WALL
     known = np.isfinite(cloud.points[..., 2])
     assert set(np.argwhere(wall & known)[:, 0]) == {13}
     assert (wall & known)[13, 4:60].all()
     assert not known[(cloud.mask == SKY) | (cloud.mask == UNLABELED)].any()
-    t = (13.5 - 23.5) / 32
-    solid = in_base(look.of_layer('solid'))
-    np.testing.assert_allclose(solid[:, 0], (1 - t) / (1 + t), atol=0.03)
+    solid = in_base(look.of_layer('solid'), mount)
+    np.testing.assert_allclose(solid[:, 0], FOOT[0] + row_edge_m(13.5), atol=0.03)
+    # Columns 3 and 61 at a depth of 2.06 m: 28.5 / 32 * 2.06 = 1.83 m to the left of the foot,
+    # 29.5 / 32 * 2.06 = 1.89 m to the right.
+    assert solid[:, 1].max() == pytest.approx(FOOT[1] + 1.83, abs=0.07)
+    assert solid[:, 1].min() == pytest.approx(FOOT[1] - 1.89, abs=0.07)
     np.testing.assert_allclose(solid[:, 2], 0.0, atol=1e-5)
 
 

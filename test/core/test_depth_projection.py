@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from ground_by_hand import CAMERA, LEVEL
 
+from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.depth_projection import DepthProjector, DepthRules, HeightBand
-from espnet_ros.core.errors import ImageError, ParameterError
+from espnet_ros.core.errors import ImageError, ParameterError, PoseError
 from espnet_ros.core.gates import Gates
 from espnet_ros.core.grid import GridSpec
 from espnet_ros.core.labels import LabelClass, Labels
@@ -120,13 +121,15 @@ def test_sky_is_not_seen_however_near():
     assert not observe(np.full_like(mask, SKY), np.full_like(depth, 3.0)).weights.any()
 
 
-def test_a_lone_point_is_no_thing():
+@pytest.mark.parametrize(('points', 'share'), [(1, 0.0), (2, 0.5), (3, 0.75), (4, 1.0), (5, 1.0)])
+def test_a_lone_point_is_no_thing_and_four_count_in_full(points: int, share: float):
     mask, depth = scene()
-    mask[:24] = SKY
-    mask[23, 31] = TREE
-    assert TREE not in observe(mask, depth).class_ids
-    mask[22, 31] = TREE
-    assert TREE in observe(mask, depth).class_ids
+    mask[:] = SKY
+    # In one cell: y = 0.5 / 32 * 3.1 = 0.05 m.
+    mask[24 - points : 24, 31] = TREE
+    seen = observe(mask, depth, np.full((48, 64), 204, np.uint8))
+    assert (seen.weights > 0).sum() == (points > 1)
+    assert seen.weights.max() == pytest.approx(0.8 * share)
 
 
 def test_range_and_confidence():
@@ -144,6 +147,33 @@ def test_the_robot_moves_the_points():
     observation = observe(*scene(), T=T)
     my, _ = np.nonzero((observation.weights > 0) & (observation.class_ids == TREE))
     assert set(my) == {int((3.1 - 1.5 + 3.0) / 0.25)}
+
+
+def test_points_are_where_the_camera_of_this_look_sees_them():
+    mask, depth = scene()
+    mask[:] = SKY
+    mask[22:24, 51] = TREE
+    projector = DepthProjector(DepthRules(LABELS, Gates(7.0), HeightBand()), stride=1)
+    wide = CameraModel((64, 48), [[20.0, 0, 31.5], [0, 20.0, 23.5], [0, 0, 1]])
+    # 19.5 / 32 * 3.1 = 1.89 m to the right with one, 19.5 / 20 * 3.1 = 3.02 m with the other.
+    spec = GridSpec(0.25, (32, 28), (0, -14))
+    for camera, row in ((CAMERA, 6), (wide, 1), (CAMERA, 6)):
+        seen = projector.observe(mask, None, depth, camera, LEVEL, np.eye(4), spec)
+        assert set(np.nonzero(seen.weights)[0]) == {row}
+
+
+@pytest.mark.parametrize(
+    ('rotation', 'message'),
+    [
+        ([[1, 0, 0], [0, 0, -1], [0, 1, 0]], 'tilted by more than 60 degrees'),
+        (np.full((3, 3), np.nan), 'T_grid_base must be finite'),
+    ],
+)
+def test_bad_poses_are_refused(rotation: object, message: str):
+    T = np.eye(4)
+    T[:3, :3] = rotation
+    with pytest.raises(PoseError, match=message):
+        observe(*scene(), T=T)
 
 
 def test_depth_of_another_kind_is_refused():

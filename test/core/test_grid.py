@@ -43,7 +43,7 @@ def test_a_grid_around_a_point():
 
 
 def test_the_point_is_in_the_middle_cell_of_a_grid_of_the_nearest_size():
-    spec = GridSpec.around((0.27, -0.23), (0.68, 0.53), 0.1)
+    spec = GridSpec.around((0.27, -0.23), (0.68, 0.48), 0.1)
     assert spec.size_cells == (7, 5)
     # The middle cell is (3, 2): 0.2..0.3 m along x, -0.3..-0.2 m along y.
     assert spec.origin_cells == (-1, -5)

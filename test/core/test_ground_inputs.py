@@ -10,7 +10,7 @@ import pytest
 
 from espnet_ros.core.camera import CameraModel
 from espnet_ros.core.depth_projection import DepthProjector, DepthRules, HeightBand
-from espnet_ros.core.errors import EspnetRosError
+from espnet_ros.core.errors import EspnetRosError, PoseError
 from espnet_ros.core.gates import Gates
 from espnet_ros.core.grid import GridSpec
 from espnet_ros.core.ground_inputs import check_height, check_mask, ground_pose
@@ -47,3 +47,15 @@ def test_a_message_names_what_the_reader_can_mend(refuse, names):
         refuse()
     assert [name for name in names if name not in str(error.value)] == []
     assert not any(symbol in str(error.value) for symbol in ('T_', 'CameraModel'))
+
+
+def test_a_base_may_tilt_by_up_to_60_degrees():
+    def tilted(degrees: float) -> np.ndarray:
+        c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+        return np.array([[1, 0, 0, 2], [0, c, -s, 3], [0, s, c, 0], [0, 0, 0, 1]])
+
+    # 2 m and 3 m away, and cos(59.9 degrees) = 0.5015.
+    expected = [[1, 0, 2], [0, 0.5015, 3]]
+    np.testing.assert_allclose(ground_pose(tilted(59.9)), expected, atol=1e-4)
+    with pytest.raises(PoseError, match='more than 60 degrees'):
+        ground_pose(tilted(60.1))

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from ground_by_hand import (
+    FOOT,
     PATH,
     ROAD,
     SKY,
@@ -28,16 +29,23 @@ from espnet_ros.core.labels import CAMVID, UNLABELED
 from espnet_ros.sim import Street
 
 
-def test_ground_is_where_its_rays_meet_the_plane():
+# Up to 4 m the range is the limit, up to 9 m the corners of the image are.
+@pytest.mark.parametrize(
+    ('yaw', 'range_m'), [(0.0, 4.0), (0.7, 9.0), (2.3, 9.0), (-0.8, 9.0), (-2.4, 9.0)]
+)
+def test_ground_is_where_its_rays_meet_the_plane(yaw: float, range_m: float):
     mask = mask_of()
     mask[:, :20] = PATH
     mask[20:, 40:] = PATH
-    u, v, x, y = pixels_by_hand()
+    T_grid_base = pose(1.2, -0.7, yaw)
+    spec = GridSpec(0.1, (160, 140), (-68, -77))
+    u, v, x, y = pixels_by_hand(spec, T_grid_base, FOOT)
     # Two pixels of border, and clear of the limits by what the tables may round.
     edge = np.minimum.reduce([u - 1.5, 61.5 - u, v - 1.5, 45.5 - v])
-    inside = (edge > 0) & (np.hypot(x, y) <= 4.0)
-    clear = (np.abs(edge) > 0.1) & (np.abs(np.hypot(x, y) - 4.0) > 0.06)
-    observation = observe(mask)
+    inside = (edge > 0) & (np.hypot(x, y) <= range_m)
+    clear = (np.abs(edge) > 0.1) & (np.abs(np.hypot(x, y) - range_m) > 0.06)
+    gates = Gates(max_range_m=range_m)
+    observation = observe(mask, T_grid_base=T_grid_base, spec=spec, gates=gates, foot=FOOT)
     np.testing.assert_array_equal(cells_seen(observation)[clear], inside[clear])
     assert (inside & clear).sum() > 500
     sharp = inside & clear & (np.abs(u - 19.5) > 0.1) & (np.abs(u - 39.5) > 0.1)
@@ -89,14 +97,16 @@ def test_what_is_not_sure_at_all_is_not_seen():
 def test_the_grid_is_seen_from_where_the_robot_is():
     mask = mask_of()
     mask[:14] = WALL
-    # Turned left by 90 degrees at (3, -1): the wall stands along x at y = -1 + 1.91.
+    # Turned left by 90 degrees at (3, -1), and from the foot at (3.3, -0.5): the wall stands along
+    # x at y = -0.5 + 1.91.
     spec = GridSpec(0.1, (50, 45), (5, -15))
-    observation = observe(mask, T_grid_base=pose(3.0, -1.0, math.pi / 2), spec=spec)
+    T_grid_base = pose(3.0, -1.0, math.pi / 2)
+    observation = observe(mask, T_grid_base=T_grid_base, spec=spec, foot=FOOT)
     my, mx = np.nonzero(cells_seen(observation) & (observation.class_ids == WALL))
-    assert set(my) == {24}
+    assert set(my) == {29}
     # Between columns 2 and 61 at a depth of 2.06 m: 29.5 / 32 * 2.06 = 1.9 m to either side.
-    assert 5 <= mx.min() <= 6
-    assert 43 <= mx.max() <= 44
+    assert 8 <= mx.min() <= 9
+    assert 46 <= mx.max() <= 47
 
 
 def test_a_tilted_base_tilts_its_ground():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from ground_by_hand import (
     CAMERA,
+    FOOT,
     GATES,
     HALF,
     LABELS,
@@ -41,17 +42,19 @@ def test_small_cells_and_long_ranges_are_read_through_coarser_tables(resolution,
     spec = GridSpec(resolution, size, (0, -size[1] // 2))
     gates = Gates(reach, min_depression_deg=1.0)
     projector = GroundProjector(LABELS, gates)
-    observation = projector.observe(mask, None, CAMERA, looking_down(), pose(), spec)
-    fan = projector.tables(CAMERA, looking_down(), resolution).fan
+    mount = looking_down(foot=FOOT)
+    observation = projector.observe(mask, None, CAMERA, mount, pose(), spec)
+    fan = projector.tables(CAMERA, mount, resolution).fan
     assert fan.ranges_m[1] - fan.ranges_m[0] < reach / 1500
     ids = np.where(cells_seen(observation), observation.class_ids, UNLABELED)
     my, mx = np.nonzero(ids == WALL)
     # The wall stands across at 1.906 m, where columns 2 and 61 are 1.9 m to either side.
-    assert np.abs((mx + 0.5) * resolution - row_edge_m(13.5)).max() < resolution + reach / 1600
+    from_foot = (mx + 0.5) * resolution - FOOT[0]
+    assert np.abs(from_foot - row_edge_m(13.5)).max() < resolution + reach / 1600
     assert set(np.diff(np.unique(my))) == {1}
     # A pixel there is 6 cm wide, and either end may be a pixel off.
     assert len(np.unique(my)) * resolution == pytest.approx(3.8, abs=0.15)
-    u, v, _, _ = pixels_by_hand(spec)
+    u, v, _, _ = pixels_by_hand(spec, foot=FOOT)
     clear = (v > 14.0) & (v < 45.0) & (u > 2.0) & (u < 61.0)
     assert (ids[clear] == ROAD).all()
     assert clear.sum() * resolution**2 > 1.0

@@ -38,8 +38,8 @@ def test_a_look_adds_its_weight_to_its_class_and_cell_only():
 def test_evidence_has_a_ceiling_and_turns_over():
     grid = SemanticGrid(3, SPEC, Memory(half_life_s=math.inf))
     for _ in range(200):
-        grid.add(look(SPEC, {(3, 2): (0, 0.5)}), 0.0)
-    assert known(grid)[0, 2, 3] == pytest.approx(4.0, rel=1e-4)
+        grid.add(look(SPEC, {(6, 1): (0, 0.5), (3, 2): (0, 0.5), (0, 4): (0, 0.5)}), 0.0)
+    assert known(grid)[0, [1, 2, 4], [6, 3, 0]] == pytest.approx([4.0] * 3, rel=1e-4)
     looks = 0
     while known(grid)[1, 2, 3] <= known(grid)[0, 2, 3]:
         grid.add(look(SPEC, {(3, 2): (1, 1.0)}), 0.0)
@@ -93,6 +93,9 @@ def test_a_long_time_loses_no_precision():
     # e = (e / 2) (1 - 1/4) + 1
     assert known(grid)[1, 2, 2] == pytest.approx(1.6, rel=1e-4)
     assert 1e-7 < grid.gain <= 1.0
+    # 25 halvings are more than the gain has room for.
+    grid.advance(499.0 + 25.0)
+    assert known(grid)[1, 2, 2] == pytest.approx(1.6 * 0.5**25, rel=1e-4)
     grid.advance(1e6)
     assert np.isfinite(grid.evidence).all()
     assert not known(grid).any()
@@ -220,7 +223,8 @@ def test_absurd_steps_are_refused(step_m: float):
 
 @pytest.mark.parametrize('count', [0, 256])
 def test_classes_that_no_mask_can_name_are_refused(count: int):
-    assert len(SemanticGrid(255, SPEC).evidence) == 255
+    for most_or_least in (255, 1):
+        assert len(SemanticGrid(most_or_least, SPEC).evidence) == most_or_least
     with pytest.raises(ParameterError, match=f'1 to 255 classes, got {count}'):
         SemanticGrid(count, SPEC)
 

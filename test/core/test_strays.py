@@ -89,14 +89,17 @@ def test_a_pixel_that_several_rays_share_is_no_confirmation():
     # A pixel is 3 rays wide, so 2 rays see the same stray beside the thing of rays 0 to 3.
     strays = filter_of(range(10), focal_px=FOCAL_PX / 3)
     thing = [(r, 12) for r in range(4)]
+    # 3 degrees are 0.0524: at 3.05 m, 0.0524 * 3.05^2 / 0.3 = 1.62 m count as about as far.
+    assert strays.as_far[30] == 17
     assert kept([*thing, (4, 30), (5, 30)], strays) == thing
     assert kept([*thing, (4, 30), (5, 30)]) == [*thing, (4, 30), (5, 30)]
 
 
 def test_far_pixels_are_longer_than_what_is_as_far():
-    # At 2.05 m a pixel of a camera 0.2 m high is (2.05^2 + 0.2^2) / 11.5 = 0.37 m long.
+    # At 2.05 m a pixel of a camera 0.2 m high is (2.05^2 + 0.2^2) / 11.5 = 0.37 m long, at 4.05 m
+    # 1.43 m.
     strays = filter_of(range(10), height_m=0.2)
-    assert strays.as_far[[10, 20]].tolist() == [3, 4]
+    assert strays.as_far[[10, 20, 40]].tolist() == [3, 4, 15]
     assert kept([(4, 12), (5, 20), (6, 24)], strays) == [(4, 12), (5, 20), (6, 24)]
     assert kept([(4, 12), (5, 20), (6, 24)]) == [(4, 12), (6, 24)]
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -57,8 +59,29 @@ def test_edges_are_found_within_one_cell(make_truth, make_costmap, labels):
     half = compare(make_costmap(cells), truth, 0, labels)
     # Marked for y < -0.5, found for y < 0.
     assert half.obstacle_recall == pytest.approx(0.5, abs=0.01)
+    # The cells before the face, and those before them.
+    for column, recall in ((3, 1.0), (2, 0.0)):
+        cells[:], cells[:, column] = 0, 100
+        assert compare(make_costmap(cells), truth, 0, labels).obstacle_recall == recall
     cells[:] = 98
     assert compare(make_costmap(cells), truth, 0, labels).found == 0
+
+
+# To the left, and straight back, where headings jump by 360 degrees.
+@pytest.mark.parametrize(('quarters', 'origin'), [(1, (9.0, 6.0)), (2, (6.0, 4.0))])
+def test_edges_are_looked_for_where_the_camera_looks(
+    make_truth, make_costmap, labels, moved, quarters, origin
+):
+    pose = moved(10.0, 5.0, quarters * math.pi / 2)
+
+    def wall(xy, stamp_s):
+        """The same wall, 3 m ahead of a robot that has gone elsewhere and turned."""
+        ahead, aside = ((xy - pose[:2, 3]) @ pose[:2, :2]).T
+        return np.where((ahead >= 3.0) & (np.abs(aside) < 1.0), 1, 0)
+
+    costmap = make_costmap(np.rot90(CELLS, -quarters), origin=origin)
+    tally = compare(costmap, make_truth([pose], wall), 0, labels)
+    assert tally.edges in (184, 185) and tally.found == tally.edges
 
 
 def test_edges_that_the_image_does_not_show_are_not_looked_for(make_truth, make_costmap, labels):
