@@ -138,7 +138,7 @@ def samples(layer: Layer, context: Context) -> Iterator[Finding]:
             costs = {source.number(f'{group}.{k}', 0) for k in ('base_cost', 'max_cost')}
             if count is None or seconds is None or len(costs) == 1:
                 continue
-            most = int(seconds / context.cloud_period_s) + 1
+            most = seconds / context.cloud_period_s + 1
             if count < 0:
                 yield source.warning(
                     key,
@@ -149,8 +149,8 @@ def samples(layer: Layer, context: Context) -> Iterator[Finding]:
                 yield source.error(
                     key,
                     f'samples_to_max_cost is {count:g}, but a tile forgets after {seconds:g} s, '
-                    f'and at most {most} come in that time (grid.update_rate, input.max_rate): '
-                    'max_cost is never reached',
+                    f'and at most {int(most)} come in that time (grid.update_rate, '
+                    'input.max_rate): max_cost is never reached',
                     'samples_to_max_cost: 3',
                 )
 

@@ -60,9 +60,37 @@ class Wordy(Backend):
         pass
 
 
+class Typed(Wordy):
+    """Gives black masks of some type."""
+
+    name = 'typed'
+    kinds = (np.uint8, np.uint8)
+
+    def _infer(self, images):
+        return tuple(np.zeros(images.shape[:3], kind) for kind in self.kinds)
+
+
+@pytest.mark.parametrize(
+    ('kinds', 'words'),
+    [
+        ((np.int64, np.uint8), r'typed must give the mask as uint8 \(1, 8, 16\), but gave int64 '),
+        ((np.uint8, np.float32), r'must give the confidence as uint8 \(1, 8, 16\), but gave flo'),
+    ],
+)
+def test_what_a_library_gives_is_uint8(kinds, words: str, checker):
+    backend = Typed(checker)
+    images = np.zeros((1, 8, 16, 3), np.uint8)
+    with backend:
+        backend.infer(images)
+        backend.kinds = kinds
+        with pytest.raises(BackendError, match=words):
+            backend.infer(images)
+
+
 def test_what_a_library_says_is_one_line(checker):
     backend = Wordy(checker)
-    with backend, pytest.raises(BackendError, match=r'16x8: Exception from a\.cpp:84: Check f'):
+    words = r'16x8 in a batch of 1: Exception from a\.cpp:84: Check failed$'
+    with backend, pytest.raises(BackendError, match=words):
         backend.infer(np.zeros((1, 8, 16, 3), np.uint8))
     backend.loads = False
     with pytest.raises(BackendError, match=r'checker: Exception from a\.cpp:84: Check failed$'):

@@ -115,7 +115,126 @@ collision_monitor:
       type: pointcloud
       topic: /segmentation/points/clear
 """
-GOOD = {'static': STATIC, 'obstacle': OBSTACLE, 'semantic': SEMANTIC, 'managed': MANAGED}
+# Every number that a check reads is given, and both sources of the voxel layer clear.
+EVERY = """\
+/**/segmentation:
+  ros__parameters:
+    autostart: false
+    input.max_rate: 0.0
+    grid:
+      frame: odom
+      resolution: 0.1
+      publish_rate: 5.0
+      update_rate: 10.0
+      stale_after: 1.0
+lifecycle_manager_segmentation:
+  ros__parameters:
+    bond_timeout: 0.0
+    node_names: [segmentation]
+collision_monitor:
+  ros__parameters:
+    observation_sources: [watch, solid]
+    watch:
+      type: pointcloud
+      topic: /segmentation/points/clear
+      min_height: 0.05
+    solid:
+      type: pointcloud
+      topic: /segmentation/points/solid
+      min_height: -0.3
+controller_server:
+  ros__parameters:
+    costmap_update_timeout: 0.3
+local_costmap:
+  local_costmap:
+    ros__parameters:
+      update_frequency: 10.0
+      global_frame: odom
+      robot_base_frame: base_link
+      rolling_window: true
+      width: 7
+      height: 5
+      resolution: 0.1
+      trinary_costmap: false
+      track_unknown_space: false
+      use_maximum: true
+      lethal_cost_threshold: 100
+      unknown_cost_value: 255
+      inscribed_obstacle_cost_value: 99
+      plugins: [grid, voxels, semantic, noise, inflation]
+      grid:
+        plugin: nav2_costmap_2d::StaticLayer
+        map_topic: /segmentation/costmap
+        map_subscribe_transient_local: true
+        subscribe_to_updates: false
+      voxels:
+        plugin: nav2_costmap_2d::VoxelLayer
+        enabled: true
+        combination_method: 1
+        min_obstacle_height: -0.3
+        max_obstacle_height: 2.0
+        origin_z: 0.0
+        z_voxels: 10
+        z_resolution: 0.2
+        mark_threshold: 0
+        observation_sources: solid clear
+        solid:
+          topic: /segmentation/points/solid
+          data_type: PointCloud2
+          marking: true
+          clearing: true
+          min_obstacle_height: -0.3
+          max_obstacle_height: 2.0
+          obstacle_min_range: 0.0
+          obstacle_max_range: 5.0
+          raytrace_min_range: 0.0
+          raytrace_max_range: 6.0
+          expected_update_rate: 1.0
+        clear:
+          topic: /segmentation/points/clear
+          data_type: PointCloud2
+          marking: false
+          clearing: true
+          min_obstacle_height: -0.3
+          max_obstacle_height: 0.3
+          raytrace_min_range: 0.0
+          raytrace_max_range: 6.0
+          expected_update_rate: 1.0
+      semantic:
+        plugin: semantic_segmentation_layer::SemanticSegmentationLayer
+        combination_method: 1
+        observation_sources: front
+        front:
+          segmentation_topic: /segmentation/nav/mask
+          confidence_topic: /segmentation/nav/confidence
+          labels_topic: /segmentation/label_info
+          pointcloud_topic: /segmentation/nav/points
+          min_obstacle_distance: 0.3
+          max_obstacle_distance: 5.0
+          tile_map_decay_time: 2.0
+          expected_update_rate: 0.0
+          observation_persistence: 0.0
+          class_types: [danger]
+          danger:
+            classes: [Road, Pavement, Pedestrian, Bicyclist, Car, Building, Pole, Tree,
+              SignSymbol, Fence]
+            base_cost: 200
+            max_cost: 254
+            mark_confidence: 128
+            samples_to_max_cost: 3
+      noise:
+        plugin: nav2_costmap_2d::DenoiseLayer
+        minimal_group_size: 1
+      inflation:
+        plugin: nav2_costmap_2d::InflationLayer
+"""
+GOOD = {
+    'static': STATIC,
+    'obstacle': OBSTACLE,
+    'semantic': SEMANTIC,
+    'managed': MANAGED,
+    'every': EVERY,
+}
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,26 @@ def test_what_a_pattern_gives_counts_for_the_costmap_once(tmp_path):
     assert check(tmp_path, wrong + STATIC) == ()
 
 
+def test_a_type_of_a_layer_is_enough_to_tell_a_costmap(tmp_path):
+    layer = STATIC[STATIC.index('      grid:') : STATIC.index('      inflation:')]
+    text = f'maps:\n  maps:  # COSTMAP\n    ros__parameters:\n{layer}'
+    found = {f.check: f.line for f in check(tmp_path, text)}
+    assert found['not_in_plugins'] == 4
+
+
+def test_a_costmap_may_get_the_names_of_its_layers_from_a_pattern(tmp_path):
+    layer = STATIC[STATIC.index('      grid:') : STATIC.index('      inflation:')]
+    pattern = '/**:\n  ros__parameters:\n    plugins: [grid]\n    global_frame: odom\n'
+    text = f'{pattern}maps:\n  maps:\n    ros__parameters:\n{layer}'
+    found = check(tmp_path, text)
+    assert {f.parameter.partition(':')[0] for f in found} == {'/maps/maps'}
+
+
+def test_a_node_without_layers_is_no_costmap(tmp_path):
+    mapper = '{global_frame: base_link, update_frequency: 0.0, map_topic: /segmentation/costmap}'
+    assert check(tmp_path, f'mapper: {{ros__parameters: {mapper}}}\n') == ()
+
+
 def test_dotted_names_are_names(tmp_path):
     text = (
         OBSTACLE.replace('        expected_update_rate: 1.0\n', '')

@@ -261,6 +261,30 @@ def test_a_denoise_layer_leaves_what_is_not_lethal_alone(tmp_path, max_cost, is_
 
 
 @pytest.mark.parametrize(
+    ('source', 'marking', 'is_found'),
+    [
+        ('danger', 'true', True),
+        ('danger', 'false', False),
+        # That makes free ground lethal, which is a trap of its own.
+        ('clear', 'true', False),
+        ('clear', 'false', False),
+    ],
+)
+def test_a_denoise_layer_leaves_a_layer_alone_that_marks_nothing(
+    tmp_path, source, marking, is_found
+):
+    text = OBSTACLE.replace('cars, inflation]', 'cars, noise, inflation]').replace(
+        'sources: danger clear', f'sources: {source}'
+    )
+    text = text.replace('        marking: false\n', '').replace(
+        'data_type: PointCloud2', f'data_type: PointCloud2\n        marking: {marking}'
+    )
+    text += '    noise: {plugin: "nav2_costmap_2d::DenoiseLayer"}\n'
+    found = check(tmp_path, text)
+    assert [f.check for f in found if f.check == 'denoised'] == ['denoised'] * is_found
+
+
+@pytest.mark.parametrize(
     ('first', 'method', 'severity'),
     [
         ('{plugin: nav2_costmap_2d::ObstacleLayer}', 2, 'warning'),

@@ -1,14 +1,17 @@
 """Traps of the file beside its costmaps."""
 
+import copy
 import functools
 import math
 import operator
+import re
 from collections.abc import Iterator
 
 import pytest
 import yaml
 from parameter_files import (
-    OBSTACLE,
+    EVERY,
+    GOOD,
     SEMANTIC,
     STATIC,
     Trap,
@@ -19,6 +22,7 @@ from parameter_files import (
 )
 
 from espnet_ros.nav2.file_checks import CHECKS, FOR_ALL
+from espnet_ros.nav2.views import View
 
 # What rcl says to each of these was tried: `Couldn't parse params file`.
 TRAPS = [
@@ -137,17 +141,58 @@ def leaves(tree: dict, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize(
-    'value', [[], [200], {}, '', math.inf, math.nan, True, -1, None, 1e-310], ids=repr
+    'value', [[], [200], {}, '', 'word', math.inf, math.nan, True, -1, None, 1e-310], ids=repr
 )
 def test_no_value_of_any_kind_breaks_a_check(value, tmp_path):
     grid = {'update_rate': value, 'stale_after': value}
-    for text in (SEMANTIC, OBSTACLE, STATIC):
-        for path in leaves(yaml.safe_load(text)):
-            tree = yaml.safe_load(text)
+    for text in GOOD.values():
+        good = yaml.safe_load(text)
+        for path in leaves(good):
+            tree = copy.deepcopy(good)
             functools.reduce(operator.getitem, path[:-1], tree)[path[-1]] = value
             check(tmp_path, yaml.safe_dump(tree))
-        tree['segmentation'] = {'ros__parameters': {'grid': grid}}
-        check(tmp_path, yaml.safe_dump(tree))
+        good['segmentation'] = {'ros__parameters': {'grid': grid}}
+        check(tmp_path, yaml.safe_dump(good))
+
+
+def test_one_of_the_good_files_gives_every_number_that_a_check_reads(tmp_path, monkeypatch):
+    read = set()
+    number = View.number
+
+    def noting(view: View, key: str, default: float) -> float | None:
+        read.add(key.rpartition('.')[2])
+        return number(view, key, default)
+
+    monkeypatch.setattr(View, 'number', noting)
+    check(tmp_path, EVERY)
+    # A mere sample, lest nothing be noted.
+    assert {'z_voxels', 'samples_to_max_cost', 'costmap_update_timeout', 'min_height'} <= read
+    assert read <= {path[-1] for path in leaves(yaml.safe_load(EVERY))}
+
+
+NUMBERS = list(re.finditer(r'(?m)^ +([\w.]+): (-?[\d.]+)$', EVERY))
+
+
+@pytest.mark.parametrize('number', NUMBERS, ids=lambda match: match[1])
+def test_a_word_in_place_of_a_number_is_found(number, tmp_path):
+    found = check(tmp_path, f'{EVERY[: number.start(2)]}word{EVERY[number.end() :]}')
+    line = EVERY.count('\n', 0, number.start()) + 1
+    # The types of a server's own parameters are not checked.
+    expected = [] if number[1] == 'costmap_update_timeout' else [line]
+    assert [f.line for f in found] == expected
+    assert {f.check for f in found} <= {'wrong_type', 'parameters'}
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        SEMANTIC.replace('/segmentation/nav/', '/segmentation/left/nav/'),
+        # All cameras share the costmap.
+        STATIC,
+    ],
+)
+def test_topics_of_several_cameras(text, tmp_path):
+    assert check(tmp_path, own('{cameras: [front, left]}') + text) == ()
 
 
 def test_the_cure_for_a_missing_topic_is_the_one_beside_the_others(tmp_path):

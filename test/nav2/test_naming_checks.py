@@ -1,7 +1,7 @@
 """Traps of the names in a costmap."""
 
 import pytest
-from parameter_files import OBSTACLE, Trap, assert_all_have_a_trap, assert_found, check
+from parameter_files import OBSTACLE, STATIC, Trap, assert_all_have_a_trap, assert_found, check
 
 from espnet_ros.nav2.naming_checks import CHECKS
 
@@ -144,6 +144,14 @@ def test_where_relative_topics_end(node, below, above, tmp_path):
     topic = 'segmentation/points/danger'
     says = f'means {below}/{topic} on Humble and Jazzy, {above}/{topic} from Kilted on'
     assert says in found[0].problem
+
+
+def test_a_layer_of_a_default_name_needs_its_plugin_where_layers_are_listed(tmp_path):
+    text = STATIC.replace('grid', 'static_layer')
+    assert check(tmp_path, text) == ()
+    (found,) = check(tmp_path, text.replace('        plugin: nav2_costmap_2d::StaticLayer\n', ''))
+    assert found.check == 'unread_topic'
+    assert 'static_layer has no plugin, so nothing reads /segmentation/costmap' in found.problem
 
 
 def test_the_rest_of_a_layer_with_a_misspelled_plugin_is_checked_too(tmp_path):

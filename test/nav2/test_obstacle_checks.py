@@ -183,6 +183,12 @@ def test_with_depth_a_least_height_above_the_greatest_drops_every_point(tmp_path
     assert check(tmp_path, text.replace('2.5', '1.9')) == ()
 
 
+def test_what_is_not_marked_does_not_become_lethal(tmp_path):
+    graded = own('{layers: {danger: {classes: [Road], cost: 60}}}')
+    text = graded + OBSTACLE.replace('rate: 1.0', 'rate: 1.0\n        marking: false')
+    assert [f.check for f in check(tmp_path, text)] == ['marking_and_clearing']
+
+
 @pytest.mark.parametrize(
     ('grid', 'seconds', 'expected'),
     [

@@ -194,6 +194,12 @@ def test_without_labels_class_names_are_not_checked(tmp_path):
     }
 
 
+def test_the_layer_needs_no_confidence(tmp_path):
+    line = '          confidence_topic: /segmentation/nav/confidence\n'
+    assert SEMANTIC.count(line) == 1
+    assert check(tmp_path, SEMANTIC.replace(line, '')) == ()
+
+
 def test_the_mask_of_full_size_goes_with_a_depth_camera(tmp_path):
     text = SEMANTIC.replace('/segmentation/nav/points', '/camera/points').replace('/nav/', '/')
     assert check(tmp_path, text) == ()
@@ -215,6 +221,8 @@ def test_the_confidence_of_a_full_mask_is_full(tmp_path):
         'free: {samples_to_max_cost: 999, base_cost: 80, max_cost: 80}',
         # Distances are squared.
         'max_obstacle_distance: -6.0',
+        # A tile that never forgets.
+        'tile_map_decay_time: .inf',
     ],
 )
 def test_no_false_alarm_of_costs_and_distances(line, tmp_path):

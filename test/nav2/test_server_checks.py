@@ -1,7 +1,7 @@
 """Traps of lifecycle managers and Collision Monitors."""
 
 import pytest
-from parameter_files import Trap, assert_all_have_a_trap, assert_found, own
+from parameter_files import MANAGED, Trap, assert_all_have_a_trap, assert_found, check, own
 
 from espnet_ros.nav2.server_checks import CHECKS
 
@@ -86,3 +86,9 @@ def test_a_trap_is_found_where_it_is(trap, tmp_path):
 
 def test_every_check_has_a_trap():
     assert_all_have_a_trap(CHECKS, TRAPS)
+
+
+def test_a_managed_node_may_have_its_parameters_somewhere_else(tmp_path):
+    start, end = MANAGED.index('/**/segmentation:'), MANAGED.index('collision_monitor:')
+    assert 'autostart' in MANAGED[start:end]
+    assert check(tmp_path, MANAGED[:start] + MANAGED[end:]) == ()

@@ -185,6 +185,49 @@ def test_the_global_costmap_answers_to_the_planner(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ('own_parameters', 'advised'),
+    [
+        # Twice the grids, of which there are 5 a second by default.
+        ('{autostart: false}', '10.0'),
+        ('{grid.publish_rate: 4.0}', '8.0'),
+        # Twice the least that controller_server waits for: 2 / 0.3 s.
+        ('{grid.publish_rate: 2.0}', '6.7'),
+    ],
+)
+def test_the_advised_rate_is_twice_what_is_needed(tmp_path, own_parameters, advised):
+    slow = STATIC.replace('update_frequency: 10.0', 'update_frequency: 3.0')
+    (found,) = check(tmp_path, own(own_parameters) + slow)
+    assert (found.check, found.severity) == ('slow_update', 'error')
+    assert found.cure == f'update_frequency: {advised}, or no StaticLayer here'
+
+
+def test_a_server_that_does_not_wait_never_gives_up(tmp_path):
+    text = STATIC.replace('costmap_update_timeout: 0.3', 'costmap_update_timeout: 0.0')
+    assert check(tmp_path, text.replace('update_frequency: 10.0', 'update_frequency: 1.0')) == ()
+
+
+def test_a_rate_that_launch_fills_in_is_taken_as_the_default(tmp_path):
+    grid = own('{grid.publish_rate: $(var rate)}')
+    assert check(tmp_path, grid + STATIC) == ()
+    # Less than twice 5 a second, but more than controller_server waits for.
+    slow = STATIC.replace('update_frequency: 10.0', 'update_frequency: 9.0')
+    assert [f.check for f in check(tmp_path, grid + slow)] == ['slow_update']
+
+
+def test_nav2_tracks_no_unknown_space_by_default(tmp_path):
+    line = '      track_unknown_space: false\n'
+    assert STATIC.count(line) == 1
+    assert check(tmp_path, STATIC.replace(line, '')) == ()
+
+
+def test_by_default_no_maximum_is_taken_so_unknown_beats_nothing(tmp_path):
+    # The grid comes first, so that it overwrites nothing.
+    text = STATIC.replace('[lidar, grid,', '[grid, lidar,')
+    text = text.replace('track_unknown_space: false', 'track_unknown_space: true')
+    assert check(tmp_path, text.replace('      use_maximum: true\n', '')) == ()
+
+
+@pytest.mark.parametrize(
     ('given', 'topic', 'is_found'),
     [
         # The node then has one layer, which is lethal or free: nothing of it is lost.
@@ -246,3 +289,10 @@ def test_of_several_robots_any_may_have_the_grid(tmp_path):
 def test_values_are_taken_as_nav2_takes_them(tmp_path, key, value, is_found):
     text = STATIC.replace('use_maximum: true', f'use_maximum: true\n      {key}: {value}')
     assert [f.check for f in check(tmp_path, text)] == ['special_values'] * is_found
+
+
+@pytest.mark.parametrize('value', ['.inf', '.nan', 'word'])
+def test_what_is_no_number_of_nav2_is_a_wrong_type_alone(tmp_path, value):
+    line = f'unknown_cost_value: {value}'
+    text = STATIC.replace('use_maximum: true', f'use_maximum: true\n      {line}')
+    assert [f.check for f in check(tmp_path, text)] == ['wrong_type']

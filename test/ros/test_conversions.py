@@ -192,18 +192,46 @@ def test_jpeg_and_png_are_decoded_as_bgr():
 
 
 @pytest.mark.parametrize(
+    'kind', ['mono8; jpeg compressed ', 'mono8; jpeg compressed mono8', 'jpeg']
+)
+def test_a_grey_jpeg_has_three_equal_channels(kind):
+    grey = np.full((40, 56), 60, np.uint8)
+    grey[:, 28:] = 200
+    data = cv2.imencode('.jpg', grey, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    image = read_compressed(CompressedImage(format=kind, data=array('B', data))).bgr
+    assert image.shape == (40, 56, 3)
+    for channel in np.moveaxis(image.astype(int), -1, 0):
+        assert np.abs(channel - grey)[:, [*range(20), *range(36, 56)]].max() < 6
+
+
+@pytest.mark.parametrize(
     ('data', 'words'),
     [
         (b'', '0 bytes'),
         (b'\xff\xd8not a jpeg\xff\xd9', 'not a JPEG or PNG'),
         (bytes(1000), 'not a JPEG or PNG'),
-        (jpeg()[1][:300], 'its end is missing'),
-        # A thumbnail among the tags has an end of its own.
-        (b'\xff\xd8\xff\xe1\x00\x04\xff\xd9' + jpeg()[1][2:300], 'its end is missing'),
     ],
 )
 def test_a_corrupt_jpeg_is_refused(data, words):
     with pytest.raises(ImageError, match=words) as caught:
+        read_compressed(CompressedImage(format='jpeg', data=array('B', data)))
+    assert caught.value.reason == 'decode'
+
+
+@pytest.mark.parametrize(
+    'data',
+    [
+        jpeg()[1][:300],
+        # A thumbnail among the tags has an end of its own.
+        b'\xff\xd8\xff\xe1\x00\x04\xff\xd9' + jpeg()[1][2:300],
+    ],
+)
+def test_a_jpeg_without_its_end_is_refused_before_opencv_fills_it_with_grey(data, monkeypatch):
+    def fill(*_):
+        pytest.fail('OpenCV 4 fills what is missing, OpenCV 5 refuses it')
+
+    monkeypatch.setattr(cv2, 'imdecode', fill)
+    with pytest.raises(ImageError, match='its end is missing') as caught:
         read_compressed(CompressedImage(format='jpeg', data=array('B', data)))
     assert caught.value.reason == 'decode'
 
