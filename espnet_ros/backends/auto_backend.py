@@ -77,7 +77,7 @@ class AutoBackend(Backend):
         self._leave()
         while True:
             candidate = self._left.pop(0)
-            candidate.on_progress = self.on_progress
+            candidate.on_progress, candidate.threads = self.on_progress, self.threads
             try:
                 candidate.__enter__()
             except EspnetRosError as error:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from espnet_ros.backends.device import Device
+from espnet_ros.backends.machine import processors
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import (
@@ -56,6 +57,9 @@ class Backend(ABC):
         self.precision = precision
         # Called with a sentence, from any thread, during a long load or first `infer`.
         self.on_progress: Callable[[str], None] | None = None
+        # How many threads compute on the processor, from the next entering on; 0 is one for each
+        # processor.
+        self.threads = 0
         self._asked = (device, precision)
         self._active = False
 
@@ -82,6 +86,11 @@ class Backend(ABC):
         self._active = False
         self.device, self.precision = self._asked
         self._free()
+
+    @property
+    def computing_threads(self) -> int:
+        """Return `threads`, at most and by default one for each processor."""
+        return min(self.threads or processors(), processors())
 
     def check_asked(self) -> None:
         """Refuse a device or precision that the library supports on no machine.

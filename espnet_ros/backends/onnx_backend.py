@@ -8,7 +8,7 @@ from typing import Any
 from espnet_ros.backends.base import Backend
 from espnet_ros.backends.device import Device
 from espnet_ros.backends.device_memory import CURE
-from espnet_ros.backends.machine import cuda_devices, processor_name, processors
+from espnet_ros.backends.machine import cuda_devices, processor_name
 from espnet_ros.core.arrays import UInt8Array
 from espnet_ros.core.errors import BackendUnavailableError, DeviceError
 from espnet_ros.core.libraries import import_library
@@ -46,7 +46,7 @@ class ONNXBackend(Backend):
             # TF32 rounds the factors of every product to 10 bits; f32 must mean f32.
             providers.insert(0, (_CUDA, {'device_id': asked.index, 'use_tf32': 0}))
         options = runtime.SessionOptions()
-        options.intra_op_num_threads = processors()
+        options.intra_op_num_threads = self.computing_threads
         options.log_severity_level = 3
         # By default its threads spin without end while they wait for work. In a node they and the
         # costmaps then delay each other, which takes a third more of the processor and loses

@@ -59,6 +59,7 @@ def open_model(
     min_confidence: float = 0.0,
     cameras: int = 1,
     on_progress: Callable[[str], None] | None = None,
+    threads: int = 0,
 ) -> Iterator[OpenModel]:
     """Load a model and run it, so that backend auto has chosen and no image is slow.
 
@@ -69,12 +70,13 @@ def open_model(
     :param cameras: how many cameras the images come from; where batches pay, the model is warm
         for up to one image of each.
     :param on_progress: called with a sentence, from any thread, if loading takes long.
+    :param threads: how many compute on the processor; 0 is one for each processor.
     :raises EspnetRosError: if model, backend, device, precision or size is not available.
     """
     bundle = Bundle.load(model) if isinstance(model, (str, os.PathLike)) else model
     size_wh = size_wh or bundle.size_wh
     created = create_backend(backend, bundle, device, precision)
-    created.on_progress = on_progress
+    created.on_progress, created.threads = on_progress, threads
     with created:
         segmenter = Segmenter(created, bundle.labels, size_wh, mask_size, min_confidence)
         opened = OpenModel(bundle, created, segmenter, size_wh, cameras)

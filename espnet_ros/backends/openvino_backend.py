@@ -36,6 +36,8 @@ class OpenVINOBackend(Backend):
         self._check_precision(precision)
         self._role = 'onnx_int8' if precision == 'int8' else 'onnx'
         self._options = {'PERFORMANCE_HINT': 'LATENCY'}
+        if self.threads:
+            self._options['INFERENCE_NUM_THREADS'] = str(self.computing_threads)
         if precision != 'auto':
             # For the unquantised rest of an int8 graph, whose masks are known in float32 only.
             hint = 'f32' if precision == 'int8' else precision

@@ -26,6 +26,7 @@ class TorchBackend(Backend):
     _run: Any = None
     _runners: CudaRunners | None = None
     _thread: ThreadPoolExecutor | None = None
+    _threads_before = 0
 
     def upload(self, images: UInt8Array) -> bool:
         """Bring images to the device, unless it is the processor."""
@@ -47,6 +48,10 @@ class TorchBackend(Backend):
             # processors, they all sleep between loops (GOMP_SPINCOUNT in libgomp's manual): a
             # second computing thread in a node would double all times.
             self._thread = ThreadPoolExecutor(1, 'torch')
+            if self.threads:
+                # For the whole process, so until this backend is left.
+                self._threads_before = torch.get_num_threads()
+                self._thread.submit(torch.set_num_threads, self.computing_threads).result()
             self._run = self._on_cpu(graph, self._thread)
             return f'CPU ({processor_name()})', resolved
         try:
@@ -67,6 +72,9 @@ class TorchBackend(Backend):
         if self._thread is not None:
             self._thread.shutdown()
             self._thread = None
+        if self._threads_before:
+            self._torch.set_num_threads(self._threads_before)
+            self._threads_before = 0
         if self._runners is not None:
             self._runners.close()
             self._runners = None

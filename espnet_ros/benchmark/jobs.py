@@ -31,8 +31,8 @@ def open_job(config: dict[str, Any], stack: ExitStack) -> Any:
     """Return the job that a worker was started for, loaded and warm.
 
     :param config: ``library`` ... of a matrix product, ``receive``, or ``model``, ``backend``,
-        ``precision``, ``device``, ``size_wh``, ``images`` (a folder) and ``publish`` (whether to)
-        of a pipeline.
+        ``precision``, ``device``, ``threads``, ``size_wh``, ``images`` (a folder) and ``publish``
+        (whether to) of a pipeline.
     :param stack: closes what the job holds.
     """
     if 'library' in config:
@@ -146,7 +146,7 @@ def _open(config: dict[str, Any], stack: ExitStack) -> tuple[Segment, Upload, di
     model = stack.enter_context(
         open_model(
             config['model'], config['backend'], config['device'], config['precision'],
-            (width, height), 'network',
+            (width, height), 'network', threads=config['threads'],
         )
     )  # fmt: skip
 

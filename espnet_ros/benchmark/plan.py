@@ -37,6 +37,7 @@ class Plan:
 
     :param model: a model folder or the name of a shipped one.
     :param device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``, for all candidates.
+    :param threads: that compute the network of each candidate but the baseline; 0 for the default.
     :param sizes_wh: of the network input, multiples of 8; None for the model's own.
     :param image_size_wh: of the camera image; None for the pictures' own.
     :param images: folder of pictures; None for the virtual street.
@@ -51,6 +52,7 @@ class Plan:
     model: str
     candidates: tuple[Candidate, ...]
     device: str = NodeConfig.device
+    threads: int = NodeConfig.threads
     sizes_wh: tuple[tuple[int, int], ...] | None = None
     image_size_wh: tuple[int, int] | None = None
     images: Path | None = None

@@ -142,6 +142,7 @@ class _Size:
             'backend': candidate.backend,
             'precision': candidate.precision,
             'device': device,
+            'threads': self._plan.threads,
             'size_wh': list(self._size_wh),
             'images': str(self._pictures),
             'publish': publish,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from espnet_ros.cli.options import (
+    add_threads,
     number_within,
     output_picture,
     path,
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--device', default=defaults['device'],
         help=f'for all backends: auto, cpu, cuda or cuda:N ({defaults["device"]})',
     )  # fmt: skip
+    add_threads(parser)
     parser.add_argument(
         '--backends', default=','.join(BACKENDS), metavar='NAME:PRECISION,...',
         help=f'backends to measure ({",".join(BACKENDS)})',
@@ -77,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
         model=args.model,
         candidates=parse_candidates(args.backends),
         device=args.device,
+        threads=args.threads,
         sizes_wh=args.size,
         image_size_wh=args.image_size,
         images=args.images,

@@ -10,6 +10,7 @@ import argparse
 
 from espnet_ros.cli.options import (
     add_inference_options,
+    add_threads,
     output_folder,
     positive,
     rate,
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='publish perfect masks instead of images, to judge the costmaps alone (street only)',
     )  # fmt: skip
     add_inference_options(parser)
+    add_threads(parser)
     # None means that no model was asked for: true masks take none.
     parser.set_defaults(model=None)
     parser.add_argument(
@@ -64,7 +66,10 @@ def run(args: argparse.Namespace) -> int:
         source=args.source,
         request=Request(args.frames, args.rate, args.size, args.seed, args.true_masks),
         model=args.model,
-        node={'backend': args.backend, 'device': args.device, 'precision': args.precision},
+        node={
+            'backend': args.backend, 'device': args.device, 'precision': args.precision,
+            'threads': args.threads,
+        },
         output=args.output,
     )
     report = run_demo(options)

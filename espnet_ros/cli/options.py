@@ -20,14 +20,25 @@ INFERENCE = ('model', 'backend', 'device', 'precision')
 
 def add_inference_options(parser: argparse.ArgumentParser) -> None:
     """Declare --model, --backend, --device and --precision."""
-    specs = {spec.name: spec for spec in parameter_specs()}
     for name in INFERENCE:
-        spec = specs[name]
-        text = f'{spec.description[0].lower()}{spec.description[1:].rstrip(".")}'
-        choices = f'; one of {", ".join(spec.choices)}' if spec.choices else ''
-        parser.add_argument(
-            f'--{name}', default=spec.default, help=f'{text}{choices} ({spec.default})'
-        )
+        _add_parameter(parser, name, str)
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Declare --threads."""
+    _add_parameter(parser, 'threads', not_negative)
+
+
+def _add_parameter(
+    parser: argparse.ArgumentParser, name: str, parse: Callable[[str], object]
+) -> None:
+    """Declare an option that is a parameter of the node."""
+    spec = next(spec for spec in parameter_specs() if spec.name == name)
+    text = f'{spec.description[0].lower()}{spec.description[1:].rstrip(".")}'
+    choices = f'; one of {", ".join(spec.choices)}' if spec.choices else ''
+    parser.add_argument(
+        f'--{name}', type=parse, default=spec.default, help=f'{text}{choices} ({spec.default})'
+    )
 
 
 def path(text: str) -> Path:

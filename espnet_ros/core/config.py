@@ -339,6 +339,14 @@ class NodeConfig:
         'configure',
         choices=('auto', *PRECISIONS),
     )
+    threads: int = parameter(
+        0,
+        'Threads that compute the network on the processor; 0 means one for each processor. '
+        'Fewer leave processors to the rest of the robot.',
+        'configure',
+        minimum=0,
+        maximum=1024,
+    )
     cameras: tuple[str, ...] = parameter(
         (),
         'Names of the cameras, each the prefix of its input topics and per-image outputs; '

@@ -38,14 +38,14 @@ class Options:
     """What the user asked for.
 
     :param model: shipped name or folder; None is the default, or what true masks need.
-    :param node: node parameters: backend, device, precision.
+    :param node: node parameters: backend, device, precision, threads.
     :param output: folder for the files.
     """
 
     source: str
     request: Request
     model: str | None
-    node: dict[str, str]
+    node: dict[str, Any]
     output: Path
 
 

@@ -27,4 +27,5 @@ def load_model(
         config.mask.min_confidence,
         len(config.camera_names),
         on_progress,
+        config.threads,
     )

@@ -181,12 +181,13 @@ def test_a_file_that_one_can_not_use_does_not_keep_the_others_from_theirs(fakes)
         assert answer(backend) == 1
 
 
-def test_what_takes_long_is_told_through_it(fakes):
+def test_what_it_was_asked_for_holds_for_the_one_that_runs(fakes):
     told = []
     backend = AutoBackend(fakes)
-    backend.on_progress = told.append
+    backend.on_progress, backend.threads = told.append, 3
     with backend:
         fakes[0].on_progress('half done')
+        assert fakes[0].threads == 3
     assert told == ['half done']
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from espnet_ros.backends import create_backend, onnx_backend
+from espnet_ros.backends.machine import processors
 from espnet_ros.core.errors import BackendError, DeviceError
 
 CPU, CUDA = 'CPUExecutionProvider', 'CUDAExecutionProvider'
@@ -36,6 +37,19 @@ class Session:
         if self.error and not self.falls_back:
             raise self.error
         return [np.zeros(IMAGES.shape[:3], np.uint8)] * len(outputs)
+
+
+@pytest.mark.parametrize(
+    ('threads', 'expected'), [(0, processors()), (1, 1), (1024, processors())]
+)
+def test_the_network_gets_as_many_threads_as_asked_for_and_as_there_are(
+    checker, threads, expected
+):
+    pytest.importorskip('onnxruntime')
+    backend = create_backend('onnx', checker, 'cpu')
+    backend.threads = threads
+    with backend:
+        assert backend._session.get_session_options().intra_op_num_threads == expected
 
 
 @pytest.fixture

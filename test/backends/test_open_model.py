@@ -57,15 +57,15 @@ def test_a_backend_that_moves_on_to_a_processor_while_it_warms_up(checker, monke
         assert warm == [3, 1] and model.images_at_once == 1
 
 
-def test_progress_is_told_from_the_load_on(checker, monkeypatch):
+def test_progress_and_threads_hold_from_the_load_on(checker, monkeypatch):
     told, load = [], Backend.__enter__
 
     def enter(backend):
-        backend.on_progress('building')
+        backend.on_progress(f'building with {backend.threads}')
         return load(backend)
 
     monkeypatch.setattr(Backend, '__enter__', enter)
-    with open_model(checker, 'onnx', 'cpu', on_progress=told.append) as model:
-        assert told == ['building']
+    with open_model(checker, 'onnx', 'cpu', on_progress=told.append, threads=3) as model:
+        assert told == ['building with 3']
         facts = {'backend': 'onnx', 'precision': 'f32', 'model': 'checker', 'size_wh': '64x48'}
         assert model.facts == {**facts, 'device': model.backend.device}

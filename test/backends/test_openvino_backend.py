@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from espnet_ros.backends import create_backend, openvino_backend
-from espnet_ros.backends.machine import adds_int8_products
+from espnet_ros.backends.machine import adds_int8_products, processors
 from espnet_ros.backends.openvino_backend import _make_head_planar
 from espnet_ros.bundle import Bundle
 from espnet_ros.core.errors import BackendUnavailableError
@@ -133,3 +133,14 @@ def test_int8_on_a_processor_that_overflows_is_refused(monkeypatch):
     backend = create_backend('openvino', Bundle.load('espnet_camvid'), precision='int8')
     with pytest.raises(BackendUnavailableError, match='AVX-VNNI, this one has neither: choose'):
         backend.__enter__()
+
+
+@pytest.mark.parametrize(('threads', 'expected'), [(1, 1), (1024, processors())])
+def test_the_network_gets_as_many_threads_as_asked_for_and_as_there_are(
+    checker, threads, expected
+):
+    backend = create_backend('openvino', checker, 'cpu', 'f32')
+    backend.threads = threads
+    with backend:
+        compiled = backend._request((1, 16, 24, 3)).get_compiled_model()
+        assert compiled.get_property('INFERENCE_NUM_THREADS') == expected

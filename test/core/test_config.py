@@ -20,7 +20,7 @@ from espnet_ros.core.parameter_families import Mount
 from espnet_ros.core.parameter_spec import APPLIES, specs_of
 
 NAMES = [
-    'model', 'backend', 'device', 'precision', 'cameras', 'autostart', 'enabled',
+    'model', 'backend', 'device', 'precision', 'threads', 'cameras', 'autostart', 'enabled',
     'input.transport', 'input.reliability', 'input.size_wh', 'input.rectified',
     'input.upside_down', 'input.max_rate', 'mask.size', 'mask.min_confidence',
     'overlay.opacity', 'overlay.jpeg_quality', 'grid.frame', 'grid.size', 'grid.resolution',
@@ -155,7 +155,7 @@ def test_an_unknown_name_gets_the_nearest_real_one(typo, real):
     assert repr(real) in sentence
 
 
-@pytest.mark.parametrize('name', ['nosuch', 'zzz', 'robot_radius', 'threshold'])
+@pytest.mark.parametrize('name', ['nosuch', 'zzz', 'robot_radius', 'min_score'])
 def test_an_unknown_name_far_from_all_gets_no_other(name):
     assert unknown_name(name) == f'unknown parameter {name!r}, and none has a similar name'
 

@@ -22,11 +22,11 @@ def test_pixels_below_min_confidence_get_no_label(toy_model) -> None:
     assert (mask[:, :20] == UNLABELED).all() and (mask[:, 20:] == 0).all()
 
 
-def test_size_and_mask_size_are_those_of_the_parameters(toy_model) -> None:
+def test_sizes_and_threads_are_those_of_the_parameters(toy_model) -> None:
     values = {'model': str(toy_model), 'backend': 'onnx', 'input.size_wh': [48, 16],
-              'mask.size': 'network'}  # fmt: skip
+              'mask.size': 'network', 'threads': 3}  # fmt: skip
     with load_model(NodeConfig.from_parameters(values)) as model:
-        assert model.size_wh == (48, 16)
+        assert model.size_wh == (48, 16) and model.backend.threads == 3
         assert model.segmenter.segment(np.zeros((24, 32, 3), np.uint8)).mask.shape == (16, 48)
 
 
