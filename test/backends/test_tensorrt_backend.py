@@ -113,7 +113,10 @@ def test_memory_that_runs_out_is_said_and_freed(call, backend, fake_cuda, monkey
     before = fake_cuda.fake_live()
     monkeypatch.setenv('FAKE_CUDA_FAIL', call)
     # What fake_cuda.c has free.
-    words = rf'32x16: {call} failed: out of memory .*MiB were asked for, 1\.5 of 1024\.0 MiB are'
+    words = (
+        rf'32x16 in a batch of 1: {call} failed: out of memory .*MiB were asked for, '
+        r'1\.5 of 1024\.0 MiB are'
+    )
     with pytest.raises(DeviceError, match=words):
         backend.infer(images(0, 1, 16, 32))
     assert fake_cuda.fake_live() == before
@@ -220,7 +223,8 @@ def test_memory_that_runs_out_in_the_library_is_said_and_freed(
         return False
 
     monkeypatch.setattr(FakeContext, call, refuse)
-    with pytest.raises(DeviceError, match=r'32x16: TensorRT 10\.3\.0 .* 1\.5 of 1024\.0 MiB are'):
+    words = r'32x16 in a batch of 1: TensorRT 10\.3\.0 .* 1\.5 of 1024\.0 MiB are'
+    with pytest.raises(DeviceError, match=words):
         backend.infer(images(0, 1, 16, 32))
     # A runner that was made stays for the next image, with its three buffers of two sides each
     # and the engine's activations.
