@@ -111,6 +111,11 @@ def _notes(report: dict[str, Any]) -> list[str]:
         'of this run.',
         f'Energy: {report["energy_source"]}.',
     ]
+    if report['threads']:
+        notes.append(
+            f'Processor threads for each network: {report["threads"]} at most (baseline: all); '
+            'GEMM is a share of all.'
+        )
     notes += [
         f'No J for {row["backend"]} {row["precision"]}: {row["energy_reason"]}.'
         for row in measured

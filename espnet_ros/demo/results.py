@@ -97,6 +97,7 @@ def drive_report(drive: Drive, request: Request) -> dict[str, Any]:
         'size_wh': list(drive.source.size_wh),
         'source': drive.source.name,
         'asked_rate_hz': request.rate_hz,
+        'threads': drive.setup.parameters.get('threads', 0),
         'seed': request.seed,
         'true_masks': request.true_masks,
         'costmap': costmap_figures(grids, costmaps, topics, _compare(drive)),

@@ -11,7 +11,9 @@ from espnet_ros.benchmark.rows import make_row
 from espnet_ros.benchmark.table import table
 
 
-def report(load: float = 0.0, others: tuple = (0.0,), **changes: object) -> dict:
+def report(
+    load: float = 0.0, others: tuple = (0.0,), threads: int = 0, **changes: object
+) -> dict:
     points = {'p50': 10.0, 'p95': 10.0, 'p99': 10.0}
     request = {'backend': 'onnx', 'precision': 'f32', 'size_wh': [64, 48]}
     nothing = Contender('onnx:f32', request, Path())
@@ -24,7 +26,8 @@ def report(load: float = 0.0, others: tuple = (0.0,), **changes: object) -> dict
         'publish_reason': None, 'others_by_round': list(others),
     }  # fmt: skip
     return {
-        'model': 'm', 'processor': 'p', 'processors': 2, 'load_average': load,
+        'model': 'm', 'processor': 'p', 'processors': 2, 'threads': threads,
+        'load_average': load,
         'image_source': 's', 'distinct_images': 1, 'image_size_wh': [64, 48], 'encoding': 'raw',
         'rounds': 1, 'rate_hz': 10.0, 'energy_source': 'RAPL, processor packages',
         'sizes': [size], 'rows': [measured],
@@ -50,6 +53,12 @@ def test_a_busy_machine_is_told_whenever_it_was(load: float, others: tuple, busy
     assert ('THE MACHINE WAS BUSY' in found) == busy
     assert ('ratios and GEMM are wrong, too' in found) == busy
     assert ('others used up to 1.5 processors' in found) == (1.5 in others)
+
+
+@pytest.mark.parametrize('threads', [0, 1, 3])
+def test_figures_of_fewer_threads_say_so(threads: int):
+    found = f'Processor threads for each network: {threads} at most' in text(threads=threads)
+    assert found == (threads > 0)
 
 
 def test_more_than_the_peak_can_not_be():

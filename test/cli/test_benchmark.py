@@ -40,7 +40,7 @@ def benchmark(*arguments: object) -> int:
 def test_table_json_and_plot(green_model: Path, pictures: Path, tmp_path: Path, capsys):
     status = benchmark(
         '--model', green_model, '--images', pictures, '--backends', 'onnx:f32,onnx:bf16',
-        '--json', tmp_path / 'report.json', '--plot', tmp_path / 'plot.png',
+        '--json', tmp_path / 'report.json', '--plot', tmp_path / 'plot.png', '--threads', 1,
     )  # fmt: skip
     assert status == 0
     report = json.loads((tmp_path / 'report.json').read_text())
@@ -57,6 +57,7 @@ def test_table_json_and_plot(green_model: Path, pictures: Path, tmp_path: Path, 
     assert ('publish' in good['stage_ms']) == has_ros
     out = capsys.readouterr().out
     assert '64x48 raw image to mask at 64x48, model green' in out
+    assert 'Processor threads for each network: 1 at most' in out and report['threads'] == 1
     assert 'onnx bf16: backend onnx computes in f32' in out
     assert cv2.imread(str(tmp_path / 'plot.png')) is not None
 

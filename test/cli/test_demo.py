@@ -101,7 +101,7 @@ def test_every_image_comes_back_as_its_mask(start, pictures, green_model, tmp_pa
     copy = tmp_path / 'copy.json'
     demo = start(
         '--source', pictures, '--model', green_model, '--backend', 'openvino', '--rate', 5,
-        '--json', copy,
+        '--threads', 1, '--json', copy,
     )  # fmt: skip
     code, output, errors = demo.finish()
     assert code == 0, output + errors
@@ -113,7 +113,7 @@ def test_every_image_comes_back_as_its_mask(start, pictures, green_model, tmp_pa
     assert report['faults'] == []
     assert report['size_wh'] == [64, 48] and report['model'] == 'green'
     assert report['backend'] == 'openvino' and report['device'] and report['precision']
-    assert report['rate_hz'] > 0
+    assert report['rate_hz'] > 0 and report['threads'] == 1
     latency, inference = report['latency_ms'], report['inference_ms']
     assert 0 < inference['p50'] <= inference['p95'] and inference['p50'] < latency['p50']
     assert latency['p50'] <= latency['p95'] <= latency['p99'] < DEADLINE_S * 1000
